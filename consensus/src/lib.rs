@@ -1,0 +1,55 @@
+//! The rules of the Lode chain, as pure functions over plain data.
+//!
+//! Purpose: everything that two nodes must agree on, bit for bit: the canonical encoding of blocks, shares and
+//! transactions, header and body rules, difficulty, epochs and proving rights, rewards, the state transition and
+//! the fork choice. Specification: `docs/src/protocol`.
+//!
+//! Threads and queues: none. There is no clock, no database, no socket and no randomness in this crate: time, state
+//! and entropy are arguments.
+//!
+//! What must not be broken: encodings are canonical (`encode(decode(b)) == b`, or the decoder refuses), no integer
+//! ever wraps, no float is ever used, and a block goes through the types in one direction only:
+//! [`Block`] (decoded) → [`rules::FittingBlock`] (fits its parent) → [`rules::ProvenBlock`] (its proofs hold) →
+//! [`transition::AppliedBlock`] (applied to the state of its parent).
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod address;
+pub mod block;
+pub mod codec;
+pub mod difficulty;
+pub mod epoch;
+pub mod fork;
+pub mod hash;
+pub mod merkle;
+pub mod params;
+pub mod reward;
+pub mod rights;
+pub mod rules;
+pub mod state;
+pub mod transaction;
+pub mod transition;
+pub mod tree;
+
+pub use address::Address;
+pub use block::{Block, Body, Header, Share, ShareId};
+pub use codec::{Decode, DecodeError, Encode};
+pub use fork::ChainWork;
+pub use hash::Hash;
+pub use params::NetworkParams;
+pub use state::{Account, StateKey};
+pub use transaction::{SignedTransaction, Transaction};
+
+/// A block's distance from genesis, which has height 0.
+pub type Height = u32;
+
+/// The number of an epoch: epoch `e` holds the heights `e·L` to `e·L + L − 1`.
+pub type Epoch = u32;

@@ -1,0 +1,95 @@
+//! Aleo addresses: the x-coordinate of a point on the Edwards curve over BLS12-377's scalar field, 32 bytes.
+
+use std::{fmt, str::FromStr};
+
+use snarkvm::{
+    console::{account::Address as AleoAddress, network::MainnetV0},
+    utilities::{FromBytes, ToBytes},
+};
+
+use crate::codec::{Decode, DecodeError, Encode, Reader};
+
+/// An account's address, as its 32 canonical bytes.
+///
+/// Decoding takes any 32 bytes, so that reading one's own database costs no square root; [`Address::check`] is the
+/// rule, and every address of a header, share or transaction passes it before the block is accepted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(pub [u8; 32]);
+
+/// Why 32 bytes or a text are no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// snarkVM's `Address::read_le` refuses the bytes, or encodes the point differently.
+    #[error("{0} is not the canonical encoding of an Aleo address")]
+    NotCanonical(String),
+    /// The text is not bech32m with the prefix `aleo1`.
+    #[error("{0:?} is not an Aleo address (aleo1…, 63 characters)")]
+    NotText(String),
+}
+
+impl Address {
+    /// Bytes of an address.
+    pub const BYTES: usize = 32;
+
+    /// The rule of specification section 3: snarkVM reads these bytes and writes the same bytes again.
+    pub fn check(&self) -> Result<(), AddressError> {
+        self.to_aleo().map(|_| ())
+    }
+
+    /// The address as snarkVM's type, for verifying signatures and for printing.
+    pub fn to_aleo(&self) -> Result<AleoAddress<MainnetV0>, AddressError> {
+        let refused = || AddressError::NotCanonical(hex::encode(self.0));
+        let address = AleoAddress::<MainnetV0>::read_le(&self.0[..]).map_err(|_| refused())?;
+        match address.to_bytes_le() {
+            Ok(bytes) if bytes == self.0 => Ok(address),
+            _ => Err(refused()),
+        }
+    }
+}
+
+impl TryFrom<&AleoAddress<MainnetV0>> for Address {
+    type Error = AddressError;
+
+    fn try_from(address: &AleoAddress<MainnetV0>) -> Result<Self, Self::Error> {
+        let refused = || AddressError::NotText(address.to_string());
+        let bytes = address.to_bytes_le().map_err(|_| refused())?;
+        Ok(Self(bytes.try_into().map_err(|_| refused())?))
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = AleoAddress::<MainnetV0>::from_str(text)
+            .map_err(|_| AddressError::NotText(text.chars().take(80).collect()))?;
+        Self::try_from(&address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_aleo() {
+            Ok(address) => address.fmt(f),
+            Err(_) => write!(f, "invalid:{}", hex::encode(self.0)),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Encode for Address {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+}
+
+impl Decode for Address {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self(reader.array()?))
+    }
+}

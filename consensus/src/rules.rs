@@ -1,0 +1,458 @@
+//! Validation of headers, bodies and shares against the chain that a block extends (specification section 3).
+//!
+//! What must not be broken: checks are ordered by cost, so that a peer pays before the node does; and a body that
+//! does not match its header's roots says nothing about the header ([`BlockError::marks_invalid`]).
+
+use std::collections::BTreeSet;
+
+use lode_puzzle::{Claim, Item, Statement, Target, Ticket, Verifier, VerifyError};
+
+use crate::{
+    Address, Block, Hash, Header, Height, NetworkParams, Share, ShareId,
+    address::AddressError,
+    difficulty, epoch,
+    params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
+    transaction::SignatureError,
+};
+
+/// How many blocks the median timestamp is taken over.
+const MEDIAN_BLOCKS: Height = 11;
+/// Blocks 1 and 2 have the genesis target: no solve time is known before them that means anything.
+const FIRST_RETARGET: Height = 3;
+
+/// Headers and hashes of one chain, by height.
+pub trait Ancestry {
+    /// Why a lookup can fail: the database's error.
+    type Error;
+
+    /// The hash of the chain's block at a height that is not above its tip.
+    fn block_hash(&self, height: Height) -> Result<Hash, Self::Error>;
+
+    /// The header of the chain's block at a height that is not above its tip.
+    fn header(&self, height: Height) -> Result<Header, Self::Error>;
+}
+
+/// All that the rules need to know of a chain to judge the next block or share on top of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainContext {
+    /// The hash of the network's genesis block.
+    pub genesis_hash: Hash,
+    /// The height of the block to come.
+    pub height: Height,
+    /// The hash of the block that it extends.
+    pub parent_hash: Hash,
+    /// The median timestamp that the block's must exceed, in ms.
+    pub median_time_ms: u64,
+    /// The target that the block must carry.
+    pub target: Target,
+    /// The challenge of the block's epoch.
+    pub epoch_challenge: Hash,
+    /// F0: the target of the first block of the block's epoch; of the block itself if it opens the epoch.
+    pub first_target: Target,
+    /// The target of shares in the block.
+    pub share_target: Target,
+    /// The blocks that the block and its shares may name as anchor.
+    pub anchors: Vec<(Height, Hash)>,
+}
+
+impl ChainContext {
+    /// Gathers the context for the block on top of `tip`, the height of the last block of `chain`.
+    pub fn gather<A: Ancestry>(
+        params: &NetworkParams,
+        genesis_hash: Hash,
+        tip: Height,
+        chain: &A,
+    ) -> Result<Self, A::Error> {
+        let height = tip.saturating_add(1);
+        let parent = chain.header(tip)?;
+
+        let mut timestamps = Vec::new();
+        for ancestor in height.saturating_sub(MEDIAN_BLOCKS.min(height))..height {
+            timestamps.push(chain.header(ancestor)?.timestamp_ms);
+        }
+
+        let target = if height < FIRST_RETARGET {
+            params.genesis_target
+        } else {
+            let grandparent = chain.header(tip.saturating_sub(1))?;
+            let solve_time_ms =
+                i128::from(parent.timestamp_ms).saturating_sub(i128::from(grandparent.timestamp_ms));
+            difficulty::next_target(
+                parent.target,
+                solve_time_ms,
+                params.block_interval_ms,
+                params.asert_tau_ms,
+            )
+        };
+
+        let epoch_start = params.epoch_start(params.epoch_of(height));
+        let epoch_challenge = epoch::challenge(&match epoch_start.checked_sub(1) {
+            Some(last) => chain.block_hash(last)?,
+            None => genesis_hash,
+        });
+        let first_target = if epoch_start == height { target } else { chain.header(epoch_start)?.target };
+
+        let mut anchors = Vec::new();
+        for anchor in params.anchor_heights(height) {
+            anchors.push((anchor, chain.block_hash(anchor)?));
+        }
+
+        Ok(Self {
+            genesis_hash,
+            height,
+            parent_hash: chain.block_hash(tip)?,
+            median_time_ms: median(timestamps),
+            target,
+            epoch_challenge,
+            first_target,
+            share_target: epoch::share_target(first_target, params.shares_per_block),
+            anchors,
+        })
+    }
+
+    /// The height of an anchor that blocks and shares of this height may name, or `None`.
+    pub fn anchor_height(&self, anchor_hash: &Hash) -> Option<Height> {
+        self.anchors.iter().find(|(_, hash)| hash == anchor_hash).map(|(height, _)| *height)
+    }
+
+    /// Checks what can be checked of a share without its proof, and says what its proof must show.
+    pub fn share_claim(&self, share: &Share) -> Result<Item, ShareError> {
+        if self.anchor_height(&share.anchor_hash).is_none() {
+            return Err(ShareError::Anchor { height: self.height, got: share.anchor_hash });
+        }
+        share.prover.check()?;
+        Ok(Item {
+            statement: share.statement(&self.genesis_hash, &self.epoch_challenge),
+            nonce: share.nonce,
+            proof: share.proof,
+            claim: Claim::Share(self.share_target),
+        })
+    }
+}
+
+/// The median of timestamps: sorted ascending, index `floor(count / 2)`.
+fn median(mut timestamps: Vec<u64>) -> u64 {
+    timestamps.sort_unstable();
+    timestamps.get(timestamps.len() >> 1).copied().unwrap_or(0)
+}
+
+/// How long a block must wait before this node may look at it, in ms: it lies beyond the future limit. Such a block
+/// is deferred and never marked invalid.
+pub fn deferral_ms(params: &NetworkParams, header: &Header, now_ms: u64) -> Option<u64> {
+    let latest = now_ms.saturating_add(params.future_limit_ms);
+    header.timestamp_ms.checked_sub(latest).filter(|wait_ms| *wait_ms > 0)
+}
+
+/// The rule that a share breaks, apart from its proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShareError {
+    /// The anchor is no block of this chain, too old, or of another epoch.
+    #[error("anchor {got} is no ancestor that a share at height {height} may name")]
+    Anchor {
+        /// The height of the including block.
+        height: Height,
+        /// The anchor named.
+        got: Hash,
+    },
+    /// The prover is no address.
+    #[error("prover: {0}")]
+    Prover(#[from] AddressError),
+}
+
+/// The rule that a block breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlockError {
+    /// The block's height is not its parent's plus one.
+    #[error("height: expected {expected}, got {got}")]
+    Height {
+        /// The parent's height plus one.
+        expected: Height,
+        /// The height in the header.
+        got: Height,
+    },
+    /// The block does not extend the block that it was held against.
+    #[error("parent: expected {expected}, got {got}")]
+    Parent {
+        /// The hash of the tip.
+        expected: Hash,
+        /// The hash in the header.
+        got: Hash,
+    },
+    /// The target is not the one that the rules compute.
+    #[error("target: expected {expected}, got {got}")]
+    Target {
+        /// The computed target.
+        expected: u128,
+        /// The target in the header.
+        got: u128,
+    },
+    /// The timestamp does not exceed the median of the blocks before.
+    #[error("timestamp: expected more than the median {median_ms} ms, got {got_ms} ms")]
+    Timestamp {
+        /// The median.
+        median_ms: u64,
+        /// The timestamp in the header.
+        got_ms: u64,
+    },
+    /// The anchor is no block of this chain, too old, or of another epoch.
+    #[error("anchor {got} is no ancestor that a block at height {height} may name")]
+    Anchor {
+        /// The block's height.
+        height: Height,
+        /// The anchor named.
+        got: Hash,
+    },
+    /// The producer is no address.
+    #[error("producer: {0}")]
+    Producer(AddressError),
+    /// The block's own proof does not hold.
+    #[error("proof: {0}")]
+    Proof(VerifyError),
+    /// The body does not belong to this header. The header may still be good.
+    #[error("the body does not match the header's {0} root")]
+    Roots(&'static str),
+    /// The body is too large, or has too many items.
+    #[error("{what}: at most {limit} allowed, got {got}")]
+    Limit {
+        /// What is counted.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+        /// The count.
+        got: usize,
+    },
+    /// A share breaks a rule.
+    #[error("share {index}: {error}")]
+    Share {
+        /// Its place in the body.
+        index: usize,
+        /// The rule.
+        error: ShareError,
+    },
+    /// A share's proof does not hold.
+    #[error("share {index}: proof: {error}")]
+    ShareProof {
+        /// Its place in the body.
+        index: usize,
+        /// The rule.
+        error: VerifyError,
+    },
+    /// The same attempt stands twice in the body.
+    #[error("share {index}: the same attempt stands earlier in this block")]
+    DuplicateShare {
+        /// The later place in the body.
+        index: usize,
+    },
+    /// A transaction's signature does not hold.
+    #[error("transaction {index}: {error}")]
+    Signature {
+        /// Its place in the body.
+        index: usize,
+        /// The rule.
+        error: SignatureError,
+    },
+    /// A transaction's recipient is no address.
+    #[error("transaction {index}: recipient: {error}")]
+    Recipient {
+        /// Its place in the body.
+        index: usize,
+        /// The rule.
+        error: AddressError,
+    },
+    /// The verifier gave fewer verdicts than there are proofs: our fault.
+    #[error("the verifier judged {got} of {expected} proofs")]
+    Unjudged {
+        /// Proofs handed over.
+        expected: usize,
+        /// Verdicts returned.
+        got: usize,
+    },
+}
+
+impl BlockError {
+    /// Whether the block's hash can be marked invalid for good. A body that does not match its header could have been
+    /// swapped on the way, a parent that was not found may still come, and our own faults are nobody's.
+    pub fn marks_invalid(&self) -> bool {
+        !matches!(self, Self::Roots(_) | Self::Parent { .. } | Self::Unjudged { .. })
+    }
+}
+
+/// Judges proofs. The chain's judge is [`Verifier`]; a simulation may bring an oracle that knows who was honest.
+pub trait ProofChecker {
+    /// One verdict for each item, in order. `weights` are random 128-bit numbers, one for each item, drawn after the
+    /// batch was fixed.
+    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>>;
+}
+
+impl ProofChecker for Verifier {
+    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+        self.verify_batch(items, weights)
+    }
+}
+
+/// A block that fits the chain it extends; its proofs are not checked yet.
+#[derive(Debug, Clone)]
+pub struct FittingBlock {
+    block: Block,
+    hash: Hash,
+    items: Vec<Item>,
+    share_ids: Vec<ShareId>,
+    context: ChainContext,
+}
+
+impl FittingBlock {
+    /// Checks everything about a block that needs neither its proofs nor the state.
+    pub fn new(block: Block, context: ChainContext, params: &NetworkParams) -> Result<Self, BlockError> {
+        let statement = check_header(&block.header, &context)?;
+        check_limits(&block, params)?;
+        if block.header.transactions_root != block.body.transactions_root() {
+            return Err(BlockError::Roots("transactions"));
+        }
+        if block.header.shares_root != block.body.shares_root() {
+            return Err(BlockError::Roots("shares"));
+        }
+        let own = Item {
+            statement,
+            nonce: block.nonce,
+            proof: block.proof,
+            claim: Claim::Block(block.header.target),
+        };
+        let mut items = vec![own];
+        let mut share_ids = Vec::with_capacity(block.body.shares.len());
+        let mut seen = BTreeSet::new();
+        for (index, share) in block.body.shares.iter().enumerate() {
+            let item = context.share_claim(share).map_err(|error| BlockError::Share { index, error })?;
+            let id = ShareId { statement: item.statement, nonce: item.nonce };
+            if !seen.insert(id) {
+                return Err(BlockError::DuplicateShare { index });
+            }
+            share_ids.push(id);
+            items.push(item);
+        }
+        for (index, signed) in block.body.transactions.iter().enumerate() {
+            signed.transaction.check_recipient().map_err(|error| BlockError::Recipient { index, error })?;
+        }
+        Ok(Self { hash: block.hash(), block, items, share_ids, context })
+    }
+
+    /// What the block's proofs must show: its own first, then its shares' in order.
+    pub fn claims(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The decoded block.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// The block's hash.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// For a block that a store kept only after [`Self::prove`] had passed for it, on this same chain.
+    pub fn proven_before(self) -> ProvenBlock {
+        ProvenBlock { inner: self }
+    }
+
+    /// Checks the proofs of the block and of its shares, and the signatures of its transactions.
+    pub fn prove(self, checker: &impl ProofChecker, weights: &[u128]) -> Result<ProvenBlock, BlockError> {
+        let verdicts = checker.check(&self.items, weights);
+        if verdicts.len() != self.items.len() {
+            return Err(BlockError::Unjudged { expected: self.items.len(), got: verdicts.len() });
+        }
+        for (place, verdict) in verdicts.into_iter().enumerate() {
+            if let Err(error) = verdict {
+                return Err(match place.checked_sub(1) {
+                    None => BlockError::Proof(error),
+                    Some(index) => BlockError::ShareProof { index, error },
+                });
+            }
+        }
+        for (index, signed) in self.block.body.transactions.iter().enumerate() {
+            signed
+                .verify(&self.context.genesis_hash)
+                .map_err(|error| BlockError::Signature { index, error })?;
+        }
+        Ok(ProvenBlock { inner: self })
+    }
+}
+
+/// A block that fits its parent and whose proofs and signatures hold. Made by [`FittingBlock::prove`], and by
+/// [`FittingBlock::proven_before`] for blocks that went through it earlier.
+#[derive(Debug, Clone)]
+pub struct ProvenBlock {
+    inner: FittingBlock,
+}
+
+impl ProvenBlock {
+    /// The block.
+    pub fn block(&self) -> &Block {
+        &self.inner.block
+    }
+
+    /// The block's hash.
+    pub fn hash(&self) -> Hash {
+        self.inner.hash
+    }
+
+    /// The identities of the block's shares, in their order.
+    pub fn share_ids(&self) -> &[ShareId] {
+        &self.inner.share_ids
+    }
+
+    /// The chain that the block was judged against.
+    pub fn context(&self) -> &ChainContext {
+        &self.inner.context
+    }
+}
+
+/// Checks a header against the chain that it extends, and gives the statement of its proof.
+pub fn check_header(header: &Header, context: &ChainContext) -> Result<Statement, BlockError> {
+    if header.parent_hash != context.parent_hash {
+        return Err(BlockError::Parent { expected: context.parent_hash, got: header.parent_hash });
+    }
+    if header.height != context.height {
+        return Err(BlockError::Height { expected: context.height, got: header.height });
+    }
+    if header.target != context.target {
+        return Err(BlockError::Target { expected: context.target.get(), got: header.target.get() });
+    }
+    if header.timestamp_ms <= context.median_time_ms {
+        return Err(BlockError::Timestamp {
+            median_ms: context.median_time_ms,
+            got_ms: header.timestamp_ms,
+        });
+    }
+    if context.anchor_height(&header.anchor_hash).is_none() {
+        return Err(BlockError::Anchor { height: context.height, got: header.anchor_hash });
+    }
+    header.producer.check().map_err(BlockError::Producer)?;
+    Ok(statement_of(header, context))
+}
+
+/// The statement of a header's proof on a chain.
+pub fn statement_of(header: &Header, context: &ChainContext) -> Statement {
+    let Address(prover) = header.producer;
+    Statement::new(
+        &context.genesis_hash.0,
+        &context.epoch_challenge.0,
+        &header.anchor_hash.0,
+        &header.content_hash().0,
+        &prover,
+    )
+}
+
+fn check_limits(block: &Block, params: &NetworkParams) -> Result<(), BlockError> {
+    let limits = [
+        ("transactions", MAX_TRANSACTIONS, block.body.transactions.len()),
+        ("shares", params.max_shares(), block.body.shares.len()),
+        ("body bytes", MAX_BODY_BYTES, block.body.size_bytes()),
+    ];
+    for (what, limit, got) in limits {
+        if got > limit {
+            return Err(BlockError::Limit { what, limit, got });
+        }
+    }
+    Ok(())
+}
