@@ -1,0 +1,47 @@
+//! The puzzle: from a statement and a nonce to a KZG proof and its ticket (section 2 of the protocol).
+//!
+//! An attempt expands its seed into two vectors, takes the quotient of a rowcheck over a domain of `n` points, commits to it,
+//! opens the commitment at a point that the commitment fixes, and hashes the proof into a ticket. [`ReferenceEngine`] makes
+//! attempts, [`Verifier`] checks them alone or in batches, [`Engine`] is what a faster back end implements.
+//!
+//! Threads and queues: none of its own. snarkVM's kernels run on the rayon pool that the caller has installed; without one,
+//! they start a pool per transform, which is correct and slow. Time and entropy are arguments.
+//!
+//! Must not be broken: every byte that enters a hash, and the order of the verifier's checks. A proof is only ever decoded by
+//! [`point::decode`], which accepts exactly one encoding of each group element.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+mod bytes;
+mod engine;
+mod expansion;
+pub mod point;
+mod proof;
+mod quotient;
+mod reference;
+mod size;
+mod srs;
+mod statement;
+mod target;
+mod verifier;
+
+pub use bytes::HexError;
+pub use engine::{AttemptError, Engine, EngineError, Job, Output, VoidAttempt};
+pub use expansion::Expansion;
+pub use proof::{Attempt, Proof, Ticket};
+pub use quotient::QuotientDomain;
+pub use reference::ReferenceEngine;
+pub use size::{LogSize, LogSizeError};
+pub use srs::{Srs, SrsError};
+pub use statement::{Seed, Statement};
+pub use target::{Target, TargetError};
+pub use verifier::{Claim, Half, Item, Part, Verifier, VerifyError};

@@ -1,0 +1,69 @@
+//! Points of G1 as 96 bytes, and scalars from hashes.
+//!
+//! snarkVM's own readers check neither curve nor subgroup, and accept flags in the spare bits: bytes from outside pass
+//! through [`decode`] and the checks that [`crate::Verifier`] runs after it, and through nothing else.
+
+use crate::{Seed, bytes::blake2b_512};
+use snarkvm::curves::bls12_377::{Fq, Fr, G1Affine};
+use snarkvm::fields::{PrimeField, Zero};
+use snarkvm::utilities::{BigInteger256, BigInteger384};
+
+/// Reads x ‖ y, 48 bytes little-endian each. `None` if a coordinate is not below `q`. Whether the point lies on the curve is
+/// not checked here. Infinity has no encoding, so the result is never infinity.
+pub fn decode(bytes: &[u8; 96]) -> Option<G1Affine> {
+    let (coordinates, _) = bytes.as_chunks::<48>();
+    let [x, y] = coordinates else { return None };
+    Some(G1Affine::new(coordinate(x)?, coordinate(y)?, false))
+}
+
+/// Writes x ‖ y, 48 bytes little-endian each. `None` for the point at infinity.
+pub fn encode(point: &G1Affine) -> Option<[u8; 96]> {
+    if point.is_zero() {
+        return None;
+    }
+    let mut bytes = [0; 96];
+    let limbs = point.x.to_bigint().0.into_iter().chain(point.y.to_bigint().0);
+    let (chunks, _) = bytes.as_chunks_mut::<8>();
+    chunks.iter_mut().zip(limbs).for_each(|(chunk, limb)| *chunk = limb.to_le_bytes());
+    Some(bytes)
+}
+
+fn coordinate(bytes: &[u8; 48]) -> Option<Fq> {
+    Fq::from_bigint(BigInteger384(limbs(bytes)))
+}
+
+/// Little-endian bytes to little-endian limbs. `LIMBS` is an eighth of the number of bytes.
+fn limbs<const LIMBS: usize>(bytes: &[u8]) -> [u64; LIMBS] {
+    let mut limbs = [0; LIMBS];
+    let (chunks, _) = bytes.as_chunks::<8>();
+    limbs.iter_mut().zip(chunks).for_each(|(limb, chunk)| *limb = u64::from_le_bytes(*chunk));
+    limbs
+}
+
+/// `le(bytes) mod 2^252`, which is below `r`: no division, and no bias worth the name.
+pub(crate) fn scalar_from_252_bits(bytes: &[u8; 32]) -> Fr {
+    let mut limbs = limbs::<4>(bytes);
+    if let Some(top) = limbs.last_mut() {
+        *top &= (1 << 60) - 1;
+    }
+    // 2^252 < r, so the conversion cannot fail.
+    Fr::from_bigint(BigInteger256(limbs)).unwrap_or_else(Fr::zero)
+}
+
+/// A scalar below 2^128.
+pub(crate) fn scalar_from_u128(value: u128) -> Fr {
+    Fr::from(value)
+}
+
+/// 32 bytes, little-endian.
+pub(crate) fn scalar_to_bytes(scalar: &Fr) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let (chunks, _) = bytes.as_chunks_mut::<8>();
+    chunks.iter_mut().zip(scalar.to_bigint().0).for_each(|(chunk, limb)| *chunk = limb.to_le_bytes());
+    bytes
+}
+
+/// `z = le(B512("lode/puzzle/point/v1" ‖ seed ‖ C)) mod r`: the commitment fixes where it is opened.
+pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
+    Fr::from_bytes_le_mod_order(&blake2b_512(&[b"lode/puzzle/point/v1", &seed.0, commitment]))
+}
