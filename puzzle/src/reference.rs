@@ -109,4 +109,3 @@ impl Engine for ReferenceEngine {
         Ok(())
     }
 }
-

@@ -214,7 +214,13 @@ impl Verifier {
     ///
     /// # Errors
     /// The first rule that the proof breaks, in the order of the module's documentation.
-    pub fn verify(&self, statement: &Statement, nonce: u64, proof: &Proof, claim: Claim) -> Result<Ticket, VerifyError> {
+    pub fn verify(
+        &self,
+        statement: &Statement,
+        nonce: u64,
+        proof: &Proof,
+        claim: Claim,
+    ) -> Result<Ticket, VerifyError> {
         let item = Item { statement: *statement, nonce, proof: *proof, claim };
         let opened = self.open(0, &item, Fr::one())?;
         if self.holds(std::slice::from_ref(&opened)) { Ok(opened.ticket) } else { Err(VerifyError::PairingFailed) }

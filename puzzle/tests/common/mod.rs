@@ -1,0 +1,104 @@
+//! What the puzzle's tests share: setups, the vectors, and points that no honest prover makes.
+#![allow(dead_code, reason = "every test binary uses its own part of this")]
+
+use std::sync::{Arc, LazyLock};
+
+use lode_puzzle::{Engine, LogSize, Proof, ReferenceEngine, Srs, Statement, Verifier, point};
+use serde::Deserialize;
+use snarkvm::{
+    curves::{
+        AffineCurve, ProjectiveCurve,
+        bls12_377::{Fq, Fr, G1Affine},
+    },
+    fields::{Field, Zero},
+    utilities::BitIteratorBE,
+};
+
+/// An attempt of the vectors, as text.
+#[derive(Deserialize)]
+pub(crate) struct Vector {
+    pub(crate) statement: String,
+    pub(crate) nonce: u64,
+    pub(crate) seed: String,
+    pub(crate) commitment: String,
+    pub(crate) point: String,
+    pub(crate) value: String,
+    pub(crate) opening: String,
+    pub(crate) ticket: String,
+    pub(crate) block_value: String,
+    pub(crate) share_value: String,
+}
+
+impl Vector {
+    pub(crate) fn statement(&self) -> Statement {
+        self.statement.parse().unwrap()
+    }
+
+    pub(crate) fn proof(&self) -> Proof {
+        Proof::from_parts(&hex::decode(&self.commitment).unwrap(), &hex::decode(&self.opening).unwrap()).unwrap()
+    }
+}
+
+/// The published vectors, made by an independent implementation, `log_n` = 13.
+pub(crate) fn vectors() -> Vec<Vector> {
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../vectors/puzzle.json")).unwrap();
+    assert!(!vectors.is_empty());
+    vectors
+}
+
+/// An engine and a verifier over the same setup.
+pub(crate) struct Rig {
+    pub(crate) srs: Arc<Srs>,
+    pub(crate) engine: ReferenceEngine,
+    pub(crate) verifier: Verifier,
+}
+
+impl Rig {
+    pub(crate) fn new(log_n: u8) -> Self {
+        let srs = Arc::new(lode_genesis::srs::load(LogSize::new(log_n).unwrap()).unwrap());
+        Self { engine: ReferenceEngine::new(srs.clone()), verifier: Verifier::new(&srs), srs }
+    }
+
+    pub(crate) fn proof(&self, statement: &Statement, nonce: u64) -> Proof {
+        self.engine.attempt(statement, nonce).unwrap().proof
+    }
+}
+
+/// A domain of 16 points: attempts take a millisecond.
+pub(crate) static SMALL: LazyLock<Rig> = LazyLock::new(|| Rig::new(4));
+/// The domain of the public networks.
+pub(crate) static MAINNET: LazyLock<Rig> = LazyLock::new(|| Rig::new(13));
+
+pub(crate) const STATEMENT: Statement = Statement([7; 32]);
+
+/// The group element of an encoding.
+pub(crate) fn decode(bytes: &[u8; 96]) -> G1Affine {
+    point::decode(bytes).unwrap()
+}
+
+/// The encoding of a group element that is not infinity.
+pub(crate) fn encode(point: impl Into<G1Affine>) -> [u8; 96] {
+    point::encode(&point.into()).unwrap()
+}
+
+/// The sum of an encoded point and another.
+pub(crate) fn plus(bytes: &[u8; 96], other: &G1Affine) -> [u8; 96] {
+    encode(decode(bytes).to_projective().add_mixed(other))
+}
+
+/// Points of the curve whose order divides the cofactor: the generic one `r·P`, and those of order 2 and 3.
+pub(crate) fn torsion_points() -> Vec<G1Affine> {
+    let from_x = |x: Fq| G1Affine::from_x_coordinate(x, true);
+    let generic = (2u64..)
+        .filter_map(|x| from_x(Fq::from(x)))
+        .map(|p| p.mul_bits(BitIteratorBE::new(Fr::characteristic())).to_affine())
+        .find(|p| !p.is_zero())
+        .unwrap();
+    let order_2 = from_x(-Fq::from(1u64)).unwrap();
+    let order_3 = from_x(Fq::zero()).unwrap();
+    assert!(order_2.to_projective().double().is_zero());
+    assert!(order_3.to_projective().double().add_mixed(&order_3).is_zero());
+    let points = vec![generic, order_2, order_3];
+    assert!(points.iter().all(|p| p.is_on_curve() && !p.is_zero()));
+    points
+}
