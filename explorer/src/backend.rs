@@ -1,0 +1,153 @@
+//! What the API needs of a node beside the ledger: the mempool, mining jobs and what is happening now.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use lode_consensus::{Address, Epoch, Hash, Height, Share, SignedTransaction, block::Header};
+use lode_ledger::Ledger;
+use lode_puzzle::{Statement, Target};
+use tokio::sync::broadcast;
+
+/// The running node, as the API sees it.
+pub trait Backend: Send + Sync + 'static {
+    /// The ledger that answers every question about the chain.
+    fn ledger(&self) -> &Arc<Ledger>;
+
+    /// What waits for a block.
+    fn mempool(&self) -> MempoolView;
+
+    /// One waiting transaction.
+    fn pending_transaction(&self, id: &Hash) -> Option<SignedTransaction>;
+
+    /// Checks a transaction and lets it wait for a block.
+    fn submit_transaction(
+        &self,
+        transaction: SignedTransaction,
+    ) -> impl Future<Output = Result<Hash, SubmitError>> + Send;
+
+    /// Work for a prover. With `after`, waits until there is other work than that job, at most `wait`.
+    fn job(
+        &self,
+        prover: Address,
+        after: Option<Hash>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<MiningJob, SubmitError>> + Send;
+
+    /// Takes an attempt: as a block if it is one for a job that this node gave out, and as a share.
+    fn submit_attempt(&self, attempt: Share) -> impl Future<Output = Result<AttemptOutcome, SubmitError>> + Send;
+
+    /// What happens from now on.
+    fn events(&self) -> broadcast::Receiver<Event>;
+
+    /// Counters of the node's mining side.
+    fn mining(&self) -> MiningCounters;
+}
+
+/// What waits for a block.
+#[derive(Debug, Clone, Default)]
+pub struct MempoolView {
+    /// Waiting transactions with their ids, in the order of a next block.
+    pub transactions: Vec<(Hash, SignedTransaction)>,
+    /// Bytes of the waiting transactions.
+    pub bytes: usize,
+    /// Waiting shares.
+    pub shares: usize,
+}
+
+/// Work for one prover: everything that its statement is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MiningJob {
+    /// The header of the block to be; its content hash names the job.
+    pub header: Header,
+    /// `header.content_hash()`.
+    pub content_hash: Hash,
+    /// The network's genesis hash.
+    pub genesis_hash: Hash,
+    /// The challenge of the block's epoch.
+    pub epoch_challenge: Hash,
+    /// What an attempt proves.
+    pub statement: Statement,
+    /// What a ticket's share half has to meet for a share.
+    pub share_target: Target,
+}
+
+/// What an attempt was good for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptOutcome {
+    /// The block that it made, if it made one.
+    pub block: Option<Hash>,
+    /// Whether it waits as a share for a later block.
+    pub share: bool,
+    /// Why it was no block, where one might have been expected.
+    pub reason: Option<String>,
+}
+
+/// Why something submitted was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// It breaks a rule, and would break it tomorrow too. HTTP 422.
+    #[error("{0}")]
+    Invalid(String),
+    /// It came too late, is there already, or does not fit the present state. HTTP 409.
+    #[error("{0}")]
+    Stale(String),
+    /// The node has no room or time for it now. HTTP 503.
+    #[error("{0}")]
+    Busy(String),
+    /// The node itself failed. HTTP 500.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A block became the tip.
+    Block {
+        /// Its height.
+        height: Height,
+        /// Its hash.
+        hash: Hash,
+        /// Its epoch.
+        epoch: Epoch,
+        /// Who made it.
+        producer: Address,
+        /// How many shares it includes.
+        shares: usize,
+        /// How many transactions it includes.
+        transactions: usize,
+    },
+    /// The tip was taken off for a better branch.
+    Disconnected {
+        /// Its height.
+        height: Height,
+        /// Its hash.
+        hash: Hash,
+    },
+    /// A transaction came to wait for a block.
+    Transaction {
+        /// Its id.
+        id: Hash,
+    },
+    /// A share came to wait for a block.
+    Share {
+        /// Its prover.
+        prover: Address,
+        /// The height that it was mined for.
+        height: Height,
+    },
+}
+
+/// Counters of the node's mining side, since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MiningCounters {
+    /// Block templates built.
+    pub templates: u64,
+    /// Attempts submitted.
+    pub submissions: u64,
+    /// Blocks accepted from submissions.
+    pub blocks: u64,
+    /// Shares accepted from submissions.
+    pub shares: u64,
+    /// Submissions refused.
+    pub refused: u64,
+}

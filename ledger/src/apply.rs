@@ -1,0 +1,251 @@
+//! Connecting a block to the tip, and disconnecting it: one batch each, and exact inverses.
+
+use lode_consensus::{
+    Address, Block, Hash, Height, NetworkParams, ShareId, Transaction, rights,
+    rules::ProvenBlock,
+    transition::{self, ApplyError},
+    tree::{Changes, TreeError, value_set},
+};
+
+use crate::{
+    BlockState, Ledger, LedgerError,
+    columns::{
+        AccountTransactions, Chain, EpochShares, EpochWeights, Fact, Facts, LAYOUT, ProducerBlocks,
+        ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes, TreeValues, Value,
+        height_of, leaf_key,
+    },
+    database::Batch,
+    reader::Reader,
+    records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace},
+    state::{Nodes, tree},
+};
+
+impl Ledger {
+    /// Writes genesis into an empty database.
+    pub(crate) fn begin(&self) -> Result<(), LedgerError> {
+        let (genesis, hash) = (&self.network.genesis, self.network.genesis_hash);
+        let reader = self.read();
+        let mut batch = self.batch();
+        let entry = BlockEntry {
+            header: genesis.header.clone(),
+            work: lode_consensus::ChainWork::ZERO,
+            arrival: 0,
+            status: BlockStatus::Proven,
+        };
+        let leaf_rank = (entry.work, u64::MAX);
+        batch.put::<crate::columns::Entries>(&hash, &entry)?;
+        batch.put::<crate::columns::Blocks>(&hash, &StoredBlock::of(genesis))?;
+        batch.put::<crate::columns::Leaves>(&leaf_rank, &hash)?;
+        batch.put::<Facts>(&Fact::Layout, &Value::to_bytes(&LAYOUT))?;
+        batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&1_u64))?;
+        batch.put::<Facts>(&Fact::Floor, &Value::to_bytes(&0_u32))?;
+        batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&0_u32))?;
+        batch.put::<Chain>(&0, &hash)?;
+        let root = put_tree(&reader, &mut batch, 0, &self.network.changes)?;
+        debug_assert_eq!(root, genesis.header.state_root);
+        let changed = self.network.changes.keys().map(|key| key.hash()).collect();
+        batch.put::<States>(&0, &BlockState { supply: self.network.supply, changed, ..BlockState::default() })?;
+        batch.commit()
+    }
+
+    /// Applies a block to the state of the tip, which is its parent, and makes it the tip.
+    pub(crate) fn connect(&self, block: &ProvenBlock) -> Result<(), LedgerError> {
+        let reader = self.read();
+        let height = block.block().header.height;
+        let state = reader.tip_state()?;
+        let applied = transition::apply(self.params(), block, &state).map_err(apply_error)?;
+
+        let mut batch = self.batch();
+        let got = put_tree(&reader, &mut batch, height, &applied.changes)?;
+        let expected = block.block().header.state_root;
+        if got != expected {
+            // "Expected" is what the rules computed; the header claims the other.
+            return Err(apply_error(ApplyError::StateRoot { expected: got, got: expected }));
+        }
+        let changed = applied.changes.keys().map(|key| key.hash()).collect();
+        let state =
+            BlockState { supply: applied.supply, fees: applied.fees, share_pay: applied.share_pay, changed };
+        batch.put::<States>(&height, &state)?;
+        batch.put::<Chain>(&height, &block.hash())?;
+        let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
+        index.connect(block.block(), block.share_ids(), &self.network.genesis_hash)?;
+        self.prune(&reader, &mut batch, height)?;
+        batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height))?;
+        batch.commit()
+    }
+
+    /// Takes the tip off the chain and brings the state of its parent back.
+    pub(crate) fn disconnect(&self) -> Result<(Hash, Block), LedgerError> {
+        let reader = self.read();
+        let (height, hash) = reader.tip()?;
+        let block = crate::reader::require::<crate::columns::Blocks, _>(reader.block(&hash)?, hash)?;
+        let state = crate::reader::require::<States, _>(reader.block_state(height)?, height)?;
+        let context = reader.context(&block.header.parent_hash)?;
+        let share_ids: Vec<ShareId> = block
+            .body
+            .shares
+            .iter()
+            .map(|share| share.id(&context.genesis_hash, &context.epoch_challenge))
+            .collect();
+
+        let mut batch = self.batch();
+        for record in reader.view.prefix::<TreeNodes>(height.to_be_bytes().to_vec())? {
+            batch.delete::<TreeNodes>(&record?.0)?;
+        }
+        for key in state.changed {
+            batch.delete::<TreeValues>(&(key, height))?;
+        }
+        for record in reader.view.prefix::<StaleNodes>(height.to_be_bytes().to_vec())? {
+            batch.delete::<StaleNodes>(&record?.0)?;
+        }
+        for record in reader.view.prefix::<StaleValues>(height.to_be_bytes().to_vec())? {
+            batch.delete::<StaleValues>(&record?.0)?;
+        }
+        batch.delete::<States>(&height)?;
+        batch.delete::<Chain>(&height)?;
+        let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
+        index.disconnect(&block, &share_ids, &self.network.genesis_hash)?;
+        batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height.saturating_sub(1)))?;
+        batch.commit()?;
+        Ok((hash, block))
+    }
+
+    /// Forgets the nodes and values of the tree that no retained height can reach any more.
+    fn prune(&self, reader: &Reader<'_>, batch: &mut Batch<'_>, height: Height) -> Result<(), LedgerError> {
+        let floor = height.saturating_sub(self.options.history);
+        if floor <= reader.state_floor()? {
+            return Ok(());
+        }
+        // What a height up to the floor replaced is reachable from below the floor only.
+        let (from, to) = (Vec::new(), floor.saturating_add(1).to_be_bytes().to_vec());
+        for record in reader.view.range::<StaleNodes>(from.clone(), to.clone())? {
+            let (key, ()) = record?;
+            batch.delete::<TreeNodes>(&key.1)?;
+            batch.delete::<StaleNodes>(&key)?;
+        }
+        for record in reader.view.range::<StaleValues>(from, to)? {
+            let (key, ()) = record?;
+            let (_, leaf, written) = key;
+            batch.delete::<TreeValues>(&(leaf, written))?;
+            batch.delete::<StaleValues>(&key)?;
+        }
+        batch.put::<Facts>(&Fact::Floor, &Value::to_bytes(&floor))
+    }
+}
+
+fn apply_error(error: ApplyError<LedgerError>) -> LedgerError {
+    match error {
+        ApplyError::Store(error) => error,
+        error => LedgerError::Apply(Box::new(error)),
+    }
+}
+
+/// Adds the tree of a height to the batch, and gives its root.
+fn put_tree(
+    reader: &Reader<'_>,
+    batch: &mut Batch<'_>,
+    height: Height,
+    changes: &Changes,
+) -> Result<Hash, LedgerError> {
+    let nodes = Nodes(&reader.view);
+    let (root, update) =
+        tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
+    for (key, node) in update.node_batch.nodes() {
+        batch.put::<TreeNodes>(&TreeKey(key.clone()), node)?;
+    }
+    for ((version, key), value) in update.node_batch.values() {
+        let key = leaf_key(*key);
+        batch.put::<TreeValues>(&(key, height_of(*version)), &StoredLeaf(value.clone()))?;
+        if let Some(parent) = height.checked_sub(1)
+            && let Some((written, _)) = reader.leaf_written(key, parent)?
+        {
+            batch.put::<StaleValues>(&(height, key, written), &())?;
+        }
+    }
+    for stale in update.stale_node_index_batch {
+        let key = (height_of(stale.stale_since_version), TreeKey(stale.node_key));
+        batch.put::<StaleNodes>(&key, &())?;
+    }
+    Ok(Hash(root.0))
+}
+
+/// The indexes of one block of the chain.
+struct Index<'b, 'a> {
+    reader: &'b Reader<'a>,
+    batch: &'b mut Batch<'a>,
+    params: &'b NetworkParams,
+    height: Height,
+}
+
+impl Index<'_, '_> {
+    fn connect(&mut self, block: &Block, share_ids: &[ShareId], genesis: &Hash) -> Result<(), LedgerError> {
+        let height = self.height;
+        for (index, signed) in (0..).zip(&block.body.transactions) {
+            self.batch.put::<Transactions>(&signed.id(genesis), &TransactionPlace { height, index })?;
+            for address in parties(&signed.transaction) {
+                self.batch.put::<AccountTransactions>(&(address, height, index), &())?;
+            }
+        }
+        for (index, (share, id)) in (0..).zip(block.body.shares.iter().zip(share_ids)) {
+            self.batch.put::<ShareIds>(id, &height)?;
+            self.batch.put::<ProverShares>(&(share.prover, height, index), &())?;
+        }
+        self.batch.put::<ProducerBlocks>(&(block.header.producer, height), &())?;
+
+        let epoch = self.params.epoch_of(height);
+        let mut shares = self.reader.epoch_shares(epoch)?;
+        for share in &block.body.shares {
+            let count = shares.entry(share.prover).or_default();
+            *count = count.saturating_add(1);
+            self.batch.put::<EpochShares>(&(epoch, share.prover), count)?;
+        }
+        if height == self.params.epoch_end(epoch) {
+            let previous = match epoch.checked_sub(1) {
+                Some(previous) => self.reader.weights(previous)?,
+                None => rights::Weights::new(),
+            };
+            for (prover, weight) in rights::decay_and_add(&previous, &shares) {
+                self.batch.put::<EpochWeights>(&(epoch, prover), &weight)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self, block: &Block, share_ids: &[ShareId], genesis: &Hash) -> Result<(), LedgerError> {
+        let height = self.height;
+        for (index, signed) in (0..).zip(&block.body.transactions) {
+            self.batch.delete::<Transactions>(&signed.id(genesis))?;
+            for address in parties(&signed.transaction) {
+                self.batch.delete::<AccountTransactions>(&(address, height, index))?;
+            }
+        }
+        for (index, (share, id)) in (0..).zip(block.body.shares.iter().zip(share_ids)) {
+            self.batch.delete::<ShareIds>(id)?;
+            self.batch.delete::<ProverShares>(&(share.prover, height, index))?;
+        }
+        self.batch.delete::<ProducerBlocks>(&(block.header.producer, height))?;
+
+        let epoch = self.params.epoch_of(height);
+        let mut shares = self.reader.epoch_shares(epoch)?;
+        for share in &block.body.shares {
+            let count = shares.entry(share.prover).or_default();
+            *count = count.saturating_sub(1);
+            match *count {
+                0 => self.batch.delete::<EpochShares>(&(epoch, share.prover))?,
+                _ => self.batch.put::<EpochShares>(&(epoch, share.prover), count)?,
+            }
+        }
+        if height == self.params.epoch_end(epoch) {
+            for record in self.reader.view.prefix::<EpochWeights>(epoch.to_be_bytes().to_vec())? {
+                self.batch.delete::<EpochWeights>(&record?.0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The accounts that a transaction concerns, each once.
+fn parties(transaction: &Transaction) -> Vec<Address> {
+    let Transaction::Transfer(transfer) = transaction;
+    if transfer.from == transfer.to { vec![transfer.from] } else { vec![transfer.from, transfer.to] }
+}

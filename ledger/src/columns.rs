@@ -1,0 +1,396 @@
+//! The registry of columns: each binds a name, a key type and a value type, once.
+//!
+//! What must not be broken: keys are fixed-width or end with their only variable part, and integers in them are
+//! big-endian, so that RocksDB's order is the numbers' order. `tests/ledger_layout.rs` pins the raw bytes; a change
+//! needs a new [`LAYOUT`].
+
+use jmt::{
+    KeyHash,
+    storage::{Node, NibblePath, NodeKey},
+};
+use lode_consensus::{
+    Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId,
+    codec::Reader as Bytes,
+};
+use lode_puzzle::Statement;
+
+use crate::records::{BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace};
+
+/// The version of everything in this file.
+pub(crate) const LAYOUT: u32 = 1;
+
+/// A typed column family.
+pub(crate) trait Column {
+    /// Its name on disk.
+    const NAME: &'static str;
+    /// What it is looked up by.
+    type Key: Key;
+    /// What it holds.
+    type Value: Value;
+}
+
+/// A key of a column.
+pub(crate) trait Key: Sized {
+    /// The bytes, in an order that is the keys' order.
+    fn to_bytes(&self) -> Vec<u8>;
+    /// The key again.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// A value of a column.
+pub(crate) trait Value: Sized {
+    /// The bytes.
+    fn to_bytes(&self) -> Vec<u8>;
+    /// The value again.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+macro_rules! columns {
+    ($($(#[$doc:meta])* $column:ident, $name:literal: $key:ty => $value:ty;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) struct $column;
+
+            impl Column for $column {
+                const NAME: &'static str = $name;
+                type Key = $key;
+                type Value = $value;
+            }
+        )*
+
+        /// The names of all columns.
+        pub(crate) const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+columns! {
+    /// Facts about this ledger, by [`Fact`].
+    Facts, "facts": Fact => Vec<u8>;
+    /// Every stored block's header, work and standing.
+    Entries, "entries": Hash => BlockEntry;
+    /// Every stored block.
+    Blocks, "blocks": Hash => StoredBlock;
+    /// Stored blocks that no stored block extends, in the order of fork choice, last is best: by work, then by
+    /// arrival counted down from 2^64 − 1.
+    Leaves, "leaves": (ChainWork, u64) => Hash;
+    /// The chain: hash by height.
+    Chain, "chain": Height => Hash;
+    /// What the block at a height did to the state.
+    States, "states": Height => BlockState;
+    /// Where in the chain a transaction stands.
+    Transactions, "transactions": Hash => TransactionPlace;
+    /// Transactions that an account sent or received.
+    AccountTransactions, "account-transactions": (Address, Height, u32) => ();
+    /// Shares of a prover, by the height and place of their inclusion.
+    ProverShares, "prover-shares": (Address, Height, u32) => ();
+    /// Blocks of a producer.
+    ProducerBlocks, "producer-blocks": (Address, Height) => ();
+    /// Shares that the chain has counted, with the height of their inclusion.
+    ShareIds, "share-ids": ShareId => Height;
+    /// Shares that a prover has in an epoch.
+    EpochShares, "epoch-shares": (Epoch, Address) => u64;
+    /// Weights that froze at the end of an epoch.
+    EpochWeights, "epoch-weights": (Epoch, Address) => u64;
+    /// Nodes of the state tree.
+    TreeNodes, "tree-nodes": TreeKey => Node;
+    /// Leaf values of the state tree, each as of the height that wrote it.
+    TreeValues, "tree-values": (Hash, Height) => StoredLeaf;
+    /// Nodes that a height replaced, which go when that height leaves the history.
+    StaleNodes, "stale-nodes": (Height, TreeKey) => ();
+    /// Leaf values that a height replaced (key, and the height that wrote the old value), likewise.
+    StaleValues, "stale-values": (Height, Hash, Height) => ();
+}
+
+/// The columns that follow from the chain alone: a fresh replay fills them with the same bytes.
+pub(crate) const OF_THE_CHAIN: &[&str] = &[
+    Chain::NAME,
+    States::NAME,
+    Transactions::NAME,
+    AccountTransactions::NAME,
+    ProverShares::NAME,
+    ProducerBlocks::NAME,
+    ShareIds::NAME,
+    EpochShares::NAME,
+    EpochWeights::NAME,
+    TreeNodes::NAME,
+    TreeValues::NAME,
+    StaleNodes::NAME,
+    StaleValues::NAME,
+];
+
+/// Names one record of [`Facts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// [`LAYOUT`], `u32`.
+    Layout,
+    /// The height of the tip, `u32`.
+    Tip,
+    /// The oldest height whose state is retained, `u32`.
+    Floor,
+    /// How many blocks were stored so far, `u64`.
+    Arrivals,
+}
+
+impl Key for Fact {
+    fn to_bytes(&self) -> Vec<u8> {
+        let name: &[u8] = match self {
+            Self::Layout => b"layout",
+            Self::Tip => b"tip",
+            Self::Floor => b"floor",
+            Self::Arrivals => b"arrivals",
+        };
+        name.to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match bytes {
+            b"layout" => Ok(Self::Layout),
+            b"tip" => Ok(Self::Tip),
+            b"floor" => Ok(Self::Floor),
+            b"arrivals" => Ok(Self::Arrivals),
+            other => Err(DecodeError::Invalid { what: "fact", got: other.len() as u128 }),
+        }
+    }
+}
+
+/// A node's place in the state tree: version and path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TreeKey(pub NodeKey);
+
+impl Key for TreeKey {
+    /// `u32be(height) ‖ Borsh(path)`: all nodes of a height stand together.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = height_of(self.0.version()).to_be_bytes().to_vec();
+        // Writing to a vector does not fail.
+        bytes.extend(borsh::to_vec(self.0.nibble_path()).unwrap_or_default());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (height, path) = split::<4>(bytes)?;
+        let path: NibblePath = borsh::from_slice(path).map_err(|_| invalid("tree path"))?;
+        Ok(Self(NodeKey::new(u32::from_be_bytes(height).into(), path)))
+    }
+}
+
+/// A version of the state tree is a height.
+pub(crate) fn height_of(version: u64) -> Height {
+    Height::try_from(version).unwrap_or(Height::MAX)
+}
+
+impl Value for Node {
+    fn to_bytes(&self) -> Vec<u8> {
+        borsh::to_vec(self).unwrap_or_default()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        borsh::from_slice(bytes).map_err(|_| invalid("tree node"))
+    }
+}
+
+fn invalid(what: &'static str) -> DecodeError {
+    DecodeError::Invalid { what, got: 0 }
+}
+
+fn split<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), DecodeError> {
+    match bytes.split_first_chunk::<N>() {
+        Some((head, rest)) => Ok((*head, rest)),
+        None => Err(DecodeError::Truncated { expected: N, got: bytes.len() }),
+    }
+}
+
+/// A part of a key with a fixed width.
+pub(crate) trait Part: Sized {
+    /// Appends the part.
+    fn put(&self, out: &mut Vec<u8>);
+    /// Takes the part.
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError>;
+}
+
+impl Part for u32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_be_bytes());
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        bytes.array().map(u32::from_be_bytes)
+    }
+}
+
+impl Part for u64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_be_bytes());
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        bytes.array().map(u64::from_be_bytes)
+    }
+}
+
+impl Part for Hash {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.0);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        bytes.hash()
+    }
+}
+
+impl Part for Address {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.0);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        bytes.array().map(Address)
+    }
+}
+
+impl Part for ChainWork {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.encode_into(out);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        Self::decode_from(bytes)
+    }
+}
+
+impl Part for ShareId {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.statement.0);
+        self.nonce.put(out);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { statement: Statement(bytes.array()?), nonce: u64::take(bytes)? })
+    }
+}
+
+macro_rules! keys {
+    ($($($part:ident)+;)*) => {
+        $(impl<$($part: Part),+> Key for ($($part,)+) {
+            #[allow(non_snake_case, reason = "the type parameters name the parts")]
+            fn to_bytes(&self) -> Vec<u8> {
+                let ($($part,)+) = self;
+                let mut out = Vec::new();
+                $($part.put(&mut out);)+
+                out
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+                let mut bytes = Bytes::new(bytes);
+                let key = ($($part::take(&mut bytes)?,)+);
+                bytes.finish()?;
+                Ok(key)
+            }
+        })*
+    };
+}
+
+keys! { A B; A B C; }
+
+macro_rules! single_keys {
+    ($($part:ty),*) => {
+        $(impl Key for $part {
+            fn to_bytes(&self) -> Vec<u8> {
+                let mut out = Vec::new();
+                self.put(&mut out);
+                out
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+                let mut bytes = Bytes::new(bytes);
+                let key = Self::take(&mut bytes)?;
+                bytes.finish()?;
+                Ok(key)
+            }
+        })*
+    };
+}
+
+single_keys! { u32, Hash, ShareId }
+
+impl Key for (Height, TreeKey) {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.0.to_be_bytes().to_vec();
+        bytes.extend(self.1.to_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (height, key) = split::<4>(bytes)?;
+        Ok((u32::from_be_bytes(height), TreeKey::from_bytes(key)?))
+    }
+}
+
+macro_rules! canonical_values {
+    ($($value:ty),*) => {
+        $(impl Value for $value {
+            fn to_bytes(&self) -> Vec<u8> {
+                self.encode()
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+                Self::decode(bytes)
+            }
+        })*
+    };
+}
+
+canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace }
+
+impl Value for () {
+    fn to_bytes(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Bytes::new(bytes).finish()
+    }
+}
+
+impl Value for Vec<u8> {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.clone()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(bytes.to_vec())
+    }
+}
+
+macro_rules! little_endian_values {
+    ($($value:ty),*) => {
+        $(impl Value for $value {
+            fn to_bytes(&self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+                let mut bytes = Bytes::new(bytes);
+                let value = <$value>::from_le_bytes(bytes.array()?);
+                bytes.finish()?;
+                Ok(value)
+            }
+        })*
+    };
+}
+
+little_endian_values! { u32, u64 }
+
+impl Value for Hash {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        <Self as Key>::from_bytes(bytes)
+    }
+}
+
+/// The key under which `jmt` knows a leaf.
+pub(crate) fn leaf_key(key: KeyHash) -> Hash {
+    Hash(key.0)
+}

@@ -1,0 +1,201 @@
+//! RocksDB behind the typed columns.
+//!
+//! What must not be broken: every write of the ledger is a [`Batch`] with `sync` set; every scan has an upper bound,
+//! since RocksDB's own prefix iterator runs past its prefix.
+
+use std::path::Path;
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, ErrorKind,
+    IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+};
+
+use crate::{
+    LedgerError,
+    columns::{self, Column, Key, Value},
+};
+
+/// Memory for blocks of table files that are read often, shared by all columns.
+const BLOCK_CACHE_BYTES: usize = 64 << 20;
+/// Memory in which a column gathers writes before they become a file.
+const WRITE_BUFFER_BYTES: usize = 8 << 20;
+/// Write-ahead logs beyond this size make RocksDB flush the oldest column: bounds disk use and the next start's replay.
+const MAX_LOG_BYTES: u64 = 64 << 20;
+/// RocksDB's own log files that are kept.
+const KEPT_INFO_LOGS: usize = 2;
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    db: DB,
+}
+
+impl Database {
+    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_max_total_wal_size(MAX_LOG_BYTES);
+        options.set_keep_log_file_num(KEPT_INFO_LOGS);
+        options.set_max_open_files(256);
+        let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
+        let families = columns::ALL.iter().map(|name| {
+            let mut table = BlockBasedOptions::default();
+            table.set_block_cache(&cache);
+            table.set_bloom_filter(10.0, false);
+            let mut options = Options::default();
+            options.set_compression_type(DBCompressionType::Lz4);
+            options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+            options.set_block_based_table_factory(&table);
+            ColumnFamilyDescriptor::new(*name, options)
+        });
+        match DB::open_cf_descriptors(&options, path, families) {
+            Ok(db) => Ok(Self { db }),
+            Err(error) if error.kind() == ErrorKind::IOError && error.to_string().contains("lock") => {
+                Err(LedgerError::Locked { path: path.to_owned() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        View { database: self, snapshot: self.db.snapshot() }
+    }
+
+    pub(crate) fn flush(&self) -> Result<(), LedgerError> {
+        for name in columns::ALL {
+            self.db.flush_cf(self.family(name)?)?;
+        }
+        Ok(())
+    }
+
+    fn family(&self, name: &'static str) -> Result<&ColumnFamily, LedgerError> {
+        // All columns are opened together, so that one is missing only if the database was closed by force.
+        self.db.cf_handle(name).ok_or_else(|| LedgerError::Missing { column: name, key: "the column".to_owned() })
+    }
+}
+
+/// The database at one moment.
+pub(crate) struct View<'a> {
+    database: &'a Database,
+    snapshot: Snapshot<'a>,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").finish_non_exhaustive()
+    }
+}
+
+impl View<'_> {
+    /// The record at a key, or `None`.
+    pub(crate) fn get<C: Column>(&self, key: &C::Key) -> Result<Option<C::Value>, LedgerError> {
+        let family = self.database.family(C::NAME)?;
+        let bytes = self.snapshot.get_pinned_cf(family, key.to_bytes())?;
+        bytes.map(|bytes| C::Value::from_bytes(&bytes)).transpose().map_err(record_error::<C>)
+    }
+
+    /// Records whose key's bytes lie in `from..to`, in order.
+    pub(crate) fn range<C: Column>(
+        &self,
+        from: Vec<u8>,
+        to: Vec<u8>,
+    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+        self.scan::<C>(from, to, Direction::Forward)
+    }
+
+    /// Records whose key's bytes lie in `from..to`, the last one first.
+    pub(crate) fn range_back<C: Column>(
+        &self,
+        from: Vec<u8>,
+        to: Vec<u8>,
+    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+        self.scan::<C>(from, to, Direction::Reverse)
+    }
+
+    /// Records whose key begins with `prefix`, in order.
+    pub(crate) fn prefix<C: Column>(
+        &self,
+        prefix: Vec<u8>,
+    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+        let end = after_prefix(&prefix);
+        self.range::<C>(prefix, end)
+    }
+
+    fn scan<C: Column>(
+        &self,
+        from: Vec<u8>,
+        to: Vec<u8>,
+        direction: Direction,
+    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+        let family = self.database.family(C::NAME)?;
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(from);
+        options.set_iterate_upper_bound(to);
+        let mode = match direction {
+            Direction::Forward => IteratorMode::Start,
+            Direction::Reverse => IteratorMode::End,
+        };
+        Ok(self.snapshot.iterator_cf_opt(family, options, mode).map(|record| {
+            let (key, value) = record?;
+            let decoded = C::Key::from_bytes(&key).and_then(|key| Ok((key, C::Value::from_bytes(&value)?)));
+            decoded.map_err(record_error::<C>)
+        }))
+    }
+
+    /// All records of a column as raw bytes, in order.
+    pub(crate) fn raw(
+        &self,
+        name: &'static str,
+    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), LedgerError>> + '_, LedgerError> {
+        let family = self.database.family(name)?;
+        Ok(self.snapshot.iterator_cf(family, IteratorMode::Start).map(|record| record.map_err(Into::into)))
+    }
+}
+
+fn record_error<C: Column>(error: lode_consensus::DecodeError) -> LedgerError {
+    LedgerError::Record { column: C::NAME, error }
+}
+
+/// The least byte string above all that begin with `prefix`.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return end;
+        }
+    }
+    // Nothing but 0xFF: no key of ours is that long.
+    vec![0xFF; 256]
+}
+
+/// Writes that reach the disk together, or not at all.
+pub(crate) struct Batch<'a> {
+    database: &'a Database,
+    batch: WriteBatch,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(database: &'a Database) -> Self {
+        Self { database, batch: WriteBatch::default() }
+    }
+
+    pub(crate) fn put<C: Column>(&mut self, key: &C::Key, value: &C::Value) -> Result<(), LedgerError> {
+        self.batch.put_cf(self.database.family(C::NAME)?, key.to_bytes(), value.to_bytes());
+        Ok(())
+    }
+
+    pub(crate) fn delete<C: Column>(&mut self, key: &C::Key) -> Result<(), LedgerError> {
+        self.batch.delete_cf(self.database.family(C::NAME)?, key.to_bytes());
+        Ok(())
+    }
+
+    /// Writes everything and waits for the disk.
+    pub(crate) fn commit(self) -> Result<(), LedgerError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.database.db.write_opt(self.batch, &options)?;
+        Ok(())
+    }
+}

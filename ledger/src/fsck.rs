@@ -1,0 +1,162 @@
+//! Replays the chain from genesis into a scratch ledger and compares every record that follows from the chain.
+//!
+//! What must not be broken: the comparison is of raw bytes, column by column, so that an index or an undo that leaves
+//! anything behind shows, whether or not somebody thought of looking for it.
+
+use std::path::Path;
+
+use lode_consensus::{
+    Hash, Height,
+    rules::{BlockError, FittingBlock, ProofChecker},
+};
+use lode_puzzle::{Item, Ticket, VerifyError};
+
+use crate::{Ledger, LedgerError, LedgerOptions, columns::OF_THE_CHAIN, reader::require};
+
+/// What [`Ledger::fsck`] looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Rules, state and indexes; the proofs and signatures were checked when the blocks came.
+    Replay,
+    /// The proofs and signatures too.
+    Proofs,
+}
+
+/// What a check went through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Blocks replayed, genesis included.
+    pub blocks: u64,
+    /// Records compared.
+    pub records: u64,
+}
+
+/// The first thing that is wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum FsckError {
+    /// The ledger cannot be read, or the scratch ledger not be written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A block of the chain breaks a rule.
+    #[error("block {height} {hash}: {error}")]
+    Block {
+        /// Its height.
+        height: Height,
+        /// Its hash.
+        hash: Hash,
+        /// The rule.
+        error: String,
+    },
+    /// The block stored under a hash has another hash.
+    #[error("block {height}: stored under {expected}, but its hash is {got}")]
+    Hash {
+        /// Its height.
+        height: Height,
+        /// Where it is stored.
+        expected: Hash,
+        /// What its bytes hash to.
+        got: Hash,
+    },
+    /// A record differs from that of a replay.
+    #[error("column {column}: key {key}: the ledger has {got}, a replay has {expected}")]
+    Record {
+        /// The column.
+        column: &'static str,
+        /// The key, in hex.
+        key: String,
+        /// The replay's value, in hex, or "nothing".
+        expected: String,
+        /// The ledger's value, in hex, or "nothing".
+        got: String,
+    },
+}
+
+impl Ledger {
+    /// Checks the whole chain. `scratch` is an empty folder for the replay, which the caller removes; `progress` is told
+    /// each height as it is done; `entropy` gives the verifier its random weights.
+    pub fn fsck(
+        &self,
+        depth: Depth,
+        checker: &impl ProofChecker,
+        mut entropy: impl FnMut(usize) -> Vec<u128>,
+        scratch: &Path,
+        mut progress: impl FnMut(Height, Height),
+    ) -> Result<Report, FsckError> {
+        let reader = self.read();
+        let tip = reader.tip_height()?;
+        let options = LedgerOptions { ..self.options.clone() };
+        let replay = Ledger::open(scratch, self.network.clone(), options)?;
+        for height in 1..=tip {
+            let (hash, block) = require::<crate::columns::Chain, _>(reader.block_at(height)?, height)?;
+            let broken = |error: &dyn std::fmt::Display| FsckError::Block { height, hash, error: error.to_string() };
+            if block.hash() != hash {
+                return Err(FsckError::Hash { height, expected: hash, got: block.hash() });
+            }
+            let context = replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
+            let fitting = FittingBlock::new(block, context, self.params()).map_err(|error| broken(&error))?;
+            let proven = match depth {
+                Depth::Replay => fitting.proven_before(),
+                Depth::Proofs => {
+                    let weights = entropy(fitting.claims().len());
+                    fitting.prove(checker, &weights).map_err(|error: BlockError| broken(&error))?
+                }
+            };
+            let outcome = replay.store(proven)?;
+            if let Some((_, error)) = outcome.refused {
+                return Err(broken(&error));
+            }
+            progress(height, tip);
+        }
+        let records = compare(&reader, &replay)?;
+        Ok(Report { blocks: u64::from(tip).saturating_add(1), records })
+    }
+}
+
+/// Compares the raw bytes of every column that follows from the chain.
+fn compare(reader: &crate::Reader<'_>, replay: &Ledger) -> Result<u64, FsckError> {
+    let expected_reader = replay.read();
+    let mut records = 0_u64;
+    for column in OF_THE_CHAIN {
+        let mut got = reader.view.raw(column)?;
+        let mut expected = expected_reader.view.raw(column)?;
+        loop {
+            let (got, expected) = (got.next().transpose()?, expected.next().transpose()?);
+            if got == expected {
+                if got.is_none() {
+                    break;
+                }
+                records = records.saturating_add(1);
+                continue;
+            }
+            return Err(difference(column, got, expected));
+        }
+    }
+    Ok(records)
+}
+
+type Record = (Box<[u8]>, Box<[u8]>);
+
+/// Names the first key at which two columns part.
+fn difference(column: &'static str, got: Option<Record>, expected: Option<Record>) -> FsckError {
+    let key = match (&got, &expected) {
+        (Some((got, _)), Some((expected, _))) => got.min(expected).clone(),
+        (Some((key, _)), None) | (None, Some((key, _))) => key.clone(),
+        (None, None) => Box::default(),
+    };
+    let show = |record: Option<Record>| match record {
+        Some((record_key, value)) if record_key == key => hex::encode(value),
+        _ => "nothing".to_owned(),
+    };
+    FsckError::Record { column, key: hex::encode(&key), expected: show(expected), got: show(got) }
+}
+
+/// A judge that is never asked: for [`Depth::Replay`].
+#[derive(Debug, Clone, Copy)]
+pub struct NoChecker;
+
+impl ProofChecker for NoChecker {
+    fn check(&self, items: &[Item], _: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+        // Should it be asked all the same, nothing passes.
+        items.iter().map(|_| Err(VerifyError::PairingFailed)).collect()
+    }
+}

@@ -1,0 +1,179 @@
+//! The values that are the ledger's own; their bytes follow the canonical encoding's conventions.
+
+use lode_consensus::{
+    Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, block::Header, codec::Reader, state::Supply,
+};
+use lode_puzzle::Proof;
+
+/// How far a stored block's standing is known. Only blocks that fit and whose proofs hold are stored at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockStatus {
+    /// Fits its parent, and its proofs and signatures hold. It is on the chain, or may get there.
+    Proven,
+    /// It, or a block below it, did not apply to the state of its parent.
+    Invalid,
+}
+
+/// What is known of a stored block without reading its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockEntry {
+    /// The header.
+    pub header: Header,
+    /// The work of the chain that ends here.
+    pub work: ChainWork,
+    /// When the block came, counted over all stored blocks.
+    pub arrival: u64,
+    /// Its standing.
+    pub status: BlockStatus,
+}
+
+impl Encode for BlockEntry {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.header.encode_into(out);
+        self.work.encode_into(out);
+        out.extend(self.arrival.to_le_bytes());
+        out.push(match self.status {
+            BlockStatus::Proven => 0,
+            BlockStatus::Invalid => 1,
+        });
+    }
+}
+
+impl Decode for BlockEntry {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            header: Header::decode_from(reader)?,
+            work: ChainWork::decode_from(reader)?,
+            arrival: reader.u64()?,
+            status: match reader.u8()? {
+                0 => BlockStatus::Proven,
+                1 => BlockStatus::Invalid,
+                got => return Err(DecodeError::Invalid { what: "block status", got: got.into() }),
+            },
+        })
+    }
+}
+
+/// A block without its header, which stands in its [`BlockEntry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredBlock {
+    pub nonce: u64,
+    pub proof: Proof,
+    pub body: Body,
+}
+
+impl StoredBlock {
+    pub(crate) fn of(block: &Block) -> Self {
+        Self { nonce: block.nonce, proof: block.proof, body: block.body.clone() }
+    }
+
+    pub(crate) fn with_header(self, header: Header) -> Block {
+        Block { header, nonce: self.nonce, proof: self.proof, body: self.body }
+    }
+}
+
+impl Encode for StoredBlock {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        out.extend(self.nonce.to_le_bytes());
+        out.extend(self.proof.commitment);
+        out.extend(self.proof.opening);
+        self.body.encode_into(out);
+    }
+}
+
+impl Decode for StoredBlock {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            nonce: reader.u64()?,
+            proof: Proof { commitment: reader.array()?, opening: reader.array()? },
+            body: Body::decode_from(reader)?,
+        })
+    }
+}
+
+/// What a block of the chain did to the state: for its undo, and for those who ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockState {
+    /// Where all microcredits are after the block.
+    pub supply: Supply,
+    /// The fees of its transactions.
+    pub fees: u64,
+    /// What each of its shares was paid, the producer's part included.
+    pub share_pay: u64,
+    /// The places in the state tree of the leaves that it changed.
+    pub changed: Vec<Hash>,
+}
+
+impl Encode for BlockState {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.supply.encode_into(out);
+        out.extend(self.fees.to_le_bytes());
+        out.extend(self.share_pay.to_le_bytes());
+        for key in &self.changed {
+            out.extend(key.0);
+        }
+    }
+}
+
+impl Decode for BlockState {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut state = Self {
+            supply: Supply::decode_from(reader)?,
+            fees: reader.u64()?,
+            share_pay: reader.u64()?,
+            changed: Vec::new(),
+        };
+        while !reader.is_empty() {
+            state.changed.push(reader.hash()?);
+        }
+        Ok(state)
+    }
+}
+
+/// Where a transaction stands in the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransactionPlace {
+    /// The block's height.
+    pub height: u32,
+    /// The place in its body.
+    pub index: u32,
+}
+
+impl Encode for TransactionPlace {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        out.extend(self.height.to_le_bytes());
+        out.extend(self.index.to_le_bytes());
+    }
+}
+
+impl Decode for TransactionPlace {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { height: reader.u32()?, index: reader.u32()? })
+    }
+}
+
+/// A leaf of the state tree as some height left it; `None` once it was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredLeaf(pub Option<Vec<u8>>);
+
+impl Encode for StoredLeaf {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            None => out.push(0),
+            Some(value) => {
+                out.push(1);
+                out.extend(value);
+            }
+        }
+    }
+}
+
+impl Decode for StoredLeaf {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.u8()? {
+            0 => Ok(Self(None)),
+            1 => Ok(Self(Some(reader.rest()))),
+            got => Err(DecodeError::Invalid { what: "leaf tag", got: got.into() }),
+        }
+    }
+}
