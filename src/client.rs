@@ -1,0 +1,285 @@
+//! A blocking client of a node's HTTP API.
+//!
+//! Threads and queues: none; every call waits, at most [`CALL_TIMEOUT`].
+//!
+//! What must not be broken: nothing that a node answers can make the program take more than [`MAX_RESPONSE_BYTES`],
+//! follow it elsewhere, or print what moves the cursor.
+
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+
+use lode_consensus::params::MAX_NAME_BYTES;
+use serde::de::DeserializeOwned;
+use ureq::{Agent, Body, http::Response, http::Uri};
+
+use crate::text::one_line;
+
+/// Where a node listens unless told otherwise.
+pub const DEFAULT_NODE: &str = "http://127.0.0.1:3030";
+/// The network unless told otherwise.
+pub const DEFAULT_NETWORK: &str = "devnet";
+/// Largest answer that is read. A full block takes some 6 MiB as JSON, a full mempool more.
+pub const MAX_RESPONSE_BYTES: u64 = 64 << 20;
+/// How long a node may take for the whole of an answer.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may take to open.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a node gave no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is nothing at the address, or it broke off.
+    #[error("cannot reach the node at {node}: {reason} (is it running? `lode devnet` starts one)")]
+    Unreachable {
+        /// The node's URL.
+        node: NodeUrl,
+        /// What the connection says.
+        reason: String,
+    },
+    /// It took longer than [`CALL_TIMEOUT`] or [`CONNECT_TIMEOUT`].
+    #[error("the node at {node} did not answer in time ({phase})")]
+    Timeout {
+        /// The node's URL.
+        node: NodeUrl,
+        /// What took so long.
+        phase: String,
+    },
+    /// The node says no: its own words.
+    #[error("the node answers {status}: {reason}")]
+    Refused {
+        /// The HTTP status, 4xx or 5xx.
+        status: u16,
+        /// The `error` of the answer's body.
+        reason: String,
+    },
+    /// The answer is not what the API promises.
+    #[error("{path} at {node} is not a Lode node's answer: {reason}")]
+    Unexpected {
+        /// The node's URL.
+        node: NodeUrl,
+        /// The path that was asked for.
+        path: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+}
+
+/// A node's URL: `http` or `https`, a host, perhaps a port and a path; no trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeUrl(String);
+
+/// A text that is no node's URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a URL like {DEFAULT_NODE}, without user, query or fragment")]
+pub struct NodeUrlError;
+
+impl FromStr for NodeUrl {
+    type Err = NodeUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let uri: Uri = text.parse().map_err(|_| NodeUrlError)?;
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        // A password here would be printed with every error.
+        let plain = uri.query().is_none() && !text.contains(['#', '@']);
+        let host = uri.host().is_some_and(|host| !host.is_empty());
+        if scheme && plain && host { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(NodeUrlError) }
+    }
+}
+
+impl fmt::Display for NodeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl NodeUrl {
+    /// Whether the host is this machine, by its usual names.
+    fn is_local(&self) -> bool {
+        let Ok(uri) = self.0.parse::<Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// A network's name, the first segment of every route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkName(String);
+
+/// A text that no network can have as its name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a network's name: a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} characters")]
+pub struct NetworkNameError;
+
+impl FromStr for NetworkName {
+    type Err = NetworkNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let well_formed = text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.len() <= MAX_NAME_BYTES
+            && text.bytes().all(allowed);
+        if well_formed { Ok(Self(text.to_owned())) } else { Err(NetworkNameError) }
+    }
+}
+
+impl NetworkName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NetworkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The API of one network at one node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+    node: NodeUrl,
+    network: NetworkName,
+}
+
+impl Client {
+    /// A client; nothing is sent yet.
+    pub fn new(node: NodeUrl, network: NetworkName) -> Self {
+        let mut config = Agent::config_builder()
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(CALL_TIMEOUT))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .user_agent(concat!("lode/", env!("CARGO_PKG_VERSION")));
+        if node.is_local() {
+            // Whatever proxy the environment names cannot mean this machine.
+            config = config.proxy(None);
+        }
+        Self { agent: config.build().into(), node, network }
+    }
+
+    /// The network that is asked about.
+    pub fn network(&self) -> &NetworkName {
+        &self.network
+    }
+
+    /// `GET /{network}/{path}`.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with the node's reason, or why there is no usable answer.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let response = self.agent.get(self.url(path)).call();
+        self.read(path, response)
+    }
+
+    /// `POST /{network}/{path}` with a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl serde::Serialize) -> Result<T, ClientError> {
+        let response = self.agent.post(self.url(path)).send_json(body);
+        self.read(path, response)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{}/{path}", self.node, self.network)
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        response: Result<Response<Body>, ureq::Error>,
+    ) -> Result<T, ClientError> {
+        let mut response = response.map_err(|error| self.failure(path, error))?;
+        let status = response.status();
+        let body = response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_vec();
+        let body = body.map_err(|error| self.failure(path, error))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.unexpected(path, &error.to_string()));
+        }
+        #[derive(serde::Deserialize)]
+        struct Refusal {
+            error: String,
+        }
+        match serde_json::from_slice::<Refusal>(&body) {
+            Ok(refusal) if status.is_client_error() || status.is_server_error() => {
+                Err(ClientError::Refused { status: status.as_u16(), reason: one_line(&refusal.error) })
+            }
+            _ => Err(self.unexpected(path, &format!("HTTP status {}", status.as_u16()))),
+        }
+    }
+
+    fn failure(&self, path: &str, error: ureq::Error) -> ClientError {
+        let node = self.node.clone();
+        match error {
+            ureq::Error::Timeout(phase) => ClientError::Timeout { node, phase: phase.to_string() },
+            ureq::Error::BodyExceedsLimit(limit) => self.unexpected(path, &format!("more than {limit} bytes")),
+            ureq::Error::Io(error) => ClientError::Unreachable { node, reason: error.to_string() },
+            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BodyStalled => {
+                ClientError::Unreachable { node, reason: error.to_string() }
+            }
+            other => self.unexpected(path, &other.to_string()),
+        }
+    }
+
+    fn unexpected(&self, path: &str, reason: &str) -> ClientError {
+        let path = format!("/{}/{path}", self.network);
+        ClientError::Unexpected { node: self.node.clone(), path, reason: one_line(reason) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_url_is_http_and_nothing_else() {
+        for (text, expected) in [
+            (DEFAULT_NODE, DEFAULT_NODE),
+            ("http://127.0.0.1:3030/", DEFAULT_NODE),
+            ("https://node.example.org/lode//", "https://node.example.org/lode"),
+            ("http://[::1]:3030", "http://[::1]:3030"),
+        ] {
+            assert_eq!(text.parse::<NodeUrl>().unwrap().to_string(), expected);
+        }
+        for bad in [
+            "",
+            "127.0.0.1:3030",
+            "localhost",
+            "ftp://host",
+            "file:///etc/passwd",
+            "http://",
+            "http:///x",
+            "http://user:pass@host",
+            "http://host?x=1",
+            "http://host/#x",
+            "http://ho st",
+            "http://host\n",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(bad.parse::<NodeUrl>(), Err(NodeUrlError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_loopback_is_local() {
+        for (url, local) in [
+            ("http://127.0.0.1:3030", true),
+            ("http://localhost:1", true),
+            ("http://[::1]:3030", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example.org", false),
+        ] {
+            assert_eq!(url.parse::<NodeUrl>().unwrap().is_local(), local, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_network_name_is_one_path_segment() {
+        assert!("devnet".parse::<NetworkName>().is_ok());
+        assert!("my-net-2".parse::<NetworkName>().is_ok());
+        for bad in ["", "Devnet", "2net", "-net", "a/b", "a b", "..", "dév", &"n".repeat(MAX_NAME_BYTES + 1)] {
+            assert_eq!(bad.parse::<NetworkName>(), Err(NetworkNameError), "{bad:?}");
+        }
+    }
+}

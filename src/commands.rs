@@ -1,0 +1,202 @@
+//! What the commands do. Each takes checked arguments and writes its answer to `out`, nothing else to standard output.
+
+pub mod account;
+pub mod balance;
+pub mod block;
+pub mod epoch;
+pub mod status;
+pub mod transfer;
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use lode_consensus::{Address, Hash, Height, transaction::SignatureError};
+use serde::Serialize;
+
+use crate::{
+    amount::Credits,
+    cli::Command,
+    client::{ClientError, NetworkName},
+    keystore::{Keystore, KeystoreError, Passphrase, SecretError, readable_by_others},
+    text::{Text, one_line},
+};
+
+/// Why a command did not do what it was asked. Each prints as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The keystore, or a passphrase.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    /// The node.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The transaction could not be signed.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Standard output is closed or full.
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] io::Error),
+    /// Amount and fee are more than there can be.
+    #[error("{amount} credits and a fee of {fee} are more than can exist")]
+    Overflow {
+        /// Credits for the receiver.
+        amount: Credits,
+        /// Credits for the producer.
+        fee: Credits,
+    },
+    /// The account has too little to spend.
+    #[error(
+        "{address} can spend {balance} credits, {needed} are needed ({immature} more are mined and not mature yet)"
+    )]
+    TooPoor {
+        /// Who pays.
+        address: Address,
+        /// What it can spend.
+        balance: Credits,
+        /// Amount and fee.
+        needed: Credits,
+        /// What will follow.
+        immature: Credits,
+    },
+    /// The transfer could never be included.
+    #[error("expected an expiry above the tip's height {height}, got {expiry}")]
+    Expired {
+        /// The tip's height.
+        height: Height,
+        /// Last height at which the transfer is valid.
+        expiry: Height,
+    },
+    /// The node serves another network.
+    #[error("expected a node of {expected}, this one serves {got}")]
+    WrongNetwork {
+        /// The network that was asked for.
+        expected: NetworkName,
+        /// What the node says.
+        got: Text,
+    },
+    /// The node has the network's name on another chain.
+    #[error("the node's genesis block {got} is not {network}'s, {expected}; nothing was signed")]
+    WrongGenesis {
+        /// The network that was asked for.
+        network: NetworkName,
+        /// Its genesis hash.
+        expected: Hash,
+        /// What the node says.
+        got: Hash,
+    },
+    /// The node took another transaction than the one sent.
+    #[error("the node calls the transaction {got}, its id is {expected}; do not trust this node")]
+    WrongId {
+        /// The id as computed here.
+        expected: Hash,
+        /// What the node says.
+        got: Hash,
+    },
+    /// The answer to a signed transfer was lost.
+    #[error(
+        "{error}; the node may have taken transaction {id} all the same: only a repeat with --nonce {nonce} cannot pay twice"
+    )]
+    Unanswered {
+        /// What happened.
+        error: ClientError,
+        /// The transaction.
+        id: Hash,
+        /// Its nonce.
+        nonce: u64,
+    },
+    /// The node stopped answering while the transfer waited for a block.
+    #[error("{error}; transaction {id} was sent and can be included until height {expiry}")]
+    Unwatched {
+        /// What happened.
+        error: ClientError,
+        /// The transaction.
+        id: Hash,
+        /// Last height at which it is valid.
+        expiry: Height,
+    },
+    /// No block included the transfer in the time given.
+    #[error("transaction {id} is in no block after {waited_s} s; it can still be included until height {expiry}")]
+    NotYet {
+        /// The transaction.
+        id: Hash,
+        /// How long it was watched, in seconds.
+        waited_s: u64,
+        /// Last height at which it is valid.
+        expiry: Height,
+    },
+    /// No block can include the transfer any more.
+    #[error("transaction {id} expired at height {expiry} without being included; nothing was paid")]
+    Lapsed {
+        /// The transaction.
+        id: Hash,
+        /// Last height at which it was valid.
+        expiry: Height,
+    },
+}
+
+impl From<SecretError> for CommandError {
+    fn from(error: SecretError) -> Self {
+        Self::Keystore(error.into())
+    }
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// [`CommandError`]; what was written to `out` by then is no answer.
+pub fn run(command: Command, out: &mut dyn Write) -> Result<(), CommandError> {
+    match command {
+        Command::Account(command) => account::run(command, out),
+        Command::Balance(args) => balance::run(&args, out),
+        Command::Transfer(args) => transfer::run(&args, out),
+        Command::Block(args) => block::run(&args, out),
+        Command::Epoch(args) => epoch::run(&args, out),
+        Command::Status(args) => status::run(&args, out),
+    }
+}
+
+/// The account that a user names, or the keystore's only one.
+fn account_or_only(keystore: &Keystore, named: Option<&str>) -> Result<Address, KeystoreError> {
+    match named {
+        Some(text) => keystore.resolve(text),
+        None => keystore.only_account().map(|account| account.address),
+    }
+}
+
+/// The passphrase of a new account: from a file, or typed twice.
+fn new_passphrase(file: Option<&Path>) -> Result<Passphrase, SecretError> {
+    match file {
+        Some(file) => {
+            warn_if_open(file);
+            Passphrase::from_file(file)
+        }
+        None => Passphrase::prompt_new(),
+    }
+}
+
+/// The passphrase of an account that exists.
+fn passphrase(keystore: &Keystore, address: Address, file: Option<&Path>) -> Result<Passphrase, KeystoreError> {
+    warn_if_open(file.unwrap_or(&keystore.password_file(address)));
+    keystore.find_passphrase(address, file)
+}
+
+fn warn_if_open(file: &Path) {
+    if readable_by_others(file) {
+        warn(&format!("others can read {}; chmod 600 makes it yours alone", file.display()));
+    }
+}
+
+/// One line on standard error.
+fn warn(line: &str) {
+    // Where standard error is closed, nobody wants to be warned.
+    let _ = writeln!(io::stderr(), "warning: {}", one_line(line));
+}
+
+/// One JSON value, indented.
+fn print_json(out: &mut dyn Write, value: &impl Serialize) -> Result<(), CommandError> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
