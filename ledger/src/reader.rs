@@ -9,7 +9,7 @@ use lode_consensus::{
     rules::{Ancestry, ChainContext},
     state::{Amount, Credit, Pending, Supply},
     transition::StateView,
-    tree::{StateProof, TreeError},
+    tree::{Changes, StateProof, TreeError, value_set},
 };
 use lode_genesis::Network;
 use lode_puzzle::Target;
@@ -148,6 +148,15 @@ impl<'a> Reader<'a> {
     /// The state after the tip, for building and judging the next block.
     pub fn state(&self) -> Result<impl StateView<Error = LedgerError> + '_, LedgerError> {
         self.tip_state()
+    }
+
+    /// The root of the state tree after a block on top of the tip that makes these changes: what a template puts into
+    /// its header. Nothing is written.
+    pub fn state_root_after(&self, changes: &Changes) -> Result<Hash, LedgerError> {
+        let next = self.tip_height()?.saturating_add(1);
+        let (root, _) =
+            tree(&Nodes(&self.view)).put_value_set(value_set(changes), next.into()).map_err(TreeError::new)?;
+        Ok(Hash(root.0))
     }
 
     /// The rules' view of the chain below the next block on top of a stored block.
