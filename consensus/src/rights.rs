@@ -135,13 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn roster_pinned() {
-        // Computed by docs/tools/recompute.py's rules in Python's integers; see the test that runs it.
+    fn rosters_of_the_documentation() {
+        // docs/src/protocol/rights.md; more of them, from the same second implementation, in tests/consensus_golden.rs.
         let weights = Weights::from([(prover(1), 65_536), (prover(2), 131_072), (prover(3), 32_768)]);
-        let first: Vec<u8> = (0..6_u32)
-            .map(|height| roster(&weights, &Hash([9; 32]), height)[0].0[0])
-            .collect();
-        assert_eq!(first.len(), 6);
+        let ranks = |height| roster(&weights, &Hash([9; 32]), height).iter().map(|a| a.0[0]).collect::<Vec<_>>();
+        assert_eq!(ranks(1), [2, 1, 3]);
+        assert_eq!(ranks(2), [1, 2, 3]);
+        assert_eq!(ranks(3), [3, 2, 1]);
+        assert_eq!(ranks(4), [2, 1, 3]);
+        assert_eq!(ranks(7), [1, 3, 2]);
         assert!(roster(&Weights::new(), &Hash([9; 32]), 1).is_empty());
         assert!(roster(&Weights::from([(prover(1), 0)]), &Hash([9; 32]), 1).is_empty());
     }
