@@ -1,0 +1,31 @@
+//! A full node: the chain service over a ledger, the mempool, block templates, and the API that serves them.
+//!
+//! Purpose: wiring. Rules are in `lode-consensus`, storage in `lode-ledger`, routes in `lode-explorer`.
+//!
+//! Services of a running node:
+//!
+//! - [`ChainService`]: takes blocks, transactions and attempts; the one writer of the ledger and of the two pools.
+//!   Its checks and writes run on tokio's blocking threads, at most [`MAX_CHECKS`] at a time; what finds no place within
+//!   [`MAX_CHECK_WAIT`] is refused as busy.
+//! - The API: a listener, on loopback unless told otherwise.
+//! - [`Journal`]s: files beside the database with the transactions and shares that wait for a block, so that a restart
+//!   does not forget them.
+//!
+//! What must not be broken: everything a peer or a client sends is bounded before it is kept, and the ledger is only
+//! written through [`ChainService`].
+
+mod clock;
+mod config;
+mod journal;
+mod mempool;
+mod run;
+mod service;
+mod share_pool;
+mod template;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{ConfigError, NodeConfig, default_data_dir};
+pub use journal::Journal;
+pub use mempool::{Mempool, MempoolError, MempoolLimits};
+pub use run::{Node, NodeError, run_fsck};
+pub use service::{ChainService, Handle, MAX_CHECK_WAIT, MAX_CHECKS};

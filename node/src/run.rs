@@ -1,0 +1,190 @@
+//! Starting a node, stopping it, and checking its ledger.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lode_genesis::srs::{self, SrsLoadError};
+use lode_ledger::{
+    Ledger, LedgerError,
+    fsck::{Depth, FsckError, NoChecker, Report},
+};
+use lode_puzzle::Verifier;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tracing::info;
+
+use crate::{
+    ChainService, Handle, NodeConfig, SystemClock,
+    service::random_weights,
+};
+
+/// How often a long check reports.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why a node cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The ledger cannot be opened or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The setup that came with the program is broken.
+    #[error(transparent)]
+    Srs(#[from] SrsLoadError),
+    /// The API's address cannot be listened on.
+    #[error("cannot listen on {address}: {error} (is another node running? choose another --api)")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The API stopped by itself.
+    #[error("the API stopped: {0}")]
+    Api(String),
+    /// The ledger is broken.
+    #[error("fsck: {0}")]
+    Fsck(#[from] FsckError),
+    /// No folder for the replay.
+    #[error("no scratch folder in {path}: {error}")]
+    Scratch {
+        /// Where it should be.
+        path: std::path::PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    service: Arc<ChainService<SystemClock>>,
+    ledger: Arc<Ledger>,
+    api: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Node {
+    /// Opens the ledger and serves the API. Within a tokio runtime.
+    pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let listener = TcpListener::bind(config.api)
+            .await
+            .map_err(|error| NodeError::Listen { address: config.api, error })?;
+        let api = listener.local_addr().map_err(|error| NodeError::Listen { address: config.api, error })?;
+        let opened = tokio::task::spawn_blocking(move || open(&config));
+        let (ledger, service) = opened.await.map_err(|error| NodeError::Api(error.to_string()))??;
+
+        let router = lode_explorer::router(Arc::new(Handle(service.clone())));
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(lode_explorer::serve(listener, router, async {
+            // A sender that was dropped stops the server too.
+            let _ = stopped.await;
+        }));
+        Ok(Self { service, ledger, api, stop, server })
+    }
+
+    /// The chain service.
+    pub fn service(&self) -> &Arc<ChainService<SystemClock>> {
+        &self.service
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Where the API listens.
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Resolves when the API has stopped by itself, which it should not.
+    pub async fn failed(&mut self) -> NodeError {
+        match (&mut self.server).await {
+            Ok(Ok(())) => NodeError::Api("for no reason".to_owned()),
+            Ok(Err(error)) => NodeError::Api(error.to_string()),
+            Err(error) => NodeError::Api(error.to_string()),
+        }
+    }
+
+    /// Stops the API, writes the journals and flushes the database.
+    pub async fn stop(self) -> Result<(), NodeError> {
+        let _ = self.stop.send(());
+        let _ = self.server.await;
+        let closed = tokio::task::spawn_blocking(move || {
+            self.service.save()?;
+            self.ledger.flush()
+        });
+        closed.await.map_err(|error| NodeError::Api(error.to_string()))??;
+        Ok(())
+    }
+}
+
+fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemClock>>), NodeError> {
+    let log_n = config.network.params.log_n;
+    let name = config.network.params.name.clone();
+    let ledger =
+        Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
+    let verifier = Verifier::new(&srs::load(log_n)?);
+    let service = ChainService::new(ledger.clone(), verifier, SystemClock, config.mempool, &config.data_dir)?;
+    let (height, hash) = ledger.read().tip()?;
+    info!("{name}: chain in {}, tip at height {height} {hash}", config.data_dir.display());
+    Ok((ledger, Arc::new(service)))
+}
+
+/// Replays a network's ledger into a scratch folder and compares. No node may be running on it.
+pub fn run_fsck(
+    config: &NodeConfig,
+    depth: Depth,
+    mut progress: impl FnMut(u32, u32),
+) -> Result<Report, NodeError> {
+    let chain = config.data_dir.join("chain");
+    if !chain.exists() {
+        let error = io::Error::new(io::ErrorKind::NotFound, "there is no chain");
+        return Err(LedgerError::Folder { path: chain, error }.into());
+    }
+    let ledger = Ledger::open(&chain, config.network.clone(), config.ledger.clone())?;
+    let scratch = Scratch::new(&config.data_dir)?;
+    let mut last = Instant::now();
+    let report_progress = |height, tip| {
+        if last.elapsed() >= PROGRESS_INTERVAL || height == tip {
+            last = Instant::now();
+            progress(height, tip);
+        }
+    };
+    // Without weights the verifier refuses: a generator that fails shows as a proof that does not hold.
+    let entropy = |count| random_weights(count).unwrap_or_default();
+    let report = match depth {
+        Depth::Replay => ledger.fsck(depth, &NoChecker, entropy, scratch.path(), report_progress)?,
+        Depth::Proofs => {
+            let verifier = Verifier::new(&srs::load(config.network.params.log_n)?);
+            ledger.fsck(depth, &verifier, entropy, scratch.path(), report_progress)?
+        }
+    };
+    Ok(report)
+}
+
+/// A folder that is gone when it is dropped.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(data_dir: &Path) -> Result<Self, NodeError> {
+        let path = data_dir.join(format!("fsck-{}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(|error| NodeError::Scratch { path: path.clone(), error })?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
