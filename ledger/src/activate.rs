@@ -4,16 +4,19 @@
 //! branch goes on. Between two steps the database holds a whole chain, only not the best one; a crash there is healed
 //! when the ledger is opened again.
 
+use std::collections::BTreeMap;
+
 use lode_consensus::{
     Block, Hash,
-    rules::{BlockError, FittingBlock, ProvenBlock},
+    rules::{FittingBlock, ProvenBlock},
 };
 
 use crate::{
     BlockEntry, BlockStatus, Ledger, LedgerError,
-    columns::{Blocks, Entries, Fact, Facts, Leaves, Value},
-    reader::{Reader, require},
-    records::StoredBlock,
+    columns::{Blocks, Entries, Fact, Facts, Key, Leaves, Value},
+    database::after_prefix,
+    reader::{Branch, Reader, require},
+    records::{Rank, StoredBlock},
 };
 
 /// A step of the chain.
@@ -38,10 +41,27 @@ pub enum ChainEvent {
 /// What became of a block that was stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreOutcome {
-    /// What happened to the chain, in order; empty if the block waits on a side branch.
+    /// What happened to the chain, in order; empty if the block waits on a side branch, or if the chain came back to
+    /// where it was.
     pub events: Vec<ChainEvent>,
     /// A block that turned out not to apply, and the rule that it broke.
     pub refused: Option<(Hash, String)>,
+}
+
+impl StoreOutcome {
+    /// Adds a step; one that takes the step before it back cancels it.
+    fn push(&mut self, event: ChainEvent) {
+        use ChainEvent::{Connected, Disconnected};
+        match (self.events.last(), &event) {
+            (Some(Connected { hash: last, .. }), Disconnected { hash, .. })
+            | (Some(Disconnected { hash: last, .. }), Connected { hash, .. })
+                if last == hash =>
+            {
+                self.events.pop();
+            }
+            _ => self.events.push(event),
+        }
+    }
 }
 
 impl Ledger {
@@ -57,8 +77,11 @@ impl Ledger {
         }
         let parent_hash = block.block().header.parent_hash;
         let parent = reader.entry(&parent_hash)?.ok_or(LedgerError::Orphan { parent: parent_hash })?;
-        if parent.status == BlockStatus::Invalid {
-            return Err(LedgerError::InvalidAncestor { ancestor: parent_hash });
+        // A branch that leaves the chain below the floor can never be followed; ancient targets are easy, so that to
+        // keep such blocks would let anybody fill the disk.
+        let (branch, floor) = (reader.branch(&parent_hash)?, reader.state_floor()?);
+        if branch.fork < floor {
+            return Err(LedgerError::ReorgTooDeep { fork: branch.fork, floor });
         }
         let arrival: u64 = require::<Facts, _>(reader.fact(Fact::Arrivals)?, "arrivals")?;
         let entry = BlockEntry {
@@ -68,8 +91,8 @@ impl Ledger {
             status: BlockStatus::Proven,
         };
         let mut batch = self.batch();
-        batch.delete::<Leaves>(&leaf_rank(&parent))?;
-        batch.put::<Leaves>(&leaf_rank(&entry), &hash)?;
+        batch.delete::<Leaves>(&parent.rank())?;
+        batch.put::<Leaves>(&entry.rank(), &hash)?;
         batch.put::<Entries>(&hash, &entry)?;
         batch.put::<Blocks>(&hash, &StoredBlock::of(block.block()))?;
         batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&arrival.saturating_add(1)))?;
@@ -77,29 +100,26 @@ impl Ledger {
     }
 
     /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be read again.
-    pub(crate) fn activate(&self, fresh: Option<ProvenBlock>) -> Result<StoreOutcome, LedgerError> {
+    pub(crate) fn activate(&self, fresh: Option<&ProvenBlock>) -> Result<StoreOutcome, LedgerError> {
         let mut outcome = StoreOutcome::default();
-        while let Some(step) = self.next_step()? {
-            match step {
-                Step::Disconnect => {
-                    let (hash, block) = self.disconnect()?;
-                    outcome.events.push(ChainEvent::Disconnected { hash, block });
-                }
-                Step::Connect(hash) => {
-                    let connected = match &fresh {
-                        Some(block) if block.hash() == hash => {
-                            self.connect(block).map(|()| block.block().clone())
-                        }
-                        _ => self.reconnect(&hash),
-                    };
-                    match connected {
-                        Ok(block) => outcome.events.push(ChainEvent::Connected { hash, block }),
-                        Err(error) if marks_invalid(&error) => {
-                            outcome.refused = Some((hash, error.to_string()));
-                            self.mark_invalid(hash)?;
-                        }
-                        Err(error) => return Err(error),
+        while let Some(path) = self.path_to_best()? {
+            for _ in 0..path.down {
+                let (hash, block) = self.disconnect()?;
+                outcome.push(ChainEvent::Disconnected { hash, block });
+            }
+            for hash in path.up {
+                let connected = match fresh {
+                    Some(block) if block.hash() == hash => self.connect(block).map(|()| block.block().clone()),
+                    _ => self.reconnect(&hash),
+                };
+                match connected {
+                    Ok(block) => outcome.push(ChainEvent::Connected { hash, block }),
+                    Err(error) if marks_invalid(&error) => {
+                        outcome.refused = Some((hash, error.to_string()));
+                        self.mark_invalid(hash)?;
+                        break;
                     }
+                    Err(error) => return Err(error),
                 }
             }
         }
@@ -116,25 +136,23 @@ impl Ledger {
         Ok(proven.block().clone())
     }
 
-    /// The next step towards the best leaf, or `None` if the tip is on the best chain.
-    fn next_step(&self) -> Result<Option<Step>, LedgerError> {
+    /// The way from the tip to the best leaf, or `None` if that is the tip.
+    fn path_to_best(&self) -> Result<Option<Path>, LedgerError> {
         let reader = self.read();
         let (tip_height, tip_hash) = reader.tip()?;
-        let tip = reader.require_entry(&tip_hash)?;
-        let Some((best_hash, best)) = best_leaf(&reader)? else {
+        let Some((rank, best)) = best_leaf(&reader)? else {
             return Ok(None);
         };
-        if !tip.work.moves_to(best.work) {
+        // Not by work alone: after an invalid branch the tip can be a block with the work of the chain that was left
+        // for it, and that one was seen first.
+        if rank <= reader.require_entry(&tip_hash)?.rank() {
             return Ok(None);
         }
-        let branch = reader.branch(&best_hash)?;
-        if branch.fork < reader.state_floor()? {
-            return Err(LedgerError::ReorgTooDeep { fork: branch.fork, floor: reader.state_floor()? });
+        let (Branch { fork, side, .. }, floor) = (reader.branch(&best)?, reader.state_floor()?);
+        if fork < floor {
+            return Err(LedgerError::ReorgTooDeep { fork, floor });
         }
-        if branch.fork < tip_height {
-            return Ok(Some(Step::Disconnect));
-        }
-        Ok(branch.side.first().copied().map(Step::Connect))
+        Ok(Some(Path { down: tip_height.saturating_sub(fork), up: side }))
     }
 
     /// Marks a block and all that descend from it, so that fork choice passes them by. In one batch.
@@ -142,59 +160,55 @@ impl Ledger {
         let reader = self.read();
         let mut batch = self.batch();
         let invalid = reader.require_entry(&hash)?;
-        // Descendants are found from the leaves: each leaf above the block whose ancestor it is.
-        for record in reader.view.prefix::<Leaves>(Vec::new())? {
-            let (rank, leaf_hash) = record?;
-            let mut path = Vec::new();
-            let (mut walk_hash, mut walk) = (leaf_hash, reader.require_entry(&leaf_hash)?);
-            while walk.header.height > invalid.header.height {
-                path.push((walk_hash, walk.clone()));
-                walk_hash = walk.header.parent_hash;
-                walk = reader.require_entry(&walk_hash)?;
-            }
-            if walk_hash != hash {
-                continue;
-            }
-            batch.delete::<Leaves>(&rank)?;
-            for (hash, entry) in path {
-                batch.put::<Entries>(&hash, &BlockEntry { status: BlockStatus::Invalid, ..entry })?;
-            }
-        }
-        // The parent may have become the end of its branch again. That it also stands among the leaves while another
-        // child of it is valid does no harm: its work is less than the child's.
         let parent_hash = invalid.header.parent_hash;
         let parent = reader.require_entry(&parent_hash)?;
-        batch.put::<Leaves>(&leaf_rank(&parent), &parent_hash)?;
-        batch.put::<Entries>(&hash, &BlockEntry { status: BlockStatus::Invalid, ..invalid })?;
+        let mut marked = BTreeMap::from([(hash, invalid)]);
+        let mut parent_has_valid_child = false;
+        // Who descends from whom is found from the leaves. Every descendant has more work than its ancestor.
+        for record in reader.view.range::<Leaves>(parent.rank().to_bytes(), after_prefix(&[]))? {
+            let (rank, leaf_hash) = record?;
+            let (mut walk_hash, mut walk) = (leaf_hash, reader.require_entry(&leaf_hash)?);
+            let mut path = Vec::new();
+            while walk.header.height > parent.header.height {
+                let below = walk.header.parent_hash;
+                path.push((walk_hash, walk));
+                (walk_hash, walk) = (below, reader.require_entry(&below)?);
+            }
+            match path.last() {
+                Some((child, _)) if *child == hash => {
+                    batch.delete::<Leaves>(&rank)?;
+                    marked.extend(path);
+                }
+                Some(_) if walk_hash == parent_hash => parent_has_valid_child = true,
+                _ => {}
+            }
+        }
+        for (hash, entry) in marked {
+            batch.put::<Entries>(&hash, &BlockEntry { status: BlockStatus::Invalid, ..entry })?;
+        }
+        if !parent_has_valid_child {
+            batch.put::<Leaves>(&parent.rank(), &parent_hash)?;
+        }
         batch.commit()
     }
 }
 
-enum Step {
-    /// Take the tip off.
-    Disconnect,
-    /// Put this block on the tip.
-    Connect(Hash),
+/// The steps of a reorg.
+struct Path {
+    /// How many blocks come off.
+    down: u32,
+    /// Which ones go on, in order.
+    up: Vec<Hash>,
 }
 
-fn best_leaf(reader: &Reader<'_>) -> Result<Option<(Hash, BlockEntry)>, LedgerError> {
-    let end = crate::database::after_prefix(&[]);
-    let Some(record) = reader.view.range_back::<Leaves>(Vec::new(), end)?.next() else {
-        return Ok(None);
-    };
-    let (_, hash) = record?;
-    Ok(Some((hash, reader.require_entry(&hash)?)))
-}
-
-/// A leaf's place in the order of fork choice: more work is better, then the earlier arrival.
-fn leaf_rank(entry: &BlockEntry) -> (lode_consensus::ChainWork, u64) {
-    (entry.work, u64::MAX.saturating_sub(entry.arrival))
+fn best_leaf(reader: &Reader<'_>) -> Result<Option<(Rank, Hash)>, LedgerError> {
+    reader.view.range_back::<Leaves>(Vec::new(), after_prefix(&[]))?.next().transpose()
 }
 
 fn marks_invalid(error: &LedgerError) -> bool {
     match error {
         LedgerError::Apply(error) => error.marks_invalid(),
-        LedgerError::Block(error) => BlockError::marks_invalid(error),
+        LedgerError::Block(error) => error.marks_invalid(),
         _ => false,
     }
 }

@@ -1,7 +1,12 @@
 //! Connecting a block to the tip, and disconnecting it: one batch each, and exact inverses.
+//!
+//! What must not be broken: the columns of the chain are a function of the chain and of the floor alone, never of the
+//! way that led there. So a block's records go by its height, and pruning goes by the floor.
+
+use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Address, Block, Hash, Height, NetworkParams, ShareId, Transaction, rights,
+    Address, Block, ChainWork, Hash, Height, NetworkParams, Share, ShareId, Transaction, rights,
     rules::ProvenBlock,
     transition::{self, ApplyError},
     tree::{Changes, TreeError, value_set},
@@ -10,15 +15,19 @@ use lode_consensus::{
 use crate::{
     BlockState, Ledger, LedgerError,
     columns::{
-        AccountTransactions, Chain, EpochShares, EpochWeights, Fact, Facts, LAYOUT, ProducerBlocks,
-        ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes, TreeValues, Value,
-        height_of, leaf_key,
+        AccountTransactions, Blocks, Chain, Entries, EpochShares, EpochWeights, Fact, Facts, LAYOUT, Leaves,
+        ProducerBlocks, ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes,
+        TreeValues, Undos, Value, height_of, leaf_key,
     },
     database::Batch,
-    reader::Reader,
-    records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace},
+    reader::{Reader, require},
+    records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace, Undo},
     state::{Nodes, tree},
 };
+
+/// Heights that one block prunes at most. One is enough in the long run; more come only after the history was made
+/// shorter, and then one batch must not hold all of them.
+const MAX_PRUNED_HEIGHTS: Height = 16;
 
 impl Ledger {
     /// Writes genesis into an empty database.
@@ -28,14 +37,13 @@ impl Ledger {
         let mut batch = self.batch();
         let entry = BlockEntry {
             header: genesis.header.clone(),
-            work: lode_consensus::ChainWork::ZERO,
+            work: ChainWork::ZERO,
             arrival: 0,
             status: BlockStatus::Proven,
         };
-        let leaf_rank = (entry.work, u64::MAX);
-        batch.put::<crate::columns::Entries>(&hash, &entry)?;
-        batch.put::<crate::columns::Blocks>(&hash, &StoredBlock::of(genesis))?;
-        batch.put::<crate::columns::Leaves>(&leaf_rank, &hash)?;
+        batch.put::<Leaves>(&entry.rank(), &hash)?;
+        batch.put::<Entries>(&hash, &entry)?;
+        batch.put::<Blocks>(&hash, &StoredBlock::of(genesis))?;
         batch.put::<Facts>(&Fact::Layout, &Value::to_bytes(&LAYOUT))?;
         batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&1_u64))?;
         batch.put::<Facts>(&Fact::Floor, &Value::to_bytes(&0_u32))?;
@@ -43,8 +51,7 @@ impl Ledger {
         batch.put::<Chain>(&0, &hash)?;
         let root = put_tree(&reader, &mut batch, 0, &self.network.changes)?;
         debug_assert_eq!(root, genesis.header.state_root);
-        let changed = self.network.changes.keys().map(|key| key.hash()).collect();
-        batch.put::<States>(&0, &BlockState { supply: self.network.supply, changed, ..BlockState::default() })?;
+        batch.put::<States>(&0, &BlockState { supply: self.network.supply, ..BlockState::default() })?;
         batch.commit()
     }
 
@@ -62,10 +69,9 @@ impl Ledger {
             // "Expected" is what the rules computed; the header claims the other.
             return Err(apply_error(ApplyError::StateRoot { expected: got, got: expected }));
         }
-        let changed = applied.changes.keys().map(|key| key.hash()).collect();
-        let state =
-            BlockState { supply: applied.supply, fees: applied.fees, share_pay: applied.share_pay, changed };
+        let state = BlockState { supply: applied.supply, fees: applied.fees, share_pay: applied.share_pay };
         batch.put::<States>(&height, &state)?;
+        batch.put::<Undos>(&height, &Undo(applied.changes.keys().map(|key| key.hash()).collect()))?;
         batch.put::<Chain>(&height, &block.hash())?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.connect(block.block(), block.share_ids(), &self.network.genesis_hash)?;
@@ -78,21 +84,17 @@ impl Ledger {
     pub(crate) fn disconnect(&self) -> Result<(Hash, Block), LedgerError> {
         let reader = self.read();
         let (height, hash) = reader.tip()?;
-        let block = crate::reader::require::<crate::columns::Blocks, _>(reader.block(&hash)?, hash)?;
-        let state = crate::reader::require::<States, _>(reader.block_state(height)?, height)?;
+        let block = require::<Blocks, _>(reader.block(&hash)?, hash)?;
+        let Undo(changed) = require::<Undos, _>(reader.view.get::<Undos>(&height)?, height)?;
         let context = reader.context(&block.header.parent_hash)?;
-        let share_ids: Vec<ShareId> = block
-            .body
-            .shares
-            .iter()
-            .map(|share| share.id(&context.genesis_hash, &context.epoch_challenge))
-            .collect();
+        let id = |share: &Share| share.id(&context.genesis_hash, &context.epoch_challenge);
+        let share_ids: Vec<ShareId> = block.body.shares.iter().map(id).collect();
 
         let mut batch = self.batch();
         for record in reader.view.prefix::<TreeNodes>(height.to_be_bytes().to_vec())? {
             batch.delete::<TreeNodes>(&record?.0)?;
         }
-        for key in state.changed {
+        for key in changed {
             batch.delete::<TreeValues>(&(key, height))?;
         }
         for record in reader.view.prefix::<StaleNodes>(height.to_be_bytes().to_vec())? {
@@ -102,6 +104,7 @@ impl Ledger {
             batch.delete::<StaleValues>(&record?.0)?;
         }
         batch.delete::<States>(&height)?;
+        batch.delete::<Undos>(&height)?;
         batch.delete::<Chain>(&height)?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.disconnect(&block, &share_ids, &self.network.genesis_hash)?;
@@ -110,14 +113,18 @@ impl Ledger {
         Ok((hash, block))
     }
 
-    /// Forgets the nodes and values of the tree that no retained height can reach any more.
+    /// Forgets the nodes and values of the tree that no retained height can reach any more, and how to undo the blocks
+    /// up to the oldest one.
     fn prune(&self, reader: &Reader<'_>, batch: &mut Batch<'_>, height: Height) -> Result<(), LedgerError> {
-        let floor = height.saturating_sub(self.options.history);
-        if floor <= reader.state_floor()? {
+        let before = reader.state_floor()?;
+        let floor = height.saturating_sub(self.history).min(before.saturating_add(MAX_PRUNED_HEIGHTS));
+        if floor <= before {
             return Ok(());
         }
-        // What a height up to the floor replaced is reachable from below the floor only.
-        let (from, to) = (Vec::new(), floor.saturating_add(1).to_be_bytes().to_vec());
+        // What a height up to the floor replaced is reachable from below the floor only. What earlier heights replaced
+        // is gone already: a scan from the column's beginning would run over all their tombstones.
+        let from = before.saturating_add(1).to_be_bytes().to_vec();
+        let to = floor.saturating_add(1).to_be_bytes().to_vec();
         for record in reader.view.range::<StaleNodes>(from.clone(), to.clone())? {
             let (key, ()) = record?;
             batch.delete::<TreeNodes>(&key.1)?;
@@ -128,6 +135,9 @@ impl Ledger {
             let (_, leaf, written) = key;
             batch.delete::<TreeValues>(&(leaf, written))?;
             batch.delete::<StaleValues>(&key)?;
+        }
+        for undone in before.saturating_add(1)..=floor {
+            batch.delete::<Undos>(&undone)?;
         }
         batch.put::<Facts>(&Fact::Floor, &Value::to_bytes(&floor))
     }
@@ -148,8 +158,7 @@ fn put_tree(
     changes: &Changes,
 ) -> Result<Hash, LedgerError> {
     let nodes = Nodes(&reader.view);
-    let (root, update) =
-        tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
+    let (root, update) = tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
     for (key, node) in update.node_batch.nodes() {
         batch.put::<TreeNodes>(&TreeKey(key.clone()), node)?;
     }
@@ -160,6 +169,9 @@ fn put_tree(
             && let Some((written, _)) = reader.leaf_written(key, parent)?
         {
             batch.put::<StaleValues>(&(height, key, written), &())?;
+        }
+        if value.is_none() {
+            batch.put::<StaleValues>(&(height, key, height), &())?;
         }
     }
     for stale in update.stale_node_index_batch {
@@ -193,13 +205,17 @@ impl Index<'_, '_> {
         self.batch.put::<ProducerBlocks>(&(block.header.producer, height), &())?;
 
         let epoch = self.params.epoch_of(height);
-        let mut shares = self.reader.epoch_shares(epoch)?;
-        for share in &block.body.shares {
-            let count = shares.entry(share.prover).or_default();
-            *count = count.saturating_add(1);
-            self.batch.put::<EpochShares>(&(epoch, share.prover), count)?;
+        let added = counts(block);
+        for (prover, count) in &added {
+            let before = self.reader.view.get::<EpochShares>(&(epoch, *prover))?.unwrap_or(0);
+            self.batch.put::<EpochShares>(&(epoch, *prover), &before.saturating_add(*count))?;
         }
         if height == self.params.epoch_end(epoch) {
+            let mut shares = self.reader.epoch_shares(epoch)?;
+            for (prover, count) in added {
+                let total = shares.entry(prover).or_default();
+                *total = total.saturating_add(count);
+            }
             let previous = match epoch.checked_sub(1) {
                 Some(previous) => self.reader.weights(previous)?,
                 None => rights::Weights::new(),
@@ -226,13 +242,11 @@ impl Index<'_, '_> {
         self.batch.delete::<ProducerBlocks>(&(block.header.producer, height))?;
 
         let epoch = self.params.epoch_of(height);
-        let mut shares = self.reader.epoch_shares(epoch)?;
-        for share in &block.body.shares {
-            let count = shares.entry(share.prover).or_default();
-            *count = count.saturating_sub(1);
-            match *count {
-                0 => self.batch.delete::<EpochShares>(&(epoch, share.prover))?,
-                _ => self.batch.put::<EpochShares>(&(epoch, share.prover), count)?,
+        for (prover, count) in counts(block) {
+            let key = (epoch, prover);
+            match self.reader.view.get::<EpochShares>(&key)?.unwrap_or(0).saturating_sub(count) {
+                0 => self.batch.delete::<EpochShares>(&key)?,
+                left => self.batch.put::<EpochShares>(&key, &left)?,
             }
         }
         if height == self.params.epoch_end(epoch) {
@@ -242,6 +256,16 @@ impl Index<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// How many shares of each prover a block includes.
+fn counts(block: &Block) -> BTreeMap<Address, u64> {
+    let mut counts = BTreeMap::new();
+    for share in &block.body.shares {
+        let count: &mut u64 = counts.entry(share.prover).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts
 }
 
 /// The accounts that a transaction concerns, each once.

@@ -6,15 +6,14 @@
 
 use jmt::{
     KeyHash,
-    storage::{Node, NibblePath, NodeKey},
+    storage::{NibblePath, Node, NodeKey},
 };
 use lode_consensus::{
-    Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId,
-    codec::Reader as Bytes,
+    Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId, codec::Reader as Bytes,
 };
 use lode_puzzle::Statement;
 
-use crate::records::{BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace};
+use crate::records::{BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo};
 
 /// The version of everything in this file.
 pub(crate) const LAYOUT: u32 = 1;
@@ -70,13 +69,14 @@ columns! {
     Entries, "entries": Hash => BlockEntry;
     /// Every stored block.
     Blocks, "blocks": Hash => StoredBlock;
-    /// Stored blocks that no stored block extends, in the order of fork choice, last is best: by work, then by
-    /// arrival counted down from 2^64 − 1.
-    Leaves, "leaves": (ChainWork, u64) => Hash;
+    /// Stored blocks, none invalid, that no other such block extends; in the order of fork choice, last is best.
+    Leaves, "leaves": Rank => Hash;
     /// The chain: hash by height.
     Chain, "chain": Height => Hash;
     /// What the block at a height did to the state.
     States, "states": Height => BlockState;
+    /// The leaves that the block at a height changed; only of heights that can still be undone.
+    Undos, "undos": Height => Undo;
     /// Where in the chain a transaction stands.
     Transactions, "transactions": Hash => TransactionPlace;
     /// Transactions that an account sent or received.
@@ -97,7 +97,8 @@ columns! {
     TreeValues, "tree-values": (Hash, Height) => StoredLeaf;
     /// Nodes that a height replaced, which go when that height leaves the history.
     StaleNodes, "stale-nodes": (Height, TreeKey) => ();
-    /// Leaf values that a height replaced (key, and the height that wrote the old value), likewise.
+    /// Leaf values that a height replaced (key, and the height that wrote the old value), likewise. A deletion stands
+    /// here under its own height: once nothing older is retained, the value's absence says the same.
     StaleValues, "stale-values": (Height, Hash, Height) => ();
 }
 
@@ -105,6 +106,7 @@ columns! {
 pub(crate) const OF_THE_CHAIN: &[&str] = &[
     Chain::NAME,
     States::NAME,
+    Undos::NAME,
     Transactions::NAME,
     AccountTransactions::NAME,
     ProverShares::NAME,
@@ -339,7 +341,7 @@ macro_rules! canonical_values {
     };
 }
 
-canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace }
+canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo }
 
 impl Value for () {
     fn to_bytes(&self) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! RocksDB behind the typed columns.
 //!
-//! What must not be broken: every write of the ledger is a [`Batch`] with `sync` set; every scan has an upper bound,
-//! since RocksDB's own prefix iterator runs past its prefix.
+//! What must not be broken: every write of the ledger is a [`Batch`] that is synced; every scan of a part of a column has
+//! an upper bound, since RocksDB's own prefix iterator runs past its prefix.
 
 use std::path::Path;
 
@@ -24,14 +24,24 @@ const MAX_LOG_BYTES: u64 = 64 << 20;
 /// RocksDB's own log files that are kept.
 const KEPT_INFO_LOGS: usize = 2;
 
+/// What a write waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The disk.
+    Synced,
+    /// Nothing: the database is thrown away after use.
+    Scratch,
+}
+
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Database {
     db: DB,
+    durability: Durability,
 }
 
 impl Database {
-    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let mut options = Options::default();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
@@ -50,10 +60,8 @@ impl Database {
             ColumnFamilyDescriptor::new(*name, options)
         });
         match DB::open_cf_descriptors(&options, path, families) {
-            Ok(db) => Ok(Self { db }),
-            Err(error) if error.kind() == ErrorKind::IOError && error.to_string().contains("lock") => {
-                Err(LedgerError::Locked { path: path.to_owned() })
-            }
+            Ok(db) => Ok(Self { db, durability }),
+            Err(error) if is_locked(&error) => Err(LedgerError::Locked { path: path.to_owned() }),
             Err(error) => Err(error.into()),
         }
     }
@@ -73,6 +81,14 @@ impl Database {
         // All columns are opened together, so that one is missing only if the database was closed by force.
         self.db.cf_handle(name).ok_or_else(|| LedgerError::Missing { column: name, key: "the column".to_owned() })
     }
+}
+
+/// Whether RocksDB could not take its lock file. It has no error code of its own for that; the two texts are those of
+/// another process' lock and of this one's.
+fn is_locked(error: &rocksdb::Error) -> bool {
+    let text = error.to_string();
+    let refused = text.contains("While lock file: ") || text.contains("lock hold by current process");
+    error.kind() == ErrorKind::IOError && refused
 }
 
 /// The database at one moment.
@@ -191,10 +207,10 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes everything and waits for the disk.
+    /// Writes everything, and waits for the disk unless the database is scratch.
     pub(crate) fn commit(self) -> Result<(), LedgerError> {
         let mut options = WriteOptions::default();
-        options.set_sync(true);
+        options.set_sync(self.database.durability == Durability::Synced);
         self.database.db.write_opt(self.batch, &options)?;
         Ok(())
     }

@@ -1,7 +1,10 @@
-//! Replays the chain from genesis into a scratch ledger and compares every record that follows from the chain.
+//! Checks a whole ledger: first that the tree of blocks hangs together, then a replay of the chain from genesis into a
+//! scratch ledger, with every record that follows from the chain compared.
 //!
 //! What must not be broken: the comparison is of raw bytes, column by column, so that an index or an undo that leaves
 //! anything behind shows, whether or not somebody thought of looking for it.
+
+mod blocks;
 
 use std::path::Path;
 
@@ -11,7 +14,12 @@ use lode_consensus::{
 };
 use lode_puzzle::{Item, Ticket, VerifyError};
 
-use crate::{Ledger, LedgerError, LedgerOptions, columns::OF_THE_CHAIN, reader::require};
+use crate::{
+    Ledger, LedgerError,
+    columns::{Chain, OF_THE_CHAIN},
+    database::Durability,
+    reader::require,
+};
 
 /// What [`Ledger::fsck`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,14 +65,14 @@ pub enum FsckError {
         /// What its bytes hash to.
         got: Hash,
     },
-    /// A record differs from that of a replay.
-    #[error("column {column}: key {key}: the ledger has {got}, a replay has {expected}")]
+    /// A record is not what it should be, by a replay or by the records that it hangs together with.
+    #[error("column {column}: key {key}: expected {expected}, got {got}")]
     Record {
         /// The column.
         column: &'static str,
         /// The key, in hex.
         key: String,
-        /// The replay's value, in hex, or "nothing".
+        /// The value expected, in hex, or "nothing".
         expected: String,
         /// The ledger's value, in hex, or "nothing".
         got: String,
@@ -83,15 +91,14 @@ impl Ledger {
         mut progress: impl FnMut(Height, Height),
     ) -> Result<Report, FsckError> {
         let reader = self.read();
-        let tip = reader.tip_height()?;
-        let options = LedgerOptions { ..self.options.clone() };
-        let replay = Ledger::open(scratch, self.network.clone(), options)?;
+        let tip = blocks::check(&reader)?;
+        // What is retained goes by the floor, which a reorg or another history may have left anywhere: the replay ends
+        // with the same one.
+        let history = tip.saturating_sub(reader.state_floor()?);
+        let replay = Ledger::open_with(scratch, self.network.clone(), history, Durability::Scratch)?;
         for height in 1..=tip {
-            let (hash, block) = require::<crate::columns::Chain, _>(reader.block_at(height)?, height)?;
+            let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
             let broken = |error: &dyn std::fmt::Display| FsckError::Block { height, hash, error: error.to_string() };
-            if block.hash() != hash {
-                return Err(FsckError::Hash { height, expected: hash, got: block.hash() });
-            }
             let context = replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
             let fitting = FittingBlock::new(block, context, self.params()).map_err(|error| broken(&error))?;
             let proven = match depth {

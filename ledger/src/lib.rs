@@ -38,7 +38,7 @@ pub use activate::{ChainEvent, StoreOutcome};
 pub use reader::{AccountProof, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
 
-use database::{Batch, Database};
+use database::{Batch, Database, Durability};
 
 /// The least number of blocks whose undo and state history every ledger retains.
 pub const MIN_HISTORY: Height = 1_000;
@@ -62,7 +62,8 @@ impl Default for LedgerOptions {
 pub struct Ledger {
     database: Database,
     network: Network,
-    options: LedgerOptions,
+    /// Blocks below the tip whose state is kept.
+    history: Height,
     /// Held by whoever writes.
     writer: Mutex<()>,
 }
@@ -140,9 +141,10 @@ pub enum LedgerError {
     /// The block does not apply to the state of its parent.
     #[error("{0}")]
     Apply(Box<ApplyError<LedgerError>>),
-    /// The heaviest chain forks off below the retained history. Nothing was changed.
+    /// The block's chain forks off below the retained history: it can neither be followed nor kept. Nothing was changed.
+    /// If that chain has more work than this one, an operator has to decide.
     #[error(
-        "the heaviest chain forks off at height {fork}, below {floor}, the oldest state retained: \
+        "the block's chain forks off at height {fork}, below {floor}, the oldest state retained: to follow it, \
          restore a backup or start with an empty data folder, after asking why the network disagrees"
     )]
     ReorgTooDeep {
@@ -164,22 +166,39 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// Opens the chain in a folder, or begins one with the network's genesis block.
+    /// Opens the chain in a folder, or begins one with the network's genesis block. Finishes what a crash interrupted.
+    ///
+    /// # Errors
+    /// [`LedgerError::Folder`], [`LedgerError::Locked`], [`LedgerError::OtherNetwork`], [`LedgerError::Layout`]: this
+    /// folder cannot be used so. Anything else: the database is broken.
     pub fn open(path: &Path, network: Network, options: LedgerOptions) -> Result<Self, LedgerError> {
+        Self::open_with(path, network, options.history.max(MIN_HISTORY), Durability::Synced)
+    }
+
+    fn open_with(path: &Path, network: Network, history: Height, durability: Durability) -> Result<Self, LedgerError> {
         fs::create_dir_all(path).map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
-        let options = LedgerOptions { history: options.history.max(MIN_HISTORY) };
-        let ledger = Self { database: Database::open(path)?, network, options, writer: Mutex::new(()) };
-        match ledger.read().layout()? {
-            None => ledger.begin()?,
-            Some(columns::LAYOUT) => {}
-            Some(got) => return Err(LedgerError::Layout { expected: columns::LAYOUT, got }),
+        let database = Database::open(path, durability)?;
+        let ledger = Self { database, network, history, writer: Mutex::new(()) };
+        let (layout, first) = {
+            let reader = ledger.read();
+            (reader.layout()?, reader.block_hash_at(0)?)
+        };
+        let expected = ledger.network.genesis_hash;
+        match (layout, first) {
+            (None, None) => ledger.begin()?,
+            (Some(got), _) if got != columns::LAYOUT => {
+                return Err(LedgerError::Layout { expected: columns::LAYOUT, got });
+            }
+            (Some(_), Some(got)) if got != expected => return Err(LedgerError::OtherNetwork { expected, got }),
+            (Some(_), Some(_)) => {}
+            // One batch writes both, so that one without the other is damage, and to begin anew would hide it.
+            (None, Some(_)) => return Err(LedgerError::Missing { column: "facts", key: "layout".to_owned() }),
+            (Some(_), None) => return Err(LedgerError::Missing { column: "chain", key: "0".to_owned() }),
         }
-        let (expected, got) = (ledger.network.genesis_hash, ledger.read().block_hash_at(0)?);
-        if got != Some(expected) {
-            return Err(LedgerError::OtherNetwork { expected, got: got.unwrap_or_default() });
+        let healed = ledger.activate(None)?;
+        if let Some((hash, error)) = healed.refused {
+            tracing::warn!("block {hash}, stored before the last stop, does not apply: {error}");
         }
-        // A crash between storing a block and connecting it leaves work to finish.
-        ledger.activate(None)?;
         Ok(ledger)
     }
 
@@ -200,12 +219,17 @@ impl Ledger {
 
     /// Stores a block whose proofs hold and follows it if its chain has the most work.
     ///
-    /// Returns what happened to the chain, in order. If the block's body turns out not to apply, the block and its
-    /// descendants are marked invalid, the chain goes back to where it was, and the error says which rule was broken.
+    /// Returns what happened to the chain, in order. If a block's body turns out not to apply, that block and its
+    /// descendants are marked invalid, the chain goes back to where it was, and the outcome says which rule was broken.
+    ///
+    /// # Errors
+    /// [`LedgerError::Orphan`], [`LedgerError::InvalidAncestor`], [`LedgerError::ReorgTooDeep`]: the block was not
+    /// kept. Anything else is our own fault; the chain may then stand anywhere on the way, which the next call or the
+    /// next [`Ledger::open`] finishes.
     pub fn store(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.insert(&block)?;
-        self.activate(Some(block))
+        self.activate(Some(&block))
     }
 
     /// Waits until everything written has reached the disk's files. Writes are synced one by one already; this also

@@ -202,8 +202,7 @@ impl<'a> Reader<'a> {
         }
         let key = StateKey::Account(*address).hash();
         let nodes = Nodes(&self.view);
-        let (value, proof) =
-            tree(&nodes).get_with_proof(jmt::KeyHash(key.0), height.into()).map_err(TreeError::new)?;
+        let (value, proof) = tree(&nodes).get_with_proof(jmt::KeyHash(key.0), height.into()).map_err(TreeError::new)?;
         Ok(AccountProof {
             account: value.as_deref().map(decode_leaf).transpose()?,
             height,

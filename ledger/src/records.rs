@@ -27,6 +27,16 @@ pub struct BlockEntry {
     pub status: BlockStatus,
 }
 
+/// A block's place in the order of fork choice, greatest is best: more work, then the earlier arrival, which is
+/// counted down from 2^64 − 1.
+pub(crate) type Rank = (ChainWork, u64);
+
+impl BlockEntry {
+    pub(crate) fn rank(&self) -> Rank {
+        (self.work, u64::MAX.saturating_sub(self.arrival))
+    }
+}
+
 impl Encode for BlockEntry {
     fn encode_into(&self, out: &mut Vec<u8>) {
         self.header.encode_into(out);
@@ -91,17 +101,15 @@ impl Decode for StoredBlock {
     }
 }
 
-/// What a block of the chain did to the state: for its undo, and for those who ask.
+/// What a block of the chain did to the state, for those who ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlockState {
     /// Where all microcredits are after the block.
     pub supply: Supply,
-    /// The fees of its transactions.
+    /// The fees of its transactions, in microcredits.
     pub fees: u64,
-    /// What each of its shares was paid, the producer's part included.
+    /// What each of its shares was paid, the producer's part included, in microcredits.
     pub share_pay: u64,
-    /// The places in the state tree of the leaves that it changed.
-    pub changed: Vec<Hash>,
 }
 
 impl Encode for BlockState {
@@ -109,24 +117,35 @@ impl Encode for BlockState {
         self.supply.encode_into(out);
         out.extend(self.fees.to_le_bytes());
         out.extend(self.share_pay.to_le_bytes());
-        for key in &self.changed {
-            out.extend(key.0);
-        }
     }
 }
 
 impl Decode for BlockState {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut state = Self {
-            supply: Supply::decode_from(reader)?,
-            fees: reader.u64()?,
-            share_pay: reader.u64()?,
-            changed: Vec::new(),
-        };
-        while !reader.is_empty() {
-            state.changed.push(reader.hash()?);
+        Ok(Self { supply: Supply::decode_from(reader)?, fees: reader.u64()?, share_pay: reader.u64()? })
+    }
+}
+
+/// The places in the state tree of the leaves that a block changed: with the records that its height wrote, all that
+/// taking it off needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Undo(pub Vec<Hash>);
+
+impl Encode for Undo {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        for key in &self.0 {
+            out.extend(key.0);
         }
-        Ok(state)
+    }
+}
+
+impl Decode for Undo {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut keys = Vec::new();
+        while !reader.is_empty() {
+            keys.push(reader.hash()?);
+        }
+        Ok(Self(keys))
     }
 }
 

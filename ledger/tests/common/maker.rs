@@ -1,0 +1,415 @@
+//! Makes blocks on top of any block it made before.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    convert::Infallible,
+    rc::Rc,
+};
+
+use lode_consensus::{
+    Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId, SignedTransaction, StateKey,
+    Transaction,
+    reward::{self, Emission},
+    rules::{Ancestry, ChainContext},
+    state::{Amount, Supply},
+    transaction::Transfer,
+    transition::{AppliedBlock, Executor, StateView},
+    tree,
+};
+use lode_genesis::Network;
+use lode_puzzle::Proof;
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+
+use super::{Actor, actors};
+
+/// What a block is to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Transfers between random accounts.
+    pub(crate) transfers: usize,
+    /// Shares of random provers; fewer where the rules or the fund allow no more.
+    pub(crate) shares: usize,
+    /// The time since the parent: the shorter, the more work have the blocks that follow.
+    pub(crate) solve_ms: u64,
+    /// Which rule of the state transition it breaks.
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Plan {
+    pub(crate) const EMPTY: Self = Self { transfers: 0, shares: 0, solve_ms: 1_000, fault: None };
+    pub(crate) const FULL: Self = Self { transfers: 2, shares: 3, ..Self::EMPTY };
+
+    pub(crate) fn broken(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::FULL }
+    }
+}
+
+/// A rule that only the state shows to be broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The header names another state root.
+    StateRoot,
+    /// A share that an earlier block counted.
+    ShareCounted,
+    /// More shares than the fund can pay.
+    FundOverdrawn,
+    /// A transfer with a nonce that was used before.
+    NonceUsed,
+    /// A transfer of more than there is.
+    Overspent,
+    /// A transfer whose expiry has passed.
+    Expired,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::StateRoot,
+        Self::ShareCounted,
+        Self::FundOverdrawn,
+        Self::NonceUsed,
+        Self::Overspent,
+        Self::Expired,
+    ];
+
+    /// How the ledger's refusal begins.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::StateRoot => "state root: expected",
+            Self::ShareCounted => "share 0: an earlier block counted it",
+            Self::FundOverdrawn => "share fund:",
+            Self::NonceUsed => "transaction 0: nonce:",
+            Self::Overspent => "transaction 0: balance:",
+            Self::Expired => "transaction 0: expired:",
+        }
+    }
+}
+
+/// The whole state after a block.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) leaves: BTreeMap<StateKey, Vec<u8>>,
+    pub(crate) supply: Supply,
+    pub(crate) shares: BTreeSet<ShareId>,
+}
+
+impl StateView for State {
+    type Error = Infallible;
+
+    fn leaf(&self, key: &StateKey) -> Result<Option<Vec<u8>>, Infallible> {
+        Ok(self.leaves.get(key).cloned())
+    }
+
+    fn supply(&self) -> Result<Supply, Infallible> {
+        Ok(self.supply)
+    }
+
+    fn has_share(&self, id: &ShareId) -> Result<bool, Infallible> {
+        Ok(self.shares.contains(id))
+    }
+}
+
+struct Made {
+    block: Block,
+    work: ChainWork,
+    state: Rc<State>,
+    /// Whether the block and all below it apply.
+    valid: bool,
+}
+
+/// Every block made so far, with the state that it left.
+pub(crate) struct Maker {
+    network: Network,
+    actors: Vec<Actor>,
+    made: HashMap<Hash, Made>,
+    rng: StdRng,
+}
+
+impl Maker {
+    pub(crate) fn new(network: Network, seed: u64) -> Self {
+        let leaves = network.changes.iter().map(|(key, value)| (*key, value.clone().unwrap())).collect();
+        let state = Rc::new(State { leaves, supply: network.supply, shares: BTreeSet::new() });
+        let made = Made { block: network.genesis.clone(), work: ChainWork::ZERO, state, valid: true };
+        Self {
+            made: HashMap::from([(network.genesis_hash, made)]),
+            actors: actors(),
+            network,
+            rng: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(crate) fn genesis(&self) -> Hash {
+        self.network.genesis_hash
+    }
+
+    pub(crate) fn address(&self, actor: usize) -> Address {
+        self.actors[actor].address
+    }
+
+    pub(crate) fn rng(&mut self) -> &mut StdRng {
+        &mut self.rng
+    }
+
+    pub(crate) fn block(&self, hash: &Hash) -> &Block {
+        &self.made[hash].block
+    }
+
+    pub(crate) fn state(&self, hash: &Hash) -> &State {
+        &self.made[hash].state
+    }
+
+    pub(crate) fn work(&self, hash: &Hash) -> ChainWork {
+        self.made[hash].work
+    }
+
+    pub(crate) fn is_valid(&self, hash: &Hash) -> bool {
+        self.made[hash].valid
+    }
+
+    /// The chain up to a block, oldest first, without genesis.
+    pub(crate) fn chain(&self, tip: &Hash) -> Vec<Hash> {
+        let mut chain = Vec::new();
+        let mut hash = *tip;
+        while self.block(&hash).header.height > 0 {
+            chain.push(hash);
+            hash = self.block(&hash).header.parent_hash;
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// The rules' view of the chain up to a block.
+    pub(crate) fn context(&self, tip: &Hash) -> ChainContext {
+        let line = Line { maker: self, tip: *tip };
+        let height = self.block(tip).header.height;
+        ChainContext::gather(&self.network.params, self.genesis(), height, &line).unwrap()
+    }
+
+    /// Makes one block after the other on top of `parent`, all with the same plan.
+    pub(crate) fn extend(&mut self, parent: &Hash, count: usize, plan: Plan) -> Vec<Hash> {
+        let mut tip = *parent;
+        (0..count)
+            .map(|_| {
+                tip = self.make(&tip, plan);
+                tip
+            })
+            .collect()
+    }
+
+    /// Makes a block on top of `parent`.
+    pub(crate) fn make(&mut self, parent: &Hash, plan: Plan) -> Hash {
+        let context = self.context(parent);
+        let before = Rc::clone(&self.made[parent].state);
+        let producer = self.actors[self.rng.random_range(0..self.actors.len())].address;
+        let shares = self.shares(&context, &before, parent, plan);
+        let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
+
+        let params = self.network.params.clone();
+        let mut executor = Executor::new(&params, &context, &*before).unwrap();
+        let mut transactions: Vec<SignedTransaction> = Vec::new();
+        if let Some(signed) = self.broken_transfer(&context, &before, plan.fault) {
+            assert!(executor.transaction(&signed.transaction).unwrap().is_err());
+            transactions.push(signed);
+        }
+        for _ in 0..plan.transfers {
+            let (from, transfer) = self.transfer(&context, &before, &transactions);
+            if executor.transaction(&Transaction::Transfer(transfer.clone())).unwrap().is_ok() {
+                transactions.push(self.sign(from, transfer));
+            }
+        }
+        let applied = executor.finish(producer, &provers);
+
+        let parent_made = &self.made[parent];
+        let mut valid = parent_made.valid && plan.fault.is_none();
+        let mut after = (*before).clone();
+        let state_root = match applied {
+            Ok(AppliedBlock { changes, supply, .. }) => {
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => after.leaves.insert(key, value),
+                        None => after.leaves.remove(&key),
+                    };
+                }
+                after.supply = supply;
+                let ids = shares.iter().map(|share| share.id(&context.genesis_hash, &context.epoch_challenge));
+                after.shares.extend(ids);
+                root(&after)
+            }
+            // A block that overdraws the fund: there is no state after it.
+            Err(_) => {
+                valid = false;
+                Hash([7; 32])
+            }
+        };
+        let body = Body { transactions, shares };
+        let anchor_height = params.mining_anchor_height(context.height - 1);
+        let header = Header {
+            height: context.height,
+            parent_hash: *parent,
+            anchor_hash: context.anchors.iter().find(|(height, _)| *height == anchor_height).unwrap().1,
+            timestamp_ms: (parent_made.block.header.timestamp_ms + plan.solve_ms).max(context.median_time_ms + 1),
+            transactions_root: body.transactions_root(),
+            shares_root: body.shares_root(),
+            state_root: if plan.fault == Some(Fault::StateRoot) { Hash([9; 32]) } else { state_root },
+            producer,
+            target: context.target,
+        };
+        let work = parent_made.work.after(context.target);
+        let block = Block { header, nonce: self.rng.next_u64(), proof: self.proof(), body };
+        let hash = block.hash();
+        self.made.insert(hash, Made { block, work, state: Rc::new(after), valid });
+        hash
+    }
+
+    /// A block of the caller's making, whose state is not known.
+    pub(crate) fn adopt(&mut self, block: Block) -> Hash {
+        let parent = &self.made[&block.header.parent_hash];
+        let (work, state) = (parent.work.after(block.header.target), Rc::clone(&parent.state));
+        let hash = block.hash();
+        self.made.insert(hash, Made { block, work, state, valid: false });
+        hash
+    }
+
+    fn shares(&mut self, context: &ChainContext, state: &State, parent: &Hash, plan: Plan) -> Vec<Share> {
+        let params = &self.network.params;
+        let Amount(fund) = Amount::decode(&state.leaves[&StateKey::ShareFund]).unwrap();
+        let fund = fund + Emission::of(context.height).share_fund;
+        let pay = reward::share_pay(context.height, context.target, context.first_target, params.shares_per_block);
+        let affordable = usize::try_from(fund / pay).unwrap();
+        let most = params.max_shares();
+        let mut shares = Vec::new();
+        let count = match plan.fault {
+            Some(Fault::FundOverdrawn) => {
+                assert!(affordable < most, "the fund is too full: {fund} for shares of {pay}");
+                most
+            }
+            Some(Fault::ShareCounted) => {
+                shares.push(self.counted_share(context, state, parent));
+                plan.shares.min(affordable - 1)
+            }
+            _ => plan.shares.min(affordable).min(most),
+        };
+        for _ in 0..count {
+            let anchor = self.rng.random_range(0..context.anchors.len());
+            let prover = self.rng.random_range(0..self.actors.len());
+            shares.push(Share {
+                anchor_hash: context.anchors[anchor].1,
+                content_hash: Hash(self.rng.random()),
+                prover: self.actors[prover].address,
+                nonce: self.rng.next_u64(),
+                proof: self.proof(),
+            });
+        }
+        shares
+    }
+
+    /// A share of an ancestor that the next block could still include.
+    fn counted_share(&self, context: &ChainContext, state: &State, parent: &Hash) -> Share {
+        let chain = self.chain(parent);
+        let counted = chain.iter().rev().flat_map(|hash| &self.block(hash).body.shares).find(|share| {
+            context.anchor_height(&share.anchor_hash).is_some()
+                && state.shares.contains(&share.id(&context.genesis_hash, &context.epoch_challenge))
+        });
+        counted.expect("an ancestor in the window has a share of this epoch").clone()
+    }
+
+    /// A transfer that the state allows, from an account that has made none in this block yet.
+    fn transfer(&mut self, context: &ChainContext, state: &State, made: &[SignedTransaction]) -> (usize, Transfer) {
+        let from = self.rng.random_range(0..self.actors.len());
+        let to = self.rng.random_range(0..self.actors.len());
+        let (from_address, to) = (self.actors[from].address, self.actors[to].address);
+        let earlier = made.iter().filter(|signed| signed.transaction.from() == from_address).count();
+        let transfer = Transfer {
+            from: from_address,
+            to,
+            amount: self.rng.random_range(1..1_000_000),
+            fee: self.rng.random_range(0..1_000),
+            nonce: account(state, &from_address).nonce + earlier as u64,
+            expiry: context.height + self.rng.random_range(0..10),
+        };
+        (from, transfer)
+    }
+
+    /// A signed transfer that breaks the rule of a fault, if the fault is one of transfers.
+    fn broken_transfer(
+        &mut self,
+        context: &ChainContext,
+        state: &State,
+        fault: Option<Fault>,
+    ) -> Option<SignedTransaction> {
+        let from = 0;
+        let address = self.actors[from].address;
+        let account = account(state, &address);
+        let transfer = Transfer {
+            from: address,
+            to: self.actors[1].address,
+            amount: 1,
+            fee: 0,
+            nonce: account.nonce,
+            expiry: Height::MAX,
+        };
+        let transfer = match fault? {
+            Fault::NonceUsed => Transfer { nonce: account.nonce + 7, ..transfer },
+            Fault::Overspent => Transfer { amount: 1 << 62, ..transfer },
+            Fault::Expired => Transfer { expiry: context.height - 1, ..transfer },
+            Fault::StateRoot | Fault::ShareCounted | Fault::FundOverdrawn => return None,
+        };
+        Some(self.sign(from, transfer))
+    }
+
+    pub(crate) fn sign(&mut self, actor: usize, transfer: Transfer) -> SignedTransaction {
+        let genesis = self.network.genesis_hash;
+        Transaction::Transfer(transfer).sign(&self.actors[actor].key, &genesis, &mut self.rng).unwrap()
+    }
+
+    /// Random bytes that the oracle takes for an honest proof.
+    pub(crate) fn proof(&mut self) -> Proof {
+        let mut proof = Proof::ZERO;
+        self.rng.fill_bytes(&mut proof.commitment);
+        self.rng.fill_bytes(&mut proof.opening);
+        proof.commitment[0] = 1;
+        proof
+    }
+}
+
+/// An account in a state; empty if it does not exist.
+pub(crate) fn account(state: &State, address: &Address) -> lode_consensus::Account {
+    let leaf = state.leaves.get(&StateKey::Account(*address));
+    leaf.map(|bytes| Decode::decode(bytes).unwrap()).unwrap_or_default()
+}
+
+/// The root of a tree that never held anything but these leaves.
+fn root(state: &State) -> Hash {
+    let leaves = state.leaves.iter().map(|(key, value)| (*key, Some(value.clone()))).collect();
+    tree::genesis_root(&leaves).unwrap()
+}
+
+/// The chain that ends in one block.
+struct Line<'a> {
+    maker: &'a Maker,
+    tip: Hash,
+}
+
+impl Ancestry for Line<'_> {
+    type Error = Infallible;
+
+    fn block_hash(&self, height: Height) -> Result<Hash, Infallible> {
+        let mut hash = self.tip;
+        while self.maker.block(&hash).header.height > height {
+            hash = self.maker.block(&hash).header.parent_hash;
+        }
+        Ok(hash)
+    }
+
+    fn header(&self, height: Height) -> Result<Header, Infallible> {
+        Ok(self.maker.block(&self.block_hash(height)?).header.clone())
+    }
+}
+
+/// The bytes of a value that the tests compare with raw records.
+pub(crate) fn bytes(value: &impl Encode) -> Vec<u8> {
+    value.encode()
+}
