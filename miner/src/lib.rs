@@ -1,0 +1,25 @@
+//! Mining for a node: what `lode-miner` runs, and a devnet in one process.
+//!
+//! [`Miner`] asks a node for work over its HTTP API, proves on its own threads with any [`lode_puzzle::Engine`], and hands in
+//! what meets a target. It holds no key.
+//!
+//! Threads and queues: see `src/miner.rs`.
+//!
+//! Must not be broken: neither RocksDB nor libp2p is linked here. A rig needs neither.
+
+mod backoff;
+mod board;
+mod client;
+mod events;
+mod jobs;
+mod miner;
+mod priority;
+mod stats;
+mod submit;
+mod work;
+mod workers;
+
+pub use client::NodeUrlError;
+pub use events::{MAX_EVENTS, MinerEvent};
+pub use miner::{JOB_LIFETIME, MAX_THREADS, MineOptions, Miner, MinerError, all_cores};
+pub use stats::{Rates, Stats};

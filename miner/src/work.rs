@@ -1,0 +1,177 @@
+//! A node's job, held to what it must be before anything is proven for it.
+//!
+//! A node could have a rig work for somebody else, or for nothing. So the miner recomputes whatever it can: the header names
+//! our address, the content hash is the header's, and the statement is made of it. What is left to trust is that the node's
+//! chain is the one that the operator wants.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Instant,
+};
+
+use lode_consensus::{Address, Decode, DecodeError, Hash, Height, block::Header};
+use lode_puzzle::{Job, LogSize, Statement, Target};
+use serde::Deserialize;
+
+use crate::client::one_line;
+
+/// Nonces that an engine gets at a time: none runs out of them within a job, and threads need not know how many they are.
+const NONCES_PER_RANGE: u64 = 1 << 32;
+
+/// `GET /{network}/mining/job`, as it came.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct JobMessage {
+    job_id: String,
+    height: Height,
+    log_n: u8,
+    header_bytes: String,
+    statement: String,
+    genesis_hash: String,
+    epoch_challenge: String,
+    anchor_hash: String,
+    content_hash: String,
+    prover: String,
+    block_target: String,
+    share_target: String,
+    parent_hash: String,
+    timestamp_ms: u64,
+}
+
+/// Why a job is not worked on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JobError {
+    /// A field cannot be read.
+    #[error("{field}: {reason}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The header's bytes are no header.
+    #[error("header_bytes: {0}")]
+    Header(#[from] DecodeError),
+    /// A value is not the one that follows from the rest of the job, or from what this miner was started with.
+    #[error("{field}: expected {expected}, got {got}")]
+    Mismatch {
+        /// The value's name.
+        field: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What the node says.
+        got: String,
+    },
+}
+
+/// A job that passed all checks, shared by all workers.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// The network, which is part of the address to submit to.
+    pub(crate) network: String,
+    /// The height of the block to be.
+    pub(crate) height: Height,
+    /// The hash that names the job.
+    pub(crate) content_hash: Hash,
+    /// The ancestor that the statement names.
+    pub(crate) anchor_hash: Hash,
+    /// Who is paid.
+    pub(crate) prover: Address,
+    /// What is proven.
+    pub(crate) statement: Statement,
+    /// What makes a block.
+    pub(crate) block_target: Target,
+    /// What makes a share.
+    pub(crate) share_target: Target,
+    /// When the job came.
+    pub(crate) received: Instant,
+    first_nonce: u64,
+    ranges_taken: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl Work {
+    /// Checks a job of `network`. `first_nonce` is drawn at random for each job, so that two rigs of one address, whose
+    /// statements are the same, do not make the same attempts.
+    ///
+    /// # Errors
+    /// [`JobError`] with the first value that is not what it must be.
+    pub(crate) fn check(
+        message: &JobMessage,
+        network: &str,
+        address: Address,
+        log_n: LogSize,
+        first_nonce: u64,
+    ) -> Result<Self, JobError> {
+        expect("log_n", &log_n.log_n(), &message.log_n)?;
+        expect("prover", &address, &field("prover", &message.prover)?)?;
+
+        let header = hex::decode(&message.header_bytes)
+            .map_err(|error| JobError::Field { field: "header_bytes", reason: error.to_string() })?;
+        let header = Header::decode(&header)?;
+        let content_hash = header.content_hash();
+        expect("producer in header_bytes", &address, &header.producer)?;
+        expect("content_hash", &content_hash, &field("content_hash", &message.content_hash)?)?;
+        expect("job_id", &content_hash, &field("job_id", &message.job_id)?)?;
+        expect("height", &header.height, &message.height)?;
+        expect("anchor_hash", &header.anchor_hash, &field("anchor_hash", &message.anchor_hash)?)?;
+        expect("parent_hash", &header.parent_hash, &field("parent_hash", &message.parent_hash)?)?;
+        expect("timestamp_ms", &header.timestamp_ms, &message.timestamp_ms)?;
+        expect("block_target", &header.target, &field("block_target", &message.block_target)?)?;
+
+        let genesis_hash: Hash = field("genesis_hash", &message.genesis_hash)?;
+        let epoch_challenge: Hash = field("epoch_challenge", &message.epoch_challenge)?;
+        let statement =
+            Statement::new(&genesis_hash.0, &epoch_challenge.0, &header.anchor_hash.0, &content_hash.0, &address.0);
+        expect("statement", &statement, &field("statement", &message.statement)?)?;
+
+        Ok(Self {
+            network: network.to_owned(),
+            height: header.height,
+            content_hash,
+            anchor_hash: header.anchor_hash,
+            prover: address,
+            statement,
+            block_target: header.target,
+            share_target: field("share_target", &message.share_target)?,
+            received: Instant::now(),
+            first_nonce,
+            ranges_taken: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+        })
+    }
+
+    /// A stretch of nonces that no other worker gets.
+    pub(crate) fn next_job(&self) -> Job {
+        let range = self.ranges_taken.fetch_add(1, Ordering::Relaxed);
+        let first = self.first_nonce.wrapping_add(range.wrapping_mul(NONCES_PER_RANGE));
+        Job {
+            statement: self.statement,
+            // The range that meets 2^64 ends there; the next one starts behind it.
+            nonces: first..first.saturating_add(NONCES_PER_RANGE),
+            block_target: self.block_target,
+            share_target: self.share_target,
+        }
+    }
+
+    /// What stops the engines.
+    pub(crate) fn cancelled(&self) -> &AtomicBool {
+        &self.cancelled
+    }
+
+    /// Stops all engines that work on this.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+fn field<T: std::str::FromStr<Err: fmt::Display>>(field: &'static str, text: &str) -> Result<T, JobError> {
+    text.parse().map_err(|error: T::Err| JobError::Field { field, reason: one_line(&error.to_string()) })
+}
+
+fn expect<T: PartialEq + fmt::Display>(field: &'static str, expected: &T, got: &T) -> Result<(), JobError> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(JobError::Mismatch { field, expected: expected.to_string(), got: got.to_string() })
+}

@@ -1,0 +1,91 @@
+//! The threads that prove.
+
+use std::{
+    io,
+    sync::mpsc::{SyncSender, TrySendError},
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use lode_puzzle::{Attempt, Claim, Output};
+
+use crate::{
+    MinerEvent,
+    backoff::Backoff,
+    client::Submission,
+    miner::Shared,
+    submit::{Found, MAX_WAITING},
+    work::Work,
+};
+
+/// Runs `body` on a new thread that is a rayon pool of its own, of one: snarkVM's parallel kernels then stay on this thread.
+/// Without a pool around them they would start threads for every transform.
+///
+/// A panic in `body` ends the process: a prover that is wrong about something must not mine on in silence.
+pub(crate) fn spawn_alone(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let mut handle = None;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .spawn_handler(|thread| {
+            let builder = std::thread::Builder::new().name(name.clone());
+            handle = Some(builder.spawn(|| thread.run())?);
+            Ok(())
+        })
+        .build()
+        .map_err(io::Error::other)?;
+    // The thread ends once this has run, since the pool is dropped here.
+    pool.spawn(body);
+    handle.ok_or_else(|| io::Error::other("rayon started no thread"))
+}
+
+/// Proves whatever hangs on the board until it is over.
+pub(crate) fn prove(shared: &Shared, found: &SyncSender<Found>) {
+    let mut backoff = Backoff::new();
+    while let Some(work) = shared.board.wait_for_work() {
+        let mut report = |output| match output {
+            Output::Attempts(count) => shared.counters.attempts.add(count),
+            Output::Won(attempt) => won(shared, &work, &attempt, found),
+        };
+        match shared.engine.run(&work.next_job(), work.cancelled(), &mut report) {
+            Ok(()) => backoff.reset(),
+            Err(error) => {
+                shared.events.announce(MinerEvent::EngineFailed { reason: error.to_string() });
+                shared.board.sleep(backoff.next());
+            }
+        }
+    }
+}
+
+/// Verifies a winning attempt, and queues it.
+fn won(shared: &Shared, work: &Work, attempt: &Attempt, queue: &SyncSender<Found>) {
+    let verified = shared.verifier.verify(&work.statement, attempt.nonce, &attempt.proof, Claim::None);
+    let fault = match verified {
+        Ok(ticket)
+            if work.block_target.is_met_by(ticket.block_value())
+                || work.share_target.is_met_by(ticket.share_value()) =>
+        {
+            None
+        }
+        Ok(_) => Some("its ticket meets neither target".to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(fault) = fault {
+        shared.counters.invalid.add(1);
+        let reason = format!("the {} engine, nonce {}: {fault}", shared.engine.name(), attempt.nonce);
+        return shared.events.announce(MinerEvent::Invalid { reason });
+    }
+    let submission = Submission {
+        anchor_hash: work.anchor_hash.to_string(),
+        content_hash: work.content_hash.to_string(),
+        prover: work.prover.to_string(),
+        nonce: attempt.nonce.to_string(),
+        commitment: hex::encode(attempt.proof.commitment),
+        opening: hex::encode(attempt.proof.opening),
+    };
+    let found = Found { network: work.network.clone(), height: work.height, submission, found: Instant::now() };
+    match queue.try_send(found) {
+        Ok(()) => {}
+        Err(TrySendError::Full(_)) => shared.lose(format!("{MAX_WAITING} attempts wait for the node already")),
+        Err(TrySendError::Disconnected(_)) => shared.lose("nothing is handed in any more".to_owned()),
+    }
+}
