@@ -1,0 +1,241 @@
+//! The answers, as JSON. Bytes are lower-case hex, integers that a float could not hold exactly are decimal strings,
+//! all others numbers; there is never a float.
+
+use std::fmt::Display;
+
+use lode_consensus::{
+    Address, Block, Encode, Epoch, Hash, Height, Share, SignedTransaction, Transaction, block::Header,
+    params::HEADER_VERSION,
+};
+use lode_puzzle::{Proof, Seed, Statement, Target, Ticket};
+use serde::{Serialize, Serializer};
+use snarkvm::{
+    console::{account::Signature, network::MainnetV0},
+    utilities::FromBytes,
+};
+
+/// A value that JSON carries as its text: hashes, addresses, large integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Bytes that JSON carries as hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hex<T>(pub(crate) T);
+
+impl<T: AsRef<[u8]>> Serialize for Hex<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(&self.0))
+    }
+}
+
+/// A signature that JSON carries as `sign1…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignatureText([u8; SignedTransaction::SIGNATURE_BYTES]);
+
+impl Serialize for SignatureText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match Signature::<MainnetV0>::read_le(&self.0[..]) {
+            Ok(signature) => serializer.collect_str(&signature),
+            // No signature that was checked gets here.
+            Err(_) => serializer.collect_str(&format_args!("invalid:{}", hex::encode(self.0))),
+        }
+    }
+}
+
+/// What proofs and ids of a network and an epoch are computed with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Domain {
+    pub(crate) genesis_hash: Hash,
+    pub(crate) epoch_challenge: Hash,
+}
+
+/// A header, field by field.
+#[derive(Debug, Serialize)]
+pub(crate) struct HeaderView {
+    version: u16,
+    height: Height,
+    parent_hash: Text<Hash>,
+    anchor_hash: Text<Hash>,
+    timestamp_ms: u64,
+    transactions_root: Text<Hash>,
+    shares_root: Text<Hash>,
+    state_root: Text<Hash>,
+    producer: Text<Address>,
+    target: Text<Target>,
+}
+
+impl HeaderView {
+    fn of(header: &Header) -> Self {
+        Self {
+            version: HEADER_VERSION,
+            height: header.height,
+            parent_hash: Text(header.parent_hash),
+            anchor_hash: Text(header.anchor_hash),
+            timestamp_ms: header.timestamp_ms,
+            transactions_root: Text(header.transactions_root),
+            shares_root: Text(header.shares_root),
+            state_root: Text(header.state_root),
+            producer: Text(header.producer),
+            target: Text(header.target),
+        }
+    }
+}
+
+/// A proof with its ticket.
+#[derive(Debug, Serialize)]
+struct ProofView {
+    nonce: Text<u64>,
+    commitment: Hex<[u8; 96]>,
+    opening: Hex<[u8; 96]>,
+    ticket: Text<Ticket>,
+}
+
+impl ProofView {
+    fn of(statement: &Statement, nonce: u64, proof: &Proof) -> Self {
+        Self {
+            nonce: Text(nonce),
+            commitment: Hex(proof.commitment),
+            opening: Hex(proof.opening),
+            ticket: Text(Ticket::new(&Seed::new(statement, nonce), proof)),
+        }
+    }
+}
+
+/// A share with its statement.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShareView {
+    anchor_hash: Text<Hash>,
+    content_hash: Text<Hash>,
+    prover: Text<Address>,
+    statement: Text<Statement>,
+    #[serde(flatten)]
+    proof: ProofView,
+}
+
+impl ShareView {
+    pub(crate) fn of(share: &Share, domain: &Domain) -> Self {
+        let statement = share.statement(&domain.genesis_hash, &domain.epoch_challenge);
+        Self {
+            anchor_hash: Text(share.anchor_hash),
+            content_hash: Text(share.content_hash),
+            prover: Text(share.prover),
+            statement: Text(statement),
+            proof: ProofView::of(&statement, share.nonce, &share.proof),
+        }
+    }
+}
+
+/// What a transfer says, with its id.
+#[derive(Debug, Serialize)]
+pub(crate) struct TransferView {
+    id: Text<Hash>,
+    from: Text<Address>,
+    to: Text<Address>,
+    amount: u64,
+    fee: u64,
+    nonce: Text<u64>,
+    expiry: Height,
+}
+
+impl TransferView {
+    pub(crate) fn of(id: Hash, signed: &SignedTransaction) -> Self {
+        let Transaction::Transfer(transfer) = &signed.transaction;
+        Self {
+            id: Text(id),
+            from: Text(transfer.from),
+            to: Text(transfer.to),
+            amount: transfer.amount,
+            fee: transfer.fee,
+            nonce: Text(transfer.nonce),
+            expiry: transfer.expiry,
+        }
+    }
+}
+
+/// A transaction as a block holds it.
+#[derive(Debug, Serialize)]
+struct BlockTransactionView {
+    #[serde(flatten)]
+    transfer: TransferView,
+    signature: SignatureText,
+    /// The canonical bytes that the transactions root commits to, signature included.
+    bytes: Hex<Vec<u8>>,
+}
+
+/// A transaction and where it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct TransactionView {
+    status: &'static str,
+    height: Option<Height>,
+    index: Option<u32>,
+    #[serde(flatten)]
+    transfer: TransferView,
+    signature: SignatureText,
+}
+
+impl TransactionView {
+    /// `place` is the height and the index in the body, or `None` while the transaction waits.
+    pub(crate) fn of(id: Hash, signed: &SignedTransaction, place: Option<(Height, u32)>) -> Self {
+        Self {
+            status: if place.is_some() { "confirmed" } else { "pending" },
+            height: place.map(|(height, _)| height),
+            index: place.map(|(_, index)| index),
+            transfer: TransferView::of(id, signed),
+            signature: SignatureText(signed.signature),
+        }
+    }
+}
+
+/// A block, with all that an outside program needs to compute it again.
+#[derive(Debug, Serialize)]
+pub(crate) struct BlockView {
+    hash: Text<Hash>,
+    height: Height,
+    epoch: Epoch,
+    genesis_hash: Text<Hash>,
+    epoch_challenge: Text<Hash>,
+    header: HeaderView,
+    header_bytes: Hex<Vec<u8>>,
+    content_hash: Text<Hash>,
+    statement: Text<Statement>,
+    proof: ProofView,
+    shares: Vec<ShareView>,
+    transactions: Vec<BlockTransactionView>,
+    size_bytes: usize,
+    fees: u64,
+}
+
+impl BlockView {
+    pub(crate) fn of(hash: Hash, epoch: Epoch, block: &Block, domain: &Domain) -> Self {
+        let own = block.as_share();
+        let statement = own.statement(&domain.genesis_hash, &domain.epoch_challenge);
+        let transaction = |signed: &SignedTransaction| BlockTransactionView {
+            transfer: TransferView::of(signed.id(&domain.genesis_hash), signed),
+            signature: SignatureText(signed.signature),
+            bytes: Hex(signed.encode()),
+        };
+        let fees = block.body.transactions.iter().map(|signed| signed.transaction.fee());
+        Self {
+            hash: Text(hash),
+            height: block.header.height,
+            epoch,
+            genesis_hash: Text(domain.genesis_hash),
+            epoch_challenge: Text(domain.epoch_challenge),
+            header: HeaderView::of(&block.header),
+            header_bytes: Hex(block.header.encode()),
+            content_hash: Text(own.content_hash),
+            statement: Text(statement),
+            proof: ProofView::of(&statement, block.nonce, &block.proof),
+            shares: block.body.shares.iter().map(|share| ShareView::of(share, domain)).collect(),
+            transactions: block.body.transactions.iter().map(transaction).collect(),
+            size_bytes: block.encode().len(),
+            fees: fees.fold(0, u64::saturating_add),
+        }
+    }
+}
