@@ -273,7 +273,13 @@ impl BlockError {
     /// Whether the block's hash can be marked invalid for good. A body that does not match its header could have been
     /// swapped on the way, a parent that was not found may still come, and our own faults are nobody's.
     pub fn marks_invalid(&self) -> bool {
-        !matches!(self, Self::Roots(_) | Self::Parent { .. } | Self::Unjudged { .. })
+        match self {
+            Self::Roots(_) | Self::Parent { .. } | Self::Unjudged { .. } => false,
+            Self::Proof(error) | Self::ShareProof { error, .. } => {
+                !matches!(error, VerifyError::MissingWeights { .. } | VerifyError::ZeroWeight { .. })
+            }
+            _ => true,
+        }
     }
 }
 
@@ -304,13 +310,14 @@ impl FittingBlock {
     /// Checks everything about a block that needs neither its proofs nor the state.
     pub fn new(block: Block, context: ChainContext, params: &NetworkParams) -> Result<Self, BlockError> {
         let statement = check_header(&block.header, &context)?;
-        check_limits(&block, params)?;
+        // Before the limits: only a body that the header commits to can speak against the header.
         if block.header.transactions_root != block.body.transactions_root() {
             return Err(BlockError::Roots("transactions"));
         }
         if block.header.shares_root != block.body.shares_root() {
             return Err(BlockError::Roots("shares"));
         }
+        check_limits(&block, params)?;
         let own = Item {
             statement,
             nonce: block.nonce,
