@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, builder::ValueParser};
+use clap::{Args, Parser, Subcommand, builder::ValueParser, error::ErrorKind};
 use lode_consensus::{Hash, Height};
 
 use crate::{
@@ -30,16 +30,22 @@ pub enum Stop {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
     Cli::try_parse_from(arguments).map_err(|error| {
         let text = error.render().to_string();
-        if !error.use_stderr() {
-            return Stop::Help(text);
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Help(format!("{}\n", text.trim_end())),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                Stop::Usage("expected a command (see --help)".to_owned())
+            }
+            _ => Stop::Usage(format!("{} (see --help)", usage_line(&text))),
         }
-        // clap explains on several lines: what is wrong, then usage and a hint, which --help shows better.
-        let what =
-            text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-        let what = what.collect::<Vec<_>>().join(" ");
-        let what = what.trim().trim_start_matches("error: ");
-        Stop::Usage(if what.is_empty() { "no command (see --help)".to_owned() } else { format!("{what} (see --help)") })
     })
+}
+
+/// What is wrong, out of clap's several lines; the usage and the hint that follow stand better in --help.
+fn usage_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let what = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let what = what.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")
 }
 
 /// Lode: a proof-of-work chain whose work is real KZG proofs.
@@ -237,9 +243,11 @@ pub struct BalanceArgs {
 #[command(after_help = "Example:
   lode transfer --from alice --to aleo1… --amount 1.5 --wait
 
-The passphrase comes from --password-file, else from the file ADDRESS.password beside the key (as a devnet's own
-account has), else from a prompt. To repeat a transfer whose answer was lost, give the same --nonce: at most one
-transaction of a nonce is ever included.")]
+The passphrase comes from --password-file, else from the file ADDRESS.password beside the key (as a devnet's own \
+account has), else from a prompt.
+
+To repeat a transfer whose answer was lost, give the same --nonce: at most one transaction of a nonce is ever \
+included.")]
 pub struct TransferArgs {
     /// Who pays: name or address [default: the keystore's only account]
     #[arg(long, value_name = "NAME|ADDRESS")]
@@ -254,10 +262,10 @@ pub struct TransferArgs {
     #[arg(long, value_name = "CREDITS", allow_negative_numbers = true, default_value = "0.001")]
     pub fee: Credits,
     /// Place in the sender's order, from 0 [default: after everything confirmed or waiting]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub nonce: Option<u64>,
     /// Last height at which the transfer may be included [default: 240 above the tip]
-    #[arg(long, value_name = "HEIGHT")]
+    #[arg(long, value_name = "HEIGHT", allow_negative_numbers = true)]
     pub expiry: Option<Height>,
     /// Wait until a block includes it.
     #[arg(long)]
@@ -298,12 +306,12 @@ pub struct BlockArgs {
   lode epoch                    the current epoch, for the keystore's only account
   lode epoch 7 --address alice
 
-The shares of epoch e decide who holds the proving rights of epoch e+1. Each height has a roster: provers in the order
-of their right and duty to it, drawn by weight from the hash of the block before. It is therefore known one block
-ahead, and no further: the next duty shown is that of the next height.")]
+The shares of epoch e decide who holds the proving rights of epoch e+1. Each height has a roster: provers in the \
+order of their right and duty to it, drawn by weight from the hash of the block before. It is therefore known one \
+block ahead, and no further: the next duty shown is that of the next height.")]
 pub struct EpochArgs {
     /// The epoch's number [default: the current one]
-    #[arg(value_name = "EPOCH")]
+    #[arg(value_name = "EPOCH", allow_negative_numbers = true)]
     pub epoch: Option<u32>,
     /// Whose weight, rank and duty: name or address [default: the keystore's only account, if there is one]
     #[arg(long, value_name = "NAME|ADDRESS")]
@@ -371,7 +379,7 @@ mod tests {
         fn check(command: &clap::Command) {
             if command.get_name() != "help" && !command.has_subcommands() {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Example:"), "{} has no example", command.get_name());
+                assert!(help.contains("Example"), "{} has no example", command.get_name());
             }
             command.get_subcommands().for_each(check);
         }
@@ -381,7 +389,9 @@ mod tests {
     #[test]
     fn wrong_usage_is_one_line() {
         for (arguments, part) in [
-            (&["lode"][..], "see --help"),
+            (&["lode"][..], "expected a command"),
+            (&["lode", "account"], "expected a command"),
+            (&["lode", "stats"], "; tip: "),
             (&["lode", "fly"], "unrecognized subcommand 'fly'"),
             (&["lode", "transfer"], "--to"),
             (&["lode", "transfer", "--to", "x", "--amount", "-1"], "expected credits"),

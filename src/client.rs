@@ -145,9 +145,13 @@ pub struct Client {
 impl Client {
     /// A client; nothing is sent yet.
     pub fn new(node: NodeUrl, network: NetworkName) -> Self {
+        Self::with_timeout(node, network, CALL_TIMEOUT)
+    }
+
+    fn with_timeout(node: NodeUrl, network: NetworkName, call: Duration) -> Self {
         let mut config = Agent::config_builder()
             .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(CALL_TIMEOUT))
+            .timeout_global(Some(call))
             .max_redirects(0)
             .http_status_as_error(false)
             .user_agent(concat!("lode/", env!("CARGO_PKG_VERSION")));
@@ -272,6 +276,16 @@ mod tests {
         ] {
             assert_eq!(url.parse::<NodeUrl>().unwrap().is_local(), local, "{url}");
         }
+    }
+
+    #[test]
+    fn a_silent_node_is_given_up() {
+        // The system takes the connection; nobody ever answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let node = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let client = Client::with_timeout(node, NetworkName("devnet".to_owned()), Duration::from_millis(100));
+        let error = client.get::<serde_json::Value>("status").unwrap_err();
+        assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub enum SealError {
     /// A later format.
     #[error("expected version 1, got {0}")]
     Version(u16),
-    /// Costs outside the bounds of [`KdfCost::check`].
+    /// Costs outside the bounds that a reader puts up with.
     #[error("{what}: expected {min} to {max}, got {got}")]
     Cost {
         /// The parameter, as the file names it.
@@ -204,6 +204,7 @@ impl SealedKey {
         passphrase: &Passphrase,
         cost: KdfCost,
     ) -> Result<Self, SealError> {
+        cost.check()?;
         let mut sealed =
             Self { address: address_of(key)?, name, cost, salt: [0; 16], nonce: [0; 24], ciphertext: [0; 48] };
         for random in [&mut sealed.salt[..], &mut sealed.nonce[..]] {
@@ -292,8 +293,8 @@ impl SealedKey {
         })
     }
 
+    /// The cost was checked when the file was read or the cost chosen.
     fn cipher(&self, passphrase: &Passphrase) -> Result<XChaCha20Poly1305, SealError> {
-        self.cost.check()?;
         let KdfCost { memory_kib, iterations, parallelism } = self.cost;
         let params = Params::new(memory_kib, iterations, parallelism, Some(32)).map_err(failed)?;
         let mut key = Zeroizing::new([0; 32]);

@@ -237,7 +237,7 @@ fn a_transfer_that_is_never_included_is_reported() {
         path if path.starts_with("/mocknet/account/") => json(&account(10_000_000, 5)),
         _ => refusal(404, "no such transaction"),
     });
-    let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--expiry", "61"];
+    let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--expiry", "61", "--timeout", "10"];
     let error = fail(&mut ask(&node, home.path(), &arguments), 1);
     assert!(error.contains("expired at height 61"), "{error}");
 }
@@ -419,7 +419,8 @@ fn a_status_is_shown_to_people_and_machines() {
 fn what_is_no_nodes_answer_is_one_line() {
     let (home, _, _) = keystore();
     let good = status(41).to_string();
-    let answers: [(&str, fn(&str) -> Answer); 9] = [
+    type Spoiled = fn(&str) -> Answer;
+    let answers: [(&str, Spoiled); 9] = [
         ("EOF", |good| Answer::Json(200, good[..good.len() / 2].to_owned())),
         ("expected", |_| Answer::Json(200, "<html>\n<h1>hello</h1>".to_owned())),
         ("EOF", |_| Answer::Json(200, String::new())),

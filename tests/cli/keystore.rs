@@ -152,7 +152,8 @@ fn what_is_not_secret_is_still_bound_to_the_passphrase() {
     let file = fs::read(&account.path).unwrap();
     let other = keystore.create(None, &passphrase("swordfish")).unwrap();
 
-    let changes: [(&str, &dyn Fn(&mut Value)); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Value);
+    let changes: [(&str, Change); 6] = [
         ("another name", &|file| file["name"] = json!("bob")),
         ("no name", &|file| file["name"] = Value::Null),
         ("more memory", &|file| file["kdf"]["memory_kib"] = json!(16)),
@@ -279,7 +280,7 @@ fn a_bad_file_does_not_hide_the_others() {
     fs::write(keystore.dir().join("notes.txt"), "not ours").unwrap();
 
     let listing = keystore.list().unwrap();
-    assert_eq!(listing.accounts, [account.clone()]);
+    assert_eq!(listing.accounts, std::slice::from_ref(&account));
     assert_eq!(listing.unreadable.len(), 6, "{:?}", listing.unreadable);
     assert_eq!(keystore.resolve("alice").unwrap(), account.address);
     keystore.unlock(account.address, &passphrase("swordfish")).unwrap();
