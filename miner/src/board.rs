@@ -102,3 +102,57 @@ impl Board {
         !state.is_stopping
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::work::tests::work;
+
+    fn is_cancelled(work: &Work) -> bool {
+        work.cancelled().load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn new_work_cancels_the_old() {
+        let board = Board::default();
+        let (old, new) = (Arc::new(work(0, Hash([1; 32]))), Arc::new(work(0, Hash([2; 32]))));
+        board.post(old.clone());
+        assert!(board.confirm(&Hash([1; 32])) && !board.confirm(&Hash([2; 32])));
+        assert!(!is_cancelled(&old));
+        board.post(new.clone());
+        assert!(is_cancelled(&old) && !is_cancelled(&new));
+        assert!(Arc::ptr_eq(&board.wait_for_work().unwrap(), &new));
+    }
+
+    #[test]
+    fn work_that_nobody_confirms_expires_once() {
+        let board = Board::default();
+        assert!(!board.expire(Duration::ZERO), "there is nothing to expire");
+        let posted = Arc::new(work(0, Hash::ZERO));
+        board.post(posted.clone());
+        assert!(!board.expire(Duration::from_secs(60)));
+        assert!(!is_cancelled(&posted));
+        assert!(board.expire(Duration::ZERO));
+        assert!(is_cancelled(&posted) && board.current().is_none());
+        assert!(!board.expire(Duration::ZERO));
+        // The same job again is work again.
+        assert!(!board.confirm(&Hash::ZERO));
+    }
+
+    #[test]
+    fn stopping_wakes_everybody_and_is_for_good() {
+        let board = Arc::new(Board::default());
+        let waiting = board.clone();
+        let worker = std::thread::spawn(move || waiting.wait_for_work().is_none());
+        let sleeping = board.clone();
+        let sleeper = std::thread::spawn(move || sleeping.sleep(Duration::from_secs(600)));
+        std::thread::sleep(Duration::from_millis(20));
+        board.stop();
+        assert!(worker.join().unwrap());
+        assert!(!sleeper.join().unwrap());
+        board.post(Arc::new(work(0, Hash::ZERO)));
+        assert!(board.current().is_none() && board.is_stopping());
+    }
+}

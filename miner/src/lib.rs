@@ -8,12 +8,15 @@
 //! Must not be broken: neither RocksDB nor libp2p is linked here. A rig needs neither.
 
 mod backoff;
+pub mod bench;
 mod board;
 mod client;
 mod events;
 mod jobs;
+pub mod mine;
 mod miner;
 mod priority;
+pub mod rig;
 mod stats;
 mod submit;
 mod work;

@@ -175,3 +175,41 @@ fn expect<T: PartialEq + fmt::Display>(field: &'static str, expected: &T, got: &
     }
     Err(JobError::Mismatch { field, expected: expected.to_string(), got: got.to_string() })
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn work(first_nonce: u64, content_hash: Hash) -> Work {
+        Work {
+            network: "devnet".to_owned(),
+            height: 1,
+            content_hash,
+            anchor_hash: Hash::ZERO,
+            prover: Address([0; 32]),
+            statement: Statement([0; 32]),
+            block_target: Target::MAX,
+            share_target: Target::MAX,
+            received: Instant::now(),
+            first_nonce,
+            ranges_taken: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    #[test]
+    fn ranges_follow_each_other_and_never_overlap() {
+        let work = work(7, Hash::ZERO);
+        let ranges = [work.next_job().nonces, work.next_job().nonces, work.next_job().nonces];
+        assert_eq!(ranges[0], 7..7 + NONCES_PER_RANGE);
+        assert_eq!(ranges[1].start, ranges[0].end);
+        assert_eq!(ranges[2].start, ranges[1].end);
+    }
+
+    #[test]
+    fn ranges_go_on_behind_the_last_nonce() {
+        let work = work(u64::MAX - 9, Hash::ZERO);
+        assert_eq!(work.next_job().nonces, u64::MAX - 9..u64::MAX);
+        assert_eq!(work.next_job().nonces.start, NONCES_PER_RANGE - 10);
+    }
+}

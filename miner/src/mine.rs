@@ -1,0 +1,275 @@
+//! `lode-miner mine`: a miner on the command line, until it is told to stop.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lode_consensus::Address;
+use lode_genesis::srs::SrsLoadError;
+use lode_puzzle::LogSize;
+
+use crate::{
+    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Stats, all_cores,
+    client::{NodeUrl, is_network_name},
+    rig::{EngineName, Rig, parse_log_n, parse_threads},
+};
+
+/// How often the status line of a terminal is drawn, and how soon an interrupt is noticed.
+const TICK: Duration = Duration::from_millis(200);
+/// How often the status is printed where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(30);
+/// What a shell sees when the second Ctrl-C ends the process: 128 + SIGINT.
+const KILLED_EXIT_CODE: i32 = 130;
+
+/// `lode-miner mine`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  lode-miner mine --node http://127.0.0.1:3030 --address aleo1…
+  lode-miner mine --node https://node.example.org --address aleo1… --threads 8
+No key is needed, and a rig should hold none. Ctrl-C hands in what was found, and stops.")]
+pub struct MineArgs {
+    /// The node's URL.
+    #[arg(long, value_name = "URL", env = "LODE_NODE", default_value = "http://127.0.0.1:3030", value_parser = parse_node)]
+    node: String,
+    /// Who is paid.
+    #[arg(long, value_name = "ALEO1…")]
+    address: Address,
+    /// The network [default: the one that the node serves].
+    #[arg(long, value_name = "NAME", value_parser = parse_network)]
+    network: Option<String>,
+    /// Number of threads [default: one per core]. They run at the lowest priority.
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<usize>,
+    /// What proves.
+    #[arg(long, value_enum, default_value = "reference")]
+    engine: EngineName,
+    /// Base-2 logarithm of the puzzle's size: 13 on mainnet, testnet and devnet.
+    #[arg(long, value_name = "N", default_value = "13", value_parser = parse_log_n)]
+    log_n: LogSize,
+}
+
+fn parse_node(text: &str) -> Result<String, String> {
+    text.parse::<NodeUrl>().map(|node| node.to_string()).map_err(|error| error.to_string())
+}
+
+fn parse_network(text: &str) -> Result<String, &'static str> {
+    if is_network_name(text) { Ok(text.to_owned()) } else { Err("expected a letter, then a–z, 0–9 and '-'") }
+}
+
+/// Why mining did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum MineError {
+    /// The setup cannot be loaded.
+    #[error(transparent)]
+    Setup(#[from] SrsLoadError),
+    /// The miner does not start.
+    #[error(transparent)]
+    Miner(#[from] MinerError),
+    /// Ctrl-C cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[from] ctrlc::Error),
+    /// Nothing can be printed any more.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Mines until Ctrl-C or SIGTERM, then prints a summary. A second Ctrl-C ends the process at once.
+///
+/// # Errors
+/// [`MineError`]
+pub fn run(args: MineArgs) -> Result<(), MineError> {
+    let MineArgs { node, address, network, threads, engine, log_n } = args;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let seen = interrupted.clone();
+    ctrlc::set_handler(move || {
+        if seen.swap(true, Ordering::Relaxed) {
+            std::process::exit(KILLED_EXIT_CODE);
+        }
+    })?;
+
+    let Rig { engine, verifier } = Rig::new(engine, log_n)?;
+    let threads = threads.unwrap_or_else(all_cores);
+    let options = MineOptions { node: node.clone(), network, address, threads };
+    let mut screen = Screen::new();
+    let plural = if threads == 1 { "" } else { "s" };
+    screen.line(&format!("mining for {address} at {node}: {} engine, {threads} thread{plural}", engine.name()))?;
+    let miner = Miner::start(options, engine, verifier)?;
+
+    // Whoever read our output has gone: the miner stops, as with any program in a pipe.
+    let printed = follow(&miner, &interrupted, &mut screen);
+    miner.stop();
+    printed?;
+    while let Some(event) = miner.next_event(Duration::ZERO) {
+        screen.event(&event)?;
+    }
+    screen.close();
+    Ok(screen.line(&summary(&miner.stats()))?)
+}
+
+fn follow(miner: &Miner, interrupted: &AtomicBool, screen: &mut Screen) -> io::Result<()> {
+    while !interrupted.load(Ordering::Relaxed) {
+        if let Some(event) = miner.next_event(TICK) {
+            screen.event(&event)?;
+        }
+        screen.status(&miner.stats())?;
+    }
+    Ok(())
+}
+
+/// Where the output goes.
+enum Screen {
+    /// A live status line at the bottom, events above it.
+    Terminal(ProgressBar),
+    /// Plain lines: events as they come, and the status now and then.
+    Lines {
+        /// When the status was printed.
+        printed: Instant,
+    },
+}
+
+impl Screen {
+    fn new() -> Self {
+        if !io::stdout().is_terminal() {
+            return Self::Lines { printed: Instant::now() };
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+        // The template is a constant: should it ever be wrong, indicatif's own is good enough.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            bar.set_style(style);
+        }
+        Self::Terminal(bar)
+    }
+
+    fn line(&self, line: &str) -> io::Result<()> {
+        match self {
+            Self::Terminal(bar) if !bar.is_finished() => {
+                bar.println(line);
+                Ok(())
+            }
+            _ => writeln!(io::stdout(), "{line}"),
+        }
+    }
+
+    fn event(&self, event: &MinerEvent) -> io::Result<()> {
+        let (line, is_failure) = describe(event);
+        match self {
+            // Failures go to standard error where the two can be told apart.
+            Self::Lines { .. } if is_failure => writeln!(io::stderr(), "{line}"),
+            _ => self.line(&line),
+        }
+    }
+
+    fn status(&mut self, stats: &Stats) -> io::Result<()> {
+        match self {
+            Self::Terminal(bar) => {
+                bar.set_message(status(stats));
+                bar.tick();
+            }
+            Self::Lines { printed } if printed.elapsed() >= LINE_INTERVAL => {
+                *printed = Instant::now();
+                writeln!(io::stdout(), "{}", status(stats))?;
+            }
+            Self::Lines { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        if let Self::Terminal(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// An event in one line, and whether it is a failure.
+fn describe(event: &MinerEvent) -> (String, bool) {
+    match event {
+        MinerEvent::Connected { network } => (format!("connected: mining {network}"), false),
+        MinerEvent::BlockFound { height, hash } => (format!("block {height} found: {hash}"), false),
+        MinerEvent::ShareAccepted { height } => (format!("share accepted at height {height}"), false),
+        MinerEvent::Stale { reason } => (format!("stale: {reason}"), false),
+        MinerEvent::Disconnected { reason } => (format!("no work: {reason}; trying again"), true),
+        MinerEvent::Paused => (format!("paused: no word from the node for {} s", JOB_LIFETIME.as_secs()), true),
+        MinerEvent::Refused { reason } => (format!("REFUSED, though it passed our own check: {reason}"), true),
+        MinerEvent::Invalid { reason } => {
+            (format!("INVALID PROOF, not submitted; engine or machine is broken: {reason}"), true)
+        }
+        MinerEvent::Lost { reason } => (format!("LOST a winning attempt: {reason}"), true),
+        MinerEvent::EngineFailed { reason } => (format!("{reason}; trying again"), true),
+    }
+}
+
+/// The live line.
+fn status(stats: &Stats) -> String {
+    let rates = &stats.rates;
+    let work = match (stats.job_height, stats.job_age) {
+        (Some(height), Some(age)) => format!("height {height} (job {} s old)", age.as_secs()),
+        _ => "no work".to_owned(),
+    };
+    format!(
+        "{:.1}/s ({:.1} in 60 s, {:.1} overall) · {work}{} · {}",
+        rates.over_10_s,
+        rates.over_60_s,
+        rates.overall,
+        if stats.is_connected { "" } else { ", no node" },
+        outcome(stats),
+    )
+}
+
+/// The last line.
+fn summary(stats: &Stats) -> String {
+    let uptime = stats.uptime.as_secs();
+    format!(
+        "stopped after {} h {:02} min {:02} s: {:.1} attempts/s · {}",
+        uptime / 3600,
+        uptime / 60 % 60,
+        uptime % 60,
+        stats.rates.overall,
+        outcome(stats),
+    )
+}
+
+fn outcome(stats: &Stats) -> String {
+    let Stats { attempts, shares_accepted, blocks_found, stale, refused, invalid, lost, .. } = stats;
+    let mut text = format!(
+        "{attempts} attempts, {shares_accepted} shares accepted, {blocks_found} blocks found, {stale} stale, {refused} refused"
+    );
+    for (count, what) in [(invalid, "INVALID"), (lost, "LOST")] {
+        if *count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_show_only_when_there_are_any() {
+        let mut stats =
+            Stats { attempts: 7, shares_accepted: 2, uptime: Duration::from_secs(3725), ..Stats::default() };
+        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 7 attempts, 2 shares accepted, 0 blocks found, 0 stale, 0 refused";
+        assert_eq!(summary(&stats), expected);
+        stats.invalid = 3;
+        assert!(summary(&stats).ends_with(", 0 refused, 3 INVALID"));
+    }
+
+    #[test]
+    fn the_status_says_what_is_missing() {
+        let mut stats = Stats::default();
+        assert!(status(&stats).contains("no work, no node"));
+        stats.is_connected = true;
+        stats.job_height = Some(58);
+        stats.job_age = Some(Duration::from_millis(3999));
+        assert!(status(&stats).contains("· height 58 (job 3 s old) ·"));
+    }
+}
