@@ -67,3 +67,32 @@ pub(crate) fn scalar_to_bytes(scalar: &Fr) -> [u8; 32] {
 pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
     Fr::from_bytes_le_mod_order(&blake2b_512(&[b"lode/puzzle/point/v1", &seed.0, commitment]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snarkvm::fields::{Field, One};
+
+    #[test]
+    fn loads_take_252_bits_and_drop_the_rest() {
+        let two = Fr::from(2u64);
+        assert_eq!(scalar_from_252_bits(&[0xff; 32]), two.pow([252]) - Fr::one());
+        let only_bit = |bit: usize| {
+            let mut bytes = [0; 32];
+            bytes[bit / 8] = 1 << (bit % 8);
+            scalar_from_252_bits(&bytes)
+        };
+        assert_eq!(only_bit(0), Fr::one());
+        assert_eq!(only_bit(64), two.pow([64]));
+        assert_eq!(only_bit(251), two.pow([251]));
+        (252..256).for_each(|bit| assert_eq!(only_bit(bit), Fr::zero(), "bit {bit}"));
+    }
+
+    #[test]
+    fn scalars_are_32_bytes_little_endian() {
+        let mut expected = [0; 32];
+        expected[0] = 1;
+        assert_eq!(scalar_to_bytes(&Fr::one()), expected);
+        assert_eq!(scalar_from_u128(u128::MAX), Fr::from(2u64).pow([128]) - Fr::one());
+    }
+}

@@ -3,14 +3,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use lode_puzzle::{Engine, LogSize, Proof, ReferenceEngine, Srs, Statement, Verifier, point};
+use blake2::{Blake2b512, Digest};
+use lode_puzzle::{Engine, Expansion, LogSize, Proof, ReferenceEngine, Seed, Srs, Statement, Verifier, point};
 use serde::Deserialize;
 use snarkvm::{
+    algorithms::fft::{DensePolynomial, EvaluationDomain},
     curves::{
         AffineCurve, ProjectiveCurve,
-        bls12_377::{Fq, Fr, G1Affine},
+        bls12_377::{Fq, Fr, G1Affine, G1Projective},
     },
-    fields::{Field, Zero},
+    fields::{Field, One, PrimeField, Zero},
     utilities::BitIteratorBE,
 };
 
@@ -101,4 +103,37 @@ pub(crate) fn torsion_points() -> Vec<G1Affine> {
     let points = vec![generic, order_2, order_3];
     assert!(points.iter().all(|p| p.is_on_curve() && !p.is_zero()));
     points
+}
+
+/// The quotient h of a seed, by the book: interpolate, multiply, subtract, divide with remainder zero.
+pub(crate) fn quotient(seed: &Seed, log_n: LogSize) -> DensePolynomial<Fr> {
+    let domain = EvaluationDomain::<Fr>::new(log_n.n()).unwrap();
+    let expansion = Expansion::new(seed, log_n);
+    let products: Vec<Fr> = expansion.a.iter().zip(&expansion.b).map(|(a, b)| *a * b).collect();
+    let interpolate = |values: &[Fr]| DensePolynomial::from_coefficients_vec(domain.ifft(values));
+    let product = &interpolate(&expansion.a) * &interpolate(&expansion.b);
+    let numerator = &product - &interpolate(&products);
+    let (quotient, remainder) = numerator.divide_by_vanishing_poly(domain).unwrap();
+    assert!(remainder.is_zero());
+    quotient
+}
+
+/// `[f]`, term by term.
+pub(crate) fn commit(srs: &Srs, polynomial: &DensePolynomial<Fr>) -> G1Projective {
+    polynomial.coeffs.iter().zip(srs.powers()).map(|(coefficient, power)| *power * *coefficient).sum()
+}
+
+/// `z`, from the specification's words.
+pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
+    let digest = Blake2b512::new().chain_update(b"lode/puzzle/point/v1").chain_update(seed.0).chain_update(commitment);
+    Fr::from_bytes_le_mod_order(&digest.finalize())
+}
+
+/// A proof for the seed that commits to the given polynomial plus a given point, and opens the polynomial where the commitment
+/// says: what a forger makes who knows the protocol.
+pub(crate) fn forge(srs: &Srs, seed: &Seed, polynomial: &DensePolynomial<Fr>, extra: &G1Affine) -> Proof {
+    let commitment = encode(commit(srs, polynomial).add_mixed(extra));
+    let z = challenge(seed, &commitment);
+    let divisor = DensePolynomial::from_coefficients_vec(vec![-z, Fr::one()]);
+    Proof { commitment, opening: encode(commit(srs, &(polynomial / &divisor))) }
 }
