@@ -7,6 +7,7 @@ use lode_consensus::{Hash, Height};
 
 use crate::{
     amount::Credits,
+    commands::devnet::DevnetArgs,
     client::{Client, DEFAULT_NETWORK, DEFAULT_NODE, NetworkName, NodeUrl},
     keystore::{AccountName, Keystore, KeystoreError},
 };
@@ -51,7 +52,8 @@ fn usage_line(text: &str) -> String {
 /// Lode: a proof-of-work chain whose work is real KZG proofs.
 #[derive(Debug, Parser)]
 #[command(name = "lode", version, max_term_width = 110)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  lode devnet                        run a chain of your own
   lode account new --name alice      make an account
   lode transfer --to alice --amount 1.5 --wait
   lode balance alice
@@ -65,6 +67,8 @@ pub struct Cli {
 /// What `lode` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a chain on this machine: a node and a miner in one process.
+    Devnet(DevnetArgs),
     /// Make, take in, list and hand out accounts.
     #[command(subcommand)]
     Account(AccountCommand),

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod balance;
 pub mod block;
+pub mod devnet;
 pub mod epoch;
 pub mod status;
 pub mod transfer;
@@ -17,7 +18,7 @@ use serde::Serialize;
 
 use crate::{
     amount::Credits,
-    cli::Command,
+    cli::{Command, NodeArgs},
     client::{ClientError, NetworkName},
     keystore::{Keystore, KeystoreError, Passphrase, SecretError, readable_by_others},
     text::{Text, one_line},
@@ -32,6 +33,9 @@ pub enum CommandError {
     /// The node.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The devnet.
+    #[error(transparent)]
+    Devnet(#[from] devnet::DevnetError),
     /// The transaction could not be signed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -148,6 +152,7 @@ impl From<SecretError> for CommandError {
 /// [`CommandError`]; what was written to `out` by then is no answer.
 pub fn run(command: Command, out: &mut dyn Write) -> Result<(), CommandError> {
     match command {
+        Command::Devnet(args) => devnet::run(&args, out),
         Command::Account(command) => account::run(command, out),
         Command::Balance(args) => balance::run(&args, out),
         Command::Transfer(args) => transfer::run(&args, out),
@@ -163,6 +168,14 @@ fn account_or_only(keystore: &Keystore, named: Option<&str>) -> Result<Address, 
         Some(text) => keystore.resolve(text),
         None => keystore.only_account().map(|account| account.address),
     }
+}
+
+/// As [`account_or_only`]; of several accounts it is the one that bears the network's name, as a devnet's own does.
+fn account_or_own(keystore: &Keystore, named: Option<&str>, node: &NodeArgs) -> Result<Address, KeystoreError> {
+    account_or_only(keystore, named).or_else(|error| match named {
+        Some(_) => Err(error),
+        None => keystore.resolve(node.network.as_str()).map_err(|_| error),
+    })
 }
 
 /// The passphrase of a new account: from a file, or typed twice.

@@ -8,36 +8,36 @@ use std::collections::BTreeMap;
 use lode_consensus::{Height, Share, ShareId, rules::ChainContext};
 
 /// Most waiting shares.
-pub const MAX_SHARES: usize = 8_192;
+pub(crate) const MAX_SHARES: usize = 8_192;
 
 /// A waiting share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitingShare {
+pub(crate) struct WaitingShare {
     /// The share.
-    pub share: Share,
+    pub(crate) share: Share,
     /// The height of its anchor: the lower, the sooner it expires.
-    pub anchor_height: Height,
+    pub(crate) anchor_height: Height,
 }
 
 /// The pool, by identity.
 #[derive(Debug, Default)]
-pub struct SharePool {
+pub(crate) struct SharePool {
     shares: BTreeMap<ShareId, WaitingShare>,
 }
 
 impl SharePool {
     /// How many shares wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shares.len()
     }
 
     /// Whether a share waits.
-    pub fn contains(&self, id: &ShareId) -> bool {
+    pub(crate) fn contains(&self, id: &ShareId) -> bool {
         self.shares.contains_key(id)
     }
 
     /// Takes a share whose proof holds. Returns whether it has a place now.
-    pub fn insert(&mut self, id: ShareId, share: WaitingShare) -> bool {
+    pub(crate) fn insert(&mut self, id: ShareId, share: WaitingShare) -> bool {
         if self.shares.len() >= MAX_SHARES && !self.shares.contains_key(&id) {
             let oldest = self.shares.iter().min_by_key(|(_, waiting)| waiting.anchor_height);
             match oldest.map(|(id, waiting)| (*id, waiting.anchor_height)) {
@@ -50,14 +50,14 @@ impl SharePool {
     }
 
     /// Takes out shares that a block has counted.
-    pub fn remove(&mut self, ids: &[ShareId]) {
+    pub(crate) fn remove(&mut self, ids: &[ShareId]) {
         for id in ids {
             self.shares.remove(id);
         }
     }
 
     /// Drops the shares that can be in no block on top of the chain that `context` describes, and dates the others anew.
-    pub fn prune(&mut self, context: &ChainContext) {
+    pub(crate) fn prune(&mut self, context: &ChainContext) {
         self.shares.retain(|id, waiting| {
             let Some(height) = context.anchor_height(&waiting.share.anchor_hash) else {
                 return false;
@@ -70,19 +70,19 @@ impl SharePool {
     }
 
     /// Waiting shares, those that expire first at the front.
-    pub fn oldest_first(&self) -> Vec<(ShareId, Share)> {
+    pub(crate) fn oldest_first(&self) -> Vec<(ShareId, Share)> {
         let mut shares: Vec<_> = self.shares.iter().collect();
         shares.sort_by_key(|(_, waiting)| waiting.anchor_height);
         shares.into_iter().map(|(id, waiting)| (*id, waiting.share.clone())).collect()
     }
 
     /// All waiting shares.
-    pub fn iter(&self) -> impl Iterator<Item = &Share> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Share> {
         self.shares.values().map(|waiting| &waiting.share)
     }
 }
 
 /// The ticket of a share: the hash of its proof.
-pub fn ticket(id: &ShareId, share: &Share) -> lode_puzzle::Ticket {
+pub(crate) fn ticket(id: &ShareId, share: &Share) -> lode_puzzle::Ticket {
     lode_puzzle::Ticket::new(&lode_puzzle::Seed::new(&id.statement, id.nonce), &share.proof)
 }

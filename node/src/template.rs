@@ -31,38 +31,38 @@ const MAX_TEMPLATE_BYTES: usize = 64 << 20;
 
 /// A block that lacks its nonce and proof.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     /// What miners work on.
-    pub job: MiningJob,
+    pub(crate) job: MiningJob,
     /// The body that the header's roots are of.
-    pub body: Arc<Body>,
+    pub(crate) body: Arc<Body>,
     /// When it was built, in ms since the Unix epoch.
-    pub built_ms: u64,
+    pub(crate) built_ms: u64,
 }
 
 impl Template {
     /// The block that an attempt completes.
-    pub fn complete(&self, nonce: u64, proof: Proof) -> Block {
+    pub(crate) fn complete(&self, nonce: u64, proof: Proof) -> Block {
         Block { header: self.job.header.clone(), nonce, proof, body: (*self.body).clone() }
     }
 }
 
 /// What a template is built from.
 #[derive(Debug)]
-pub struct Ingredients<'a> {
+pub(crate) struct Ingredients<'a> {
     /// The chain.
-    pub ledger: &'a Ledger,
+    pub(crate) ledger: &'a Ledger,
     /// Waiting transactions.
-    pub mempool: &'a Mempool,
+    pub(crate) mempool: &'a Mempool,
     /// Waiting shares.
-    pub shares: &'a SharePool,
+    pub(crate) shares: &'a SharePool,
     /// Local time, in ms since the Unix epoch.
-    pub now_ms: u64,
+    pub(crate) now_ms: u64,
 }
 
 impl Ingredients<'_> {
     /// Builds a template on top of the tip for a producer.
-    pub fn template(&self, producer: Address) -> Result<Template, LedgerError> {
+    pub(crate) fn template(&self, producer: Address) -> Result<Template, LedgerError> {
         let params = self.ledger.params();
         let reader = self.ledger.read();
         let (tip, tip_hash) = reader.tip()?;
@@ -153,7 +153,7 @@ fn ledger_error(error: ApplyError<LedgerError>) -> LedgerError {
 
 /// Templates that were given out: attempts for them may still come.
 #[derive(Debug, Default)]
-pub struct Templates {
+pub(crate) struct Templates {
     by_content: HashMap<Hash, Arc<Template>>,
     latest: HashMap<Address, Hash>,
     oldest_first: VecDeque<Hash>,
@@ -162,17 +162,17 @@ pub struct Templates {
 
 impl Templates {
     /// The template that a content hash names.
-    pub fn get(&self, content_hash: &Hash) -> Option<Arc<Template>> {
+    pub(crate) fn get(&self, content_hash: &Hash) -> Option<Arc<Template>> {
         self.by_content.get(content_hash).cloned()
     }
 
     /// The latest template of a producer.
-    pub fn latest(&self, producer: &Address) -> Option<Arc<Template>> {
+    pub(crate) fn latest(&self, producer: &Address) -> Option<Arc<Template>> {
         self.latest.get(producer).and_then(|content_hash| self.get(content_hash))
     }
 
     /// Keeps a template, and forgets the oldest ones for it if need be.
-    pub fn insert(&mut self, template: Arc<Template>) {
+    pub(crate) fn insert(&mut self, template: Arc<Template>) {
         let content_hash = template.job.content_hash;
         self.latest.insert(template.job.header.producer, content_hash);
         self.bytes += template.body.size_bytes();

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{CommandError, account_or_only, print_json};
+use super::{CommandError, account_or_own, print_json};
 use crate::{amount::Credits, api::Account, cli::BalanceArgs};
 
 /// Carries out `lode balance`.
@@ -12,7 +12,7 @@ use crate::{amount::Credits, api::Account, cli::BalanceArgs};
 /// # Errors
 /// [`CommandError::Keystore`] for an unknown account, [`CommandError::Client`], or [`CommandError::Output`].
 pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> {
-    let address = account_or_only(&args.keystore.open()?, args.account.as_deref())?;
+    let address = account_or_own(&args.keystore.open()?, args.account.as_deref(), &args.node)?;
     let account: Account = args.node.client().get(&format!("account/{address}"))?;
     if args.format.json {
         return print_json(

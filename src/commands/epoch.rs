@@ -5,7 +5,7 @@ use std::io::Write;
 use lode_consensus::{Address, Height};
 use serde_json::json;
 
-use super::{CommandError, account_or_only, print_json};
+use super::{CommandError, account_or_own, print_json};
 use crate::{
     amount::Credits,
     api::{Epoch, Roster, Status},
@@ -56,7 +56,7 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
 /// Without a name, the keystore's only account; without one, nobody: an epoch can be looked at without an account.
 fn whose(args: &EpochArgs) -> Result<Option<Address>, KeystoreError> {
     let keystore = args.keystore.open()?;
-    match account_or_only(&keystore, args.address.as_deref()) {
+    match account_or_own(&keystore, args.address.as_deref(), &args.node) {
         Err(KeystoreError::Empty { .. } | KeystoreError::SayWhich { .. }) => Ok(None),
         found => found.map(Some),
     }

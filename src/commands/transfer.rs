@@ -20,7 +20,7 @@ use snarkvm::{
     utilities::FromBytes,
 };
 
-use super::{CommandError, account_or_only, passphrase, print_json};
+use super::{CommandError, account_or_own, passphrase, print_json};
 use crate::{
     amount::Credits,
     api::{Account, Mempool, Status, TransactionAccepted, TransactionPlace, TransactionRequest},
@@ -37,7 +37,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// [`CommandError`], one variant for each thing that can stand in the way.
 pub fn run(args: &TransferArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let keystore = args.keystore.open()?;
-    let from = account_or_only(&keystore, args.from.as_deref())?;
+    let from = account_or_own(&keystore, args.from.as_deref(), &args.node)?;
     let to = keystore.resolve(&args.to)?;
     // Before the node is asked: without a key there is nothing to do.
     keystore.info(from)?;

@@ -1,0 +1,41 @@
+//! The binary's flags: help that teaches, and one exit code for wrong usage.
+
+use std::process::{Command, Output};
+
+fn node(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lode-node")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn help_names_every_flag_and_gives_examples() {
+    let help = node(&["--help"]);
+    assert!(help.status.success());
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    for word in ["--network", "--data-dir", "--api", "--history", "fsck", "Examples"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}
+
+#[test]
+fn wrong_flags_exit_with_2() {
+    for arguments in [
+        &["--api", "nowhere"][..],
+        &["--history", "999"],
+        &["--mempool-mib", "0"],
+        &["--min-fee", "-1"],
+        &["--unknown"],
+        &["fsck", "--api", "127.0.0.1:0"],
+    ] {
+        let output = node(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn fsck_of_nothing_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = node(&["fsck", "--network", "devnet", "--data-dir", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no chain"));
+}

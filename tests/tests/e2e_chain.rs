@@ -1,0 +1,197 @@
+//! A node and a miner as an operator starts them: mining, paying, stopping, killing, starting again.
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use lode_tests::{Place, binary, long, one_line, wait_for};
+
+#[test]
+fn mine_pay_and_recompute() {
+    let place = Place::new();
+    let (alice, bob) = (place.account("alice"), place.account("bob"));
+    let node = place.start_node();
+    let miner = place.start_miner(&node, &alice);
+
+    // Two epochs of ten blocks.
+    node.wait_for_height(21);
+    let balance = |address: &str| node.get(&format!("account/{address}"))["balance"].as_u64().unwrap();
+    wait_for("a spendable balance", || balance(&alice) > 2_000_000);
+
+    let base = node.url.trim_end_matches("/fastnet").to_owned();
+    let password = place.path("password");
+    let transfer = |arguments: &[&str]| {
+        let mut all = vec!["transfer", "--node", &base, "--network", "fastnet", "--from", "alice"];
+        all.extend(["--password-file", password.to_str().unwrap()]);
+        all.extend(arguments);
+        place.lode(&all)
+    };
+    let paid = transfer(&["--to", "bob", "--amount", "1.5", "--fee", "0.001", "--wait"]);
+    assert!(paid.status.success(), "{paid:?}");
+    assert_eq!(balance(&bob), 1_500_000);
+    // Bad input moves nothing.
+    for arguments in [
+        ["--to", "nobody", "--amount", "1"],
+        ["--to", "bob", "--amount", "18446744073709551616"],
+        ["--to", "bob", "--amount", "0.0000001"],
+        ["--to", "bob", "--amount", "99999999"],
+    ] {
+        let refused = transfer(&arguments);
+        assert!(!refused.status.success(), "{arguments:?}");
+        one_line(&refused.stderr);
+    }
+    assert_eq!(balance(&bob), 1_500_000);
+
+    assert!(miner.interrupt().success());
+    let recomputed = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/recompute.py"))
+        .arg(&node.url)
+        .output()
+        .unwrap();
+    assert!(recomputed.status.success(), "{}", String::from_utf8_lossy(&recomputed.stdout));
+    assert!(String::from_utf8_lossy(&recomputed.stdout).contains("all equal"));
+
+    let (height, hash) = (node.height(), node.get("status")["tip_hash"].clone());
+    assert!(node.process.interrupt().success());
+    let node = place.start_node();
+    assert_eq!((node.height(), &node.get("status")["tip_hash"]), (height, &hash));
+    assert!(node.process.interrupt().success());
+
+    let fsck = place.node_command(&["fsck", "--proofs"]).output().unwrap();
+    assert!(fsck.status.success(), "{fsck:?}");
+    assert!(String::from_utf8_lossy(&fsck.stdout).contains("all equal"));
+}
+
+#[test]
+fn kill_at_any_moment_loses_nothing() {
+    let place = Place::new();
+    let alice = place.account("alice");
+    let rounds = if long() { 100 } else { 6 };
+    let mut acknowledged = (0, String::new());
+    // No generator is needed for moments that nobody plans: the clock's nanoseconds do.
+    let moment = || u64::from(SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) % 1_500;
+    for round in 0..rounds {
+        let node = place.start_node();
+        let (height, hash) = &acknowledged;
+        if *height > 0 {
+            assert!(node.height() >= *height, "round {round}");
+            assert_eq!(node.get(&format!("block/{height}"))["hash"], **hash, "round {round}");
+        }
+        let miner = place.start_miner(&node, &alice);
+        node.wait_for_height(height + 2);
+        thread::sleep(Duration::from_millis(moment()));
+        let tip = node.get("block/latest");
+        // Killed while the miner goes on submitting.
+        node.process.kill();
+        miner.kill();
+        acknowledged = (tip["height"].as_u64().unwrap(), tip["hash"].as_str().unwrap().to_owned());
+    }
+    let fsck = place.node_command(&["fsck"]).output().unwrap();
+    assert!(fsck.status.success(), "{fsck:?}");
+}
+
+#[test]
+fn pending_transactions_survive_a_kill() {
+    let place = Place::new();
+    let (alice, bob) = (place.account("alice"), place.account("bob"));
+    let node = place.start_node();
+    let miner = place.start_miner(&node, &alice);
+    wait_for("a spendable balance", || {
+        node.get(&format!("account/{alice}"))["balance"].as_u64().unwrap() > 2_000_000
+    });
+    assert!(miner.interrupt().success());
+    let base = node.url.trim_end_matches("/fastnet").to_owned();
+    let paid = place.lode(&[
+        "transfer",
+        "--node",
+        &base,
+        "--network",
+        "fastnet",
+        "--from",
+        "alice",
+        "--to",
+        "bob",
+        "--amount",
+        "1",
+        "--password-file",
+        place.path("password").to_str().unwrap(),
+    ]);
+    assert!(paid.status.success(), "{paid:?}");
+    node.process.kill();
+
+    let node = place.start_node();
+    assert_eq!(node.get("mempool")["transactions"].as_array().unwrap().len(), 1);
+    let _miner = place.start_miner(&node, &alice);
+    wait_for("the payment", || node.get(&format!("account/{bob}"))["balance"].as_u64() == Some(1_000_000));
+}
+
+#[test]
+fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
+    let place = Place::new();
+    let devnet = |until: &str| {
+        let folder = place.path("devnet");
+        place.lode(&[
+            "devnet",
+            "--data-dir",
+            folder.to_str().unwrap(),
+            "--api",
+            "127.0.0.1:0",
+            "--until-height",
+            until,
+        ])
+    };
+    let first = devnet("2");
+    assert!(first.status.success(), "{first:?}");
+    let second = devnet("3");
+    assert!(second.status.success(), "{second:?}");
+    let text = String::from_utf8_lossy(&second.stdout);
+    assert!(text.contains("height 2") || text.contains("height 3"), "it starts where the first one ended: {text}");
+    assert!(!text.contains("height 0"), "{text}");
+    let accounts = place.lode(&["account", "list"]);
+    assert_eq!(String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(), 1, "one account: {accounts:?}");
+}
+
+#[test]
+fn a_node_explains_what_it_cannot_do() {
+    let place = Place::new();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(binary("lode-node")).args(arguments).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let data = place.path("data");
+    let data = data.to_str().unwrap();
+    let fastnet = place.path("fastnet.toml");
+    let fastnet = fastnet.to_str().unwrap();
+
+    assert!(run(&["--network", "nonet", "--data-dir", data]).contains("nonet"));
+    let write = |name: &str, text: String| {
+        let path = place.path(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let broken = write("broken.toml", lode_tests::FAST_NETWORK.replace("maturity = 5", "maturity = 0"));
+    assert!(run(&["--network", &broken, "--data-dir", data]).contains("maturity"));
+    let misspelt = write("misspelt.toml", lode_tests::FAST_NETWORK.replace("share_window", "shares_window"));
+    assert!(run(&["--network", &misspelt, "--data-dir", data]).contains("shares_window"));
+    let no_folder = write("file", "not a folder".to_owned());
+    assert!(run(&["--network", fastnet, "--data-dir", &no_folder]).contains(&no_folder));
+
+    let node = place.start_node();
+    let api = node.url.trim_start_matches("http://").trim_end_matches("/fastnet").to_owned();
+    let elsewhere = place.path("elsewhere");
+    let taken = run(&["--network", fastnet, "--data-dir", elsewhere.to_str().unwrap(), "--api", &api]);
+    assert!(taken.contains(&api), "{taken}");
+    let locked = run(&["--network", fastnet, "--data-dir", data, "--api", "127.0.0.1:0"]);
+    assert!(locked.contains("in use"), "{locked}");
+    assert!(node.process.interrupt().success());
+
+    let other = write("other.toml", lode_tests::FAST_NETWORK.replace("maturity = 5", "maturity = 6"));
+    let mixed = run(&["--network", &other, "--data-dir", data, "--api", "127.0.0.1:0"]);
+    assert!(mixed.contains("genesis"), "{mixed}");
+    for line in [&taken, &locked, &mixed] {
+        assert!(!line.contains("panicked"), "{line}");
+    }
+}
