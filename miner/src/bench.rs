@@ -5,7 +5,7 @@
 //! as the system allows.
 
 use std::{
-    io::{self, Write},
+    fmt, io,
     sync::{
         Arc, Barrier,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,7 +14,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Args;
 use lode_genesis::srs::SrsLoadError;
 use lode_puzzle::{AttemptError, Claim, EngineError, Job, LogSize, Output, Statement, Target, VerifyError};
 use serde::Serialize;
@@ -29,32 +28,33 @@ use crate::{
 /// Longest benchmark, in seconds.
 const MAX_SECONDS: u64 = 3600;
 
-/// `lode-miner bench`
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  lode-miner bench                          all cores, 10 seconds
-  lode-miner bench --threads 1 --json       one core, for a program")]
-pub struct BenchArgs {
-    /// What proves.
+/// Arguments of `bench`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Args {
+    /// The back end that is measured.
     #[arg(long, value_enum, default_value = "reference")]
-    engine: EngineName,
+    pub engine: EngineName,
+
     /// Number of threads [default: one per core].
     #[arg(long, value_name = "N", value_parser = parse_threads)]
-    threads: Option<usize>,
-    /// How long to measure. Attempts under way at the end are finished and counted, and so is their time.
+    pub threads: Option<usize>,
+
+    /// How long to measure. Attempts under way at the end are finished, and count with their time.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
-    seconds: u64,
-    /// Base-2 logarithm of the puzzle's size: 13 on mainnet, testnet and devnet.
+    pub seconds: u64,
+
+    /// Base-2 logarithm of the puzzle's size, 2 to 15: 13 on mainnet, testnet and devnet.
     #[arg(long, value_name = "N", default_value = "13", value_parser = parse_log_n)]
-    log_n: LogSize,
-    /// Print one JSON value.
+    pub log_n: LogSize,
+
+    /// Print one JSON object.
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BenchReport {
+pub struct Report {
     /// [`lode_puzzle::Engine::name`].
     pub engine: &'static str,
     /// Base-2 logarithm of the puzzle's size.
@@ -73,13 +73,13 @@ pub struct BenchReport {
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    /// The setup cannot be loaded.
-    #[error(transparent)]
-    Setup(#[from] SrsLoadError),
-    /// The system starts no more threads.
-    #[error("cannot start a thread: {0}")]
-    Spawn(io::Error),
+pub enum Error {
+    /// The setup could not be loaded.
+    #[error("setup: {0}")]
+    Srs(#[from] SrsLoadError),
+    /// The operating system gave no threads.
+    #[error("threads: {0}")]
+    Threads(#[from] io::Error),
     /// The engine makes no attempts.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
@@ -89,39 +89,35 @@ pub enum BenchError {
     /// A thread ended without a result.
     #[error("a thread of the benchmark died")]
     Died,
-    /// The report cannot be written.
-    #[error("cannot write: {0}")]
-    Output(io::Error),
 }
 
-impl From<EngineError> for BenchError {
+impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         Self::Attempt(error.into())
     }
 }
 
-/// Measures, and prints the report.
+/// The readable form: two lines, no line break at the end.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, log_n, threads, attempts, seconds, attempts_per_s, cpu } = self;
+        let plural = if *threads == 1 { "" } else { "s" };
+        writeln!(f, "{attempts_per_s:.2} attempts/s: {attempts} attempts in {seconds:.2} s")?;
+        write!(f, "{engine} engine, log_n {log_n}, {threads} thread{plural}, {cpu}")
+    }
+}
+
+/// Measures for as long as the arguments say, and at most one attempt longer.
 ///
 /// # Errors
-/// [`BenchError`]
-pub fn run(args: &BenchArgs, out: &mut impl Write) -> Result<(), BenchError> {
+/// [`Error`]
+pub fn run(args: &Args) -> Result<Report, Error> {
     let rig = Rig::new(args.engine, args.log_n)?;
-    let report = measure(&rig, args.threads.unwrap_or_else(all_cores), Duration::from_secs(args.seconds))?;
-    print(&report, args.json, out).map_err(BenchError::Output)
+    let threads = args.threads.unwrap_or_else(all_cores);
+    measure(&rig, threads, Duration::from_secs(args.seconds))
 }
 
-fn print(report: &BenchReport, json: bool, out: &mut impl Write) -> io::Result<()> {
-    if json {
-        serde_json::to_writer(&mut *out, report)?;
-        return writeln!(out);
-    }
-    let BenchReport { engine, log_n, threads, attempts, seconds, attempts_per_s, cpu } = report;
-    let plural = if *threads == 1 { "" } else { "s" };
-    writeln!(out, "{attempts_per_s:.2} attempts/s: {attempts} attempts in {seconds:.2} s")?;
-    writeln!(out, "{engine} engine, log_n {log_n}, {threads} thread{plural}, {cpu}")
-}
-
-fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<BenchReport, BenchError> {
+fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Error> {
     let start = Arc::new(Barrier::new(threads + 1));
     let cancel = Arc::new(AtomicBool::new(false));
     let attempts = Arc::new(AtomicU64::new(0));
@@ -137,12 +133,9 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<BenchReport,
             share_target: Target::MIN,
         };
         let body = move || {
-            let warm_up =
-                engine.attempt(&job.statement, job.nonces.start).map_err(BenchError::from).and_then(|attempt| {
-                    verifier
-                        .verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None)
-                        .map_err(BenchError::from)
-                });
+            let warm_up = engine.attempt(&job.statement, job.nonces.start).map_err(Error::from).and_then(|attempt| {
+                verifier.verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None).map_err(Error::from)
+            });
             // Whoever failed still lets the others start.
             start.wait();
             let mut count = |output| {
@@ -151,12 +144,12 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<BenchReport,
                 }
             };
             let end = warm_up
-                .and_then(|_| engine.run(&job, &cancel, &mut count).map_err(BenchError::from))
+                .and_then(|_| engine.run(&job, &cancel, &mut count).map_err(Error::from))
                 .map(|()| Instant::now());
             // Nobody listens any more once another thread has failed.
             let _ = results.send(end);
         };
-        spawn_alone(format!("lode-bench-{index}"), body).map_err(BenchError::Spawn)?;
+        spawn_alone(format!("lode-bench-{index}"), body)?;
     }
     drop(results);
     start.wait();
@@ -168,10 +161,10 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<BenchReport,
     for end in ends {
         ended.push(end?);
     }
-    let last = ended.iter().max().filter(|_| ended.len() == threads).ok_or(BenchError::Died)?;
+    let last = ended.iter().max().filter(|_| ended.len() == threads).ok_or(Error::Died)?;
     let elapsed = last.duration_since(started);
     let attempts = attempts.load(Ordering::Relaxed);
-    Ok(BenchReport {
+    Ok(Report {
         engine: rig.engine.name(),
         log_n: rig.verifier.log_n().log_n(),
         threads,

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lode_consensus::Address;
 use lode_genesis::srs::SrsLoadError;
@@ -21,6 +20,8 @@ use crate::{
     rig::{EngineName, Rig, parse_log_n, parse_threads},
 };
 
+/// Where a node listens unless told otherwise.
+const DEFAULT_NODE: &str = "http://127.0.0.1:3030";
 /// How often the status line of a terminal is drawn, and how soon an interrupt is noticed.
 const TICK: Duration = Duration::from_millis(200);
 /// How often the status is printed where there is no terminal.
@@ -28,31 +29,32 @@ const LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// What a shell sees when the second Ctrl-C ends the process: 128 + SIGINT.
 const KILLED_EXIT_CODE: i32 = 130;
 
-/// `lode-miner mine`
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  lode-miner mine --node http://127.0.0.1:3030 --address aleo1…
-  lode-miner mine --node https://node.example.org --address aleo1… --threads 8
-No key is needed, and a rig should hold none. Ctrl-C hands in what was found, and stops.")]
-pub struct MineArgs {
+/// Arguments of `mine`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
     /// The node's URL.
-    #[arg(long, value_name = "URL", env = "LODE_NODE", default_value = "http://127.0.0.1:3030", value_parser = parse_node)]
-    node: String,
+    #[arg(long, value_name = "URL", env = "LODE_NODE", default_value = DEFAULT_NODE, value_parser = parse_node)]
+    pub node: String,
+
     /// Who is paid.
     #[arg(long, value_name = "ALEO1…")]
-    address: Address,
+    pub address: Address,
+
     /// The network [default: the one that the node serves].
     #[arg(long, value_name = "NAME", value_parser = parse_network)]
-    network: Option<String>,
-    /// Number of threads [default: one per core]. They run at the lowest priority.
+    pub network: Option<String>,
+
+    /// Number of threads, which run at the lowest priority [default: one per core].
     #[arg(long, value_name = "N", value_parser = parse_threads)]
-    threads: Option<usize>,
-    /// What proves.
+    pub threads: Option<usize>,
+
+    /// The back end that proves. All back ends give the same bytes.
     #[arg(long, value_enum, default_value = "reference")]
-    engine: EngineName,
-    /// Base-2 logarithm of the puzzle's size: 13 on mainnet, testnet and devnet.
+    pub engine: EngineName,
+
+    /// Base-2 logarithm of the puzzle's size, 2 to 15: 13 on mainnet, testnet and devnet.
     #[arg(long, value_name = "N", default_value = "13", value_parser = parse_log_n)]
-    log_n: LogSize,
+    pub log_n: LogSize,
 }
 
 fn parse_node(text: &str) -> Result<String, String> {
@@ -65,10 +67,10 @@ fn parse_network(text: &str) -> Result<String, &'static str> {
 
 /// Why mining did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
-pub enum MineError {
-    /// The setup cannot be loaded.
-    #[error(transparent)]
-    Setup(#[from] SrsLoadError),
+pub enum Error {
+    /// The setup could not be loaded.
+    #[error("setup: {0}")]
+    Srs(#[from] SrsLoadError),
     /// The miner does not start.
     #[error(transparent)]
     Miner(#[from] MinerError),
@@ -80,12 +82,11 @@ pub enum MineError {
     Output(#[from] io::Error),
 }
 
-/// Mines until Ctrl-C or SIGTERM, then prints a summary. A second Ctrl-C ends the process at once.
+/// Mines until Ctrl-C or SIGTERM, and returns a summary in one line. A second Ctrl-C ends the process at once.
 ///
 /// # Errors
-/// [`MineError`]
-pub fn run(args: MineArgs) -> Result<(), MineError> {
-    let MineArgs { node, address, network, threads, engine, log_n } = args;
+/// [`Error`]
+pub fn run(args: &Args) -> Result<String, Error> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let seen = interrupted.clone();
     ctrlc::set_handler(move || {
@@ -94,15 +95,15 @@ pub fn run(args: MineArgs) -> Result<(), MineError> {
         }
     })?;
 
-    let Rig { engine, verifier } = Rig::new(engine, log_n)?;
-    let threads = threads.unwrap_or_else(all_cores);
-    let options = MineOptions { node: node.clone(), network, address, threads };
+    let Rig { engine, verifier } = Rig::new(args.engine, args.log_n)?;
+    let Args { node, address, network, .. } = args;
+    let threads = args.threads.unwrap_or_else(all_cores);
+    let options = MineOptions { node: node.clone(), network: network.clone(), address: *address, threads };
+
     let mut screen = Screen::new();
     let plural = if threads == 1 { "" } else { "s" };
     screen.line(&format!("mining for {address} at {node}: {} engine, {threads} thread{plural}", engine.name()))?;
     let miner = Miner::start(options, engine, verifier)?;
-
-    // Whoever read our output has gone: the miner stops, as with any program in a pipe.
     let printed = follow(&miner, &interrupted, &mut screen);
     miner.stop();
     printed?;
@@ -110,9 +111,10 @@ pub fn run(args: MineArgs) -> Result<(), MineError> {
         screen.event(&event)?;
     }
     screen.close();
-    Ok(screen.line(&summary(&miner.stats()))?)
+    Ok(summary(&miner.stats()))
 }
 
+/// Shows what happens until it is interrupted, or nobody reads it any more.
 fn follow(miner: &Miner, interrupted: &AtomicBool, screen: &mut Screen) -> io::Result<()> {
     while !interrupted.load(Ordering::Relaxed) {
         if let Some(event) = miner.next_event(TICK) {
