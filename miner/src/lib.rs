@@ -7,6 +7,7 @@
 //!
 //! Must not be broken: neither RocksDB nor libp2p is linked here. A rig needs neither.
 
+pub mod attempt;
 mod backoff;
 pub mod bench;
 mod board;
@@ -19,6 +20,7 @@ mod priority;
 pub mod rig;
 mod stats;
 mod submit;
+pub mod verify;
 mod work;
 mod workers;
 

@@ -1,0 +1,124 @@
+//! `lode-miner`: the command line. Reads flags, runs a command of the library, and turns the outcome into lines and an exit
+//! code: 0 for success, 1 for a refused proof or a failure, 2 for flags that make no sense.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use lode_miner::{attempt, bench, mine, verify};
+
+const EXAMPLES: &str = "\
+Examples:
+  Make the first published attempt, and print it as the vectors do:
+    lode-miner attempt --nonce 0 --json \\
+      --statement 6a17f2bffa7f58d4f4e771319af9d4abcbb394d152b1287fa45a78c61fae1300
+
+  Check a proof, its two points as `attempt` prints them:
+    lode-miner verify --statement HEX --nonce 0 --commitment HEX --opening HEX
+
+  Mine for a node on all cores:
+    lode-miner mine --node http://127.0.0.1:3030 --address aleo1…
+
+  Measure one core:
+    lode-miner bench --threads 1 --seconds 10
+
+Exit codes: 0 success, 1 refused or failed, 2 unusable flags.";
+
+/// Proves Lode's puzzle, and checks proofs of it.
+///
+/// An attempt is a statement and a nonce; its proof is a KZG commitment and an opening over Aleo's universal setup, and the
+/// hash of the proof is its ticket. Nothing is downloaded, and no private key is needed.
+#[derive(Parser)]
+#[command(name = "lode-miner", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes one attempt and prints seed, proof and ticket.
+    #[command(after_help = EXAMPLES)]
+    Attempt(attempt::Args),
+    /// Checks one proof: exits 0, or says which rule it breaks and exits 1.
+    ///
+    /// The ticket is held to no target. Rules, in the order in which they are checked: length, coordinate range, curve,
+    /// subgroup, domain, pairing.
+    #[command(after_help = EXAMPLES)]
+    Verify(verify::Args),
+    /// Mines for a node until Ctrl-C, which hands in what was found. A second Ctrl-C ends it at once.
+    ///
+    /// Every job is checked before it is worked on, and every proof before it is handed in. No key is needed, and a rig should
+    /// hold none.
+    #[command(after_help = EXAMPLES)]
+    Mine(mine::Args),
+    /// Measures how many attempts per second this machine makes.
+    #[command(after_help = EXAMPLES)]
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unusable_flags(&error),
+    };
+    match run(&cli.command) {
+        Ok(line) => print(&line),
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<String> {
+    Ok(match command {
+        Command::Attempt(args) => {
+            let report = attempt::run(args)?;
+            if args.json { serde_json::to_string(&report)? } else { report.to_string() }
+        }
+        Command::Verify(args) => {
+            let ticket = verify::run(args)?;
+            let (block, share) = (ticket.block_value(), ticket.share_value());
+            format!("valid: ticket {ticket}, block value {block}, share value {share}")
+        }
+        Command::Mine(args) => mine::run(args)?,
+        Command::Bench(args) => {
+            let report = bench::run(args)?;
+            if args.json { serde_json::to_string(&report)? } else { report.to_string() }
+        }
+    })
+}
+
+/// Help and versions go out as clap writes them; of an error, the first paragraph makes one line.
+fn unusable_flags(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(error.to_string().trim_end()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            complain("error: expected a command; try 'lode-miner --help'");
+            ExitCode::from(2)
+        }
+        _ => {
+            let text = error.to_string();
+            let paragraph = text.split("\n\n").next().unwrap_or_default();
+            complain(&paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A reader that closed the pipe early has seen what it wanted; there is nobody left to tell.
+fn print(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("standard output: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(line: &str) {
+    // Where standard error is closed, the exit code has to do.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
