@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Static gates on the machine code of the kernels, per architecture.
+
+usage: gate.py             compare with cuda/gates.json; any rise fails
+       gate.py --update    write the counts as they are now
+
+A kernel of `HOT` must not spill, must not use a stack, and must keep within its registers. An entry of `COUNTS` is a number
+of SASS instructions, NOPs left out: of a whole kernel, or the difference between two kernels, one of which does a thing
+once more than the other. Counts rank kernels; they are no time.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+import tempfile
+
+import build
+import toolchain
+
+GATES = toolchain.CUDA / "gates.json"
+
+# Kernel -> most registers a thread may use.
+HOT = {
+    "fr_mul": 128,
+    "fq_mul": 128,
+}
+# Name -> (kernel, kernel to subtract or None).
+COUNTS = {
+    "fr_mul kernel": ("fr_mul", None),
+    "fq_mul kernel": ("fq_mul", None),
+    "Fr product": ("fr_mul_twice", "fr_mul"),
+    "Fq product": ("fq_mul_twice", "fq_mul"),
+}
+# Ceilings that hold whatever the file says: (name, architecture) -> instructions.
+CEILINGS = {("fq_mul kernel", "sm_80"): 568, ("fq_mul kernel", "sm_89"): 580}
+
+
+def resources(report):
+    """Registers, stack and spilled bytes of each kernel, from ptxas -v."""
+    found = {}
+    for name, body in re.findall(r"Compiling entry function '(\w+)'(.*?)(?=Compiling entry|\Z)", report, re.S):
+        stack, stores, loads = re.search(
+            r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", body
+        ).groups()
+        registers = re.search(r"Used (\d+) registers", body).group(1)
+        found[name] = {"registers": int(registers), "stack": int(stack), "spilled": int(stores) + int(loads)}
+    return found
+
+
+def measure():
+    """All kernels' resources and all counts: two dictionaries by architecture."""
+    used = {arch: {} for arch in toolchain.ARCHS}
+    opcodes = {arch: {} for arch in toolchain.DISASSEMBLED}
+    with tempfile.TemporaryDirectory() as folder:
+        for _, arch, cubin, report in build.assemble(folder):
+            used[arch].update(resources(report))
+            if arch in opcodes:
+                for kernel, code in toolchain.sass(cubin).items():
+                    opcodes[arch][kernel] = sum(op != "NOP" for op in code)
+    counts = {
+        arch: {name: n[whole] - (n[less] if less else 0) for name, (whole, less) in COUNTS.items()}
+        for arch, n in opcodes.items()
+    }
+    return used, counts
+
+
+def violations(used, counts, kept):
+    """What breaks a gate, one line each."""
+    for arch, kernels in used.items():
+        for kernel, limit in HOT.items():
+            got = kernels.get(kernel)
+            if got is None:
+                yield f"{arch} {kernel}: no such kernel"
+                continue
+            if got["spilled"] or got["stack"]:
+                yield f"{arch} {kernel}: {got['spilled']} bytes spilled, {got['stack']} bytes of stack"
+            if got["registers"] > limit:
+                yield f"{arch} {kernel}: {got['registers']} registers, at most {limit} are allowed"
+    for arch, values in counts.items():
+        for name, n in values.items():
+            before = kept.get(arch, {}).get(name)
+            if before is None or n > before:
+                yield f"{arch} {name}: {n} instructions, {'not in gates.json' if before is None else f'was {before}'}"
+            if n > CEILINGS.get((name, arch), n):
+                yield f"{arch} {name}: {n} instructions, at most {CEILINGS[name, arch]} are allowed"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--update", action="store_true", help="keep the counts as they are now")
+    args = parser.parse_args()
+    try:
+        used, counts = measure()
+    except toolchain.ToolError as e:
+        sys.exit(f"gate: {e}")
+    if args.update:
+        GATES.write_text(json.dumps(counts, indent=2) + "\n")
+    kept = json.loads(GATES.read_text()) if GATES.exists() else {}
+    found = list(violations(used, counts, kept))
+    width = max(map(len, COUNTS))
+    print(" " * width, *(f"{arch:>7}" for arch in counts))
+    for name in COUNTS:
+        print(f"{name:{width}}", *(f"{values[name]:7}" for values in counts.values()))
+    print("registers on sm_89:", ", ".join(f"{k} {used['sm_89'][k]['registers']}" for k in HOT if k in used["sm_89"]))
+    for line in found:
+        print(f"FAIL {line}")
+    print(f"{len(found)} gates broken")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
