@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, Body, Hash, Header, NetworkParams, Share, SignedTransaction, Transaction, difficulty, epoch,
+    Address, Block, Body, Hash, Header, NetworkParams, Share, SignedTransaction, difficulty, epoch,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
     rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError, check_header, deferral_ms},
     transaction::Transfer,
@@ -13,7 +13,7 @@ use lode_consensus::{
 };
 use lode_puzzle::{Claim, Half, Proof, Target, VerifyError};
 use proptest::prelude::*;
-use support::{Chain, INTERVAL_MS, Oracle, START_MS, account, params, with_shares, with_transactions};
+use support::{Chain, INTERVAL_MS, Oracle, START_MS, account, params, unsigned, with_shares, with_transactions};
 
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);
@@ -311,9 +311,9 @@ fn roomy() -> NetworkParams {
     NetworkParams { shares_per_block: 1_024, ..params() }
 }
 
-fn unsigned(count: usize) -> Vec<SignedTransaction> {
+fn transfers(count: usize) -> Vec<SignedTransaction> {
     let transfer = Transfer { from: account(1), to: account(2), amount: 1, fee: 0, nonce: 0, expiry: 9 };
-    vec![SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] }; count]
+    vec![unsigned(transfer); count]
 }
 
 /// Shares with tickets that nobody looked at.
@@ -331,8 +331,8 @@ fn too_many_items() {
     let fits = |chain: &Chain, body| FittingBlock::new(chain.block(body), chain.context(), &chain.params).is_ok();
 
     let chain = Chain::of_length(params(), 2);
-    assert!(fits(&chain, with_transactions(unsigned(MAX_TRANSACTIONS))));
-    let too_many = with_transactions(unsigned(MAX_TRANSACTIONS + 1));
+    assert!(fits(&chain, with_transactions(transfers(MAX_TRANSACTIONS))));
+    let too_many = with_transactions(transfers(MAX_TRANSACTIONS + 1));
     assert_eq!(limit_error(&chain, too_many), ("transactions", 2_048, 2_049));
 
     assert!(fits(&chain, with_shares(unproven_shares(&chain, 4))));
@@ -340,7 +340,7 @@ fn too_many_items() {
 
     // 2,048 transactions of 221 bytes leave room for 2,013 shares of 296 bytes beside the two counts.
     let chain = Chain::of_length(roomy(), 2);
-    let body = |shares| Body { transactions: unsigned(MAX_TRANSACTIONS), shares: unproven_shares(&chain, shares) };
+    let body = |shares| Body { transactions: transfers(MAX_TRANSACTIONS), shares: unproven_shares(&chain, shares) };
     assert!(fits(&chain, body(2_013)));
     assert_eq!(limit_error(&chain, body(2_014)), ("body bytes", MAX_BODY_BYTES, 1_048_760));
     assert_eq!(limit_error(&chain, with_shares(unproven_shares(&chain, 2_049))), ("shares", 2_048, 2_049));
@@ -350,7 +350,7 @@ fn too_many_items() {
 fn a_body_that_was_swapped_for_a_larger_one_does_not_condemn_the_header() {
     let chain = Chain::of_length(params(), 2);
     let good = chain.block(Body::default());
-    for body in [with_shares(unproven_shares(&chain, 5)), with_transactions(unsigned(MAX_TRANSACTIONS + 1))] {
+    for body in [with_shares(unproven_shares(&chain, 5)), with_transactions(transfers(MAX_TRANSACTIONS + 1))] {
         let error = chain.check(&Block { body, ..good.clone() }).unwrap_err();
         assert!(!error.marks_invalid(), "{error}");
     }
