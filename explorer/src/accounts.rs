@@ -100,10 +100,10 @@ struct TransactionsView {
 
 #[derive(Serialize)]
 struct PlacedTransfer {
-    height: Height,
-    index: u32,
     #[serde(flatten)]
     transfer: TransferView,
+    height: Height,
+    index: u32,
 }
 
 /// `GET /{network}/account/{address}/transactions`
@@ -121,7 +121,7 @@ pub(crate) async fn transactions<B: Backend>(
         let page = Page::collect(reader, limit, places, |block, place| {
             let signed = block.body.transactions.get(place.slot())?;
             let transfer = TransferView::of(signed.id(&genesis_hash), signed);
-            Some(PlacedTransfer { height: place.height, index: place.index, transfer })
+            Some(PlacedTransfer { transfer, height: place.height, index: place.index })
         })?;
         Ok(TransactionsView { address: Text(owner), transactions: page.items, next: page.next })
     })

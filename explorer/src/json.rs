@@ -7,7 +7,7 @@ use lode_consensus::{
     Address, Block, Encode, Epoch, Hash, Height, Share, SignedTransaction, Transaction, block::Header,
     params::HEADER_VERSION,
 };
-use lode_puzzle::{Proof, Seed, Statement, Target, Ticket};
+use lode_puzzle::{Seed, Statement, Target, Ticket};
 use serde::{Serialize, Serializer};
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
@@ -87,7 +87,7 @@ impl HeaderView {
     }
 }
 
-/// A proof with its ticket.
+/// A block's proof with its ticket.
 #[derive(Debug, Serialize)]
 struct ProofView {
     nonce: Text<u64>,
@@ -96,26 +96,17 @@ struct ProofView {
     ticket: Text<Ticket>,
 }
 
-impl ProofView {
-    fn of(statement: &Statement, nonce: u64, proof: &Proof) -> Self {
-        Self {
-            nonce: Text(nonce),
-            commitment: Hex(proof.commitment),
-            opening: Hex(proof.opening),
-            ticket: Text(Ticket::new(&Seed::new(statement, nonce), proof)),
-        }
-    }
-}
-
-/// A share with its statement.
+/// A share with its statement and its ticket.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShareView {
     anchor_hash: Text<Hash>,
     content_hash: Text<Hash>,
     prover: Text<Address>,
+    nonce: Text<u64>,
+    commitment: Hex<[u8; 96]>,
+    opening: Hex<[u8; 96]>,
     statement: Text<Statement>,
-    #[serde(flatten)]
-    proof: ProofView,
+    ticket: Text<Ticket>,
 }
 
 impl ShareView {
@@ -125,8 +116,11 @@ impl ShareView {
             anchor_hash: Text(share.anchor_hash),
             content_hash: Text(share.content_hash),
             prover: Text(share.prover),
+            nonce: Text(share.nonce),
+            commitment: Hex(share.proof.commitment),
+            opening: Hex(share.proof.opening),
             statement: Text(statement),
-            proof: ProofView::of(&statement, share.nonce, &share.proof),
+            ticket: Text(Ticket::new(&Seed::new(&statement, share.nonce), &share.proof)),
         }
     }
 }
@@ -171,11 +165,11 @@ struct BlockTransactionView {
 /// A transaction and where it is.
 #[derive(Debug, Serialize)]
 pub(crate) struct TransactionView {
+    #[serde(flatten)]
+    transfer: TransferView,
     status: &'static str,
     height: Option<Height>,
     index: Option<u32>,
-    #[serde(flatten)]
-    transfer: TransferView,
     signature: SignatureText,
 }
 
@@ -183,10 +177,10 @@ impl TransactionView {
     /// `place` is the height and the index in the body, or `None` while the transaction waits.
     pub(crate) fn of(id: Hash, signed: &SignedTransaction, place: Option<(Height, u32)>) -> Self {
         Self {
+            transfer: TransferView::of(id, signed),
             status: if place.is_some() { "confirmed" } else { "pending" },
             height: place.map(|(height, _)| height),
             index: place.map(|(_, index)| index),
-            transfer: TransferView::of(id, signed),
             signature: SignatureText(signed.signature),
         }
     }
@@ -213,8 +207,7 @@ pub(crate) struct BlockView {
 
 impl BlockView {
     pub(crate) fn of(hash: Hash, epoch: Epoch, block: &Block, domain: &Domain) -> Self {
-        let own = block.as_share();
-        let statement = own.statement(&domain.genesis_hash, &domain.epoch_challenge);
+        let own = ShareView::of(&block.as_share(), domain);
         let transaction = |signed: &SignedTransaction| BlockTransactionView {
             transfer: TransferView::of(signed.id(&domain.genesis_hash), signed),
             signature: SignatureText(signed.signature),
@@ -229,9 +222,9 @@ impl BlockView {
             epoch_challenge: Text(domain.epoch_challenge),
             header: HeaderView::of(&block.header),
             header_bytes: Hex(block.header.encode()),
-            content_hash: Text(own.content_hash),
-            statement: Text(statement),
-            proof: ProofView::of(&statement, block.nonce, &block.proof),
+            content_hash: own.content_hash,
+            statement: own.statement,
+            proof: ProofView { nonce: own.nonce, commitment: own.commitment, opening: own.opening, ticket: own.ticket },
             shares: block.body.shares.iter().map(|share| ShareView::of(share, domain)).collect(),
             transactions: block.body.transactions.iter().map(transaction).collect(),
             size_bytes: block.encode().len(),
