@@ -47,6 +47,7 @@ impl Job {
 
 /// A report from a running job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a report is passed on at once, never stored in numbers")]
 pub enum Output {
     /// This many attempts were made since the last such report, winners included.
     Attempts(u64),

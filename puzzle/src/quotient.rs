@@ -1,5 +1,7 @@
 //! The value of the rowcheck quotient at a point, without computing the quotient.
 
+#![allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
+
 use crate::{Expansion, LogSize};
 use snarkvm::{
     curves::bls12_377::Fr,

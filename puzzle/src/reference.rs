@@ -48,6 +48,7 @@ fn failed(reason: impl ToString) -> EngineError {
 ///
 /// The degree of h is at most n−2, so that its values on a coset of n points, where `X^n − 1` is a constant other than zero,
 /// determine it.
+#[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
 fn quotient(domain: &EvaluationDomain<Fr>, expansion: &Expansion) -> DensePolynomial<Fr> {
     let products: Vec<Fr> = expansion.a.iter().zip(&expansion.b).map(|(a, b)| *a * b).collect();
     let on_coset = |values: &[Fr]| domain.coset_fft(&domain.ifft(values));

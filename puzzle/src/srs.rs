@@ -87,6 +87,7 @@ impl Srs {
     }
 }
 
+#[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
 fn are_consecutive(powers: &[G1Affine], tau_g2: &G2Affine) -> bool {
     let encoded: Vec<u8> = powers.iter().filter_map(point::encode).flatten().collect();
     let rho = Fr::from_bytes_le_mod_order(&blake2b_512(&[b"lode/srs/check/v1", &encoded]));

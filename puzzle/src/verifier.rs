@@ -296,6 +296,7 @@ impl Verifier {
     }
 
     /// `e(Σ ρ·(C + z·W) − Σ ρ·v·[1], G2) · e(−Σ ρ·W, τ·G2) = 1`, the fold of the single equations with the weights ρ.
+    #[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
     fn holds(&self, opened: &[Opened]) -> bool {
         if opened.is_empty() {
             return true;

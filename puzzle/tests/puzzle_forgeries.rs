@@ -68,10 +68,12 @@ fn a_missing_or_trailing_byte_breaks_the_length() {
 fn a_claimed_ticket_must_meet_its_target() {
     let proof = SMALL.proof(&STATEMENT, 0);
     let ticket = SMALL.verifier.verify(&STATEMENT, 0, &proof, Claim::None).unwrap();
-    let claims: [(fn(Target) -> Claim, Half, u128); 2] =
-        [(Claim::Block, Half::Block, ticket.block_value()), (Claim::Share, Half::Share, ticket.share_value())];
     assert_ne!(ticket.block_value(), ticket.share_value());
-    for (claim, half, value) in claims {
+    for (half, value) in [(Half::Block, ticket.block_value()), (Half::Share, ticket.share_value())] {
+        let claim = |target| match half {
+            Half::Block => Claim::Block(target),
+            Half::Share => Claim::Share(target),
+        };
         let met = Target::new(value).unwrap();
         assert_eq!(SMALL.verifier.verify(&STATEMENT, 0, &proof, claim(met)), Ok(ticket));
         let target = Target::new(value - 1).unwrap();
