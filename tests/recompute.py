@@ -239,9 +239,9 @@ class Chain:
             "header_bytes": header_bytes.hex(), "hash": self.hashes[-1].hex(), "height": height,
             "epoch": self.epoch(height), "genesis_hash": genesis.hex(), "epoch_challenge": challenge.hex(),
             "content_hash": content.hex(), "statement": statement.hex()}, block)
+        ticket = lode.ticket(statement, proof)
+        same("proof: ticket", ticket.hex(), block["proof"]["ticket"])
         if height:
-            ticket = lode.ticket(statement, proof)
-            same("proof: ticket", ticket.hex(), block["proof"]["ticket"])
             require("ticket meets the block target", lode.block_value(ticket) <= header["target"])
 
     def check_shares(self, answers, shares, height):

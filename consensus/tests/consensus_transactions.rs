@@ -247,10 +247,6 @@ fn pending(state: &State, height: Height) -> Option<Vec<(Address, u64)>> {
     Some(Pending::decode(leaf).unwrap().0.iter().map(|Credit { address, amount }| (*address, *amount)).collect())
 }
 
-fn pool(state: &State, epoch: u32) -> u64 {
-    state.leaves.get(&StateKey::ProvingPool(epoch)).map_or(0, |leaf| Amount::decode(leaf).unwrap().0)
-}
-
 #[test]
 fn the_subsidy_is_split_in_three() {
     let mut chain = Chain::new(params());
@@ -262,8 +258,8 @@ fn the_subsidy_is_split_in_three() {
         assert_eq!(pending(state, height), Some(vec![(account(0), 18_000_000)]));
         assert_eq!(state.share_fund(), fund + u64::from(height) * 30_000_000);
         // Genesis emits nothing: the pool of epoch 0 holds four blocks' parts, those of heights 1 to 4.
-        assert_eq!(pool(state, 0), 12_000_000 * u64::from(height.min(4)));
-        assert_eq!(pool(state, 1), 12_000_000 * u64::from(height.saturating_sub(4)));
+        assert_eq!(state.proving_pool(0), 12_000_000 * u64::from(height.min(4)));
+        assert_eq!(state.proving_pool(1), 12_000_000 * u64::from(height.saturating_sub(4)));
         assert_eq!(state.supply.emitted, 60_000_000 * u64::from(height));
     }
 }

@@ -1,52 +1,16 @@
 //! Properties of the state tree: its root depends on its leaves alone, and its proofs show just what is true.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod support;
 
-use jmt::{
-    KeyHash, OwnedValue, Version,
-    storage::{LeafNode, Node, NodeKey, TreeReader},
-};
+use std::collections::BTreeSet;
+
+use jmt::Version;
 use lode_consensus::{
     Address, Hash, StateKey,
-    tree::{Changes, StateProof, StateProofError, StateTree, genesis_root, value_set},
+    tree::{Changes, StateProof, StateProofError, genesis_root},
 };
 use proptest::{collection::vec, prelude::*};
-
-/// A tree that remembers every version.
-#[derive(Default)]
-struct Memory {
-    nodes: BTreeMap<NodeKey, Node>,
-    values: BTreeMap<(KeyHash, Version), Option<OwnedValue>>,
-}
-
-impl TreeReader for Memory {
-    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        Ok(self.nodes.get(key).cloned())
-    }
-
-    fn get_value_option(&self, max_version: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
-        Ok(self.values.range((key, 0)..=(key, max_version)).next_back().and_then(|(_, value)| value.clone()))
-    }
-
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        Ok(None)
-    }
-}
-
-impl Memory {
-    fn write(&mut self, version: Version, changes: &Changes) -> Hash {
-        let (root, update) = StateTree::new(&*self).put_value_set(value_set(changes), version).unwrap();
-        self.nodes.extend(update.node_batch.nodes().clone());
-        let values = update.node_batch.values().iter();
-        self.values.extend(values.map(|((version, key), value)| ((*key, *version), value.clone())));
-        Hash(root.0)
-    }
-
-    fn prove(&self, version: Version, key: &StateKey) -> (Option<OwnedValue>, StateProof) {
-        let (value, proof) = StateTree::new(self).get_with_proof(KeyHash(key.hash().0), version).unwrap();
-        (value, StateProof::from_jmt(&proof).unwrap())
-    }
-}
+use support::memory_tree::MemoryTree;
 
 fn key(number: u8) -> StateKey {
     match number % 4 {
@@ -112,7 +76,7 @@ proptest! {
 
     #[test]
     fn the_root_depends_on_the_leaves_alone(history in history()) {
-        let mut memory = Memory::default();
+        let mut memory = MemoryTree::default();
         for (version, changes) in history.iter().enumerate() {
             let root = memory.write(version as Version, changes);
             let leaves = leaves_after(&history[..=version]);
@@ -122,7 +86,7 @@ proptest! {
 
     #[test]
     fn proofs_show_what_is_there_and_what_is_not(history in history(), numbers in vec(0_u8..48, 4)) {
-        let mut memory = Memory::default();
+        let mut memory = MemoryTree::default();
         let roots: Vec<Hash> = history.iter().zip(0..).map(|(changes, version)| memory.write(version, changes)).collect();
         for (version, root) in (0..).zip(&roots) {
             let leaves = leaves_after(&history[..=version]);
@@ -146,7 +110,7 @@ proptest! {
 
     #[test]
     fn one_flipped_bit_breaks_a_proof(history in history(), number in 0_u8..48) {
-        let mut memory = Memory::default();
+        let mut memory = MemoryTree::default();
         let root = history.iter().zip(0..).map(|(changes, version)| memory.write(version, changes)).last().unwrap();
         for key in [StateKey::ShareFund, key(number)] {
             let (value, proof) = memory.prove(history.len() as Version - 1, &key);
@@ -172,7 +136,7 @@ fn the_leaf_of_another_path_shows_no_absence() {
     let left = numbers().find(|key| key.hash().0[0] < 0x80).unwrap();
     let right = numbers().find(|key| key.hash().0[0] >= 0x80).unwrap();
     let leaves = Changes::from([(left, Some(vec![1])), (right, Some(vec![2]))]);
-    let mut memory = Memory::default();
+    let mut memory = MemoryTree::default();
     let root = memory.write(0, &leaves);
     let absent = numbers().find(|key| key.hash().0[0] >= 0x80 && *key != right).unwrap();
     let (value, proof) = memory.prove(0, &absent);

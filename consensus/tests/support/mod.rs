@@ -2,6 +2,8 @@
 //! of proofs that looks at tickets only. Everything is deterministic.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod memory_tree;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
@@ -9,10 +11,10 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Address, Block, Body, Decode, Hash, Header, Height, NetworkParams, Share, ShareId, SignedTransaction,
-    StateKey, Transaction,
+    Account, Address, Block, Body, Decode, Epoch, Hash, Header, Height, NetworkParams, Share, ShareId,
+    SignedTransaction, StateKey, Transaction,
     rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker, ProvenBlock, statement_of},
-    state::{Amount, Supply},
+    state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
     transition::{self, AppliedBlock, ApplyError, StateView},
     tree::{self, Changes},
@@ -87,9 +89,13 @@ impl State {
         }
     }
 
+    /// The leaves as changes to an empty tree.
+    pub(crate) fn all_leaves(&self) -> Changes {
+        self.leaves.iter().map(|(key, value)| (*key, Some(value.clone()))).collect()
+    }
+
     pub(crate) fn root(&self) -> Hash {
-        let leaves = self.leaves.iter().map(|(key, value)| (*key, Some(value.clone()))).collect();
-        tree::genesis_root(&leaves).unwrap()
+        tree::genesis_root(&self.all_leaves()).unwrap()
     }
 
     pub(crate) fn account(&self, address: Address) -> Option<Account> {
@@ -98,6 +104,16 @@ impl State {
 
     pub(crate) fn balance(&self, address: Address) -> u64 {
         self.account(address).unwrap_or_default().balance
+    }
+
+    /// All credits that wait for their maturity.
+    pub(crate) fn pending(&self) -> Vec<Credit> {
+        let leaves = self.leaves.iter().filter(|(key, _)| matches!(key, StateKey::Pending(_)));
+        leaves.flat_map(|(_, leaf)| Pending::decode(leaf).unwrap().0).collect()
+    }
+
+    pub(crate) fn proving_pool(&self, epoch: Epoch) -> u64 {
+        self.leaves.get(&StateKey::ProvingPool(epoch)).map_or(0, |leaf| Amount::decode(leaf).unwrap().0)
     }
 
     pub(crate) fn share_fund(&self) -> u64 {
