@@ -27,4 +27,5 @@ mod workers;
 pub use client::NodeUrlError;
 pub use events::{MAX_EVENTS, MinerEvent};
 pub use miner::{JOB_LIFETIME, MAX_THREADS, MineOptions, Miner, MinerError, all_cores};
+pub use priority::Priority;
 pub use stats::{Rates, Stats};

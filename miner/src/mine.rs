@@ -15,7 +15,7 @@ use lode_genesis::srs::SrsLoadError;
 use lode_puzzle::LogSize;
 
 use crate::{
-    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Stats, all_cores,
+    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats, all_cores,
     client::{NodeUrl, is_network_name},
     rig::{EngineName, Rig, parse_log_n, parse_threads},
 };
@@ -44,9 +44,13 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = parse_network)]
     pub network: Option<String>,
 
-    /// Number of threads, which run at the lowest priority [default: one per core].
+    /// Number of threads [default: one per core].
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
+
+    /// How the threads stand against whatever else wants the machine.
+    #[arg(long, value_enum, default_value = "lowest")]
+    pub priority: Priority,
 
     /// The back end that proves. All back ends give the same bytes.
     #[arg(long, value_enum, default_value = "reference")]
@@ -96,9 +100,10 @@ pub fn run(args: &Args) -> Result<String, Error> {
     })?;
 
     let Rig { engine, verifier } = Rig::new(args.engine, args.log_n)?;
-    let Args { node, address, network, .. } = args;
+    let Args { node, address, network, priority, .. } = args;
     let threads = args.threads.unwrap_or_else(all_cores);
-    let options = MineOptions { node: node.clone(), network: network.clone(), address: *address, threads };
+    let options =
+        MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority: *priority };
 
     let mut screen = Screen::new();
     let plural = if threads == 1 { "" } else { "s" };
@@ -106,7 +111,11 @@ pub fn run(args: &Args) -> Result<String, Error> {
     let miner = Miner::start(options, engine, verifier)?;
     let printed = follow(&miner, &interrupted, &mut screen);
     miner.stop();
-    printed?;
+    match printed {
+        // Whoever read our output has seen what they wanted, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(summary(&miner.stats())),
+        printed => printed?,
+    }
     while let Some(event) = miner.next_event(Duration::ZERO) {
         screen.event(&event)?;
     }

@@ -1,6 +1,6 @@
 //! A miner: threads around a board of work.
 //!
-//! Threads, besides the caller's: one per worker, at the lowest priority, each a rayon pool of one ([`crate::workers`]); one
+//! Threads, besides the caller's: one per worker, by default at the lowest priority, each a rayon pool of one ([`crate::workers`]); one
 //! that asks for jobs ([`crate::jobs`]); one that hands winning attempts in ([`crate::submit`]); one that keeps time.
 //! Queues: winning attempts, [`crate::MAX_WAITING`]; events, [`crate::MAX_EVENTS`].
 //!
@@ -19,7 +19,7 @@ use lode_consensus::Address;
 use lode_puzzle::{Engine, Verifier};
 
 use crate::{
-    MinerEvent, Stats,
+    MinerEvent, Priority, Stats,
     board::Board,
     client::{Client, NodeUrl, NodeUrlError, is_network_name},
     events::{self, Announcer, Events},
@@ -49,12 +49,14 @@ pub struct MineOptions {
     pub address: Address,
     /// Number of workers, at most [`MAX_THREADS`].
     pub threads: usize,
+    /// How the workers stand against whatever else wants the machine.
+    pub priority: Priority,
 }
 
 impl MineOptions {
-    /// Mines whatever the node serves, on all cores.
+    /// Mines whatever the node serves, on all cores, at the lowest priority.
     pub fn new(node: impl Into<String>, address: Address) -> Self {
-        Self { node: node.into(), network: None, address, threads: all_cores() }
+        Self { node: node.into(), network: None, address, threads: all_cores(), priority: Priority::default() }
     }
 }
 
@@ -144,7 +146,7 @@ impl Miner {
     /// # Errors
     /// [`MinerError`] if the options make no sense, or the system has no threads left.
     pub fn start(options: MineOptions, engine: Arc<dyn Engine>, verifier: Arc<Verifier>) -> Result<Self, MinerError> {
-        let MineOptions { node, network, address, threads } = options;
+        let MineOptions { node, network, address, threads, priority } = options;
         let url: NodeUrl = node.parse().map_err(|source| MinerError::Node { got: node, source })?;
         if let Some(got) = network.as_ref().filter(|name| !is_network_name(name)) {
             return Err(MinerError::Network { got: got.clone() });
@@ -172,11 +174,11 @@ impl Miner {
             threads: Mutex::default(),
         };
         // If one of them fails to start, dropping the miner stops the others.
-        miner.spawn(threads)?;
+        miner.spawn(threads, priority)?;
         Ok(miner)
     }
 
-    fn spawn(&self, workers: usize) -> io::Result<()> {
+    fn spawn(&self, workers: usize, priority: Priority) -> io::Result<()> {
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
 
@@ -190,7 +192,10 @@ impl Miner {
         for index in 0..workers {
             let (shared, found) = (self.shared.clone(), found.clone());
             let worker = workers::spawn_alone(format!("lode-prove-{index}"), move || {
-                priority::lower_current_thread();
+                if priority == Priority::Lowest {
+                    // Where the system refuses, proving at normal priority is better than not at all.
+                    let _ = priority::lower_current_thread();
+                }
                 workers::prove(&shared, &found);
             })?;
             threads.proving.push(worker);

@@ -16,7 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lode_consensus::{Address, Height};
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions, Reader};
-use lode_miner::{MineOptions, Miner, MinerEvent, Stats};
+use lode_miner::{MineOptions, Miner, MinerEvent, Priority, Stats};
 use lode_node::{MempoolLimits, Node, NodeConfig, default_data_dir};
 use lode_puzzle::{ReferenceEngine, Verifier};
 use tokio::signal::unix::{SignalKind, signal};
@@ -109,6 +109,7 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         network: Some(DEVNET.to_owned()),
         address,
         threads: args.threads.map_or_else(all_cores, usize::from),
+        priority: Priority::Lowest,
     };
     let verifier = Arc::new(Verifier::new(&srs));
     let miner = Miner::start(options, Arc::new(ReferenceEngine::new(srs)), verifier)
