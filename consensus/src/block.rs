@@ -110,13 +110,7 @@ impl Share {
 
     /// The statement that the share's proof is for.
     pub fn statement(&self, genesis_hash: &Hash, epoch_challenge: &Hash) -> Statement {
-        Statement::new(
-            &genesis_hash.0,
-            &epoch_challenge.0,
-            &self.anchor_hash.0,
-            &self.content_hash.0,
-            &self.prover.0,
-        )
+        Statement::new(&genesis_hash.0, &epoch_challenge.0, &self.anchor_hash.0, &self.content_hash.0, &self.prover.0)
     }
 
     /// The share's identity.
@@ -219,12 +213,7 @@ impl Block {
     pub fn hash(&self) -> Hash {
         Hash::of(
             "lode/block/v1",
-            &[
-                &self.header.encode(),
-                &self.nonce.to_le_bytes(),
-                &self.proof.commitment,
-                &self.proof.opening,
-            ],
+            &[&self.header.encode(), &self.nonce.to_le_bytes(), &self.proof.commitment, &self.proof.opening],
         )
     }
 

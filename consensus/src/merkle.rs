@@ -12,8 +12,7 @@ where
     I: IntoIterator<Item = B>,
     B: AsRef<[u8]>,
 {
-    let mut level: Vec<Hash> =
-        items.into_iter().map(|bytes| Hash::of("lode/leaf/v1", &[bytes.as_ref()])).collect();
+    let mut level: Vec<Hash> = items.into_iter().map(|bytes| Hash::of("lode/leaf/v1", &[bytes.as_ref()])).collect();
     let count = u32::try_from(level.len()).unwrap_or(u32::MAX);
     while level.len() > 1 {
         level = level

@@ -101,9 +101,7 @@ impl NetworkParams {
             });
         }
         for (address, _) in &self.allocations {
-            address
-                .check()
-                .map_err(|error| ParamsError { field: "allocations", reason: error.to_string() })?;
+            address.check().map_err(|error| ParamsError { field: "allocations", reason: error.to_string() })?;
         }
         if !self.allocations.is_sorted_by(|(a, _), (b, _)| a < b) {
             return Err(ParamsError { field: "allocations", reason: "an address stands twice".to_owned() });
@@ -130,9 +128,7 @@ impl NetworkParams {
         for ms in [self.block_interval_ms, self.asert_tau_ms, self.future_limit_ms] {
             out.extend_from_slice(&ms.to_le_bytes());
         }
-        for count in
-            [self.epoch_length, self.shares_per_block, self.share_window, self.anchor_depth, self.maturity]
-        {
+        for count in [self.epoch_length, self.shares_per_block, self.share_window, self.anchor_depth, self.maturity] {
             out.extend_from_slice(&count.to_le_bytes());
         }
         out.extend_from_slice(&self.genesis_timestamp_ms.to_le_bytes());

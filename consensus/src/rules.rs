@@ -75,14 +75,8 @@ impl ChainContext {
             params.genesis_target
         } else {
             let grandparent = chain.header(tip.saturating_sub(1))?;
-            let solve_time_ms =
-                i128::from(parent.timestamp_ms).saturating_sub(i128::from(grandparent.timestamp_ms));
-            difficulty::next_target(
-                parent.target,
-                solve_time_ms,
-                params.block_interval_ms,
-                params.asert_tau_ms,
-            )
+            let solve_time_ms = i128::from(parent.timestamp_ms).saturating_sub(i128::from(grandparent.timestamp_ms));
+            difficulty::next_target(parent.target, solve_time_ms, params.block_interval_ms, params.asert_tau_ms)
         };
 
         let epoch_start = params.epoch_start(params.epoch_of(height));
@@ -318,12 +312,7 @@ impl FittingBlock {
             return Err(BlockError::Roots("shares"));
         }
         check_limits(&block, params)?;
-        let own = Item {
-            statement,
-            nonce: block.nonce,
-            proof: block.proof,
-            claim: Claim::Block(block.header.target),
-        };
+        let own = Item { statement, nonce: block.nonce, proof: block.proof, claim: Claim::Block(block.header.target) };
         let mut items = vec![own];
         let mut share_ids = Vec::with_capacity(block.body.shares.len());
         let mut seen = BTreeSet::new();
@@ -377,9 +366,7 @@ impl FittingBlock {
             }
         }
         for (index, signed) in self.block.body.transactions.iter().enumerate() {
-            signed
-                .verify(&self.context.genesis_hash)
-                .map_err(|error| BlockError::Signature { index, error })?;
+            signed.verify(&self.context.genesis_hash).map_err(|error| BlockError::Signature { index, error })?;
         }
         Ok(ProvenBlock { inner: self })
     }
@@ -426,10 +413,7 @@ pub fn check_header(header: &Header, context: &ChainContext) -> Result<Statement
         return Err(BlockError::Target { expected: context.target.get(), got: header.target.get() });
     }
     if header.timestamp_ms <= context.median_time_ms {
-        return Err(BlockError::Timestamp {
-            median_ms: context.median_time_ms,
-            got_ms: header.timestamp_ms,
-        });
+        return Err(BlockError::Timestamp { median_ms: context.median_time_ms, got_ms: header.timestamp_ms });
     }
     if context.anchor_height(&header.anchor_hash).is_none() {
         return Err(BlockError::Anchor { height: context.height, got: header.anchor_hash });

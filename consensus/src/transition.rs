@@ -246,21 +246,15 @@ impl<'a, V: StateView> Executor<'a, V> {
             return Err(TransactionError::Nonce { expected: sender.nonce, got: nonce });
         }
         let needed = amount.checked_add(fee).ok_or(TransactionError::Overflow("amount + fee"))?;
-        let balance = sender
-            .balance
-            .checked_sub(needed)
-            .ok_or(TransactionError::Balance { needed, balance: sender.balance })?;
+        let balance =
+            sender.balance.checked_sub(needed).ok_or(TransactionError::Balance { needed, balance: sender.balance })?;
         let nonce = nonce.checked_add(1).ok_or(TransactionError::Overflow("the sender's nonce"))?;
         let fees = self.fees.checked_add(fee).ok_or(TransactionError::Overflow("the block's fees"))?;
         Ok((Account { balance, nonce }, fees))
     }
 
     /// Mints the subsidy, pays the shares (one prover for each, in any order) and the producer, and closes the block.
-    pub fn finish(
-        mut self,
-        producer: Address,
-        provers: &[Address],
-    ) -> Result<AppliedBlock, ApplyError<V::Error>> {
+    pub fn finish(mut self, producer: Address, provers: &[Address]) -> Result<AppliedBlock, ApplyError<V::Error>> {
         let ChainContext { height, target, first_target, .. } = *self.context;
         let emission = Emission::of(height);
         let pool_key = StateKey::ProvingPool(self.params.epoch_of(height));
