@@ -311,7 +311,9 @@ impl<C: Clock> ChainService<C> {
         let ticket = Ticket::new(&Seed::new(&id.statement, id.nonce), &attempt.proof);
         let template = self.pools().templates.get(&attempt.content_hash);
         let is_share = context.share_target.is_met_by(ticket.share_value());
-        let meets_block = context.target.is_met_by(ticket.block_value());
+        // Held to the target of the job: if the tip has moved since, that makes the attempt late and not wrong.
+        let block_target = template.as_ref().map_or(context.target, |template| template.job.header.target);
+        let meets_block = block_target.is_met_by(ticket.block_value());
         let mut outcome = AttemptOutcome::default();
         let block = match template {
             _ if !meets_block => None,

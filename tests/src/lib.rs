@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A small network: the puzzle at 64 points, five blocks a second, ten blocks to an epoch.
+/// A small network: the puzzle at 64 points, up to five blocks a second, ten blocks to an epoch.
 pub const FAST_NETWORK: &str = r#"
 name = "fastnet"
 log_n = 6
@@ -28,7 +28,7 @@ share_window = 8
 anchor_depth = 2
 maturity = 5
 genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0x03ffffffffffffffffffffffffffffff"
+genesis_target = "0x0fffffffffffffffffffffffffffffff"
 "#;
 
 /// How long anything may take before a test gives up.
@@ -89,7 +89,7 @@ impl Place {
     pub fn start_miner(&self, node: &Node, address: &str) -> Process {
         let mut command = Command::new(binary("lode-miner"));
         let url = node.url.trim_end_matches("/fastnet");
-        command.args(["mine", "--node", url, "--address", address, "--threads", "2"]);
+        command.args(["mine", "--node", url, "--address", address, "--threads", "2", "--log-n", "6"]);
         Process::start(command)
     }
 

@@ -47,10 +47,12 @@ fn mine_pay_and_recompute() {
     assert!(miner.interrupt().success());
     let recomputed = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/recompute.py"))
+        .arg("--network")
+        .arg(place.path("fastnet.toml"))
         .arg(&node.url)
         .output()
         .unwrap();
-    assert!(recomputed.status.success(), "{}", String::from_utf8_lossy(&recomputed.stdout));
+    assert!(recomputed.status.success(), "{recomputed:?}");
     assert!(String::from_utf8_lossy(&recomputed.stdout).contains("all equal"));
 
     let (height, hash) = (node.height(), node.get("status")["tip_hash"].clone());
