@@ -23,10 +23,7 @@ pub fn next_target(target: Target, solve_time_ms: i128, interval_ms: u64, tau_ms
     let scaled = target.get().as_u256().checked_mul(factor(fraction).as_u256());
     // shift ≤ 1 by the cap, so target·factor·2^(shift−16) < 2^(128+18+1).
     let right = 16_i128.saturating_sub(shift);
-    let next = scaled.and_then(|scaled| match u32::try_from(right) {
-        Ok(right) if right < U256::BITS => Some(scaled >> right),
-        _ => None,
-    });
+    let next = scaled.and_then(|scaled| scaled.checked_shr(u32::try_from(right).ok()?));
     let next = next.unwrap_or(U256::ZERO).clamp(U256::ONE, u128::MAX.as_u256());
     Target::new(next.as_u128()).unwrap_or(Target::MIN)
 }
