@@ -149,6 +149,9 @@ impl Ledger {
             return Ok(None);
         }
         let (Branch { fork, side, .. }, floor) = (reader.branch(&best)?, reader.state_floor()?);
+        if side.is_empty() {
+            return Err(LedgerError::Contradiction { what: "the best leaf is on the chain, but is not its tip" });
+        }
         if fork < floor {
             return Err(LedgerError::ReorgTooDeep { fork, floor });
         }
@@ -212,3 +215,6 @@ fn marks_invalid(error: &LedgerError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

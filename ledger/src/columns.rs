@@ -160,17 +160,29 @@ impl Key for Fact {
 pub(crate) struct TreeKey(pub NodeKey);
 
 impl Key for TreeKey {
-    /// `u32be(height) ‖ Borsh(path)`: all nodes of a height stand together.
+    /// `u32be(height) ‖ u8(nibbles) ‖ path`, two nibbles a byte, the last one padded with zero: all nodes of a height
+    /// stand together.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = height_of(self.0.version()).to_be_bytes().to_vec();
-        // Writing to a vector does not fail.
-        bytes.extend(borsh::to_vec(self.0.nibble_path()).unwrap_or_default());
+        // `jmt` shows a path's parts in its Borsh form only: u64le(nibbles) ‖ u32le(bytes) ‖ bytes. Writing to a vector
+        // does not fail.
+        let path = borsh::to_vec(self.0.nibble_path()).unwrap_or_default();
+        bytes.extend(path.first());
+        bytes.extend(path.get(12..).unwrap_or_default());
         bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (height, path) = split::<4>(bytes)?;
-        let path: NibblePath = borsh::from_slice(path).map_err(|_| invalid("tree path"))?;
+        let (height, rest) = split::<4>(bytes)?;
+        let ([nibbles], path) = split::<1>(rest)?;
+        let padding = if nibbles % 2 == 1 { path.last().map_or(0, |last| last & 0x0F) } else { 0 };
+        if nibbles > 64 || path.len() != usize::from(nibbles).div_ceil(2) || padding != 0 {
+            return Err(invalid("tree path"));
+        }
+        let mut borsh = u64::from(nibbles).to_le_bytes().to_vec();
+        borsh.extend([nibbles.div_ceil(2), 0, 0, 0]);
+        borsh.extend(path);
+        let path: NibblePath = borsh::from_slice(&borsh).map_err(|_| invalid("tree path"))?;
         Ok(Self(NodeKey::new(u32::from_be_bytes(height).into(), path)))
     }
 }

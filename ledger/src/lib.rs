@@ -10,9 +10,15 @@
 //! moment leaves a chain that was whole; and after any reorg the columns of the chain hold exactly what a fresh replay
 //! would put there ([`fsck`] compares).
 
+#[cfg(test)]
+extern crate self as lode_ledger;
+
 mod activate;
 mod apply;
 mod columns;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod database;
 pub mod fsck;
 mod reader;
@@ -119,6 +125,12 @@ pub enum LedgerError {
         column: &'static str,
         /// The key.
         key: String,
+    },
+    /// Records that are each well-formed do not go together.
+    #[error("the database contradicts itself: {what}")]
+    Contradiction {
+        /// Which ones.
+        what: &'static str,
     },
     /// The state tree is broken.
     #[error(transparent)]

@@ -58,12 +58,13 @@ fn any_order_leaves_what_a_replay_of_the_best_chain_leaves() {
         let mut maker = Maker::new(network("smallnet"), 100 + seed);
         let blocks = tree(&mut maker, 45);
         for round in 0..2 {
-            let arrivals = order(&mut maker, &blocks);
+            let arrivals = order(&mut maker, &blocks, &[]);
             let folder = folder();
             let ledger = open(folder.path(), maker.network()).unwrap();
             for (index, hash) in arrivals.iter().enumerate() {
                 let outcome = store(&ledger, maker.block(hash)).unwrap();
-                reorgs += outcome.events.iter().filter(|event| matches!(event, ChainEvent::Disconnected { .. })).count();
+                reorgs +=
+                    outcome.events.iter().filter(|event| matches!(event, ChainEvent::Disconnected { .. })).count();
                 let best = expected_tip(&maker, &arrivals[..=index]);
                 assert_eq!(ledger.read().tip().unwrap().1, best, "seed {seed}, round {round}, block {index}");
             }

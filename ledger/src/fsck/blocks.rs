@@ -113,10 +113,7 @@ fn check_descent(reader: &Reader<'_>, hash: &Hash, entry: &BlockEntry) -> Result
     Ok(())
 }
 
-fn check_leaves(
-    reader: &Reader<'_>,
-    mut expected: BTreeMap<Rank, Hash>,
-) -> Result<(), FsckError> {
+fn check_leaves(reader: &Reader<'_>, mut expected: BTreeMap<Rank, Hash>) -> Result<(), FsckError> {
     for record in reader.view.range::<Leaves>(Vec::new(), after_prefix(&[]))? {
         let (rank, got) = record?;
         let expected = expected.remove(&rank);

@@ -62,14 +62,8 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::StateRoot,
-        Self::ShareCounted,
-        Self::FundOverdrawn,
-        Self::NonceUsed,
-        Self::Overspent,
-        Self::Expired,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::StateRoot, Self::ShareCounted, Self::FundOverdrawn, Self::NonceUsed, Self::Overspent, Self::Expired];
 
     /// How the ledger's refusal begins.
     pub(crate) fn text(self) -> &'static str {
@@ -264,15 +258,6 @@ impl Maker {
         hash
     }
 
-    /// A block of the caller's making, whose state is not known.
-    pub(crate) fn adopt(&mut self, block: Block) -> Hash {
-        let parent = &self.made[&block.header.parent_hash];
-        let (work, state) = (parent.work.after(block.header.target), Rc::clone(&parent.state));
-        let hash = block.hash();
-        self.made.insert(hash, Made { block, work, state, valid: false });
-        hash
-    }
-
     fn shares(&mut self, context: &ChainContext, state: &State, parent: &Hash, plan: Plan) -> Vec<Share> {
         let params = &self.network.params;
         let Amount(fund) = Amount::decode(&state.leaves[&StateKey::ShareFund]).unwrap();
@@ -407,9 +392,4 @@ impl Ancestry for Line<'_> {
     fn header(&self, height: Height) -> Result<Header, Infallible> {
         Ok(self.maker.block(&self.block_hash(height)?).header.clone())
     }
-}
-
-/// The bytes of a value that the tests compare with raw records.
-pub(crate) fn bytes(value: &impl Encode) -> Vec<u8> {
-    value.encode()
 }

@@ -8,7 +8,7 @@
 mod maker;
 mod raw;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use lode_consensus::{
     Address, Block, Hash, NetworkParams,
@@ -145,17 +145,19 @@ pub(crate) fn expected_tip(maker: &Maker, arrived: &[Hash]) -> Hash {
     best
 }
 
-/// A random order in which parents come before children.
-pub(crate) fn order(maker: &mut Maker, blocks: &[Hash]) -> Vec<Hash> {
+/// A random order of blocks in which parents come before children; `before` are there already.
+pub(crate) fn order(maker: &mut Maker, blocks: &[Hash], before: &[Hash]) -> Vec<Hash> {
     let mut waiting = blocks.to_vec();
     waiting.shuffle(maker.rng());
-    let mut arrived = vec![maker.genesis()];
+    let mut known: BTreeSet<Hash> = before.iter().copied().chain([maker.genesis()]).collect();
+    let mut order = Vec::new();
     while !waiting.is_empty() {
-        let next = waiting.iter().position(|hash| arrived.contains(&maker.block(hash).header.parent_hash)).unwrap();
-        arrived.push(waiting.remove(next));
+        let ready = |hash: &Hash| known.contains(&maker.block(hash).header.parent_hash);
+        let next = waiting.remove(waiting.iter().position(ready).unwrap());
+        known.insert(next);
+        order.push(next);
     }
-    arrived.remove(0);
-    arrived
+    order
 }
 
 /// Checks the whole ledger.

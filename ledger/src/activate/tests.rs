@@ -1,0 +1,59 @@
+//! A crash between any two steps of a reorg, one after the other: the steps are taken by hand, and then no more.
+
+use lode_consensus::Hash;
+
+use crate::{
+    Ledger,
+    common::{Dump, Fault, Maker, Plan, chain_columns, dump, folder, fsck, network, open, prove, replay, store_all},
+    fsck::Depth,
+};
+
+/// Stores a block that makes its branch the best, and stops after some steps of the reorg.
+fn stop_after(ledger: &Ledger, maker: &Maker, trigger: &Hash, steps: usize, down: usize, up: &[Hash]) {
+    ledger.insert(&prove(ledger, maker.block(trigger)).unwrap()).unwrap();
+    for _ in 0..steps.min(down) {
+        ledger.disconnect().unwrap();
+    }
+    for hash in up.iter().take(steps.saturating_sub(down)) {
+        ledger.reconnect(hash).unwrap();
+    }
+}
+
+/// Opens a ledger whose reorg stopped after each number of steps in turn. `expected` is the chain that it must end on.
+fn heals(maker: &Maker, before: &[&[Hash]], trigger: &Hash, down: usize, up: &[Hash], expected: &Hash) {
+    let fresh: Dump = replay(maker, &maker.chain(expected));
+    for steps in 0..=down + up.len() {
+        let folder = folder();
+        let ledger = open(folder.path(), maker.network()).unwrap();
+        for blocks in before {
+            store_all(&ledger, maker, blocks);
+        }
+        stop_after(&ledger, maker, trigger, steps, down, up);
+        drop(ledger);
+        let ledger = open(folder.path(), maker.network()).unwrap();
+        assert_eq!(ledger.read().tip().unwrap().1, *expected, "after {steps} steps");
+        fsck(&ledger, Depth::Replay).unwrap();
+        drop(ledger);
+        assert!(chain_columns(dump(folder.path())) == fresh, "after {steps} steps");
+    }
+}
+
+#[test]
+fn opening_finishes_a_reorg() {
+    let mut maker = Maker::new(network("smallnet"), 31);
+    let stem = maker.extend(&maker.genesis(), 4, Plan::FULL);
+    let old = maker.extend(&stem[3], 5, Plan::FULL);
+    let new = maker.extend(&stem[3], 6, Plan::FULL);
+    heals(&maker, &[&stem, &old, &new[..5]], &new[5], 5, &new, &new[5]);
+}
+
+#[test]
+fn opening_leaves_a_branch_that_breaks_a_rule() {
+    let mut maker = Maker::new(network("smallnet"), 32);
+    let stem = maker.extend(&maker.genesis(), 4, Plan::FULL);
+    let old = maker.extend(&stem[3], 4, Plan::FULL);
+    let mut new = maker.extend(&stem[3], 3, Plan::FULL);
+    new.push(maker.make(&new[2], Plan::broken(Fault::NonceUsed)));
+    new.push(maker.make(&new[3], Plan::EMPTY));
+    heals(&maker, &[&stem, &old, &new[..4]], &new[4], 4, &new[..3], &old[3]);
+}

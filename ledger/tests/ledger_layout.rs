@@ -1,0 +1,99 @@
+//! The bytes on disk. A change here is a new layout: existing data folders become unreadable without one.
+
+mod common;
+
+use std::fmt::Write;
+
+use common::{CHAIN_COLUMNS, Dump, Maker, Plan, dump, folder, network, open, store_all};
+use lode_consensus::{Encode, StateKey};
+
+/// Seven blocks, so that an epoch has ended, credits have matured and leaves were deleted.
+fn chain() -> (Maker, Vec<lode_consensus::Hash>, Dump) {
+    let mut maker = Maker::new(network("layout"), 21);
+    let folder = folder();
+    let ledger = open(folder.path(), maker.network()).unwrap();
+    let chain = maker.extend(&maker.genesis(), 7, Plan { transfers: 1, shares: 1, ..Plan::EMPTY });
+    store_all(&ledger, &maker, &chain);
+    drop(ledger);
+    let dump = dump(folder.path());
+    (maker, chain, dump)
+}
+
+#[test]
+fn one_record_of_every_column_is_pinned() {
+    let (_, _, dump) = chain();
+    let mut got = String::new();
+    for (column, records) in &dump {
+        let (key, value) = records.last().unwrap_or_else(|| panic!("column {column} is empty"));
+        let value = if value.is_empty() { "-".to_owned() } else { hex::encode(value) };
+        writeln!(got, "{column}\n  {}\n  {value}", hex::encode(key)).unwrap();
+    }
+    let expected = include_str!("ledger_layout.txt");
+    for (got, expected) in got.lines().zip(expected.lines()) {
+        assert_eq!(got, expected);
+    }
+    assert_eq!(got.len(), expected.len(), "{got}");
+}
+
+#[test]
+fn every_column_is_one_that_fsck_knows() {
+    let (_, _, dump) = chain();
+    let of_blocks = ["blocks", "entries", "facts", "leaves"];
+    let mut expected: Vec<&str> = of_blocks.into_iter().chain(CHAIN_COLUMNS).collect();
+    expected.sort_unstable();
+    let columns: Vec<&String> = dump.keys().collect();
+    assert_eq!(columns, expected);
+}
+
+/// The records that a reader of the specification can put together, field by field.
+#[test]
+fn records_are_what_their_documentation_says() {
+    let (maker, chain, dump) = chain();
+    let tip = chain[6];
+    let block = maker.block(&tip);
+    let has = |column: &str, key: Vec<u8>, value: Vec<u8>| {
+        assert!(dump[column].contains(&(key.clone(), value.clone())), "{column}: {}", hex::encode(key));
+    };
+    let join = |parts: &[&[u8]]| parts.concat();
+    let genesis = maker.genesis();
+
+    has("facts", b"layout".to_vec(), 1_u32.to_le_bytes().to_vec());
+    has("facts", b"tip".to_vec(), 7_u32.to_le_bytes().to_vec());
+    has("facts", b"floor".to_vec(), 0_u32.to_le_bytes().to_vec());
+    has("facts", b"arrivals".to_vec(), 8_u64.to_le_bytes().to_vec());
+    has("chain", 7_u32.to_be_bytes().to_vec(), tip.0.to_vec());
+    let work = maker.work(&tip).encode();
+    let entry = join(&[&block.header.encode(), &work, &7_u64.to_le_bytes(), &[0]]);
+    has("entries", tip.0.to_vec(), entry);
+    has("blocks", tip.0.to_vec(), block.encode()[lode_consensus::Header::BYTES..].to_vec());
+    has("leaves", join(&[&work, &(u64::MAX - 7).to_be_bytes()]), tip.0.to_vec());
+
+    let signed = &block.body.transactions[0];
+    let place = join(&[&7_u32.to_le_bytes(), &0_u32.to_le_bytes()]);
+    has("transactions", signed.id(&genesis).0.to_vec(), place);
+    let from = signed.transaction.from();
+    has("account-transactions", join(&[&from.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]), vec![]);
+    has("producer-blocks", join(&[&block.header.producer.0, &7_u32.to_be_bytes()]), vec![]);
+
+    let share = &block.body.shares[0];
+    let id = share.id(&genesis, &maker.context(&chain[5]).epoch_challenge);
+    has("share-ids", join(&[&id.statement.0, &id.nonce.to_be_bytes()]), 7_u32.to_le_bytes().to_vec());
+    has("prover-shares", join(&[&share.prover.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]), vec![]);
+    // Epoch 1 began with block 6.
+    let in_epoch = [6, 5].iter().filter(|index| maker.block(&chain[**index]).body.shares[0].prover == share.prover);
+    let count = u64::try_from(in_epoch.count()).unwrap();
+    has("epoch-shares", join(&[&1_u32.to_be_bytes(), &share.prover.0]), count.to_le_bytes().to_vec());
+
+    let fund = StateKey::ShareFund.hash();
+    let amount = maker.state(&tip).leaves[&StateKey::ShareFund].clone();
+    has("tree-values", join(&[&fund.0, &7_u32.to_be_bytes()]), join(&[&[1], &amount]));
+    has("stale-values", join(&[&7_u32.to_be_bytes(), &fund.0, &6_u32.to_be_bytes()]), vec![]);
+    // What block 4 mined matured with block 7: a deletion, which is its own leftover.
+    let pending = StateKey::Pending(4).hash();
+    has("tree-values", join(&[&pending.0, &7_u32.to_be_bytes()]), vec![0]);
+    has("stale-values", join(&[&7_u32.to_be_bytes(), &pending.0, &4_u32.to_be_bytes()]), vec![]);
+    has("stale-values", join(&[&7_u32.to_be_bytes(), &pending.0, &7_u32.to_be_bytes()]), vec![]);
+    // The root of the tree, and the root that it replaced.
+    assert!(dump["tree-nodes"].iter().any(|(key, _)| *key == join(&[&7_u32.to_be_bytes(), &[0]])));
+    has("stale-nodes", join(&[&7_u32.to_be_bytes(), &6_u32.to_be_bytes(), &[0]]), vec![]);
+}
