@@ -10,7 +10,7 @@ use crate::{
     Backend,
     api::Api,
     error::ApiError,
-    json::{Hex, Text, TransferView},
+    json::{AddressText, Hex, Text, TransferView},
     page::{Page, Place},
     request::{PageQuery, Params, Segment, address, height},
 };
@@ -23,7 +23,7 @@ pub(crate) struct AccountQuery {
 
 #[derive(Serialize)]
 struct AccountView {
-    address: Text<Address>,
+    address: AddressText,
     exists: bool,
     balance: u64,
     nonce: Text<u64>,
@@ -77,7 +77,7 @@ pub(crate) async fn account<B: Backend>(
         let immature = if at == tip { Some(reader.immature(&owner)?) } else { None };
         let account = proven.account.unwrap_or_default();
         Ok(AccountView {
-            address: Text(owner),
+            address: AddressText(owner),
             exists: proven.account.is_some(),
             balance: account.balance,
             nonce: Text(account.nonce),
@@ -93,7 +93,7 @@ pub(crate) async fn account<B: Backend>(
 
 #[derive(Serialize)]
 struct TransactionsView {
-    address: Text<Address>,
+    address: AddressText,
     transactions: Vec<PlacedTransfer>,
     next: Option<Height>,
 }
@@ -123,7 +123,7 @@ pub(crate) async fn transactions<B: Backend>(
             let transfer = TransferView::of(signed.id(&genesis_hash), signed);
             Some(PlacedTransfer { transfer, height: place.height, index: place.index })
         })?;
-        Ok(TransactionsView { address: Text(owner), transactions: page.items, next: page.next })
+        Ok(TransactionsView { address: AddressText(owner), transactions: page.items, next: page.next })
     })
     .await
 }

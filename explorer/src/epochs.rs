@@ -11,7 +11,7 @@ use crate::{
     Backend,
     api::Api,
     error::ApiError,
-    json::{Domain, ShareView, Text},
+    json::{AddressText, Domain, ShareView, Text},
     page::{Page, Place},
     request::{PageQuery, Params, Segment, address, height},
 };
@@ -26,8 +26,8 @@ struct EpochView {
     first_height: Height,
     last_height: Height,
     share_target: Text<Target>,
-    weights: BTreeMap<Text<Address>, Text<u64>>,
-    shares: BTreeMap<Text<Address>, u64>,
+    weights: BTreeMap<AddressText, Text<u64>>,
+    shares: BTreeMap<AddressText, u64>,
     complete: bool,
     proving_pool: u64,
 }
@@ -57,8 +57,8 @@ pub(crate) async fn epoch<B: Backend>(
             first_height: params.epoch_start(epoch),
             last_height: params.epoch_end(epoch),
             share_target: Text(epoch::share_target(first_target, params.shares_per_block)),
-            weights: reader.weights(epoch)?.into_iter().map(|(prover, w)| (Text(prover), Text(w))).collect(),
-            shares: reader.epoch_shares(epoch)?.into_iter().map(|(prover, n)| (Text(prover), n)).collect(),
+            weights: reader.weights(epoch)?.into_iter().map(|(prover, w)| (AddressText(prover), Text(w))).collect(),
+            shares: reader.epoch_shares(epoch)?.into_iter().map(|(prover, n)| (AddressText(prover), n)).collect(),
             complete: params.epoch_end(epoch) <= tip,
             proving_pool: reader.proving_pool(epoch)?,
         })
@@ -80,14 +80,14 @@ pub(crate) async fn roster<B: Backend>(
                 "no roster for height {asked}: it is drawn from the block before, and the tip is at {tip}"
             ))
         };
-        Ok(roster.ok_or_else(unknown)?.into_iter().map(Text).collect::<Vec<_>>())
+        Ok(roster.ok_or_else(unknown)?.into_iter().map(AddressText).collect::<Vec<_>>())
     })
     .await
 }
 
 #[derive(Serialize)]
 struct SharesView {
-    address: Text<Address>,
+    address: AddressText,
     total: usize,
     shares: Vec<PlacedShare>,
     next: Option<Height>,
@@ -130,7 +130,7 @@ pub(crate) async fn shares<B: Backend>(
             let share = ShareView::of(&share, &Domain { genesis_hash, epoch_challenge });
             shares.push(PlacedShare { height, index, share });
         }
-        Ok(SharesView { address: Text(prover), total, shares, next: page.next })
+        Ok(SharesView { address: AddressText(prover), total, shares, next: page.next })
     })
     .await
 }

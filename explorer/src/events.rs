@@ -26,7 +26,7 @@ use crate::{
     Backend, Event,
     api::{Api, Closing},
     error::ApiError,
-    json::Text,
+    json::{AddressText, Text},
 };
 
 /// Messages on their way to one listener.
@@ -87,7 +87,7 @@ struct BlockEvent {
     height: Height,
     hash: Text<Hash>,
     epoch: Epoch,
-    producer: Text<Address>,
+    producer: AddressText,
     shares: usize,
     transactions: usize,
 }
@@ -99,7 +99,7 @@ struct TransactionEvent {
 
 #[derive(Serialize)]
 struct ShareEvent {
-    prover: Text<Address>,
+    prover: AddressText,
     height: Height,
 }
 
@@ -128,7 +128,7 @@ impl Narrator {
             Event::Block { height, hash, epoch, producer, shares, transactions } => {
                 let reorg = self.left.take().map(|from| ReorgEvent { from: Text(from), to: Text(hash), height });
                 let mut messages: Vec<_> = reorg.iter().map(|reorg| message("reorg", reorg)).collect();
-                let (hash, producer) = (Text(hash), Text(producer));
+                let (hash, producer) = (Text(hash), AddressText(producer));
                 messages.push(message("block", &BlockEvent { height, hash, epoch, producer, shares, transactions }));
                 messages
             }
@@ -137,7 +137,9 @@ impl Narrator {
                 Vec::new()
             }
             Event::Transaction { id } => vec![message("transaction", &TransactionEvent { id: Text(id) })],
-            Event::Share { prover, height } => vec![message("share", &ShareEvent { prover: Text(prover), height })],
+            Event::Share { prover, height } => {
+                vec![message("share", &ShareEvent { prover: AddressText(prover), height })]
+            }
         }
     }
 }

@@ -3,18 +3,15 @@
 
 use std::fmt::Display;
 
+use bech32::{Bech32m, Hrp};
 use lode_consensus::{
     Address, Block, Encode, Epoch, Hash, Height, Share, SignedTransaction, Transaction, block::Header,
     params::HEADER_VERSION,
 };
 use lode_puzzle::{Seed, Statement, Target, Ticket};
-use serde::{Serialize, Serializer};
-use snarkvm::{
-    console::{account::Signature, network::MainnetV0},
-    utilities::FromBytes,
-};
+use serde::{Serialize, Serializer, ser};
 
-/// A value that JSON carries as its text: hashes, addresses, large integers.
+/// A value that JSON carries as its text: hashes and large integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Text<T>(pub(crate) T);
 
@@ -34,18 +31,32 @@ impl<T: AsRef<[u8]>> Serialize for Hex<T> {
     }
 }
 
+/// An address that JSON carries as `aleo1…`.
+///
+/// snarkVM's own texts cost a square root for each point: seconds for a full block. Everything that is shown here was
+/// checked when it came in, so writing the bytes down is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AddressText(pub(crate) Address);
+
+impl Serialize for AddressText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        bech32m(serializer, "aleo", &self.0.0)
+    }
+}
+
 /// A signature that JSON carries as `sign1…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignatureText([u8; SignedTransaction::SIGNATURE_BYTES]);
 
 impl Serialize for SignatureText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match Signature::<MainnetV0>::read_le(&self.0[..]) {
-            Ok(signature) => serializer.collect_str(&signature),
-            // No signature that was checked gets here.
-            Err(_) => serializer.collect_str(&format_args!("invalid:{}", hex::encode(self.0))),
-        }
+        bech32m(serializer, "sign", &self.0)
     }
+}
+
+fn bech32m<S: Serializer>(serializer: S, prefix: &str, bytes: &[u8]) -> Result<S::Ok, S::Error> {
+    let prefix = Hrp::parse(prefix).map_err(ser::Error::custom)?;
+    serializer.serialize_str(&bech32::encode::<Bech32m>(prefix, bytes).map_err(ser::Error::custom)?)
 }
 
 /// What proofs and ids of a network and an epoch are computed with.
@@ -66,7 +77,7 @@ pub(crate) struct HeaderView {
     transactions_root: Text<Hash>,
     shares_root: Text<Hash>,
     state_root: Text<Hash>,
-    producer: Text<Address>,
+    producer: AddressText,
     target: Text<Target>,
 }
 
@@ -81,7 +92,7 @@ impl HeaderView {
             transactions_root: Text(header.transactions_root),
             shares_root: Text(header.shares_root),
             state_root: Text(header.state_root),
-            producer: Text(header.producer),
+            producer: AddressText(header.producer),
             target: Text(header.target),
         }
     }
@@ -101,7 +112,7 @@ struct ProofView {
 pub(crate) struct ShareView {
     anchor_hash: Text<Hash>,
     content_hash: Text<Hash>,
-    prover: Text<Address>,
+    prover: AddressText,
     nonce: Text<u64>,
     commitment: Hex<[u8; 96]>,
     opening: Hex<[u8; 96]>,
@@ -115,7 +126,7 @@ impl ShareView {
         Self {
             anchor_hash: Text(share.anchor_hash),
             content_hash: Text(share.content_hash),
-            prover: Text(share.prover),
+            prover: AddressText(share.prover),
             nonce: Text(share.nonce),
             commitment: Hex(share.proof.commitment),
             opening: Hex(share.proof.opening),
@@ -129,8 +140,8 @@ impl ShareView {
 #[derive(Debug, Serialize)]
 pub(crate) struct TransferView {
     id: Text<Hash>,
-    from: Text<Address>,
-    to: Text<Address>,
+    from: AddressText,
+    to: AddressText,
     amount: u64,
     fee: u64,
     nonce: Text<u64>,
@@ -142,8 +153,8 @@ impl TransferView {
         let Transaction::Transfer(transfer) = &signed.transaction;
         Self {
             id: Text(id),
-            from: Text(transfer.from),
-            to: Text(transfer.to),
+            from: AddressText(transfer.from),
+            to: AddressText(transfer.to),
             amount: transfer.amount,
             fee: transfer.fee,
             nonce: Text(transfer.nonce),

@@ -11,7 +11,7 @@ use crate::{
     AttemptOutcome, Backend, MiningJob,
     api::{Api, Closing},
     error::ApiError,
-    json::{Hex, Text},
+    json::{AddressText, Hex, Text},
     request::{Integer, Params, Payload, address, bytes, hash, number},
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct JobView {
     epoch_challenge: Text<Hash>,
     anchor_hash: Text<Hash>,
     content_hash: Text<Hash>,
-    prover: Text<Address>,
+    prover: AddressText,
     block_target: Text<Target>,
     share_target: Text<Target>,
     parent_hash: Text<Hash>,
@@ -59,7 +59,7 @@ impl JobView {
             epoch_challenge: Text(job.epoch_challenge),
             anchor_hash: Text(header.anchor_hash),
             content_hash: Text(job.content_hash),
-            prover: Text(header.producer),
+            prover: AddressText(header.producer),
             block_target: Text(header.target),
             share_target: Text(job.share_target),
             parent_hash: Text(header.parent_hash),

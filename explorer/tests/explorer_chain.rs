@@ -338,3 +338,28 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     let (head, _) = server.raw_answer(preflight);
     assert!(head.starts_with("http/1.1 405") && !head.contains("access-control"), "{head}");
 }
+
+/// `tests/recompute.py` knows the rules and nothing of this workspace: it asks for everything and compares.
+#[test]
+fn an_outside_program_recomputes_the_chain_from_the_api_alone() {
+    let [alice, bob, carol] = actors();
+    let chain = Chain::standard();
+    let sibling = chain.build(&alice, 1, vec![], vec![]);
+    chain.grow(&bob, 0, vec![chain.transfer(&carol, &alice, 42, 0)], vec![]);
+    chain.store(sibling);
+    let server = Server::start(TestNode::new(chain));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tiny.toml");
+    std::fs::write(&file, common::network_file(server.node.chain.params())).unwrap();
+    let done = std::process::Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recompute.py"))
+        .arg(format!("http://{}/tiny", server.address))
+        .arg("--network")
+        .arg(&file)
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{said}");
+    assert!(said.contains("recomputed 12 blocks, 12 shares, 7 transactions") && said.contains("all equal"), "{said}");
+}

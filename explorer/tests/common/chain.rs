@@ -61,6 +61,27 @@ pub(crate) fn network() -> Network {
     Network::from_params(params).unwrap()
 }
 
+/// The network as the file that describes it.
+pub(crate) fn network_file(params: &NetworkParams) -> String {
+    let fields = [
+        ("log_n", params.log_n.log_n().into()),
+        ("block_interval_ms", params.block_interval_ms),
+        ("asert_tau_ms", params.asert_tau_ms),
+        ("future_limit_ms", params.future_limit_ms),
+        ("epoch_length", params.epoch_length.into()),
+        ("shares_per_block", params.shares_per_block.into()),
+        ("share_window", params.share_window.into()),
+        ("anchor_depth", params.anchor_depth.into()),
+        ("maturity", params.maturity.into()),
+        ("genesis_timestamp_ms", params.genesis_timestamp_ms),
+    ];
+    let mut file = format!("name = {:?}\n", params.name);
+    fields.iter().for_each(|(field, value)| file += &format!("{field} = {value}\n"));
+    file += &format!("genesis_target = \"{:#x}\"\n[allocations]\n", params.genesis_target.get());
+    params.allocations.iter().for_each(|(address, amount)| file += &format!("{address} = {amount}\n"));
+    file
+}
+
 /// The prover and the verifier of the small network.
 fn puzzle() -> &'static (ReferenceEngine, Verifier) {
     static PUZZLE: OnceLock<(ReferenceEngine, Verifier)> = OnceLock::new();

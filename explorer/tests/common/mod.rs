@@ -5,6 +5,6 @@ mod chain;
 mod node;
 mod server;
 
-pub(crate) use chain::{Actor, Chain, actors, network};
+pub(crate) use chain::{Actor, Chain, actors, network, network_file};
 pub(crate) use node::TestNode;
 pub(crate) use server::{Answer, Server};
