@@ -45,3 +45,108 @@ class Field:
 
 FR = Field(R, 32)
 FQ = Field(Q, 48)
+
+
+# --- G1: y² = x³ + 1 in affine Weierstrass coordinates; None is infinity ------------------------------------------------
+
+
+GENERATOR = (
+    0x008848DEFE740A67C8FC6225BF87FF5485951E2CAA9D41BB188282C8BD37CB5CD5481512FFCD394EEAB9B16EB21BE9EF,
+    0x01914A69C5102EFF1F674F5D30AFEEC4BD7FB348CA3E52D96D182AD44FB82305C2FE3D3634A9591AFD82DE55559C8EA6,
+)
+
+
+def is_on_curve(p):
+    """Whether a point satisfies the equation."""
+    return p is None or (p[1] * p[1] - p[0] ** 3 - 1) % Q == 0
+
+
+def negate(p):
+    """-P."""
+    return None if p is None else (p[0], -p[1] % Q)
+
+
+def add(p, q):
+    """P + Q."""
+    if p is None or q is None:
+        return q if p is None else p
+    if p[0] == q[0]:
+        if (p[1] + q[1]) % Q == 0:
+            return None
+        slope = 3 * p[0] * p[0] * pow(2 * p[1], -1, Q) % Q
+    else:
+        slope = (q[1] - p[1]) * pow(q[0] - p[0], -1, Q) % Q
+    x = (slope * slope - p[0] - q[0]) % Q
+    return x, (slope * (p[0] - x) - p[1]) % Q
+
+
+def multiply(k, p):
+    """k·P, k any integer."""
+    if k < 0:
+        return multiply(-k, negate(p))
+    total = None
+    for bit in bin(k)[2:] if k else "":
+        total = add(total, total)
+        if bit == "1":
+            total = add(total, p)
+    return total
+
+
+# --- The twisted Edwards form: -x² + y² = 1 + d·x²·y² -------------------------------------------------------------------
+
+
+def square_root(n):
+    """A square root mod q (Tonelli and Shanks); None if there is none."""
+    odd, twos = Q - 1, 0
+    while odd % 2 == 0:
+        odd, twos = odd // 2, twos + 1
+    if pow(n, (Q - 1) // 2, Q) != 1:
+        return None
+    z = next(z for z in range(2, 100) if pow(z, (Q - 1) // 2, Q) == Q - 1)
+    c, x, t = pow(z, odd, Q), pow(n, (odd + 1) // 2, Q), pow(n, odd, Q)
+    while t != 1:
+        i, power = 0, t
+        while power != 1:
+            i, power = i + 1, power * power % Q
+        b = pow(c, 1 << (twos - i - 1), Q)
+        twos, c, x, t = i, b * b % Q, x * b % Q, t * b * b % Q
+    return x
+
+
+def edwards_parameters():
+    """(s, c, d): u = s·(x + 1), v = s·y is the Montgomery form with B = s, A = -3s; then x_E = c·u/v, y_E = (u-1)/(u+1).
+
+    The smaller root is taken wherever there are two.
+    """
+    for s in sorted((pow(square_root(3), -1, Q), -pow(square_root(3), -1, Q) % Q)):
+        a, d = ((-3 * s + k) * pow(s, -1, Q) % Q for k in (2, -2))
+        root = square_root(-a % Q)
+        if root is not None:
+            return s, min(root, Q - root), -d * pow(a, -1, Q) % Q
+    raise ArithmeticError("no twisted Edwards form with a = -1")
+
+
+S, C, D = edwards_parameters()
+
+
+def to_edwards(p):
+    """The image of a point of odd order."""
+    if p is None:
+        return 0, 1
+    u, v = S * (p[0] + 1) % Q, S * p[1] % Q
+    return C * u * pow(v, -1, Q) % Q, (u - 1) * pow(u + 1, -1, Q) % Q
+
+
+def from_edwards(e):
+    """The inverse of to_edwards."""
+    if e == (0, 1):
+        return None
+    u = (1 + e[1]) * pow(1 - e[1], -1, Q) % Q
+    v = C * u * pow(e[0], -1, Q) % Q
+    return (u * pow(S, -1, Q) - 1) % Q, v * pow(S, -1, Q) % Q
+
+
+def table_entry(p):
+    """(y - x, y + x, 2·d·x·y) in Montgomery form, as the kernels' tables hold a point."""
+    x, y = to_edwards(p)
+    return [FQ.to_montgomery(v % Q) for v in (y - x, y + x, 2 * D * x * y)]

@@ -25,6 +25,9 @@ GATES = toolchain.CUDA / "gates.json"
 HOT = {
     "fr_mul": 128,
     "fq_mul": 128,
+    "point_add_entry": 168,
+    "point_add": 168,
+    "point_twice": 168,
 }
 # Name -> (kernel, kernel to subtract or None).
 COUNTS = {
@@ -32,8 +35,11 @@ COUNTS = {
     "fq_mul kernel": ("fq_mul", None),
     "Fr product": ("fr_mul_twice", "fr_mul"),
     "Fq product": ("fq_mul_twice", "fq_mul"),
+    "mixed addition": ("point_add_entry_twice", "point_add_entry"),
 }
 # Ceilings that hold whatever the file says: (name, architecture) -> instructions.
+# A mixed addition takes 7 products; what it may cost on top of them.
+MIXED_PRODUCTS, MIXED_OVERHEAD = 7, 1.15
 CEILINGS = {("fq_mul kernel", "sm_80"): 568, ("fq_mul kernel", "sm_89"): 580}
 
 
@@ -85,6 +91,12 @@ def violations(used, counts, kept):
                 yield f"{arch} {name}: {n} instructions, {'not in gates.json' if before is None else f'was {before}'}"
             if n > CEILINGS.get((name, arch), n):
                 yield f"{arch} {name}: {n} instructions, at most {CEILINGS[name, arch]} are allowed"
+
+
+    for arch, values in counts.items():
+        most = int(MIXED_PRODUCTS * MIXED_OVERHEAD * values["Fq product"])
+        if values["mixed addition"] > most:
+            yield f"{arch} mixed addition: {values['mixed addition']} instructions, at most {most} are allowed"
 
 
 def main():

@@ -42,6 +42,8 @@ class Case:
 
 
 CASES = []
+# For cases with large kernels and few threads: compiling at -O1 would take longer than running.
+FAST_BUILD = {"CUEMU_CFLAGS": "-O0 -ftrivial-auto-var-init=pattern"}
 
 
 def case(name=None, dies="", stderr="", long=False, **env):
