@@ -392,8 +392,11 @@ def main():
     args = parser.parse_args()
     try:
         print(run(args.base, args.network))
-    except (Difference, OSError) as error:
+    except Difference as error:
         print(f"different: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"the network's file: {error}", file=sys.stderr)
         return 1
     except MALFORMED as error:
         print(f"different: an answer is not what docs/src/api.md says: {error!r}", file=sys.stderr)
