@@ -225,8 +225,8 @@ fn read<T: DeserializeOwned>(response: Result<Response<Body>, ureq::Error>) -> R
 fn failure(error: ureq::Error) -> ClientError {
     match error {
         ureq::Error::Timeout(phase) => ClientError::Unreachable(format!("no answer in time ({phase})")),
-        ureq::Error::Io(_)
-        | ureq::Error::HostNotFound
+        ureq::Error::Io(error) => ClientError::Unreachable(one_line(&error.to_string())),
+        ureq::Error::HostNotFound
         | ureq::Error::ConnectionFailed
         | ureq::Error::BodyStalled
         | ureq::Error::Protocol(_) => ClientError::Unreachable(one_line(&error.to_string())),

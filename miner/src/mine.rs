@@ -1,7 +1,7 @@
 //! `lode-miner mine`: a miner on the command line, until it is told to stop.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -147,10 +147,11 @@ enum Screen {
 
 impl Screen {
     fn new() -> Self {
-        if !io::stdout().is_terminal() {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+        // No terminal, or one that cannot move its cursor: what a hidden bar is given would be lost.
+        if bar.is_hidden() {
             return Self::Lines { printed: Instant::now() };
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
         // The template is a constant: should it ever be wrong, indicatif's own is good enough.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
@@ -221,11 +222,11 @@ fn describe(event: &MinerEvent) -> (String, bool) {
 fn status(stats: &Stats) -> String {
     let rates = &stats.rates;
     let work = match (stats.job_height, stats.job_age) {
-        (Some(height), Some(age)) => format!("height {height} (job {} s old)", age.as_secs()),
+        (Some(height), Some(age)) => format!("height {height}, job {} s", age.as_secs()),
         _ => "no work".to_owned(),
     };
     format!(
-        "{:.1}/s ({:.1} in 60 s, {:.1} overall) · {work}{} · {}",
+        "{:.1}/s (60 s: {:.1}, all: {:.1}) · {work}{} · {}",
         rates.over_10_s,
         rates.over_60_s,
         rates.overall,
@@ -249,14 +250,13 @@ fn summary(stats: &Stats) -> String {
 
 fn outcome(stats: &Stats) -> String {
     let Stats { attempts, shares_accepted, blocks_found, stale, refused, invalid, lost, .. } = stats;
-    let mut text = format!(
-        "{attempts} attempts, {shares_accepted} shares accepted, {blocks_found} blocks found, {stale} stale, {refused} refused"
-    );
+    let mut text = format!("{shares_accepted} shares, {blocks_found} blocks, {stale} stale, {refused} refused");
     for (count, what) in [(invalid, "INVALID"), (lost, "LOST")] {
         if *count > 0 {
             text.push_str(&format!(", {count} {what}"));
         }
     }
+    text.push_str(&format!(" · {attempts} attempts"));
     text
 }
 
@@ -268,10 +268,11 @@ mod tests {
     fn faults_show_only_when_there_are_any() {
         let mut stats =
             Stats { attempts: 7, shares_accepted: 2, uptime: Duration::from_secs(3725), ..Stats::default() };
-        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 7 attempts, 2 shares accepted, 0 blocks found, 0 stale, 0 refused";
+        let expected =
+            "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, 0 stale, 0 refused · 7 attempts";
         assert_eq!(summary(&stats), expected);
         stats.invalid = 3;
-        assert!(summary(&stats).ends_with(", 0 refused, 3 INVALID"));
+        assert!(summary(&stats).ends_with(", 0 refused, 3 INVALID · 7 attempts"));
     }
 
     #[test]
@@ -281,6 +282,6 @@ mod tests {
         stats.is_connected = true;
         stats.job_height = Some(58);
         stats.job_age = Some(Duration::from_millis(3999));
-        assert!(status(&stats).contains("· height 58 (job 3 s old) ·"));
+        assert!(status(&stats).contains("· height 58, job 3 s ·"));
     }
 }

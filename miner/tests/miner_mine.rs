@@ -181,6 +181,9 @@ fn a_lying_node_gets_no_work_and_no_rush() {
         (Lie::Prover, "the node's job is refused: prover: expected aleo14ckh"),
         (Lie::ContentHash, "the node's job is refused: content_hash: expected "),
         (Lie::JobId, "the node's job is refused: job_id: expected "),
+        (Lie::AnchorHash, "the node's job is refused: anchor_hash: expected "),
+        (Lie::ParentHash, "the node's job is refused: parent_hash: expected "),
+        (Lie::Timestamp, "the node's job is refused: timestamp_ms: expected 1800000000000, got 1799999999999"),
         (Lie::Statement, "the node's job is refused: statement: expected "),
         (Lie::LogN, "the node's job is refused: log_n: expected 2, got 13"),
         (Lie::BlockTarget, "the node's job is refused: block_target: expected "),
@@ -426,8 +429,8 @@ fn a_signal_ends_mining_with_a_summary() {
         assert_eq!(lines.iter().filter(|line| **line == "share accepted at height 5").count(), shares, "{text}");
         let summary = lines.last().unwrap();
         assert!(summary.starts_with("stopped after 0 h 00 min "), "{text}");
-        assert!(summary.contains(&format!(" {shares} shares accepted")), "{text}");
-        assert!(summary.ends_with("0 stale, 0 refused"), "{text}");
+        assert!(summary.contains(&format!(" · {shares} shares, ")), "{text}");
+        assert!(summary.contains(", 0 stale, 0 refused · ") && summary.ends_with(" attempts"), "{text}");
     }
 }
 
