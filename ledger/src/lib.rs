@@ -160,7 +160,7 @@ pub enum LedgerError {
          restore a backup or start with an empty data folder, after asking why the network disagrees"
     )]
     ReorgTooDeep {
-        /// The last common height.
+        /// The last common height, as far as it was looked for: below the floor it does not matter.
         fork: Height,
         /// The oldest height that can be returned to.
         floor: Height,

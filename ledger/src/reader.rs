@@ -311,7 +311,7 @@ impl<'a> Reader<'a> {
         self.by_address::<EpochShares>(epoch)
     }
 
-    /// The weights of an epoch: frozen if it has ended, else as they would be if it ended now.
+    /// The weights of an epoch that has begun: frozen if it has ended, else as they would be if it ended now.
     pub fn weights(&self, epoch: Epoch) -> Result<Weights, LedgerError> {
         if self.params().epoch_end(epoch) <= self.tip_height()? {
             return self.by_address::<EpochWeights>(epoch);

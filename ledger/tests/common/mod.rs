@@ -27,7 +27,7 @@ use snarkvm::console::{
 };
 use tempfile::TempDir;
 
-pub(crate) use maker::{Fault, Maker, Plan};
+pub(crate) use maker::{Fault, Maker, Plan, account};
 pub(crate) use raw::{CHAIN_COLUMNS, Dump, chain_columns, dump, edit};
 
 /// Accounts of the small network.
