@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use lode_consensus::{Address, Hash, Height, tree::StateProof};
+use lode_consensus::{Hash, Height, tree::StateProof};
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -78,7 +78,7 @@ impl<B: Backend> Api<B> {
 pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 
 impl Closing {
-    /// Returns once the server stops; for a router that [`crate::serve`] does not serve, never.
+    /// Returns once the server stops; for a router that [`crate::serve()`] does not serve, never.
     pub(crate) async fn wait(closing: Option<Self>) {
         match closing {
             // An error means that the server is gone.

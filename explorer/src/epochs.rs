@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::State, response::Response};
-use lode_consensus::{Address, Epoch, Hash, Height, epoch};
+use lode_consensus::{Epoch, Hash, Height, epoch};
 use lode_puzzle::Target;
 use serde::Serialize;
 

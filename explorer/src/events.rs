@@ -13,7 +13,7 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use lode_consensus::{Address, Epoch, Hash, Height};
+use lode_consensus::{Epoch, Hash, Height};
 use serde::Serialize;
 use tokio::sync::{
     OwnedSemaphorePermit,

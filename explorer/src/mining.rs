@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Extension, Json, extract::State};
-use lode_consensus::{Address, Encode, Hash, Height, Share};
+use lode_consensus::{Encode, Hash, Height, Share};
 use lode_puzzle::{Proof, Statement, Target};
 use serde::{Deserialize, Serialize};
 

@@ -307,6 +307,34 @@ fn a_request_that_does_not_end_holds_up_the_stop_for_seconds_only() {
 }
 
 #[test]
+fn a_body_that_does_not_come_is_a_400() {
+    let server = start();
+    let begun = Instant::now();
+    let head = "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Connection: close\r\nContent-Length: 100\r\n\r\n{";
+    let (head, body) = server.raw_answer(head);
+    assert!(head.starts_with("http/1.1 400") && body.contains("did not arrive"), "{head}\n{body}");
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+}
+
+/// Takes as long as a connection may be silent, so only in a long run.
+#[test]
+fn a_silent_connection_is_closed() {
+    if std::env::var_os("LODE_TEST_LONG").is_none() {
+        println!("skipped: it takes 30 s, and runs with LODE_TEST_LONG=1");
+        return;
+    }
+    let server = start();
+    let mut silent = [server.raw(""), server.raw("GET /tiny/status HTTP/1.1\r\n")];
+    for stream in &mut silent {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+    server.get("/status").ok();
+}
+
+#[test]
 fn a_hammered_server_answers_everybody_from_whole_moments() {
     let server = start();
     let [alice, bob, _] = actors();

@@ -152,7 +152,7 @@ fn an_attempt_reaches_the_node_and_its_outcome_the_miner() {
     let share = server.node.chain.share(&alice, 1);
     let answer = server.post("/mining/submit", &attempt(&share)).ok();
     assert_eq!(answer, json!({"block": null, "share": true, "reason": "the block half misses the target"}));
-    assert_eq!(*server.node.attempts.lock().unwrap(), [share.clone()]);
+    assert_eq!(server.node.attempts.lock().unwrap()[0], share);
 
     let set = |verdict| *server.node.verdict.lock().unwrap() = verdict;
     set(Ok(AttemptOutcome { block: Some(Hash([0xab; 32])), share: false, reason: None }));
