@@ -1,7 +1,8 @@
 //! A miner: threads around a board of work.
 //!
-//! Threads, besides the caller's: one per worker, by default at the lowest priority, each a rayon pool of one ([`crate::workers`]); one
-//! that asks for jobs ([`crate::jobs`]); one that hands winning attempts in ([`crate::submit`]); one that keeps time.
+//! Threads, besides the caller's: one per worker, by default at the lowest priority, each a rayon pool of one
+//! ([`crate::workers`]); one that asks for jobs ([`crate::jobs`]); one that hands winning attempts in ([`crate::submit`]); one
+//! that keeps time.
 //! Queues: winning attempts, [`crate::submit::MAX_WAITING`]; events, [`crate::events::MAX_EVENTS`].
 //!
 //! What must not be broken: nothing leaves the process that our own verifier refuses; a found share survives the restart of its
