@@ -103,8 +103,9 @@ fn timestamps_exceed_the_median() {
     let mut chain = Chain::new(params());
     // Offsets of blocks 1… from genesis in ms, and the median that the block after each must exceed: sorted ascending,
     // index floor(count / 2) of the last 11 blocks, genesis included.
-    let offsets = [10, 20, 11, 12, 30, 13, 31, 14, 32, 33, 34, 21, 35];
-    let medians = [10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 20, 21, 30];
+    // Windows of 10 or 12 blocks, or the lower of two middles, would give other medians.
+    let offsets = [5, 38, 6, 7, 66, 9, 10, 39, 14, 11, 43, 12, 14, 43, 17, 44];
+    let medians = [5, 5, 6, 6, 7, 7, 9, 9, 10, 10, 11, 12, 12, 14, 14, 14];
     for (offset_ms, median_ms) in offsets.into_iter().zip(medians) {
         let mut block = chain.block(Body::default());
         block.header.timestamp_ms = START_MS + offset_ms;
