@@ -109,12 +109,15 @@ __device__ __noinline__ void twice_call(Point &p) { p = twice(p); }
 __device__ __noinline__ void invert(Fq &r, const Fq &a) {
     Fq powers[16];
     powers[0] = Fq::one();
+#pragma unroll 1
     for (int i = 1; i < 16; i++) mul_call(powers[i], powers[i - 1], a);
     // q - 2, the most significant window first; the low limb of q is 1, so subtracting borrows from the next one.
     constexpr u32 words[12] = {0xffffffff, 0x8508bfff, 0x30000000, 0x170b5d44, 0xba094800, 0x1ef3622f,
                                0x00f5138f, 0x1a22d9f3, 0x6ca1493b, 0xc63b05c0, 0x17c510ea, 0x01ae3a46};
     r = Fq::one();
+#pragma unroll 1
     for (int i = 11; i >= 0; i--)
+#pragma unroll 1
         for (int shift = 28; shift >= 0; shift -= 4) {
             for (int k = 0; k < 4; k++) mul_call(r, r, r);
             mul_call(r, r, powers[words[i] >> shift & 15]);

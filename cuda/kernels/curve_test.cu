@@ -1,8 +1,6 @@
 // Single point operations over arrays: what the tests compare with affine arithmetic, and what the gates count.
 #include "curve.cuh"
 
-#define INDEX (blockIdx.x * blockDim.x + threadIdx.x)
-
 // Affine Weierstrass points (x ‖ y, Montgomery form, 96 bytes) to extended Edwards coordinates.
 extern "C" __global__ void point_from_weierstrass(const u8 *points, u8 *out, u32 n) {
     u32 i = INDEX;

@@ -4,8 +4,6 @@
 #include "fq.cuh"
 #include "fr.cuh"
 
-#define INDEX (blockIdx.x * blockDim.x + threadIdx.x)
-
 template <class F> INLINE void product(const Fp<F> *a, const Fp<F> *b, Fp<F> *out, u32 n) {
     u32 i = INDEX;
     if (i < n) mul(Fp<F>::load(a + i), Fp<F>::load(b + i)).store(out + i);

@@ -9,6 +9,8 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 
 #define INLINE __device__ __forceinline__
+// The thread's number along x over the whole grid.
+#define INDEX (blockIdx.x * blockDim.x + threadIdx.x)
 
 #define LODE_BINARY(name, op)                                                                  \
     INLINE u32 name(u32 a, u32 b) {                                                            \

@@ -6,6 +6,7 @@ its settings when it is loaded, and because a fatal report ends the process.
 
 import ctypes
 import dataclasses
+import fcntl
 import functools
 import hashlib
 import importlib.util
@@ -199,8 +200,11 @@ class Cuda:
     # Modules.
 
     def load(self, name):
-        """The module of a kernel file, by its name without suffix."""
-        return self.load_text(test_ptx(name))
+        """The module of a kernel file, by its name without suffix. Of several processes one compiles, the others wait."""
+        ptx = test_ptx(name)
+        with open(toolchain.cache_folder() / "cuemu" / f"{name}.lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self.load_text(ptx)
 
     def load_text(self, ptx):
         """A module from PTX."""
