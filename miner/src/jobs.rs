@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_consensus::Hash;
+use lode_consensus::{Address, Hash};
+use lode_puzzle::LogSize;
 use rand::{TryRng, rngs::SysRng};
 
 use crate::{
@@ -21,7 +22,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why there is no new work.
 #[derive(Debug, thiserror::Error)]
-enum PollError {
+pub(crate) enum PollError {
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("the node serves {0:?}: choose one with --network")]
@@ -81,6 +82,15 @@ fn poll_once(shared: &Shared, client: &Client, network: &mut Option<String>) -> 
         shared.board.post(work.into());
     }
     Ok(name)
+}
+
+/// The puzzle's size in the work that a node gives: that of its only network where none is named.
+pub(crate) fn puzzle_size(client: &Client, network: Option<&str>, address: &Address) -> Result<LogSize, PollError> {
+    let name = match network {
+        Some(name) => name.to_owned(),
+        None => only_network(client)?,
+    };
+    Ok(client.job(&name, address, None)?.log_n()?)
 }
 
 /// The network to mine where none was named.

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,9 @@ use lode_puzzle::LogSize;
 
 use crate::{
     JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats, all_cores,
-    client::{NodeUrl, is_network_name},
+    backoff::Backoff,
+    client::{Client, NodeUrl, is_network_name},
+    jobs,
     rig::{EngineName, Rig, parse_log_n, parse_threads},
 };
 
@@ -56,9 +59,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "reference")]
     pub engine: EngineName,
 
-    /// Base-2 logarithm of the puzzle's size, 2 to 15: 13 on mainnet, testnet and devnet.
-    #[arg(long, value_name = "N", default_value = "13", value_parser = parse_log_n)]
-    pub log_n: LogSize,
+    /// Base-2 logarithm of the puzzle's size, 2 to 15 [default: the one of the node's jobs].
+    #[arg(long, value_name = "N", value_parser = parse_log_n)]
+    pub log_n: Option<LogSize>,
 }
 
 fn parse_node(text: &str) -> Result<String, String> {
@@ -99,13 +102,20 @@ pub fn run(args: &Args) -> Result<String, Error> {
         }
     })?;
 
-    let Rig { engine, verifier } = Rig::new(args.engine, args.log_n)?;
+    let mut screen = Screen::new();
+    let log_n = match args.log_n {
+        Some(log_n) => log_n,
+        None => match ask_log_n(args, &interrupted, &mut screen)? {
+            Some(log_n) => log_n,
+            None => return Ok("stopped before the node gave work".to_owned()),
+        },
+    };
+    let Rig { engine, verifier } = Rig::new(args.engine, log_n)?;
     let Args { node, address, network, priority, .. } = args;
     let threads = args.threads.unwrap_or_else(all_cores);
     let options =
         MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority: *priority };
 
-    let mut screen = Screen::new();
     let plural = if threads == 1 { "" } else { "s" };
     screen.line(&format!("mining for {address} at {node}: {} engine, {threads} thread{plural}", engine.name()))?;
     let miner = Miner::start(options, engine, verifier)?;
@@ -121,6 +131,31 @@ pub fn run(args: &Args) -> Result<String, Error> {
     }
     screen.close();
     Ok(summary(&miner.stats()))
+}
+
+/// Asks the node for the size of its puzzle until it tells, or `interrupted` is set.
+fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Option<LogSize>, Error> {
+    let url = args.node.parse().map_err(|source| MinerError::Node { got: args.node.clone(), source })?;
+    let client = Client::new(url);
+    let mut backoff = Backoff::new();
+    let mut last_failure = None;
+    while !interrupted.load(Ordering::Relaxed) {
+        match jobs::puzzle_size(&client, args.network.as_deref(), &args.address) {
+            Ok(log_n) => return Ok(Some(log_n)),
+            Err(error) => {
+                let reason = error.to_string();
+                if last_failure.as_ref() != Some(&reason) {
+                    screen.line(&format!("no work: {reason}; trying again"))?;
+                    last_failure = Some(reason);
+                }
+            }
+        }
+        let again = Instant::now() + backoff.next();
+        while Instant::now() < again && !interrupted.load(Ordering::Relaxed) {
+            thread::sleep(TICK);
+        }
+    }
+    Ok(None)
 }
 
 /// Shows what happens until it is interrupted, or nobody reads it any more.

@@ -38,6 +38,13 @@ pub(crate) struct JobMessage {
     timestamp_ms: u64,
 }
 
+impl JobMessage {
+    /// The puzzle's size that the node names.
+    pub(crate) fn log_n(&self) -> Result<LogSize, JobError> {
+        LogSize::new(self.log_n).map_err(|error| JobError::Field { field: "log_n", reason: error.to_string() })
+    }
+}
+
 /// Why a job is not worked on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum JobError {

@@ -89,7 +89,7 @@ impl Place {
     pub fn start_miner(&self, node: &Node, address: &str) -> Process {
         let mut command = Command::new(binary("lode-miner"));
         let url = node.url.trim_end_matches("/fastnet");
-        command.args(["mine", "--node", url, "--address", address, "--threads", "2", "--log-n", "6"]);
+        command.args(["mine", "--node", url, "--address", address, "--threads", "2"]);
         Process::start(command)
     }
 
