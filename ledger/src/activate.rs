@@ -205,7 +205,7 @@ struct Path {
 }
 
 fn best_leaf(reader: &Reader<'_>) -> Result<Option<(Rank, Hash)>, LedgerError> {
-    reader.view.range_back::<Leaves>(Vec::new(), after_prefix(&[]))?.next().transpose()
+    reader.view.last::<Leaves>(Vec::new(), after_prefix(&[]))
 }
 
 fn marks_invalid(error: &LedgerError) -> bool {

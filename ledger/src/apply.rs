@@ -22,7 +22,7 @@ use crate::{
     database::Batch,
     reader::{Reader, require},
     records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace, Undo},
-    state::{Nodes, tree},
+    state::{Nodes, tree, value_at},
 };
 
 /// Heights that one block prunes at most. One is enough in the long run; more come only after the history was made
@@ -166,7 +166,7 @@ fn put_tree(
         let key = leaf_key(*key);
         batch.put::<TreeValues>(&(key, height_of(*version)), &StoredLeaf(value.clone()))?;
         if let Some(parent) = height.checked_sub(1)
-            && let Some((written, _)) = reader.leaf_written(key, parent)?
+            && let Some((written, _)) = value_at(&reader.view, key, parent)?
         {
             batch.put::<StaleValues>(&(height, key, written), &())?;
         }

@@ -91,6 +91,12 @@ fn is_locked(error: &rocksdb::Error) -> bool {
     error.kind() == ErrorKind::IOError && refused
 }
 
+/// A key and its value.
+pub(crate) type Record<C> = (<C as Column>::Key, <C as Column>::Value);
+
+/// A key and its value, as they stand on disk.
+pub(crate) type RawRecord = (Box<[u8]>, Box<[u8]>);
+
 /// The database at one moment.
 pub(crate) struct View<'a> {
     database: &'a Database,
@@ -116,8 +122,22 @@ impl View<'_> {
         &self,
         from: Vec<u8>,
         to: Vec<u8>,
-    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+    ) -> Result<impl Iterator<Item = Result<Record<C>, LedgerError>> + '_, LedgerError> {
         self.scan::<C>(from, to, Direction::Forward)
+    }
+
+    /// The last record whose key's bytes lie in `from..to`.
+    ///
+    /// Not the first of [`Self::range_back`]: that looks ahead for the next record already, over all that was deleted
+    /// since the last compaction.
+    pub(crate) fn last<C: Column>(&self, from: Vec<u8>, to: Vec<u8>) -> Result<Option<Record<C>>, LedgerError> {
+        let mut records = self.snapshot.raw_iterator_cf_opt(self.database.family(C::NAME)?, between(from, to));
+        records.seek_to_last();
+        let Some((key, value)) = records.item() else {
+            records.status()?;
+            return Ok(None);
+        };
+        decode::<C>(key, value).map(Some)
     }
 
     /// Records whose key's bytes lie in `from..to`, the last one first.
@@ -125,7 +145,7 @@ impl View<'_> {
         &self,
         from: Vec<u8>,
         to: Vec<u8>,
-    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+    ) -> Result<impl Iterator<Item = Result<Record<C>, LedgerError>> + '_, LedgerError> {
         self.scan::<C>(from, to, Direction::Reverse)
     }
 
@@ -133,7 +153,7 @@ impl View<'_> {
     pub(crate) fn prefix<C: Column>(
         &self,
         prefix: Vec<u8>,
-    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+    ) -> Result<impl Iterator<Item = Result<Record<C>, LedgerError>> + '_, LedgerError> {
         let end = after_prefix(&prefix);
         self.range::<C>(prefix, end)
     }
@@ -143,30 +163,36 @@ impl View<'_> {
         from: Vec<u8>,
         to: Vec<u8>,
         direction: Direction,
-    ) -> Result<impl Iterator<Item = Result<(C::Key, C::Value), LedgerError>> + '_, LedgerError> {
+    ) -> Result<impl Iterator<Item = Result<Record<C>, LedgerError>> + '_, LedgerError> {
         let family = self.database.family(C::NAME)?;
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(from);
-        options.set_iterate_upper_bound(to);
         let mode = match direction {
             Direction::Forward => IteratorMode::Start,
             Direction::Reverse => IteratorMode::End,
         };
-        Ok(self.snapshot.iterator_cf_opt(family, options, mode).map(|record| {
-            let (key, value) = record?;
-            let decoded = C::Key::from_bytes(&key).and_then(|key| Ok((key, C::Value::from_bytes(&value)?)));
-            decoded.map_err(record_error::<C>)
-        }))
+        let records = self.snapshot.iterator_cf_opt(family, between(from, to), mode);
+        Ok(records.map(|record| record.map_err(Into::into).and_then(|(key, value)| decode::<C>(&key, &value))))
     }
 
     /// All records of a column as raw bytes, in order.
     pub(crate) fn raw(
         &self,
         name: &'static str,
-    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), LedgerError>> + '_, LedgerError> {
+    ) -> Result<impl Iterator<Item = Result<RawRecord, LedgerError>> + '_, LedgerError> {
         let family = self.database.family(name)?;
         Ok(self.snapshot.iterator_cf(family, IteratorMode::Start).map(|record| record.map_err(Into::into)))
     }
+}
+
+fn between(from: Vec<u8>, to: Vec<u8>) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(from);
+    options.set_iterate_upper_bound(to);
+    options
+}
+
+fn decode<C: Column>(key: &[u8], value: &[u8]) -> Result<Record<C>, LedgerError> {
+    let record = C::Key::from_bytes(key).and_then(|key| Ok((key, C::Value::from_bytes(value)?)));
+    record.map_err(record_error::<C>)
 }
 
 fn record_error<C: Column>(error: lode_consensus::DecodeError) -> LedgerError {

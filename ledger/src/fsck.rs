@@ -17,7 +17,7 @@ use lode_puzzle::{Item, Ticket, VerifyError};
 use crate::{
     Ledger, LedgerError,
     columns::{Chain, OF_THE_CHAIN},
-    database::Durability,
+    database::{Durability, RawRecord},
     reader::require,
 };
 
@@ -141,16 +141,14 @@ fn compare(reader: &crate::Reader<'_>, replay: &Ledger) -> Result<u64, FsckError
     Ok(records)
 }
 
-type Record = (Box<[u8]>, Box<[u8]>);
-
 /// Names the first key at which two columns part.
-fn difference(column: &'static str, got: Option<Record>, expected: Option<Record>) -> FsckError {
+fn difference(column: &'static str, got: Option<RawRecord>, expected: Option<RawRecord>) -> FsckError {
     let key = match (&got, &expected) {
         (Some((got, _)), Some((expected, _))) => got.min(expected).clone(),
         (Some((key, _)), None) | (None, Some((key, _))) => key.clone(),
         (None, None) => Box::default(),
     };
-    let show = |record: Option<Record>| match record {
+    let show = |record: Option<RawRecord>| match record {
         Some((record_key, value)) if record_key == key => hex::encode(value),
         _ => "nothing".to_owned(),
     };

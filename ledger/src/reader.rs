@@ -21,7 +21,7 @@ use crate::{
         ProducerBlocks, ProverShares, ShareIds, States, Transactions, Value,
     },
     database::{Database, View},
-    state::{Nodes, TipState, root_at, tree, value_at},
+    state::{Nodes, TipState, root_at, tree},
 };
 
 pub use crate::records::TransactionPlace;
@@ -351,15 +351,6 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         Ok(usize::try_from(index).ok().and_then(|index| block.body.shares.get(index).cloned()))
-    }
-
-    /// The value of a leaf as of the tip, and the height that wrote it.
-    pub(crate) fn leaf_written(
-        &self,
-        key: Hash,
-        height: Height,
-    ) -> Result<Option<(Height, Option<Vec<u8>>)>, LedgerError> {
-        value_at(&self.view, key, height)
     }
 }
 

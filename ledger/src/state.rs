@@ -35,18 +35,17 @@ impl TreeReader for Nodes<'_> {
     }
 }
 
-/// A leaf's value as of a height, with the height that wrote it. The inner `None` is a deletion.
-pub(crate) fn value_at(
-    view: &View<'_>,
-    key: Hash,
-    height: Height,
-) -> Result<Option<(Height, Option<Vec<u8>>)>, LedgerError> {
+/// A leaf's value, `None` for a deletion, and the height that wrote it.
+pub(crate) type Written = (Height, Option<Vec<u8>>);
+
+/// A leaf's value as of a height; `None` if there never was one.
+pub(crate) fn value_at(view: &View<'_>, key: Hash, height: Height) -> Result<Option<Written>, LedgerError> {
     let from = (key, 0_u32).to_bytes();
     let to = match height.checked_add(1) {
         Some(next) => (key, next).to_bytes(),
         None => crate::database::after_prefix(&key.0),
     };
-    let newest = view.range_back::<TreeValues>(from, to)?.next().transpose()?;
+    let newest = view.last::<TreeValues>(from, to)?;
     Ok(newest.map(|((_, written), leaf)| (written, leaf.0)))
 }
 

@@ -25,7 +25,7 @@ pub(super) fn check(reader: &Reader<'_>) -> Result<Height, FsckError> {
 /// Walks from the best leaf down to genesis: each height of the chain must hold the hash that the block above names.
 fn check_chain(reader: &Reader<'_>) -> Result<Height, FsckError> {
     let tip = reader.tip_height()?;
-    let best = reader.view.range_back::<Leaves>(Vec::new(), after_prefix(&[]))?.next().transpose()?;
+    let best = reader.view.last::<Leaves>(Vec::new(), after_prefix(&[]))?;
     let (_, mut expected) = require::<Leaves, _>(best, "the best leaf")?;
     for height in (0..=tip).rev() {
         let got = reader.block_hash_at(height)?;
