@@ -5,11 +5,12 @@
 //! What must not be broken: nothing that a node answers can make the program take more than [`MAX_RESPONSE_BYTES`],
 //! follow it elsewhere, or print what moves the cursor.
 
-use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
-use lode_consensus::params::MAX_NAME_BYTES;
+use lode_consensus::params::{MAX_NAME_BYTES, is_network_name};
+pub use lode_miner::{NodeUrl, NodeUrlError};
 use serde::de::DeserializeOwned;
-use ureq::{Agent, Body, http::Response, http::Uri};
+use ureq::{Agent, Body, http::Response};
 
 use crate::text::one_line;
 
@@ -63,43 +64,6 @@ pub enum ClientError {
     },
 }
 
-/// A node's URL: `http` or `https`, a host, perhaps a port and a path; no trailing slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeUrl(String);
-
-/// A text that is no node's URL.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a URL like {DEFAULT_NODE}, without user, query or fragment")]
-pub struct NodeUrlError;
-
-impl FromStr for NodeUrl {
-    type Err = NodeUrlError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| NodeUrlError)?;
-        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-        // A password here would be printed with every error.
-        let plain = uri.query().is_none() && !text.contains(['#', '@']);
-        let host = uri.host().is_some_and(|host| !host.is_empty());
-        if scheme && plain && host { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(NodeUrlError) }
-    }
-}
-
-impl fmt::Display for NodeUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl NodeUrl {
-    /// Whether the host is this machine, by its usual names.
-    fn is_local(&self) -> bool {
-        let Ok(uri) = self.0.parse::<Uri>() else { return false };
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
-}
-
 /// A network's name, the first segment of every route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkName(String);
@@ -113,11 +77,7 @@ impl FromStr for NetworkName {
     type Err = NetworkNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let well_formed = text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.len() <= MAX_NAME_BYTES
-            && text.bytes().all(allowed);
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(NetworkNameError) }
+        if is_network_name(text) { Ok(Self(text.to_owned())) } else { Err(NetworkNameError) }
     }
 }
 
@@ -235,48 +195,6 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_node_url_is_http_and_nothing_else() {
-        for (text, expected) in [
-            (DEFAULT_NODE, DEFAULT_NODE),
-            ("http://127.0.0.1:3030/", DEFAULT_NODE),
-            ("https://node.example.org/lode//", "https://node.example.org/lode"),
-            ("http://[::1]:3030", "http://[::1]:3030"),
-        ] {
-            assert_eq!(text.parse::<NodeUrl>().unwrap().to_string(), expected);
-        }
-        for bad in [
-            "",
-            "127.0.0.1:3030",
-            "localhost",
-            "ftp://host",
-            "file:///etc/passwd",
-            "http://",
-            "http:///x",
-            "http://user:pass@host",
-            "http://host?x=1",
-            "http://host/#x",
-            "http://ho st",
-            "http://host\n",
-            "javascript:alert(1)",
-        ] {
-            assert_eq!(bad.parse::<NodeUrl>(), Err(NodeUrlError), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn only_loopback_is_local() {
-        for (url, local) in [
-            ("http://127.0.0.1:3030", true),
-            ("http://localhost:1", true),
-            ("http://[::1]:3030", true),
-            ("http://10.0.0.1", false),
-            ("http://localhost.example.org", false),
-        ] {
-            assert_eq!(url.parse::<NodeUrl>().unwrap().is_local(), local, "{url}");
-        }
-    }
 
     #[test]
     fn a_silent_node_is_given_up() {

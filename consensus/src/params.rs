@@ -65,15 +65,19 @@ pub struct ParamsError {
     pub reason: String,
 }
 
+/// Whether a text has the form of a network's name: a segment of every route, and a folder.
+pub fn is_network_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.len() <= MAX_NAME_BYTES
+        && text.bytes().all(is_allowed)
+}
+
 impl NetworkParams {
     /// Checks every parameter's range. Rules elsewhere rely on it: no division by zero, no window larger than an
     /// epoch's history, no sum of allocations that overflows.
     pub fn check(&self) -> Result<(), ParamsError> {
-        let name = self.name.as_bytes();
-        let well_formed = name.first().is_some_and(u8::is_ascii_lowercase)
-            && name.iter().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-')
-            && name.len() <= MAX_NAME_BYTES
-            && !RESERVED_NAMES.contains(&self.name.as_str());
+        let well_formed = is_network_name(&self.name) && !RESERVED_NAMES.contains(&self.name.as_str());
         if !well_formed {
             return Err(ParamsError {
                 field: "name",

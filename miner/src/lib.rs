@@ -25,7 +25,7 @@ pub mod verify;
 mod work;
 mod workers;
 
-pub use client::NodeUrlError;
+pub use client::{NodeUrl, NodeUrlError};
 pub use events::{MAX_EVENTS, MinerEvent};
 pub use miner::{JOB_LIFETIME, MAX_THREADS, MineOptions, Miner, MinerError, all_cores};
 pub use priority::Priority;

@@ -11,14 +11,14 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lode_consensus::Address;
+use lode_consensus::{Address, params::is_network_name};
 use lode_genesis::srs::SrsLoadError;
 use lode_puzzle::LogSize;
 
 use crate::{
     JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats, all_cores,
     backoff::Backoff,
-    client::{Client, NodeUrl, is_network_name},
+    client::{Client, NodeUrl},
     jobs,
     rig::{EngineName, Rig, parse_log_n, parse_threads},
 };

@@ -16,13 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_consensus::Address;
+use lode_consensus::{Address, params::is_network_name};
 use lode_puzzle::{Engine, Verifier};
 
 use crate::{
     MinerEvent, Priority, Stats,
     board::Board,
-    client::{Client, NodeUrl, NodeUrlError, is_network_name},
+    client::{Client, NodeUrl, NodeUrlError},
     events::{self, Announcer, Events},
     jobs, priority,
     stats::{Counters, SAMPLE_INTERVAL},
