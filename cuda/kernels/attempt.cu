@@ -56,12 +56,12 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     mul(x, y).store(c + at);
 }
 
-extern "C" __global__ void __launch_bounds__(NTT_THREADS)
+extern "C" __global__ void __launch_bounds__(NTT_THREADS, 2)
     ntt_inverse_pass(Fr *data, const Fr *roots, u32 log_n, u32 first, u32 stages) {
     ntt_pass<true>(data, roots, log_n, first, stages);
 }
 
-extern "C" __global__ void __launch_bounds__(NTT_THREADS)
+extern "C" __global__ void __launch_bounds__(NTT_THREADS, 2)
     ntt_forward_pass(Fr *data, const Fr *roots, u32 log_n, u32 first, u32 stages) {
     ntt_pass<false>(data, roots, log_n, first, stages);
 }

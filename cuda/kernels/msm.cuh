@@ -172,9 +172,10 @@ struct Fold {
 INLINE Fold msm_fold_buckets(const u8 *buckets) {
     Fold f;
     f.s = f.t = Point::load(buckets + (MSM_RUN - 1) * POINT_BYTES);
+#pragma unroll 1
     for (int k = MSM_RUN - 2; k >= 0; k--) {
-        add_call(f.s, Point::load(buckets + k * POINT_BYTES));
-        add_call(f.t, f.s);
+        f.s = add(f.s, Point::load(buckets + k * POINT_BYTES));
+        f.t = add(f.t, f.s);
     }
     return f;
 }

@@ -31,39 +31,8 @@ def powers(x, count):
     return out
 
 
-class Pipeline:
-    """Tables for one size and setup, and buffers for a batch."""
-
-    def __init__(self, points, batch):
-        self.cuda = Cuda()
-        self.module = self.cuda.load("attempt")
-        self.n, self.batch = len(points), batch
-        self.log_n = self.n.bit_length() - 1
-        n, w, up = self.n, root_of_unity(self.n), self.upload
-        g = root_of_unity(2 * n)  # g^n = -1
-        to = FR.to_montgomery
-        self.roots = up([to(x) for x in powers(w, n // 2)])
-        self.inverse_roots = up([to(x) for x in powers(pow(w, -1, R), n // 2)])
-        order = [reverse_bits(k, self.log_n) for k in range(n)]
-        twist, untwist = powers(g, n), powers(pow(g, -1, R), n)
-        self.twist = up([to(twist[k]) for k in order])
-        # c carries n/R and u carries n³/R; `mul` adds another 1/R; the quotient halves.
-        self.scale = up([to(to(pow(2 * n, -1, R)))])
-        u_scale = to(to(pow(2 * n**3, -1, R)))
-        self.untwist = up([untwist[k] * u_scale % R for k in order])
-        bases = self.cuda.upload(FQ.encode([FQ.to_montgomery(v) for p in points for v in p]))
-        self.table = self.cuda.alloc(n * WINDOWS * ENTRY)
-        build = self.cuda.function(self.cuda.load("table"), "msm_build_table")
-        self.cuda.launch(build, [blocks(n, POINT_THREADS)], [POINT_THREADS], bases, self.table, n)
-        alloc = self.cuda.alloc
-        self.abc = alloc(3 * batch * n * 32)
-        self.h, self.q = alloc(batch * n * 32), alloc(batch * n * 32)
-        self.entries, self.starts = alloc(4 * batch * n * WINDOWS), alloc(4 * batch * (BUCKETS + 1))
-        self.order, self.buckets = alloc(4 * batch * BUCKETS), alloc(batch * BUCKETS * POINT)
-        self.folds = [alloc(batch * count * FOLD) for count in (BUCKETS // RUN, 16, 1)]
-        self.seeds, self.state = alloc(32 * batch), alloc(4 * batch)
-        self.commitments, self.openings, self.tickets = alloc(96 * batch), alloc(96 * batch), alloc(32 * batch)
-        self.z, self.z_integer, self.values = alloc(32 * batch), alloc(32 * batch), alloc(32 * batch)
+class Launcher:
+    """A module on a device."""
 
     def upload(self, values):
         """Field elements, as they are."""
@@ -73,9 +42,17 @@ class Pipeline:
         """One launch."""
         self.cuda.launch(self.cuda.function(self.module, kernel), grid, [threads], *args)
 
-    def part(self, which):
-        """The buffer of a, b or c (0, 1, 2)."""
-        return ctypes.c_uint64(self.abc.value + which * self.batch * self.n * 32)
+
+class Transforms(Launcher):
+    """The NTTs of one size."""
+
+    def __init__(self, log_n):
+        self.cuda = Cuda()
+        self.module = self.cuda.load("attempt")
+        self.n, self.log_n = 1 << log_n, log_n
+        w, half = root_of_unity(self.n), self.n // 2
+        self.roots = self.upload([FR.to_montgomery(x) for x in powers(w, half)])
+        self.inverse_roots = self.upload([FR.to_montgomery(x) for x in powers(pow(w, -1, R), half)])
 
     def transform(self, data, count, inverse):
         """`count` transforms in place."""
@@ -84,6 +61,24 @@ class Pipeline:
         roots = self.inverse_roots if inverse else self.roots
         for first, stages in passes if inverse else reversed(passes):
             self.launch(name, [max(1, self.n >> TILE_LOG), count], 256, data, roots, log_n, first, stages)
+
+
+class Msm(Launcher):
+    """The MSM over fixed bases, any number of them, for a batch of vectors."""
+
+    def __init__(self, points, batch):
+        self.cuda = Cuda()
+        self.module = self.cuda.load("attempt")
+        self.n, self.batch = len(points), batch
+        n = self.n
+        bases = self.cuda.upload(FQ.encode([FQ.to_montgomery(v) for p in points for v in p]))
+        self.table = self.cuda.alloc(n * WINDOWS * ENTRY)
+        build = self.cuda.function(self.cuda.load("table"), "msm_build_table")
+        self.cuda.launch(build, [blocks(n, POINT_THREADS)], [POINT_THREADS], bases, self.table, n)
+        alloc = self.cuda.alloc
+        self.entries, self.starts = alloc(4 * batch * n * WINDOWS), alloc(4 * batch * (BUCKETS + 1))
+        self.order, self.buckets = alloc(4 * batch * BUCKETS), alloc(batch * BUCKETS * POINT)
+        self.folds = [alloc(batch * count * FOLD) for count in (BUCKETS // RUN, 16, 1)]
 
     def msm(self, scalars):
         """The MSM of each vector; the sums are the T of self.folds[2]."""
@@ -98,6 +93,33 @@ class Pipeline:
                     count)
         self.launch("msm_fold_next", [blocks(batch, POINT_THREADS)], POINT_THREADS, self.folds[1], self.folds[2], 16, 8,
                     batch)
+
+
+class Pipeline(Transforms, Msm):
+    """Tables for one size and setup, and buffers for a batch."""
+
+    def __init__(self, points, batch):
+        Msm.__init__(self, points, batch)
+        Transforms.__init__(self, len(points).bit_length() - 1)
+        n, up, to = self.n, self.upload, FR.to_montgomery
+        g = root_of_unity(2 * n)  # g^n = -1
+        order = [reverse_bits(k, self.log_n) for k in range(n)]
+        twist, untwist = powers(g, n), powers(pow(g, -1, R), n)
+        self.twist = up([to(twist[k]) for k in order])
+        # c carries n/R and u carries n³/R; `mul` adds another 1/R; the quotient halves.
+        self.scale = up([to(to(pow(2 * n, -1, R)))])
+        u_scale = to(to(pow(2 * n**3, -1, R)))
+        self.untwist = up([untwist[k] * u_scale % R for k in order])
+        alloc = self.cuda.alloc
+        self.abc = alloc(3 * batch * n * 32)
+        self.h, self.q = alloc(batch * n * 32), alloc(batch * n * 32)
+        self.seeds, self.state = alloc(32 * batch), alloc(4 * batch)
+        self.commitments, self.openings, self.tickets = alloc(96 * batch), alloc(96 * batch), alloc(32 * batch)
+        self.z, self.z_integer, self.values = alloc(32 * batch), alloc(32 * batch), alloc(32 * batch)
+
+    def part(self, which):
+        """The buffer of a, b or c (0, 1, 2)."""
+        return ctypes.c_uint64(self.abc.value + which * self.batch * self.n * 32)
 
     def quotient(self):
         """h from the values of a, b and c."""

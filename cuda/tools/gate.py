@@ -28,6 +28,16 @@ HOT = {
     "point_add_entry": 168,
     "point_add": 168,
     "point_twice": 168,
+    "attempt_expand": 64,
+    "ntt_inverse_pass": 128,
+    "ntt_forward_pass": 128,
+    "attempt_twist": 64,
+    "attempt_product": 64,
+    "attempt_quotient": 64,
+    "attempt_opening": 64,
+    "msm_sort_digits": 64,
+    "msm_accumulate": 168,  # three blocks of 128 threads on a multiprocessor; four would need 128, and spill
+    "msm_fold_first": 255,
 }
 # Name -> (kernel, kernel to subtract or None).
 COUNTS = {
@@ -36,6 +46,11 @@ COUNTS = {
     "Fr product": ("fr_mul_twice", "fr_mul"),
     "Fq product": ("fq_mul_twice", "fq_mul"),
     "mixed addition": ("point_add_entry_twice", "point_add_entry"),
+    "expand kernel": ("attempt_expand", None),
+    "NTT inverse kernel": ("ntt_inverse_pass", None),
+    "NTT forward kernel": ("ntt_forward_pass", None),
+    "accumulate kernel": ("msm_accumulate", None),
+    "first fold kernel": ("msm_fold_first", None),
 }
 # Ceilings that hold whatever the file says: (name, architecture) -> instructions.
 # A mixed addition takes 7 products; what it may cost on top of them.

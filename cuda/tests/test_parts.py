@@ -1,0 +1,110 @@
+"""Parts of an attempt that whole attempts do not reach: other sizes of transforms, and awkward scalars and bases."""
+
+import random
+
+import bls12_377 as bls
+import puzzle_reference as puzzle
+from bls12_377 import FR, R
+from harness import case, check, check_equal
+from pipeline import BUCKETS, WINDOWS, Msm, Transforms, reverse_bits
+
+
+def transform(values, w):
+    """Values at the powers of w of the polynomial with these coefficients, by halves."""
+    n = len(values)
+    if n == 1:
+        return values
+    even, odd = transform(values[::2], w * w % R), transform(values[1::2], w * w % R)
+    power, low, high = 1, [], []
+    for x, y in zip(even, odd):
+        low.append((x + power * y) % R)
+        high.append((x - power * y) % R)
+        power = power * w % R
+    return low + high
+
+
+def transforms(log_n, count):
+    gpu, rng, n = Transforms(log_n), random.Random(log_n), 1 << log_n
+    # Lazily reduced inputs, extremes among them.
+    rows = [[rng.randrange(2 * R) for _ in range(n)] for _ in range(count)]
+    rows[0] = [(0, 2 * R - 1, 1, R)[k % 4] for k in range(n)]
+    w, order = puzzle.root_of_unity(n), [reverse_bits(k, log_n) for k in range(n)]
+    for inverse, root in ((True, pow(w, -1, R)), (False, w)):
+        wanted = [transform(row, root) for row in rows]
+        # Bit-reversed order is on the side of the coefficients: the output of the inverse, the input of the other.
+        inputs = rows if inverse else [[row[k] for k in order] for row in rows]
+        data = gpu.upload([v for row in inputs for v in row])
+        gpu.transform(data, count, inverse)
+        got = FR.decode(gpu.cuda.download(data, count * n * 32))
+        got = [got[k * n : (k + 1) * n] for k in range(count)]
+        if inverse:
+            got = [[row[k] for k in order] for row in got]
+        ok = all(v < 2 * R for row in got for v in row) and [[v % R for v in row] for row in got] == wanted
+        check(f"{count} {'inverse' if inverse else 'forward'} transforms of 2^{log_n}", ok)
+
+
+for _log_n, _count in ((2, 3), (5, 2), (9, 2), (10, 3), (11, 2), (12, 1), (13, 2), (14, 1)):
+    case(f"transforms_2_{_log_n}")(lambda log_n=_log_n, count=_count: transforms(log_n, count))
+case("transforms_2_15", long=True)(lambda: transforms(15, 1))
+case("transforms_with_race_detector", CUEMU_RACE="1", CUEMU_SEED="5")(lambda: transforms(11, 1))
+
+
+def sums(gpu, vectors):
+    """The kernels' MSM of each vector of scalars, as affine points."""
+    gpu.msm(gpu.upload([k for vector in vectors for k in vector]))
+    data, points = gpu.cuda.download(gpu.folds[2], 384 * len(vectors)), []
+    for k in range(len(vectors)):
+        x, y, z, _ = (bls.FQ.from_montgomery(v) for v in bls.FQ.decode(data[384 * k + 192 : 384 * k + 384]))
+        inverse = pow(z, -1, bls.Q)
+        points.append(bls.from_edwards((x * inverse % bls.Q, y * inverse % bls.Q)))
+    return points
+
+
+EDGE_SCALARS = [0, 1, 2, R - 1, R - 2, (R - 1) // 2, (R + 1) // 2, 2**252 - 1, 4096, 4097, 8191, 8192, 2**240, 2**156]
+
+
+@case()
+def msm_edge_scalars():
+    """Scalars at which signed digits carry, borrow or vanish, one at a time and all together."""
+    g = bls.GENERATOR
+    n = len(EDGE_SCALARS)
+    points = [bls.multiply(3 * k + 1, g) for k in range(n)]
+    vectors = [[k if i == j else 0 for j in range(n)] for i, k in enumerate(EDGE_SCALARS)]
+    vectors += [EDGE_SCALARS, [0] * n, [R - k if k else 0 for k in EDGE_SCALARS]]
+    got = sums(Msm(points, len(vectors)), vectors)
+    for vector, point in zip(vectors, got):
+        check_equal(f"scalars {[hex(k)[:10] for k in vector if k][:2]}", point, puzzle.msm(vector, points))
+
+
+@case()
+def msm_repeated_and_opposite_bases():
+    """All digits of a window in one bucket; sums that pass through infinity; numbers that are no multiple of a warp."""
+    rng, g = random.Random(1), bls.GENERATOR
+    p = bls.multiply(rng.randrange(R), g)
+    for points in ([p] * 33, [p, bls.negate(p)] * 17 + [g], [g]):
+        n, k = len(points), rng.randrange(R)
+        vectors = [[k] * n, [1] * n, [rng.randrange(R) for _ in range(n)]]
+        check_equal(f"{n} bases", sums(Msm(points, 3), vectors), [puzzle.msm(vector, points) for vector in vectors])
+
+
+@case()
+def msm_digits():
+    """Every digit lies in its bucket exactly once, and the fullest buckets come first."""
+    rng, n = random.Random(2), 700
+    gpu = Msm([bls.GENERATOR] * n, 1)
+    scalars = EDGE_SCALARS + [rng.randrange(R) for _ in range(n - len(EDGE_SCALARS))]
+    gpu.launch("msm_sort_digits", [1], 512, gpu.upload(scalars), n, gpu.entries, gpu.starts, gpu.order)
+    words = gpu.cuda.download_words
+    starts, order = words(gpu.starts, BUCKETS + 1), words(gpu.order, BUCKETS)
+    entries = words(gpu.entries, n * WINDOWS)[: starts[BUCKETS]]
+    bits = [13 * w if w <= 12 else 156 + 12 * (w - 12) for w in range(WINDOWS)]
+    total = [0] * n
+    for bucket in range(BUCKETS):
+        for entry in entries[starts[bucket] : starts[bucket + 1]]:
+            base, window = divmod(entry >> 1, WINDOWS)
+            total[base] += (-1 if entry & 1 else 1) * (bucket + 1) << bits[window]
+    check("digits add up to the scalars", all((t - k) % R == 0 for t, k in zip(total, scalars)))
+    check("one entry a digit", len({e >> 1 for e in entries}) == len(entries))
+    lengths = [starts[k + 1] - starts[k] for k in order]
+    check("order is a permutation", sorted(order) == list(range(BUCKETS)))
+    check("the fullest first", lengths == sorted(lengths, reverse=True))
