@@ -7,8 +7,8 @@ use lode_consensus::{Hash, Height};
 
 use crate::{
     amount::Credits,
-    commands::devnet::DevnetArgs,
     client::{Client, DEFAULT_NETWORK, DEFAULT_NODE, NetworkName, NodeUrl},
+    commands::devnet::DevnetArgs,
     keystore::{AccountName, Keystore, KeystoreError},
 };
 
@@ -46,7 +46,21 @@ fn usage_line(text: &str) -> String {
     let lines = text.lines().map(str::trim);
     let what = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     let what = what.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")
+    without_keys(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: "))
+}
+
+/// A private key that was typed where none belongs is not repeated: terminals and logs keep what is printed.
+fn without_keys(line: &str) -> String {
+    const PREFIX: &str = "APrivateKey1";
+    let mut parts = line.split(PREFIX);
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        clean.push_str(PREFIX);
+        clean.push('…');
+        clean.push_str(rest);
+    }
+    clean
 }
 
 /// Lode: a proof-of-work chain whose work is real KZG proofs.
@@ -230,7 +244,7 @@ pub struct ExportArgs {
   lode balance alice
   lode balance aleo1… --node http://10.0.0.7:3030 --json")]
 pub struct BalanceArgs {
-    /// Name or address [default: the keystore's only account]
+    /// Name or address [default: the keystore's only account, or the one named like the network]
     #[arg(value_name = "NAME|ADDRESS")]
     pub account: Option<String>,
     #[command(flatten)]
@@ -253,7 +267,7 @@ account has), else from a prompt.
 To repeat a transfer whose answer was lost, give the same --nonce: at most one transaction of a nonce is ever \
 included.")]
 pub struct TransferArgs {
-    /// Who pays: name or address [default: the keystore's only account]
+    /// Who pays: name or address [default: the keystore's only account, or the one named like the network]
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub from: Option<String>,
     /// Who receives: address, or the name of an account of the keystore.
@@ -317,7 +331,7 @@ pub struct EpochArgs {
     /// The epoch's number [default: the current one]
     #[arg(value_name = "EPOCH", allow_negative_numbers = true)]
     pub epoch: Option<u32>,
-    /// Whose weight, rank and duty: name or address [default: the keystore's only account, if there is one]
+    /// Whose weight, rank and duty: name or address [default: the keystore's only account, or the one named like the network]
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub address: Option<String>,
     #[command(flatten)]

@@ -164,7 +164,11 @@ pub(crate) fn bytes<const N: usize>(name: &str, text: &str) -> Result<[u8; N], A
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).map(|()| bytes).map_err(|_| {
         let digits = N.saturating_mul(2);
-        ApiError::BadRequest(format!("{name}: expected {digits} hexadecimal digits, got {}", quoted(text)))
+        let got = text.chars().count();
+        ApiError::BadRequest(format!(
+            "{name}: expected {digits} hexadecimal digits, got {} of {got} characters",
+            quoted(text)
+        ))
     })
 }
 

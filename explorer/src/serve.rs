@@ -24,7 +24,7 @@ use crate::api::Closing;
 /// Connections served at once.
 const MAX_CONNECTIONS: usize = 1_024;
 /// How long a client may take for the head of a request, and be silent between two requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests under way may take to end once the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pause after a connection could not be accepted, for want of file descriptors for one.

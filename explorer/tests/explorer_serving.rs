@@ -321,7 +321,7 @@ fn a_body_that_does_not_come_is_a_400() {
 #[test]
 fn a_silent_connection_is_closed() {
     if std::env::var_os("LODE_TEST_LONG").is_none() {
-        println!("skipped: it takes 30 s, and runs with LODE_TEST_LONG=1");
+        println!("skipped: it takes 10 s, and runs with LODE_TEST_LONG=1");
         return;
     }
     let server = start();

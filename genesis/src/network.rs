@@ -117,6 +117,10 @@ impl Network {
         }
         let read = |error| NetworkError::Read { path: path.to_owned(), error };
         let mut text = String::new();
+        if !path.is_file() {
+            // Opening a pipe would wait for whoever writes to it.
+            return Err(read(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+        }
         let file = fs::File::open(path).map_err(read)?;
         file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(read)?;
         if text.len() as u64 > MAX_FILE_BYTES {
@@ -138,10 +142,8 @@ impl Network {
 
     /// A network from the text of its file. `origin` names it in errors.
     pub fn parse(text: &str, origin: &str) -> Result<Self, NetworkError> {
-        let file: NetworkFile = toml::from_str(text).map_err(|error| NetworkError::Syntax {
-            origin: origin.to_owned(),
-            error: one_line(text, &error),
-        })?;
+        let file: NetworkFile = toml::from_str(text)
+            .map_err(|error| NetworkError::Syntax { origin: origin.to_owned(), error: one_line(text, &error) })?;
         let params = file
             .into_params()
             .and_then(|params| params.check().map(|()| params))
@@ -159,8 +161,8 @@ impl Network {
 
 impl NetworkFile {
     fn into_params(self) -> Result<NetworkParams, ParamsError> {
-        let log_n = LogSize::new(self.log_n)
-            .map_err(|error| ParamsError { field: "log_n", reason: error.to_string() })?;
+        let log_n =
+            LogSize::new(self.log_n).map_err(|error| ParamsError { field: "log_n", reason: error.to_string() })?;
         let genesis_target = parse_target(&self.genesis_target).ok_or_else(|| ParamsError {
             field: "genesis_target",
             reason: format!("expected 0x and 1 to 32 hexadecimal digits, at least 0x1; got {:?}", self.genesis_target),

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(line) => print(&line),
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&error.to_string()); // each error's line holds its cause's already
             ExitCode::FAILURE
         }
     }

@@ -145,7 +145,7 @@ fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Resu
             Err(error) => {
                 let reason = error.to_string();
                 if last_failure.as_ref() != Some(&reason) {
-                    screen.line(&format!("no work: {reason}; trying again"))?;
+                    screen.event(&MinerEvent::Disconnected { reason: reason.clone() })?;
                     last_failure = Some(reason);
                 }
             }

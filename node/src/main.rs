@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
+use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 use lode_genesis::Network;
 use lode_ledger::{LedgerOptions, MIN_HISTORY, fsck::Depth};
@@ -85,7 +85,14 @@ impl Place {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) if !help.use_stderr() => help.exit(),
+        Err(error) => {
+            eprintln!("lode-node: {} (see --help)", usage_line(&error.to_string()));
+            return ExitCode::from(2);
+        }
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -100,10 +107,19 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lode-node: {error:#}");
+            // Each error's line holds its cause's already.
+            eprintln!("lode-node: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is wrong, out of clap's several lines.
+fn usage_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what: Vec<&str> =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
+    what.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
@@ -115,10 +131,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     if !config.api.ip().is_loopback() {
         warn!("the API listens on {}, beyond this machine: anybody there can submit", config.api);
     }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| anyhow!("cannot start threads: {error}"))?;
     runtime.block_on(async {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let mut node = Node::start(config).await?;
         info!("API on http://{}/{}", node.api(), node.ledger().params().name);
         let failure = tokio::select! {

@@ -282,9 +282,8 @@ impl Mempool {
             let (mut expected, mut spent) = (nonce, 0_u128);
             waiting.retain(|nonce, entry| {
                 let total = spent + cost(&entry.signed);
-                let fits = *nonce == expected
-                    && entry.signed.transaction.expiry() >= next
-                    && total <= u128::from(balance);
+                let fits =
+                    *nonce == expected && entry.signed.transaction.expiry() >= next && total <= u128::from(balance);
                 if fits {
                     expected += 1;
                     spent = total;
@@ -335,8 +334,7 @@ mod tests {
     }
 
     fn transfer(from: u8, nonce: u64, amount: u64, fee: u64) -> SignedTransaction {
-        let transfer =
-            Transfer { from: Address([from; 32]), to: Address([99; 32]), amount, fee, nonce, expiry: 100 };
+        let transfer = Transfer { from: Address([from; 32]), to: Address([99; 32]), amount, fee, nonce, expiry: 100 };
         SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] }
     }
 

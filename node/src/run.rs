@@ -17,10 +17,7 @@ use lode_puzzle::Verifier;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing::info;
 
-use crate::{
-    ChainService, Handle, NodeConfig, SystemClock,
-    service::random_weights,
-};
+use crate::{ChainService, Handle, NodeConfig, SystemClock, service::random_weights};
 
 /// How often a long check reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -71,9 +68,8 @@ pub struct Node {
 impl Node {
     /// Opens the ledger and serves the API. Within a tokio runtime.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        let listener = TcpListener::bind(config.api)
-            .await
-            .map_err(|error| NodeError::Listen { address: config.api, error })?;
+        let listener =
+            TcpListener::bind(config.api).await.map_err(|error| NodeError::Listen { address: config.api, error })?;
         let api = listener.local_addr().map_err(|error| NodeError::Listen { address: config.api, error })?;
         let opened = tokio::task::spawn_blocking(move || open(&config));
         let (ledger, service) = opened.await.map_err(|error| NodeError::Api(error.to_string()))??;
@@ -127,8 +123,7 @@ impl Node {
 fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemClock>>), NodeError> {
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
-    let ledger =
-        Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
+    let ledger = Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
     let verifier = Verifier::new(&srs::load(log_n)?);
     let service = ChainService::new(ledger.clone(), verifier, SystemClock, config.mempool, &config.data_dir)?;
     let (height, hash) = ledger.read().tip()?;
@@ -137,11 +132,7 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
 }
 
 /// Replays a network's ledger into a scratch folder and compares. No node may be running on it.
-pub fn run_fsck(
-    config: &NodeConfig,
-    depth: Depth,
-    mut progress: impl FnMut(u32, u32),
-) -> Result<Report, NodeError> {
+pub fn run_fsck(config: &NodeConfig, depth: Depth, mut progress: impl FnMut(u32, u32)) -> Result<Report, NodeError> {
     let chain = config.data_dir.join("chain");
     if !chain.exists() {
         let error = io::Error::new(io::ErrorKind::NotFound, "there is no chain");

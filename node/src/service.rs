@@ -333,7 +333,9 @@ impl<C: Clock> ChainService<C> {
         if !is_share && block.is_none() {
             return Err(match outcome.reason {
                 Some(reason) => SubmitError::Stale(reason),
-                None => SubmitError::Invalid("ticket: it meets neither the block target nor the share target".to_owned()),
+                None => {
+                    SubmitError::Invalid("ticket: it meets neither the block target nor the share target".to_owned())
+                }
             });
         }
         self.verifier
@@ -365,11 +367,8 @@ impl<C: Clock> ChainService<C> {
             return false;
         }
         let Pools { shares, share_journal, .. } = &mut *pools;
-        let written = if share_journal.is_long() {
-            share_journal.rewrite(shares.iter())
-        } else {
-            share_journal.append(share)
-        };
+        let written =
+            if share_journal.is_long() { share_journal.rewrite(shares.iter()) } else { share_journal.append(share) };
         if let Err(error) = written {
             warn!("the shares' journal cannot be written: {error}");
         }
@@ -548,4 +547,3 @@ fn mempool_error(error: MempoolError) -> SubmitError {
         error => SubmitError::Stale(error.to_string()),
     }
 }
-

@@ -124,8 +124,7 @@ impl Ingredients<'_> {
         let params = self.ledger.params();
         let fund = state.leaf(&StateKey::ShareFund)?.and_then(|bytes| Amount::decode(&bytes).ok()).unwrap_or_default();
         let fund = fund.0.saturating_add(Emission::of(context.height).share_fund);
-        let pay =
-            reward::share_pay(context.height, context.target, context.first_target, params.shares_per_block);
+        let pay = reward::share_pay(context.height, context.target, context.first_target, params.shares_per_block);
         let affordable = fund.checked_div(pay).map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let fitting = (MAX_BODY_BYTES - 8) / Share::BYTES;
         let limit = params.max_shares().min(affordable).min(fitting);
@@ -179,7 +178,9 @@ impl Templates {
         if self.by_content.insert(content_hash, template).is_none() {
             self.oldest_first.push_back(content_hash);
         }
-        while self.oldest_first.len() > MAX_TEMPLATES || (self.bytes > MAX_TEMPLATE_BYTES && self.oldest_first.len() > 1) {
+        while self.oldest_first.len() > MAX_TEMPLATES
+            || (self.bytes > MAX_TEMPLATE_BYTES && self.oldest_first.len() > 1)
+        {
             self.forget_oldest();
         }
     }

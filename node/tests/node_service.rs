@@ -2,18 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lode_consensus::{
-    Address, Hash, Share, SignedTransaction, Transaction,
-    transaction::Transfer,
-};
+use lode_consensus::{Address, Hash, Share, SignedTransaction, Transaction, transaction::Transfer};
 use lode_explorer::{AttemptOutcome, Backend, MiningJob, SubmitError};
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions};
 use lode_node::{ChainService, Clock, Handle, MempoolLimits};
 use lode_puzzle::{Engine, Proof, ReferenceEngine, Srs, Target, Verifier};
-use snarkvm::{
-    console::{account::PrivateKey, network::MainnetV0},
-};
+use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 
 /// One attempt in eight is a block, one in four a share.
 const NETWORK: &str = r#"

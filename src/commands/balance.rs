@@ -33,7 +33,7 @@ pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> 
     if immature > Credits::default() {
         writeln!(out, "{immature} credits mined and not mature yet")?;
     }
-    if !account.exists {
+    if !account.exists && immature == Credits::default() {
         writeln!(out, "{address} has not received anything yet")?;
     }
     Ok(())

@@ -100,7 +100,12 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     writeln!(out, "devnet   http://{}/{DEVNET}", node.api())?;
     writeln!(out, "account  {address}")?;
     writeln!(out, "         in {}", keystore.dir().display())?;
-    writeln!(out, "chain    {}, height {}", data_dir.display(), node.ledger().read().tip_height().map_err(node_error)?)?;
+    writeln!(
+        out,
+        "chain    {}, height {}",
+        data_dir.display(),
+        node.ledger().read().tip_height().map_err(node_error)?
+    )?;
     writeln!(out, "Ctrl-C stops it; the next start goes on from there.")?;
     out.flush()?;
 
@@ -126,9 +131,14 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
 
 /// The devnet's account, made on first use with a passphrase beside it, so that transfers ask nothing.
 fn account(keystore: &Keystore) -> Result<Address, CommandError> {
-    let named = keystore.list()?.accounts.into_iter().find(|account| is_devnets(account.name.as_ref()));
-    match named {
+    let listing = keystore.list()?;
+    match listing.accounts.into_iter().find(|account| is_devnets(account.name.as_ref())) {
         Some(account) => Ok(account.address),
+        // The account may be in a file that cannot be read: a new one would hide the loss of what the old one mined.
+        None if !listing.unreadable.is_empty() => {
+            let files: Vec<String> = listing.unreadable.iter().map(ToString::to_string).collect();
+            Err(node_error(format!("no devnet account is readable, and none is made anew: {}", files.join("; "))))
+        }
         None => {
             let name: AccountName = DEVNET.parse().map_err(|error| node_error(format!("{error}")))?;
             Ok(keystore.create_unattended(Some(name))?.address)

@@ -100,9 +100,7 @@ fn pending_transactions_survive_a_kill() {
     let (alice, bob) = (place.account("alice"), place.account("bob"));
     let node = place.start_node();
     let miner = place.start_miner(&node, &alice);
-    wait_for("a spendable balance", || {
-        node.get(&format!("account/{alice}"))["balance"].as_u64().unwrap() > 2_000_000
-    });
+    wait_for("a spendable balance", || node.get(&format!("account/{alice}"))["balance"].as_u64().unwrap() > 2_000_000);
     assert!(miner.interrupt().success());
     let base = node.url.trim_end_matches("/fastnet").to_owned();
     let paid = place.lode(&[
@@ -134,15 +132,7 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
     let place = Place::new();
     let devnet = |until: &str| {
         let folder = place.path("devnet");
-        place.lode(&[
-            "devnet",
-            "--data-dir",
-            folder.to_str().unwrap(),
-            "--api",
-            "127.0.0.1:0",
-            "--until-height",
-            until,
-        ])
+        place.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0", "--until-height", until])
     };
     let first = devnet("2");
     assert!(first.status.success(), "{first:?}");
