@@ -438,4 +438,15 @@ mod tests {
         assert_eq!(block_id(&hash.to_uppercase()), Ok(hash));
         assert_eq!(block_id("latest"), Ok("latest".to_owned()));
     }
+
+    #[test]
+    fn a_private_key_in_the_wrong_place_is_not_repeated() {
+        let key = "APrivateKey1zkp8CZNn3yeCseEtxuVPbDCwSyhGW6yZKUYKfgXmcpoGPWH";
+        for arguments in
+            [&["lode", "account", "import", key][..], &["lode", key], &["lode", "balance", "--network", key]]
+        {
+            let line = usage(arguments);
+            assert!(line.contains("APrivateKey1…") && !line.contains("zkp8"), "{line}");
+        }
+    }
 }

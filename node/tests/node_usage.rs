@@ -25,10 +25,13 @@ fn wrong_flags_exit_with_2() {
         &["--min-fee", "-1"],
         &["--unknown"],
         &["fsck", "--api", "127.0.0.1:0"],
+        &["--network", "devnet", "extra"],
     ] {
         let output = node(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(!output.stderr.is_empty());
+        let line = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(line.trim().lines().count(), 1, "{line}");
+        assert!(line.starts_with("lode-node: ") && line.contains("--help"), "{line}");
     }
 }
 

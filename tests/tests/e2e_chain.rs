@@ -146,6 +146,18 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
 }
 
 #[test]
+fn a_damaged_key_is_not_replaced_by_a_new_account() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("keystore")).unwrap();
+    std::fs::write(place.path("keystore/damaged.json"), "{").unwrap();
+    let folder = place.path("devnet");
+    let refused = place.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(one_line(&refused.stderr).contains("damaged.json"));
+    assert_eq!(std::fs::read_dir(place.path("keystore")).unwrap().count(), 1, "nothing was made");
+}
+
+#[test]
 fn a_node_explains_what_it_cannot_do() {
     let place = Place::new();
     let run = |arguments: &[&str]| {
