@@ -51,7 +51,7 @@ pub struct NetworkParams {
     pub genesis_target: Target,
     /// Balances at genesis, in microcredits, sorted by address, each address once.
     pub allocations: Vec<(Address, u64)>,
-    /// SHA-256 checksums of the setup's two files: the powers in G1, then [τ] in G2.
+    /// SHA-256 checksums of the setup's two files: the powers in G1, then `[τ]` in G2.
     pub srs_checksum: [u8; 64],
 }
 

@@ -1,7 +1,7 @@
 //! Mining for a node: what `lode-miner` runs, and a devnet in one process.
 //!
 //! [`Miner`] asks a node for work over its HTTP API, proves on its own threads with any [`lode_puzzle::Engine`], and hands in
-//! what meets a target. It holds no key. [`mine`] shows it on a terminal, [`bench`] measures an engine, [`attempt`] and [`verify`]
+//! what meets a target. It holds no key. [`mine`] shows it on a terminal, [`mod@bench`] measures an engine, [`attempt`] and [`verify`]
 //! make and check a single proof.
 //!
 //! Threads and queues: see `src/miner.rs`.
