@@ -192,6 +192,58 @@ impl Decode for Body {
     }
 }
 
+/// A header with its proof: all of a block that its hash covers. Nothing about it is known to be true yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedHeader {
+    /// The header.
+    pub header: Header,
+    /// The nonce of the block's attempt.
+    pub nonce: u64,
+    /// Commitment and opening.
+    pub proof: Proof,
+}
+
+impl SealedHeader {
+    /// Bytes of an encoded sealed header.
+    pub const BYTES: usize = Header::BYTES + 8 + Proof::BYTES;
+
+    /// The block's hash: `B256("lode/block/v1" ‖ header ‖ u64le(nonce) ‖ C ‖ W)`.
+    pub fn hash(&self) -> Hash {
+        hash(&self.header, self.nonce, &self.proof)
+    }
+
+    /// The block's own attempt as a share, which a later block may include if its share half qualifies.
+    pub fn as_share(&self) -> Share {
+        as_share(&self.header, self.nonce, self.proof)
+    }
+
+    /// The block, if the body is this header's.
+    pub fn with_body(self, body: Body) -> Block {
+        Block { header: self.header, nonce: self.nonce, proof: self.proof, body }
+    }
+}
+
+impl From<&Block> for SealedHeader {
+    fn from(block: &Block) -> Self {
+        Self { header: block.header.clone(), nonce: block.nonce, proof: block.proof }
+    }
+}
+
+impl Encode for SealedHeader {
+    /// The bytes that an encoded block begins with.
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.header.encode_into(out);
+        out.extend_from_slice(&self.nonce.to_le_bytes());
+        encode_proof(&self.proof, out);
+    }
+}
+
+impl Decode for SealedHeader {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { header: Header::decode_from(reader)?, nonce: reader.u64()?, proof: decode_proof(reader)? })
+    }
+}
+
 /// A decoded block. Nothing about it is known to be true yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -207,25 +259,16 @@ pub struct Block {
 
 impl Block {
     /// The largest encoded block.
-    pub const MAX_BYTES: usize = Header::BYTES + 8 + Proof::BYTES + MAX_BODY_BYTES;
+    pub const MAX_BYTES: usize = SealedHeader::BYTES + MAX_BODY_BYTES;
 
     /// `B256("lode/block/v1" ‖ header ‖ u64le(nonce) ‖ C ‖ W)`.
     pub fn hash(&self) -> Hash {
-        Hash::of(
-            "lode/block/v1",
-            &[&self.header.encode(), &self.nonce.to_le_bytes(), &self.proof.commitment, &self.proof.opening],
-        )
+        hash(&self.header, self.nonce, &self.proof)
     }
 
     /// The block's own attempt as a share, which a later block may include if its share half qualifies.
     pub fn as_share(&self) -> Share {
-        Share {
-            anchor_hash: self.header.anchor_hash,
-            content_hash: self.header.content_hash(),
-            prover: self.header.producer,
-            nonce: self.nonce,
-            proof: self.proof,
-        }
+        as_share(&self.header, self.nonce, self.proof)
     }
 
     /// The genesis block of a network whose state after genesis has this root. Its nonce and proof are zero and
@@ -262,12 +305,22 @@ impl Encode for Block {
 
 impl Decode for Block {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            header: Header::decode_from(reader)?,
-            nonce: reader.u64()?,
-            proof: decode_proof(reader)?,
-            body: Body::decode_from(reader)?,
-        })
+        let sealed = SealedHeader::decode_from(reader)?;
+        Ok(sealed.with_body(Body::decode_from(reader)?))
+    }
+}
+
+fn hash(header: &Header, nonce: u64, proof: &Proof) -> Hash {
+    Hash::of("lode/block/v1", &[&header.encode(), &nonce.to_le_bytes(), &proof.commitment, &proof.opening])
+}
+
+fn as_share(header: &Header, nonce: u64, proof: Proof) -> Share {
+    Share {
+        anchor_hash: header.anchor_hash,
+        content_hash: header.content_hash(),
+        prover: header.producer,
+        nonce,
+        proof,
     }
 }
 

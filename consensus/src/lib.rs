@@ -40,7 +40,7 @@ pub mod transition;
 pub mod tree;
 
 pub use address::Address;
-pub use block::{Block, Body, Header, Share, ShareId};
+pub use block::{Block, Body, Header, SealedHeader, Share, ShareId};
 pub use codec::{Decode, DecodeError, Encode};
 pub use fork::ChainWork;
 pub use hash::Hash;

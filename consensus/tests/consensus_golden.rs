@@ -5,8 +5,8 @@
 use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
 use lode_consensus::{
-    Account, Address, Block, Body, Decode, Encode, Hash, Header, NetworkParams, Share, SignedTransaction, StateKey,
-    Transaction, difficulty, epoch, merkle,
+    Account, Address, Block, Body, Decode, Encode, Hash, Header, NetworkParams, SealedHeader, Share, SignedTransaction,
+    StateKey, Transaction, difficulty, epoch, merkle,
     reward::{self, Emission},
     rights,
     state::{Amount, Credit, Pending, Supply},
@@ -209,6 +209,14 @@ fn blocks() {
     let block = Block { header, nonce: int(&vector["proof"]["nonce"]), proof: proof(&vector["proof"]), body };
     pinned(&block, &vector["bytes"]);
     assert_eq!(block.hash(), hash(&vector["hash"]));
+
+    // Header, nonce and proof: where a block's bytes begin, and all that its hash covers.
+    let sealed = SealedHeader::from(&block);
+    assert_eq!(sealed.encode(), block.encode()[..SealedHeader::BYTES]);
+    assert_eq!(SealedHeader::decode(&sealed.encode()).unwrap(), sealed);
+    assert_eq!(sealed.hash(), hash(&vector["hash"]));
+    assert_eq!(sealed.as_share(), block.as_share());
+    assert_eq!(sealed.with_body(block.body.clone()), block);
 
     let own = block.as_share();
     assert_eq!(own.content_hash, hash(&vectors["header"]["content_hash"]));
