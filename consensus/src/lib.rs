@@ -10,7 +10,7 @@
 //! What must not be broken: encodings are canonical (`encode(decode(b)) == b`, or the decoder refuses), no integer
 //! ever wraps, no float is ever used, and a block goes through the types in one direction only:
 //! [`Block`] (decoded) → [`rules::FittingBlock`] (fits its parent) → [`rules::ProvenBlock`] (its proofs hold) →
-//! [`transition::AppliedBlock`] (applied to the state of its parent).
+//! [`transition::AppliedBlock`] (applied to the state of its parent). [`headers`] has the same for headers alone.
 #![cfg_attr(
     not(test),
     deny(
@@ -29,8 +29,10 @@ pub mod difficulty;
 pub mod epoch;
 pub mod fork;
 pub mod hash;
+pub mod headers;
 pub mod merkle;
 pub mod params;
+mod proving;
 pub mod reward;
 pub mod rights;
 pub mod rules;

@@ -3,20 +3,17 @@
 //! What must not be broken: checks are ordered by cost, so that a peer pays before the node does; and a body that
 //! does not match its header's roots says nothing about the header ([`BlockError::marks_invalid`]).
 
-use std::collections::BTreeSet;
-
-use lode_puzzle::{Claim, Item, Statement, Target, Ticket, Verifier, VerifyError};
+use lode_puzzle::{Claim, Item, Statement, Target, VerifyError};
 
 use crate::{
-    Address, Block, Hash, Header, Height, NetworkParams, Share, ShareId,
-    address::AddressError,
-    difficulty, epoch,
-    params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
+    Address, Hash, Header, Height, NetworkParams, Share, address::AddressError, difficulty, epoch,
     transaction::SignatureError,
 };
 
+pub use crate::proving::{FittingBlock, ProofChecker, ProvenBlock};
+
 /// How many blocks the median timestamp is taken over.
-const MEDIAN_BLOCKS: Height = 11;
+pub(crate) const MEDIAN_BLOCKS: Height = 11;
 /// Blocks 1 and 2 have the genesis target: no solve time is known before them that means anything.
 const FIRST_RETARGET: Height = 3;
 
@@ -277,132 +274,15 @@ impl BlockError {
     }
 }
 
-/// Judges proofs. The chain's judge is [`Verifier`]; a simulation may bring an oracle that knows who was honest.
-pub trait ProofChecker {
-    /// One verdict for each item, in order. `weights` are random 128-bit numbers, one for each item, drawn after the
-    /// batch was fixed.
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>>;
-}
-
-impl ProofChecker for Verifier {
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
-        self.verify_batch(items, weights)
-    }
-}
-
-/// A block that fits the chain it extends; its proofs are not checked yet.
-#[derive(Debug, Clone)]
-pub struct FittingBlock {
-    block: Block,
-    hash: Hash,
-    items: Vec<Item>,
-    share_ids: Vec<ShareId>,
-    context: ChainContext,
-}
-
-impl FittingBlock {
-    /// Checks everything about a block that needs neither its proofs nor the state.
-    pub fn new(block: Block, context: ChainContext, params: &NetworkParams) -> Result<Self, BlockError> {
-        let statement = check_header(&block.header, &context)?;
-        // Before the limits: only a body that the header commits to can speak against the header.
-        if block.header.transactions_root != block.body.transactions_root() {
-            return Err(BlockError::Roots("transactions"));
-        }
-        if block.header.shares_root != block.body.shares_root() {
-            return Err(BlockError::Roots("shares"));
-        }
-        check_limits(&block, params)?;
-        let own = Item { statement, nonce: block.nonce, proof: block.proof, claim: Claim::Block(block.header.target) };
-        let mut items = vec![own];
-        let mut share_ids = Vec::with_capacity(block.body.shares.len());
-        let mut seen = BTreeSet::new();
-        for (index, share) in block.body.shares.iter().enumerate() {
-            let item = context.share_claim(share).map_err(|error| BlockError::Share { index, error })?;
-            let id = ShareId { statement: item.statement, nonce: item.nonce };
-            if !seen.insert(id) {
-                return Err(BlockError::DuplicateShare { index });
-            }
-            share_ids.push(id);
-            items.push(item);
-        }
-        for (index, signed) in block.body.transactions.iter().enumerate() {
-            signed.transaction.check_recipient().map_err(|error| BlockError::Recipient { index, error })?;
-        }
-        Ok(Self { hash: block.hash(), block, items, share_ids, context })
-    }
-
-    /// What the block's proofs must show: its own first, then its shares' in order.
-    pub fn claims(&self) -> &[Item] {
-        &self.items
-    }
-
-    /// The decoded block.
-    pub fn block(&self) -> &Block {
-        &self.block
-    }
-
-    /// The block's hash.
-    pub fn hash(&self) -> Hash {
-        self.hash
-    }
-
-    /// For a block that a store kept only after [`Self::prove`] had passed for it, on this same chain.
-    pub fn proven_before(self) -> ProvenBlock {
-        ProvenBlock { inner: self }
-    }
-
-    /// Checks the proofs of the block and of its shares, and the signatures of its transactions.
-    pub fn prove(self, checker: &impl ProofChecker, weights: &[u128]) -> Result<ProvenBlock, BlockError> {
-        let verdicts = checker.check(&self.items, weights);
-        if verdicts.len() != self.items.len() {
-            return Err(BlockError::Unjudged { expected: self.items.len(), got: verdicts.len() });
-        }
-        for (place, verdict) in verdicts.into_iter().enumerate() {
-            if let Err(error) = verdict {
-                return Err(match place.checked_sub(1) {
-                    None => BlockError::Proof(error),
-                    Some(index) => BlockError::ShareProof { index, error },
-                });
-            }
-        }
-        for (index, signed) in self.block.body.transactions.iter().enumerate() {
-            signed.verify(&self.context.genesis_hash).map_err(|error| BlockError::Signature { index, error })?;
-        }
-        Ok(ProvenBlock { inner: self })
-    }
-}
-
-/// A block that fits its parent and whose proofs and signatures hold. Made by [`FittingBlock::prove`], and by
-/// [`FittingBlock::proven_before`] for blocks that went through it earlier.
-#[derive(Debug, Clone)]
-pub struct ProvenBlock {
-    inner: FittingBlock,
-}
-
-impl ProvenBlock {
-    /// The block.
-    pub fn block(&self) -> &Block {
-        &self.inner.block
-    }
-
-    /// The block's hash.
-    pub fn hash(&self) -> Hash {
-        self.inner.hash
-    }
-
-    /// The identities of the block's shares, in their order.
-    pub fn share_ids(&self) -> &[ShareId] {
-        &self.inner.share_ids
-    }
-
-    /// The chain that the block was judged against.
-    pub fn context(&self) -> &ChainContext {
-        &self.inner.context
-    }
-}
-
 /// Checks a header against the chain that it extends, and gives the statement of its proof.
 pub fn check_header(header: &Header, context: &ChainContext) -> Result<Statement, BlockError> {
+    check_fields(header, context)?;
+    header.producer.check().map_err(BlockError::Producer)?;
+    Ok(statement_of(header, context))
+}
+
+/// All of [`check_header`] but the producer, which takes a square root.
+pub(crate) fn check_fields(header: &Header, context: &ChainContext) -> Result<(), BlockError> {
     if header.parent_hash != context.parent_hash {
         return Err(BlockError::Parent { expected: context.parent_hash, got: header.parent_hash });
     }
@@ -418,8 +298,7 @@ pub fn check_header(header: &Header, context: &ChainContext) -> Result<Statement
     if context.anchor_height(&header.anchor_hash).is_none() {
         return Err(BlockError::Anchor { height: context.height, got: header.anchor_hash });
     }
-    header.producer.check().map_err(BlockError::Producer)?;
-    Ok(statement_of(header, context))
+    Ok(())
 }
 
 /// The statement of a header's proof on a chain.
@@ -432,18 +311,4 @@ pub fn statement_of(header: &Header, context: &ChainContext) -> Statement {
         &header.content_hash().0,
         &prover,
     )
-}
-
-fn check_limits(block: &Block, params: &NetworkParams) -> Result<(), BlockError> {
-    let limits = [
-        ("transactions", MAX_TRANSACTIONS, block.body.transactions.len()),
-        ("shares", params.max_shares(), block.body.shares.len()),
-        ("body bytes", MAX_BODY_BYTES, block.body.size_bytes()),
-    ];
-    for (what, limit, got) in limits {
-        if got > limit {
-            return Err(BlockError::Limit { what, limit, got });
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,211 @@
+//! Headers before bodies: the types that a header goes through on its own, and the chain that headers make in memory.
+//!
+//! [`SealedHeader`] (decoded) → [`FittingHeader`] (fits its parent, and its ticket meets the target) → [`ProvenHeader`]
+//! (its proof holds) → with a body [`FittingBlock`](crate::rules::FittingBlock), which does not check that proof again.
+//!
+//! What must not be broken: only a [`ProvenHeader`] counts as work, and one is only made by a [`ProofChecker`], or for
+//! a header whose hash is that of a proven one.
+
+use std::collections::BTreeMap;
+
+use lode_puzzle::{Claim, Half, Item, Seed, Ticket, VerifyError};
+
+use crate::{
+    Hash, Header, Height, NetworkParams, SealedHeader,
+    rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS, ProofChecker},
+};
+
+/// A header that fits the chain it extends and whose ticket meets the target. Its producer and its proof are not
+/// checked yet.
+#[derive(Debug, Clone)]
+pub struct FittingHeader {
+    sealed: SealedHeader,
+    hash: Hash,
+    item: Item,
+}
+
+impl FittingHeader {
+    /// Checks what costs no more than a few hashes.
+    pub fn new(sealed: SealedHeader, context: &ChainContext) -> Result<Self, BlockError> {
+        rules::check_fields(&sealed.header, context)?;
+        let target = sealed.header.target;
+        let item = Item {
+            statement: rules::statement_of(&sealed.header, context),
+            nonce: sealed.nonce,
+            proof: sealed.proof,
+            claim: Claim::Block(target),
+        };
+        let value = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof).block_value();
+        if !target.is_met_by(value) {
+            return Err(BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target, value }));
+        }
+        Ok(Self { hash: sealed.hash(), sealed, item })
+    }
+
+    /// The decoded header.
+    pub fn sealed(&self) -> &SealedHeader {
+        &self.sealed
+    }
+
+    /// The block's hash.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// For a header that was proven before: its hash is that of a [`ProvenHeader`], or of an ancestor of one.
+    pub fn proven_before(self) -> ProvenHeader {
+        ProvenHeader { sealed: self.sealed, hash: self.hash }
+    }
+
+    /// Checks producer and proof.
+    pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<ProvenHeader, BlockError> {
+        let unjudged = BlockError::Unjudged { expected: 1, got: 0 };
+        Self::prove_all(vec![self], checker, weights).pop().unwrap_or(Err(unjudged))
+    }
+
+    /// Checks producers and proofs of several headers in one batch. One result for each, in order; `weights` holds one
+    /// random number for each.
+    pub fn prove_all(
+        headers: Vec<Self>,
+        checker: &(impl ProofChecker + ?Sized),
+        weights: &[u128],
+    ) -> Vec<Result<ProvenHeader, BlockError>> {
+        let producers: Vec<_> = headers.iter().map(|fitting| fitting.sealed.header.producer.check()).collect();
+        let good = headers.iter().zip(&producers).filter(|(_, producer)| producer.is_ok());
+        let items: Vec<Item> = good.map(|(fitting, _)| fitting.item).collect();
+        let judged = checker.check(&items, weights);
+        let unjudged = BlockError::Unjudged { expected: items.len(), got: judged.len() };
+        let mut verdicts = judged.into_iter();
+        let judge = |(fitting, producer): (Self, Result<(), _>)| {
+            producer.map_err(BlockError::Producer)?;
+            verdicts.next().ok_or_else(|| unjudged.clone())?.map_err(BlockError::Proof)?;
+            Ok(fitting.proven_before())
+        };
+        headers.into_iter().zip(producers).map(judge).collect()
+    }
+}
+
+/// A header that fits its parent and whose proof holds: work that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenHeader {
+    sealed: SealedHeader,
+    hash: Hash,
+}
+
+impl ProvenHeader {
+    /// The header with its proof.
+    pub fn sealed(&self) -> &SealedHeader {
+        &self.sealed
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.sealed.header
+    }
+
+    /// The block's hash.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+/// Headers of one chain above a fork, in memory. What later headers cannot ask for any more can be forgotten, so that
+/// a chain of any length is judged in little memory.
+#[derive(Debug, Clone)]
+pub struct HeaderChain {
+    fork: Height,
+    headers: BTreeMap<Height, (Hash, Header)>,
+    tip: Height,
+}
+
+/// Why a header is not to be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderChainError<E> {
+    /// The chain below the fork failed.
+    #[error("{0}")]
+    Base(E),
+    /// The chain does not reach so high, or the header was forgotten.
+    #[error("no header at height {height} in memory")]
+    Absent {
+        /// The height that was asked for.
+        height: Height,
+    },
+}
+
+impl HeaderChain {
+    /// No headers yet above the block at height `fork`.
+    pub fn above(fork: Height) -> Self {
+        Self { fork, headers: BTreeMap::new(), tip: fork }
+    }
+
+    /// The height of the last block of the chain below.
+    pub fn fork(&self) -> Height {
+        self.fork
+    }
+
+    /// The height of the last header.
+    pub fn tip(&self) -> Height {
+        self.tip
+    }
+
+    /// How many headers are in memory.
+    pub fn len(&self) -> usize {
+        self.headers.len()
+    }
+
+    /// Whether no header is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty()
+    }
+
+    /// Adds the next header.
+    pub fn push(&mut self, hash: Hash, header: Header) {
+        self.tip = self.tip.saturating_add(1);
+        self.headers.insert(self.tip, (hash, header));
+    }
+
+    /// Forgets the headers that no header above the tip can need: what is left are the median's blocks, the window of
+    /// anchors, and the two blocks at the beginning of the tip's epoch and of the next block's.
+    pub fn forget(&mut self, params: &NetworkParams) {
+        let window = self.tip.saturating_sub(MEDIAN_BLOCKS.max(params.share_window));
+        let start = params.epoch_start(params.epoch_of(self.tip));
+        let pinned = [start.saturating_sub(1), start];
+        self.headers.retain(|height, _| *height >= window || pinned.contains(height));
+    }
+
+    /// The whole chain, on top of the one that holds its fork.
+    pub fn on<'a, A: Ancestry>(&'a self, base: &'a A) -> Extension<'a, A> {
+        Extension { base, chain: self }
+    }
+}
+
+/// A [`HeaderChain`] together with the chain that it leaves at its fork.
+#[derive(Debug, Clone, Copy)]
+pub struct Extension<'a, A> {
+    base: &'a A,
+    chain: &'a HeaderChain,
+}
+
+impl<A: Ancestry> Extension<'_, A> {
+    fn get(&self, height: Height) -> Result<&(Hash, Header), HeaderChainError<A::Error>> {
+        self.chain.headers.get(&height).ok_or(HeaderChainError::Absent { height })
+    }
+}
+
+impl<A: Ancestry> Ancestry for Extension<'_, A> {
+    type Error = HeaderChainError<A::Error>;
+
+    fn block_hash(&self, height: Height) -> Result<Hash, Self::Error> {
+        if height <= self.chain.fork {
+            return self.base.block_hash(height).map_err(HeaderChainError::Base);
+        }
+        self.get(height).map(|(hash, _)| *hash)
+    }
+
+    fn header(&self, height: Height) -> Result<Header, Self::Error> {
+        if height <= self.chain.fork {
+            return self.base.header(height).map_err(HeaderChainError::Base);
+        }
+        self.get(height).map(|(_, header)| header.clone())
+    }
+}
