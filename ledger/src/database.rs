@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, ErrorKind,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, Env, ErrorKind,
     IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
@@ -19,30 +19,60 @@ use crate::{
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// Memory in which a column gathers writes before they become a file.
 const WRITE_BUFFER_BYTES: usize = 8 << 20;
+/// The same for a database in memory, of which a process may hold many.
+const MEMORY_WRITE_BUFFER_BYTES: usize = 512 << 10;
 /// Write-ahead logs beyond this size make RocksDB flush the oldest column: bounds disk use and the next start's replay.
 const MAX_LOG_BYTES: u64 = 64 << 20;
 /// RocksDB's own log files that are kept.
 const KEPT_INFO_LOGS: usize = 2;
 
-/// What a write waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// The disk.
-    Synced,
-    /// Nothing: the database is thrown away after use.
-    Scratch,
+/// Files in memory, for tests and simulations. They outlive the ledger that was opened on them, as a disk outlives a
+/// process: opening again shows what a restart would find. Clones are the same disk.
+#[derive(Clone)]
+pub struct MemoryDisk(Env);
+
+impl MemoryDisk {
+    /// An empty disk.
+    pub fn new() -> Result<Self, LedgerError> {
+        Ok(Self(Env::mem_env()?))
+    }
+}
+
+impl std::fmt::Debug for MemoryDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryDisk").finish_non_exhaustive()
+    }
+}
+
+/// Where a database's files are, and so what a write waits for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// A folder on disk. Every write waits for the disk.
+    Disk(&'a Path),
+    /// A folder whose database is thrown away after use. A write waits for nothing.
+    Scratch(&'a Path),
+    /// Memory.
+    Memory(&'a MemoryDisk),
 }
 
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Database {
     db: DB,
-    durability: Durability,
+    synced: bool,
 }
 
 impl Database {
-    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
+    pub(crate) fn open(place: Place<'_>) -> Result<Self, LedgerError> {
         let mut options = Options::default();
+        let (path, write_buffer_bytes) = match place {
+            Place::Disk(path) | Place::Scratch(path) => (path.to_owned(), WRITE_BUFFER_BYTES),
+            Place::Memory(MemoryDisk(env)) => {
+                options.set_env(env);
+                // RocksDB's binding makes the folder on the real disk as well, so that it is one that is there.
+                (std::env::temp_dir(), MEMORY_WRITE_BUFFER_BYTES)
+            }
+        };
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         options.set_max_total_wal_size(MAX_LOG_BYTES);
@@ -55,13 +85,13 @@ impl Database {
             table.set_bloom_filter(10.0, false);
             let mut options = Options::default();
             options.set_compression_type(DBCompressionType::Lz4);
-            options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+            options.set_write_buffer_size(write_buffer_bytes);
             options.set_block_based_table_factory(&table);
             ColumnFamilyDescriptor::new(*name, options)
         });
-        match DB::open_cf_descriptors(&options, path, families) {
-            Ok(db) => Ok(Self { db, durability }),
-            Err(error) if is_locked(&error) => Err(LedgerError::Locked { path: path.to_owned() }),
+        match DB::open_cf_descriptors(&options, &path, families) {
+            Ok(db) => Ok(Self { db, synced: !matches!(place, Place::Scratch(_)) }),
+            Err(error) if is_locked(&error) => Err(LedgerError::Locked { path }),
             Err(error) => Err(error.into()),
         }
     }
@@ -83,12 +113,12 @@ impl Database {
     }
 }
 
-/// Whether RocksDB could not take its lock file. It has no error code of its own for that; the two texts are those of
-/// another process' lock and of this one's.
+/// Whether RocksDB could not take its lock file. It has no error code of its own for that; the texts are those of
+/// another process' lock, of this one's, and of one in memory.
 fn is_locked(error: &rocksdb::Error) -> bool {
     let text = error.to_string();
-    let refused = text.contains("While lock file: ") || text.contains("lock hold by current process");
-    error.kind() == ErrorKind::IOError && refused
+    let texts = ["While lock file: ", "lock hold by current process", "lock is already held"];
+    error.kind() == ErrorKind::IOError && texts.iter().any(|refusal| text.contains(refusal))
 }
 
 /// A key and its value.
@@ -115,6 +145,16 @@ impl View<'_> {
         let family = self.database.family(C::NAME)?;
         let bytes = self.snapshot.get_pinned_cf(family, key.to_bytes())?;
         bytes.map(|bytes| C::Value::from_bytes(&bytes)).transpose().map_err(record_error::<C>)
+    }
+
+    /// What `read` makes of the first bytes of a record, or `None` without one: for values of which a part is enough.
+    pub(crate) fn get_part<C: Column, T>(
+        &self,
+        key: &C::Key,
+        read: impl FnOnce(&[u8]) -> Result<T, lode_consensus::DecodeError>,
+    ) -> Result<Option<T>, LedgerError> {
+        let bytes = self.snapshot.get_pinned_cf(self.database.family(C::NAME)?, key.to_bytes())?;
+        bytes.map(|bytes| read(&bytes)).transpose().map_err(record_error::<C>)
     }
 
     /// Records whose key's bytes lie in `from..to`, in order.
@@ -236,7 +276,7 @@ impl<'a> Batch<'a> {
     /// Writes everything, and waits for the disk unless the database is scratch.
     pub(crate) fn commit(self) -> Result<(), LedgerError> {
         let mut options = WriteOptions::default();
-        options.set_sync(self.database.durability == Durability::Synced);
+        options.set_sync(self.database.synced);
         self.database.db.write_opt(self.batch, &options)?;
         Ok(())
     }

@@ -17,7 +17,7 @@ use lode_puzzle::{Item, Ticket, VerifyError};
 use crate::{
     Ledger, LedgerError,
     columns::{Chain, OF_THE_CHAIN},
-    database::{Durability, RawRecord},
+    database::{Place, RawRecord},
     reader::require,
 };
 
@@ -95,7 +95,7 @@ impl Ledger {
         // What is retained goes by the floor, which a reorg or another history may have left anywhere: the replay ends
         // with the same one.
         let history = tip.saturating_sub(reader.state_floor()?);
-        let replay = Ledger::open_with(scratch, self.network.clone(), history, Durability::Scratch)?;
+        let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), history)?;
         for height in 1..=tip {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
             let broken = |error: &dyn std::fmt::Display| FsckError::Block { height, hash, error: error.to_string() };

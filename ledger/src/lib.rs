@@ -41,10 +41,11 @@ use lode_consensus::{
 use lode_genesis::Network;
 
 pub use activate::{ChainEvent, StoreOutcome};
-pub use reader::{AccountProof, Reader, TransactionPlace};
+pub use database::MemoryDisk;
+pub use reader::{AccountProof, Branch, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
 
-use database::{Batch, Database, Durability};
+use database::{Batch, Database, Place};
 
 /// The least number of blocks whose undo and state history every ledger retains.
 pub const MIN_HISTORY: Height = 1_000;
@@ -184,12 +185,18 @@ impl Ledger {
     /// [`LedgerError::Folder`], [`LedgerError::Locked`], [`LedgerError::OtherNetwork`], [`LedgerError::Layout`]: this
     /// folder cannot be used so. Anything else: the database is broken.
     pub fn open(path: &Path, network: Network, options: LedgerOptions) -> Result<Self, LedgerError> {
-        Self::open_with(path, network, options.history.max(MIN_HISTORY), Durability::Synced)
+        fs::create_dir_all(path).map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
+        Self::open_with(Place::Disk(path), network, options.history.max(MIN_HISTORY))
     }
 
-    fn open_with(path: &Path, network: Network, history: Height, durability: Durability) -> Result<Self, LedgerError> {
-        fs::create_dir_all(path).map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
-        let database = Database::open(path, durability)?;
+    /// The same in memory, for tests and simulations: real columns, batches, undo and reorgs, on files that are none.
+    /// The history may be shorter than [`MIN_HISTORY`], so that few blocks show what happens beyond it.
+    pub fn open_in_memory(disk: &MemoryDisk, network: Network, options: LedgerOptions) -> Result<Self, LedgerError> {
+        Self::open_with(Place::Memory(disk), network, options.history)
+    }
+
+    fn open_with(place: Place<'_>, network: Network, history: Height) -> Result<Self, LedgerError> {
+        let database = Database::open(place)?;
         let ledger = Self { database, network, history, writer: Mutex::new(()) };
         let (layout, first) = {
             let reader = ledger.read();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Address, Block, ChainWork, Decode, Encode, Epoch, Hash, Header, Height, NetworkParams, Share, ShareId,
-    StateKey, epoch,
+    Account, Address, Block, ChainWork, Decode, Encode, Epoch, Hash, Header, Height, NetworkParams, SealedHeader,
+    Share, ShareId, StateKey, epoch,
     rights::{self, Weights},
     rules::{Ancestry, ChainContext},
     state::{Amount, Credit, Pending, Supply},
@@ -21,6 +21,7 @@ use crate::{
         ProducerBlocks, ProverShares, ShareIds, States, Transactions, Value,
     },
     database::{Database, View},
+    records::StoredBlock,
     state::{Nodes, TipState, root_at, tree},
 };
 
@@ -120,6 +121,15 @@ impl<'a> Reader<'a> {
         Ok(Some((hash, require::<Blocks, _>(self.block(&hash)?, hash)?)))
     }
 
+    /// A stored block's header and proof, on the chain or off it, without reading its body.
+    pub fn sealed_header(&self, hash: &Hash) -> Result<Option<SealedHeader>, LedgerError> {
+        let Some(entry) = self.entry(hash)? else {
+            return Ok(None);
+        };
+        let seal = require::<Blocks, _>(self.view.get_part::<Blocks, _>(hash, StoredBlock::decode_seal)?, hash)?;
+        Ok(Some(SealedHeader { header: entry.header, nonce: seal.0, proof: seal.1 }))
+    }
+
     /// Whether a stored block is on the chain.
     pub fn is_on_chain(&self, hash: &Hash, height: Height) -> Result<bool, LedgerError> {
         Ok(self.block_hash_at(height)? == Some(*hash))
@@ -166,7 +176,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The chain that ends in a stored block.
-    pub(crate) fn branch(&self, tip_hash: &Hash) -> Result<Branch<'_>, LedgerError> {
+    ///
+    /// # Errors
+    /// [`LedgerError::Orphan`] without such a block, [`LedgerError::InvalidAncestor`] if it or one below it broke a rule,
+    /// [`LedgerError::ReorgTooDeep`] if it leaves the ledger's chain below the retained history.
+    pub fn branch(&self, tip_hash: &Hash) -> Result<Branch<'_>, LedgerError> {
         let floor = self.state_floor()?;
         let mut hash = *tip_hash;
         let mut entry = self.entry(&hash)?.ok_or(LedgerError::Orphan { parent: hash })?;
@@ -356,14 +370,24 @@ impl<'a> Reader<'a> {
 
 /// The chain that ends in some stored block: the ledger's own chain up to the fork, then the side blocks.
 #[derive(Debug)]
-pub(crate) struct Branch<'r> {
+pub struct Branch<'r> {
     reader: &'r Reader<'r>,
-    /// The last height in common with the ledger's chain.
-    pub fork: Height,
+    pub(crate) fork: Height,
     /// Hashes above the fork, oldest first; empty if the branch's tip is on the chain.
-    pub side: Vec<Hash>,
-    /// The height of the branch's tip.
-    pub tip: Height,
+    pub(crate) side: Vec<Hash>,
+    pub(crate) tip: Height,
+}
+
+impl Branch<'_> {
+    /// The last height in common with the ledger's chain.
+    pub fn fork(&self) -> Height {
+        self.fork
+    }
+
+    /// The height of the branch's last block.
+    pub fn tip(&self) -> Height {
+        self.tip
+    }
 }
 
 impl Ancestry for Branch<'_> {

@@ -77,6 +77,12 @@ impl StoredBlock {
         Self { nonce: block.nonce, proof: block.proof, body: block.body.clone() }
     }
 
+    /// Nonce and proof, with which the bytes begin.
+    pub(crate) fn decode_seal(bytes: &[u8]) -> Result<(u64, Proof), DecodeError> {
+        let mut reader = Reader::new(bytes);
+        Ok((reader.u64()?, Proof { commitment: reader.array()?, opening: reader.array()? }))
+    }
+
     pub(crate) fn with_header(self, header: Header) -> Block {
         Block { header, nonce: self.nonce, proof: self.proof, body: self.body }
     }
