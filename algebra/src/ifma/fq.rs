@@ -1,0 +1,462 @@
+//! Eight elements of Fq: eight limbs of 52 bits, R = 2^416 = 1.2·10^12·q.
+//!
+//! A multiplication is 256 `vpmadd52`: 128 for the product, 8 for the quotient digits of Montgomery's reduction, 120 for
+//! their multiples of q (of the 128, the lowest column's cancel: its carry is known without them).
+
+use super::{MASK52, from_limbs52, to_limbs52, transpose::transpose8};
+use crate::field::{Fq, FqParams, Params, inverse::inverse, montgomery};
+use core::arch::x86_64::*;
+
+/// Eight elements of Fq.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Fq8(pub(crate) [__m512i; 8]);
+
+/// One element's limbs side by side: a row, one cache line.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+pub(crate) struct Row([u64; 8]);
+
+/// A multiple of q in limbs, which keeps a difference from becoming negative.
+pub(crate) type Multiple = [u64; 8];
+
+const Q: [u64; 8] = to_limbs52(&FqParams::MODULUS);
+/// `−q^(−1) mod 2^52`.
+const NEG_INV: u64 = FqParams::NEG_INV & MASK52;
+/// `R mod q`: one, and what takes an element from [`Fq`]'s form to this one, x·2^384·R/2^384.
+const R: [u64; 6] = montgomery::power_of_two(416, &FqParams::MODULUS);
+/// `R³ mod q`: takes the inverse of x·R as a plain integer back to this form, x^(−1)·R^(−1)·R³/R.
+const R3: [u64; 6] = montgomery::power_of_two(1248, &FqParams::MODULUS);
+/// `2^384/2^32`: takes an element from this form to [`Fq`]'s, x·R·2^352/2^384.
+const TO_SCALAR: [u64; 6] = montgomery::power_of_two(352, &FqParams::MODULUS);
+
+/// `multiple·q`, for multiples up to 2^38.
+pub(crate) fn multiple_of_q(multiple: u32) -> Multiple {
+    let mut carry = 0u128;
+    let mut limbs = Q.map(|limb| {
+        carry += u128::from(limb) * u128::from(multiple);
+        let low = carry as u64 & MASK52;
+        carry >>= 52;
+        low
+    });
+    // The product fits eight limbs, since q leaves 39 bits of them free.
+    limbs[7] += (carry as u64) << 52;
+    limbs
+}
+
+/// The rows of the reduction and of the product, on the sixteen columns `t`.
+///
+/// Their order is the point. Each quotient digit depends on the one before through two multiplications; between them stand a
+/// row of the product and a row of the reduction that nobody waits for, so that the multipliers never idle.
+macro_rules! columns {
+    ($t:ident, $a:ident, $b:ident, $q:ident, $neg_inv:ident, $mask:ident) => {
+        /// Column i of the quotient.
+        macro_rules! digit {
+            ($i:literal) => {
+                _mm512_madd52lo_epu64(_mm512_setzero_si512(), $t[$i], $neg_inv)
+            };
+        }
+        /// What column i+1 needs from digit i. Column i becomes a multiple of 2^52, by less than 2^52: the carry is the ceiling.
+        macro_rules! next_column {
+            ($i:literal, $digit:ident) => {
+                let carry = _mm512_srli_epi64::<52>(_mm512_add_epi64($t[$i], $mask));
+                let low = _mm512_madd52lo_epu64(carry, $digit, $q[1]);
+                $t[$i + 1] = _mm512_add_epi64(_mm512_madd52hi_epu64($t[$i + 1], $digit, $q[0]), low);
+            };
+        }
+        /// What the later columns need from digit i.
+        macro_rules! later_columns {
+            ($i:literal, $digit:ident) => {
+                for j in 2..8 {
+                    $t[$i + j] = _mm512_madd52lo_epu64($t[$i + j], $digit, $q[j]);
+                }
+                for j in 1..8 {
+                    $t[$i + j + 1] = _mm512_madd52hi_epu64($t[$i + j + 1], $digit, $q[j]);
+                }
+            };
+        }
+    };
+}
+
+/// The columns' carries into limbs, and the mask if this is to be a value.
+macro_rules! finish {
+    ($out:ident, $t:ident, $mask:ident, $value:ident) => {{
+        for j in 8..15 {
+            $t[j + 1] = _mm512_add_epi64($t[j + 1], _mm512_srai_epi64::<52>($t[j]));
+            if $value {
+                $t[j] = _mm512_and_si512($t[j], $mask);
+            }
+        }
+        for j in 0..8 {
+            $out.0[j] = $t[8 + j];
+        }
+    }};
+}
+
+/// `a·b/R + addend` of factors, below `q·(1 + ab/(R·q²)) + addend`. With `VALUE` the result is a value, and `addend` is added: limbs
+/// of any sign below 2^60, positive in all. Otherwise the result is a factor and `addend` is ignored.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline(never)]
+fn product<const VALUE: bool>(out: &mut Fq8, a: &Fq8, b: &Fq8, addend: &Fq8) {
+    let zero = _mm512_setzero_si512();
+    let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
+    let mask = _mm512_set1_epi64(MASK52 as i64);
+    let q = splat_limbs(&Q);
+    let (a, b) = (&a.0, &b.0);
+    let mut t = [zero; 16];
+    if VALUE {
+        t[8..].copy_from_slice(&addend.0);
+    }
+    columns!(t, a, b, q, neg_inv, mask);
+    macro_rules! row {
+        ($i:literal) => {
+            for j in 0..8 {
+                t[$i + j] = _mm512_madd52lo_epu64(t[$i + j], a[j], b[$i]);
+            }
+            for j in 0..8 {
+                t[$i + j + 1] = _mm512_madd52hi_epu64(t[$i + j + 1], a[j], b[$i]);
+            }
+        };
+    }
+    row!(0);
+    let d0 = digit!(0);
+    row!(1);
+    next_column!(0, d0);
+    let d1 = digit!(1);
+    later_columns!(0, d0);
+    row!(2);
+    next_column!(1, d1);
+    let d2 = digit!(2);
+    later_columns!(1, d1);
+    row!(3);
+    next_column!(2, d2);
+    let d3 = digit!(3);
+    later_columns!(2, d2);
+    row!(4);
+    next_column!(3, d3);
+    let d4 = digit!(4);
+    later_columns!(3, d3);
+    row!(5);
+    next_column!(4, d4);
+    let d5 = digit!(5);
+    later_columns!(4, d4);
+    row!(6);
+    next_column!(5, d5);
+    let d6 = digit!(6);
+    later_columns!(5, d5);
+    row!(7);
+    next_column!(6, d6);
+    let d7 = digit!(7);
+    later_columns!(6, d6);
+    next_column!(7, d7);
+    later_columns!(7, d7);
+    finish!(out, t, mask, VALUE)
+}
+
+/// `a²/R + addend`, as [`product`]: 200 `vpmadd52`, for the columns of the product are symmetric.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline(never)]
+fn squared<const VALUE: bool>(out: &mut Fq8, a: &Fq8, addend: &Fq8) {
+    let zero = _mm512_setzero_si512();
+    let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
+    let mask = _mm512_set1_epi64(MASK52 as i64);
+    let q = splat_limbs(&Q);
+    let a = &a.0;
+    let mut t = [zero; 16];
+    // `a_i·a_j` for i < j.
+    macro_rules! row {
+        ($i:literal) => {
+            for j in $i + 1..8 {
+                t[$i + j] = _mm512_madd52lo_epu64(t[$i + j], a[$i], a[j]);
+            }
+            for j in $i + 1..8 {
+                t[$i + j + 1] = _mm512_madd52hi_epu64(t[$i + j + 1], a[$i], a[j]);
+            }
+        };
+    }
+    // Columns 2i and 2i+1, complete after row i: doubled, and the square of a_i added.
+    macro_rules! diagonal {
+        ($i:literal) => {
+            t[2 * $i] = _mm512_madd52lo_epu64(_mm512_add_epi64(t[2 * $i], t[2 * $i]), a[$i], a[$i]);
+            t[2 * $i + 1] = _mm512_madd52hi_epu64(_mm512_add_epi64(t[2 * $i + 1], t[2 * $i + 1]), a[$i], a[$i]);
+        };
+    }
+    columns!(t, a, a, q, neg_inv, mask);
+    row!(0);
+    diagonal!(0);
+    let d0 = digit!(0);
+    row!(1);
+    diagonal!(1);
+    row!(2);
+    diagonal!(2);
+    row!(3);
+    diagonal!(3);
+    row!(4);
+    diagonal!(4);
+    row!(5);
+    diagonal!(5);
+    row!(6);
+    diagonal!(6);
+    diagonal!(7);
+    if VALUE {
+        for j in 0..8 {
+            t[8 + j] = _mm512_add_epi64(t[8 + j], addend.0[j]);
+        }
+    }
+    next_column!(0, d0);
+    let d1 = digit!(1);
+    later_columns!(0, d0);
+    next_column!(1, d1);
+    let d2 = digit!(2);
+    later_columns!(1, d1);
+    next_column!(2, d2);
+    let d3 = digit!(3);
+    later_columns!(2, d2);
+    next_column!(3, d3);
+    let d4 = digit!(4);
+    later_columns!(3, d3);
+    next_column!(4, d4);
+    let d5 = digit!(5);
+    later_columns!(4, d4);
+    next_column!(5, d5);
+    let d6 = digit!(6);
+    later_columns!(5, d5);
+    next_column!(6, d6);
+    let d7 = digit!(7);
+    later_columns!(6, d6);
+    next_column!(7, d7);
+    later_columns!(7, d7);
+    finish!(out, t, mask, VALUE)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn splat_limbs(limbs: &[u64; 8]) -> [__m512i; 8] {
+    let mut out = [_mm512_setzero_si512(); 8];
+    for (out, limb) in out.iter_mut().zip(limbs) {
+        *out = _mm512_set1_epi64(*limb as i64);
+    }
+    out
+}
+
+impl Fq8 {
+    /// Eight times the same element, as a value below q.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn splat(limbs: &[u64; 8]) -> Self {
+        Self(splat_limbs(limbs))
+    }
+
+    /// Eight times one, as a value below q.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn one() -> Self {
+        const ONE: [u64; 8] = to_limbs52(&R);
+        Self::splat(&ONE)
+    }
+
+    /// Zero in every lane.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn zero() -> Self {
+        Self([_mm512_setzero_si512(); 8])
+    }
+
+    /// Element l of the lanes from row l: values.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn from_rows(rows: [&Row; 8]) -> Self {
+        let mut registers = [_mm512_setzero_si512(); 8];
+        for (register, row) in registers.iter_mut().zip(rows) {
+            // SAFETY: a row is 64 bytes, aligned to 64.
+            *register = unsafe { _mm512_load_si512(row.0.as_ptr().cast()) };
+        }
+        Self(transpose8(registers))
+    }
+
+    /// Row l from element l of a value's lanes.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn to_rows(self) -> [Row; 8] {
+        let mut rows = [Row::default(); 8];
+        for (row, register) in rows.iter_mut().zip(transpose8(self.0)) {
+            // SAFETY: a row is 64 bytes, aligned to 64.
+            unsafe { _mm512_store_si512(row.0.as_mut_ptr().cast(), register) };
+        }
+        rows
+    }
+
+    /// `out = a·b/R`: a factor below `q·(1 + ab/(R·q²))`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn mul_to(out: &mut Self, a: &Self, b: &Self) {
+        product::<false>(out, a, b, a);
+    }
+
+    /// `out = a·b/R + addend`: a value; the addend's limbs may have any sign, its sum with the product must not be negative.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn mul_add_to(out: &mut Self, a: &Self, b: &Self, addend: &Self) {
+        product::<true>(out, a, b, addend);
+    }
+
+    /// `out = a²/R + addend`, as [`Self::mul_add_to`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn square_add_to(out: &mut Self, a: &Self, addend: &Self) {
+        squared::<true>(out, a, addend);
+    }
+
+    /// [`Self::mul_to`], by value: for where the copy does not matter.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn mul(&self, other: &Self) -> Self {
+        let mut out = *self;
+        Self::mul_to(&mut out, self, other);
+        out
+    }
+
+    /// The limbs' sums, of any size: an addend, neither value nor factor.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn limbs_add(&self, other: &Self) -> Self {
+        let mut out = *self;
+        for (limb, other) in out.0.iter_mut().zip(&other.0) {
+            *limb = _mm512_add_epi64(*limb, *other);
+        }
+        out
+    }
+
+    /// The limbs' differences, of any sign: an addend, neither value nor factor.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn limbs_sub(&self, other: &Self) -> Self {
+        let mut out = *self;
+        for (limb, other) in out.0.iter_mut().zip(&other.0) {
+            *limb = _mm512_sub_epi64(*limb, *other);
+        }
+        out
+    }
+
+    /// The limbs, plus a multiple of q.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn limbs_raise(&self, multiple: &Multiple) -> Self {
+        let mut out = *self;
+        for (limb, raise) in out.0.iter_mut().zip(multiple) {
+            *limb = _mm512_add_epi64(*limb, _mm512_set1_epi64(*raise as i64));
+        }
+        out
+    }
+
+    /// Carries limbs of any sign, of a sum that is not negative: a factor.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn to_factor(mut self) -> Self {
+        for j in 0..7 {
+            self.0[j + 1] = _mm512_add_epi64(self.0[j + 1], _mm512_srai_epi64::<52>(self.0[j]));
+        }
+        self
+    }
+
+    /// Carries limbs of any sign, of a sum that is not negative: a value.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn to_value(self) -> Self {
+        self.to_factor().masked()
+    }
+
+    /// A factor's limbs without what stands above bit 52: a value.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn masked(mut self) -> Self {
+        let mask = _mm512_set1_epi64(MASK52 as i64);
+        for limb in &mut self.0[..7] {
+            *limb = _mm512_and_si512(*limb, mask);
+        }
+        self
+    }
+
+    /// The same elements as values below q.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn canonical(&self) -> Self {
+        // Times one: at most q + tiny. A difference to q that is negative keeps the value.
+        let value = self.mul(&Self::one()).masked();
+        let difference = value.limbs_sub(&Self::splat(&Q)).to_value();
+        let keep = _mm512_cmplt_epi64_mask(difference.0[7], _mm512_setzero_si512());
+        Self::select(keep, &value, &difference)
+    }
+
+    /// Which elements are zero modulo q.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn zero_lanes(&self) -> u8 {
+        let value = self.canonical();
+        let any = value.0[1..].iter().fold(value.0[0], |any, limb| _mm512_or_si512(any, *limb));
+        _mm512_testn_epi64_mask(any, any)
+    }
+
+    /// Lane by lane: `a` where the mask's bit is set, `b` elsewhere.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn select(mask: u8, a: &Self, b: &Self) -> Self {
+        let mut out = *b;
+        for (limb, a) in out.0.iter_mut().zip(&a.0) {
+            *limb = _mm512_mask_mov_epi64(*limb, mask, *a);
+        }
+        out
+    }
+
+    /// The limbs' negatives where the mask's bit is set: an addend.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn limbs_negate(&self, mask: u8) -> Self {
+        let zero = _mm512_setzero_si512();
+        let mut out = *self;
+        for limb in &mut out.0 {
+            *limb = _mm512_mask_sub_epi64(*limb, mask, zero, *limb);
+        }
+        out
+    }
+
+    /// `1/a` in every lane of a factor, as a factor below q + tiny; `None` if any lane is zero.
+    ///
+    /// The product of all lanes is inverted once, and the inverse unfolded (Montgomery's trick, over a tree).
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(crate) fn inverse(&self) -> Option<Self> {
+        let pairs = self.mul(&self.rotated::<4>());
+        let fours = pairs.mul(&pairs.rotated::<2>());
+        let all = fours.mul(&fours.rotated::<1>());
+        let words = from_limbs52(&all.canonical().to_rows()[0].0);
+        let inverse = Self::splat(&to_limbs52(&inverse::<FqParams, 6>(&words)?));
+        let r3 = Self::splat(&const { to_limbs52(&R3) });
+        let of_fours = inverse.mul(&r3).mul(&fours.rotated::<1>());
+        let of_pairs = of_fours.mul(&pairs.rotated::<2>());
+        Some(of_pairs.mul(&self.rotated::<4>()))
+    }
+
+    /// The lanes rotated by `BY` (4, 2 or 1: multiples of 64-bit words).
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn rotated<const BY: i32>(&self) -> Self {
+        let mut out = *self;
+        for limb in &mut out.0 {
+            *limb = _mm512_alignr_epi64::<BY>(*limb, *limb);
+        }
+        out
+    }
+}
+
+impl Row {
+    /// An element in the lanes' form, below q.
+    pub(crate) fn new(x: &Fq) -> Self {
+        Self(to_limbs52(&(*x * Fq::from_montgomery(R)).montgomery()))
+    }
+
+    /// The element of a row below q.
+    pub(crate) fn get(&self) -> Fq {
+        Fq::from_montgomery(from_limbs52(&self.0)) * Fq::from_montgomery(TO_SCALAR)
+    }
+}

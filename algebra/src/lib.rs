@@ -1,0 +1,29 @@
+//! Kernels without protocol: the fields Fq and Fr of BLS12-377, its curve G1, multi-scalar multiplication over fixed bases
+//! ([`FixedBase`]), transforms and polynomials over a domain ([`Domain`]), and BLAKE2b of many short messages ([`mod@blake2b`]).
+//!
+//! Every kernel exists for each [`Backend`], chosen at run time; all give the same bits. Tables are built once and shared; what a
+//! computation works in ([`Scratch`], [`Workspace`]) is made once for each thread, and nothing is allocated after that.
+//!
+//! Threads and queues: none. Nothing here is constant-time: no input is secret.
+//!
+//! What must not be broken: instructions beyond the architecture's are reached only through a back end that was checked
+//! ([`Backend::checked`]), and results are complete: no input gives a wrong sum.
+
+mod backend;
+pub mod blake2b;
+mod curve;
+mod field;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+mod msm;
+mod ntt;
+mod poly;
+mod products;
+
+pub use backend::{Backend, BackendError, CPU_VARIABLE};
+pub use curve::{Affine, Projective, ZETA};
+pub use field::{Fq, FqParams, Fr, FrParams};
+pub use msm::{FixedBase, MAX_BASES, Scratch, TableError};
+pub use ntt::{Domain, DomainError, Workspace};
+pub use poly::DomainValues;
+pub use products::{multiply_fq, multiply_fr};
