@@ -23,7 +23,7 @@ mod products;
 pub use backend::{Backend, BackendError, CPU_VARIABLE};
 pub use curve::{Affine, Projective, ZETA};
 pub use field::{Fq, FqParams, Fr, FrParams};
-pub use msm::{FixedBase, MAX_BASES, Scratch, TableError};
+pub use msm::{FixedBase, MAX_BASES, Scratch, Stopped, TableError};
 pub use ntt::{Domain, DomainError, Workspace};
 pub use poly::DomainValues;
 pub use products::{multiply_fq, multiply_fr};

@@ -1,6 +1,6 @@
 //! The curve and fixed-base multiplication of every back end against snarkVM.
 
-use lode_algebra::{Affine, Backend, FixedBase, Fq, Fr, Projective, TableError, ZETA};
+use lode_algebra::{Affine, Backend, FixedBase, Fq, Fr, Projective, Stopped, TableError, ZETA};
 use snarkvm::{
     algorithms::msm::VariableBase,
     curves::{AffineCurve, ProjectiveCurve, bls12_377 as reference},
@@ -8,6 +8,7 @@ use snarkvm::{
     prelude::Uniform,
     utilities::{TestRng, ToBytes},
 };
+use std::sync::atomic::AtomicBool;
 
 fn point(p: &reference::G1Affine) -> Affine {
     let coordinate = |x: reference::Fq| Fq::from_bytes(&x.to_bytes_le().unwrap()).unwrap();
@@ -170,6 +171,23 @@ fn bases_outside_the_subgroup_are_refused() {
         }
     }
     assert_eq!(FixedBase::new(Backend::Portable, &[], usize::MAX).err(), Some(TableError::Size(0)));
+}
+
+#[test]
+fn a_sum_is_given_up_when_told() {
+    let mut rng = TestRng::fixed(11);
+    let bases = bases(&mut rng, 100);
+    let points: Vec<_> = bases.iter().map(point).collect();
+    let scalars: Vec<_> = (0..100).map(|_| reference::Fr::rand(&mut rng)).collect();
+    let integers: Vec<_> = scalars.iter().map(scalar).collect();
+    for backend in Backend::available() {
+        let table = FixedBase::new(backend, &points, usize::MAX).unwrap();
+        let mut scratch = table.scratch();
+        assert_eq!(table.multiply_unless(&AtomicBool::new(true), &mut scratch, &integers), Err(Stopped));
+        // What was left behind does no harm.
+        let sum = table.multiply_unless(&AtomicBool::new(false), &mut scratch, &integers);
+        assert_eq!(sum, Ok(expected(&bases, &scalars)), "{backend}");
+    }
 }
 
 /// 40 bases: unlimited, 26 digits of 5 bits are the cheapest.

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use lode_genesis::srs::SrsLoadError;
 use lode_puzzle::{Attempt, AttemptError, LogSize, Statement};
 use serde::Serialize;
 
-use crate::rig::{EngineName, Rig, parse_log_n};
+use crate::rig::{EngineArgs, Rig, RigError, parse_log_n};
 
 /// Arguments that name one attempt.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -31,9 +30,9 @@ pub struct Args {
     #[command(flatten)]
     pub id: AttemptId,
 
-    /// The back end that makes the attempt. All back ends give the same bytes.
-    #[arg(long, value_enum, default_value = "reference")]
-    pub engine: EngineName,
+    /// With what.
+    #[command(flatten)]
+    pub engine: EngineArgs,
 
     /// Print one JSON object, in the layout of the published vectors.
     #[arg(long)]
@@ -43,9 +42,9 @@ pub struct Args {
 /// Why there is no attempt to print.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The setup could not be loaded.
-    #[error("setup: {0}")]
-    Srs(#[from] SrsLoadError),
+    /// There is no engine.
+    #[error(transparent)]
+    Rig(#[from] RigError),
     /// The attempt is void, or the engine failed.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
@@ -60,7 +59,7 @@ pub enum Error {
 /// [`Error`]; a void attempt is one.
 pub fn run(args: &Args) -> Result<Report, Error> {
     let AttemptId { statement, nonce, log_n } = args.id;
-    let rig = Rig::new(args.engine, log_n)?;
+    let rig = Rig::new(&args.engine, log_n)?;
     let attempt = on_all_cores(|| rig.engine.attempt(&statement, nonce))??;
     Ok(Report::new(&statement, &attempt))
 }

@@ -14,15 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_genesis::srs::SrsLoadError;
 use lode_puzzle::{AttemptError, Claim, EngineError, Job, LogSize, Output, Statement, Target, VerifyError};
 use serde::Serialize;
 
 use crate::{
     all_cores,
-    rig::{EngineName, Rig, parse_log_n, parse_threads},
+    rig::{EngineArgs, Rig, RigError, parse_log_n, parse_threads},
     stats::rate_per_s,
-    workers::spawn_alone,
+    workers::{cores, spawn_alone},
 };
 
 /// Longest benchmark, in seconds.
@@ -31,9 +30,9 @@ const MAX_SECONDS: u64 = 3600;
 /// Arguments of `bench`.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Args {
-    /// The back end that is measured.
-    #[arg(long, value_enum, default_value = "reference")]
-    pub engine: EngineName,
+    /// What is measured.
+    #[command(flatten)]
+    pub engine: EngineArgs,
 
     /// Number of threads [default: one per core].
     #[arg(long, value_name = "N", value_parser = parse_threads)]
@@ -57,7 +56,11 @@ pub struct Args {
 pub struct Report {
     /// [`lode_puzzle::Engine::name`].
     pub engine: &'static str,
+    /// What the engine says about itself.
+    #[serde(skip)]
+    pub description: String,
     /// Base-2 logarithm of the puzzle's size.
+    #[serde(skip)]
     pub log_n: u8,
     /// Number of threads.
     pub threads: usize,
@@ -74,9 +77,9 @@ pub struct Report {
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The setup could not be loaded.
-    #[error("setup: {0}")]
-    Srs(#[from] SrsLoadError),
+    /// There is no engine.
+    #[error(transparent)]
+    Rig(#[from] RigError),
     /// The operating system gave no threads.
     #[error("threads: {0}")]
     Threads(#[from] io::Error),
@@ -100,10 +103,10 @@ impl From<EngineError> for Error {
 /// The readable form: two lines, no line break at the end.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine, log_n, threads, attempts, seconds, attempts_per_s, cpu } = self;
+        let Self { engine: _, description, log_n, threads, attempts, seconds, attempts_per_s, cpu } = self;
         let plural = if *threads == 1 { "" } else { "s" };
         writeln!(f, "{attempts_per_s:.2} attempts/s: {attempts} attempts in {seconds:.2} s")?;
-        write!(f, "{engine} engine, log_n {log_n}, {threads} thread{plural}, {cpu}")
+        write!(f, "{description}, log_n {log_n}, {threads} thread{plural}, {cpu}")
     }
 }
 
@@ -112,7 +115,7 @@ impl fmt::Display for Report {
 /// # Errors
 /// [`Error`]
 pub fn run(args: &Args) -> Result<Report, Error> {
-    let rig = Rig::new(args.engine, args.log_n)?;
+    let rig = Rig::new(&args.engine, args.log_n)?;
     let threads = args.threads.unwrap_or_else(all_cores);
     measure(&rig, threads, Duration::from_secs(args.seconds))
 }
@@ -123,7 +126,7 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Erro
     let attempts = Arc::new(AtomicU64::new(0));
     let (results, ends) = mpsc::channel();
     // Another statement for each thread would make no difference; other nonces do.
-    for index in 0..threads as u64 {
+    for (index, core) in (0..).zip(cores(threads)) {
         let (start, cancel, attempts, results) = (start.clone(), cancel.clone(), attempts.clone(), results.clone());
         let (engine, verifier) = (rig.engine.clone(), rig.verifier.clone());
         let job = Job {
@@ -149,7 +152,7 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Erro
             // Nobody listens any more once another thread has failed.
             let _ = results.send(end);
         };
-        spawn_alone(format!("lode-bench-{index}"), body)?;
+        spawn_alone(format!("lode-bench-{index}"), core, body)?;
     }
     drop(results);
     start.wait();
@@ -166,6 +169,7 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Erro
     let attempts = attempts.load(Ordering::Relaxed);
     Ok(Report {
         engine: rig.engine.name(),
+        description: rig.description.clone(),
         log_n: rig.verifier.log_n().log_n(),
         threads,
         attempts,

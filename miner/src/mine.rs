@@ -12,7 +12,6 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lode_consensus::{Address, params::is_network_name};
-use lode_genesis::srs::SrsLoadError;
 use lode_puzzle::LogSize;
 
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     backoff::Backoff,
     client::{Client, NodeUrl},
     jobs,
-    rig::{EngineName, Rig, parse_log_n, parse_threads},
+    rig::{EngineArgs, Rig, RigError, parse_log_n, parse_threads},
 };
 
 /// Where a node listens unless told otherwise.
@@ -55,9 +54,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "lowest")]
     pub priority: Priority,
 
-    /// The back end that proves. All back ends give the same bytes.
-    #[arg(long, value_enum, default_value = "reference")]
-    pub engine: EngineName,
+    /// What proves.
+    #[command(flatten)]
+    pub engine: EngineArgs,
 
     /// Base-2 logarithm of the puzzle's size, 2 to 15 [default: the one of the node's jobs].
     #[arg(long, value_name = "N", value_parser = parse_log_n)]
@@ -75,9 +74,9 @@ fn parse_network(text: &str) -> Result<String, &'static str> {
 /// Why mining did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The setup could not be loaded.
-    #[error("setup: {0}")]
-    Srs(#[from] SrsLoadError),
+    /// There is no engine.
+    #[error(transparent)]
+    Rig(#[from] RigError),
     /// The miner does not start.
     #[error(transparent)]
     Miner(#[from] MinerError),
@@ -110,14 +109,14 @@ pub fn run(args: &Args) -> Result<String, Error> {
             None => return Ok("stopped before the node gave work".to_owned()),
         },
     };
-    let Rig { engine, verifier } = Rig::new(args.engine, log_n)?;
+    let Rig { engine, verifier, description } = Rig::new(&args.engine, log_n)?;
     let Args { node, address, network, priority, .. } = args;
     let threads = args.threads.unwrap_or_else(all_cores);
     let options =
         MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority: *priority };
 
     let plural = if threads == 1 { "" } else { "s" };
-    screen.line(&format!("mining for {address} at {node}: {} engine, {threads} thread{plural}", engine.name()))?;
+    screen.line(&format!("mining for {address} at {node}: {description}, {threads} thread{plural}"))?;
     let miner = Miner::start(options, engine, verifier)?;
     let printed = follow(&miner, &interrupted, &mut screen);
     miner.stop();

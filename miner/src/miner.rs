@@ -190,9 +190,9 @@ impl Miner {
         let shared = self.shared.clone();
         threads.proving.push(thread("lode-clock").spawn(move || keep_time(&shared))?);
 
-        for index in 0..workers {
+        for (index, core) in workers::cores(workers).into_iter().enumerate() {
             let (shared, found) = (self.shared.clone(), found.clone());
-            let worker = workers::spawn_alone(format!("lode-prove-{index}"), move || {
+            let worker = workers::spawn_alone(format!("lode-prove-{index}"), core, move || {
                 if priority == Priority::Lowest {
                     // Where the system refuses, proving at normal priority is better than not at all.
                     let _ = priority::lower_current_thread();

@@ -1,15 +1,45 @@
 //! What a command line chooses to prove with: an engine by name, and a size of the puzzle.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+use lode_algebra::{Backend, BackendError, CPU_VARIABLE, TableError};
 use lode_genesis::srs::{self, SrsLoadError};
-use lode_puzzle::{Engine, LogSize, ReferenceEngine, Verifier};
+use lode_puzzle::{CpuEngine, Engine, LogSize, ReferenceEngine, Tables, TablesError, Verifier};
+
+/// The most that a table may take: what nobody has, and what still fits a `usize` in bytes.
+const MAX_TABLE_MIB: u64 = 1 << 20;
 
 /// The engines that `--engine` can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum EngineName {
-    /// The specification line by line, on snarkVM's FFT and KZG10.
+    /// The processor, with the fastest instructions that it has, or those that the environment's `LODE_CPU` names.
+    #[default]
+    Cpu,
+    /// The specification line by line, on snarkVM's FFT and KZG10: slow, and what the others are held to.
     Reference,
+}
+
+/// Arguments that choose an engine.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct EngineArgs {
+    /// The back end that proves. All back ends give the same bytes.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub engine: EngineName,
+
+    /// The most memory, in MiB, for the cpu engine's table, which all threads share. 2^13 bases take 32 MiB at most.
+    #[arg(long, value_name = "N", default_value_t = EngineArgs::TABLE_MIB, value_parser = clap::value_parser!(u64).range(1..=MAX_TABLE_MIB))]
+    pub table_mib: u64,
+}
+
+impl EngineArgs {
+    /// The default of `--table-mib`.
+    pub const TABLE_MIB: u64 = 256;
+}
+
+impl Default for EngineArgs {
+    fn default() -> Self {
+        Self { engine: EngineName::default(), table_mib: Self::TABLE_MIB }
+    }
 }
 
 /// An engine, and a verifier over the same setup.
@@ -18,20 +48,67 @@ pub struct Rig {
     pub engine: Arc<dyn Engine>,
     /// Checks them.
     pub verifier: Arc<Verifier>,
+    /// The engine's name and what it has to say about itself, for people.
+    pub description: String,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum RigError {
+    /// The setup could not be loaded.
+    #[error("setup: {0}")]
+    Srs(#[from] SrsLoadError),
+    /// The environment asks for instructions that there are not.
+    #[error("{CPU_VARIABLE}: {0}")]
+    Backend(#[from] BackendError),
+    /// The cpu engine has no tables.
+    #[error("{0}")]
+    Tables(#[from] TablesError),
+    /// The table does not fit what is allowed.
+    #[error("--table-mib: expected at least {expected_mib} for 2^{log_n} bases, got {got_mib}")]
+    TableMemory {
+        /// The smallest table's size.
+        expected_mib: u64,
+        /// The size allowed.
+        got_mib: u64,
+        /// The puzzle's size.
+        log_n: u8,
+    },
 }
 
 impl Rig {
-    /// Loads the setup, which takes a fraction of a second.
+    /// Loads the setup and builds the engine's tables, which takes about a second.
     ///
     /// # Errors
-    /// [`SrsLoadError`] if the program was built with another setup than Aleo's.
-    pub fn new(engine: EngineName, log_n: LogSize) -> Result<Self, SrsLoadError> {
+    /// [`RigError`]
+    pub fn new(args: &EngineArgs, log_n: LogSize) -> Result<Self, RigError> {
         let srs = Arc::new(srs::load(log_n)?);
         let verifier = Arc::new(Verifier::new(&srs));
-        let engine: Arc<dyn Engine> = match engine {
-            EngineName::Reference => Arc::new(ReferenceEngine::new(srs)),
+        let (engine, description): (Arc<dyn Engine>, _) = match args.engine {
+            EngineName::Cpu => {
+                let backend = Backend::detect()?;
+                let started = Instant::now();
+                let max_bytes = usize::try_from(args.table_mib << 20).unwrap_or(usize::MAX);
+                let tables = Tables::new(&srs, backend, max_bytes).map_err(|error| table_error(error, args, log_n))?;
+                let (mib, seconds) = (tables.table_bytes().div_ceil(1 << 20), started.elapsed().as_secs_f64());
+                let description = format!("cpu engine ({backend}, table of {mib} MiB built in {seconds:.2} s)");
+                (Arc::new(CpuEngine::new(tables.into())), description)
+            }
+            EngineName::Reference => (Arc::new(ReferenceEngine::new(srs)), "reference engine".to_owned()),
         };
-        Ok(Self { engine, verifier })
+        Ok(Self { engine, verifier, description })
+    }
+}
+
+/// In the units and by the name of the flag, where that is what is to be changed.
+fn table_error(error: TablesError, args: &EngineArgs, log_n: LogSize) -> RigError {
+    match error {
+        TablesError::Powers(TableError::Memory { expected, .. }) => RigError::TableMemory {
+            expected_mib: (expected as u64).div_ceil(1 << 20),
+            got_mib: args.table_mib,
+            log_n: log_n.log_n(),
+        },
+        error => error.into(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use core_affinity::CoreId;
 use lode_puzzle::{Attempt, Claim, Output};
 
 use crate::{
@@ -18,11 +19,26 @@ use crate::{
     work::Work,
 };
 
+/// The core that each of some threads is to stay on: one for each if there are as many as cores that this process may use.
+///
+/// With fewer threads, none: a thread at the lowest priority that may not leave its core waits for whoever else is on it while other
+/// cores idle, and the threads of two miners would meet on the first ones.
+pub(crate) fn cores(threads: usize) -> Vec<Option<CoreId>> {
+    match core_affinity::get_core_ids() {
+        Some(cores) if cores.len() == threads => cores.into_iter().map(Some).collect(),
+        _ => vec![None; threads],
+    }
+}
+
 /// Runs `body` on a new thread that is a rayon pool of its own, of one: snarkVM's parallel kernels then stay on this thread.
-/// Without a pool around them they would start threads for every transform.
+/// Without a pool around them they would start threads for every transform. The thread stays on the core, if there is one.
 ///
 /// A panic in `body` ends the process: a prover that is wrong about something must not mine on in silence.
-pub(crate) fn spawn_alone(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn_alone(
+    name: String,
+    core: Option<CoreId>,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     let mut handle = None;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
@@ -34,7 +50,11 @@ pub(crate) fn spawn_alone(name: String, body: impl FnOnce() + Send + 'static) ->
         .build()
         .map_err(io::Error::other)?;
     // The thread ends once this has run, since the pool is dropped here.
-    pool.spawn(body);
+    pool.spawn(move || {
+        // Where the system refuses, the thread wanders, and proves all the same.
+        let _ = core.map(core_affinity::set_for_current);
+        body();
+    });
     handle.ok_or_else(|| io::Error::other("rayon started no thread"))
 }
 

@@ -17,7 +17,12 @@ struct Outcome {
 }
 
 fn lode_miner(args: &[&str]) -> Outcome {
-    let output = Command::new(env!("CARGO_BIN_EXE_lode-miner")).args(args).output().unwrap();
+    lode_miner_with(args, &[])
+}
+
+fn lode_miner_with(args: &[&str], environment: &[(&str, &str)]) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lode-miner"));
+    let output = command.args(args).envs(environment.iter().copied()).output().unwrap();
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -61,6 +66,29 @@ fn attempt_prints_the_vectors() {
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
         assert_eq!(serde_json::from_str::<Value>(&outcome.stdout).unwrap(), vector);
     }
+}
+
+#[test]
+fn lode_cpu_chooses_among_what_the_processor_has() {
+    let vector = &vectors()[0];
+    let args = ["attempt", "--statement", field(vector, "statement"), "--nonce", "0", "--json"];
+    let outcome = lode_miner_with(&args, &[("LODE_CPU", "portable")]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    assert_eq!(&serde_json::from_str::<Value>(&outcome.stdout).unwrap(), vector);
+    let outcome = lode_miner_with(&args, &[("LODE_CPU", "sse9")]);
+    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, scalar or portable, got \"sse9\"");
+}
+
+#[test]
+fn a_table_larger_than_allowed_is_an_error() {
+    let statement = "00".repeat(32);
+    let attempt = |table_mib| {
+        let args = ["attempt", "--statement", &statement, "--nonce", "0", "--table-mib", table_mib];
+        lode_miner_with(&args, &[("LODE_CPU", "portable")])
+    };
+    assert_complains(&attempt("23"), 1, "--table-mib: expected at least 24 for 2^13 bases, got 23");
+    assert_eq!(attempt("24").code, Some(0));
+    assert_complains(&attempt("0"), 2, "--table-mib");
 }
 
 #[test]

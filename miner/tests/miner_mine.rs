@@ -488,7 +488,7 @@ fn unusable_flags_get_one_line_and_exit_code_2() {
         (vec!["mine", "--address", &address, "--node", "http://me:secret@host"], "expected a URL like"),
         (vec!["mine", "--address", &address, "--threads", "0"], "expected 1 to 1024 threads"),
         (vec!["mine", "--address", &address, "--threads", "many"], "expected 1 to 1024 threads"),
-        (vec!["mine", "--address", &address, "--engine", "cuda"], "possible values: reference"),
+        (vec!["mine", "--address", &address, "--engine", "cuda"], "possible values: cpu, reference"),
         (vec!["mine", "--address", &address, "--network", "a/b"], "expected a letter"),
         (vec!["mine", "--address", &address, "--priority", "high"], "possible values: lowest, normal"),
         (vec!["mine", "--address", &address, "--log-n", "16"], "between 2 and 15"),
@@ -511,16 +511,28 @@ fn bench_prints_what_it_measured() {
     let output = lode_miner(&["bench", "--threads", "2", "--seconds", "1", "--log-n", "2", "--json"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["engine"], "reference");
+    assert_eq!(report["engine"], "cpu");
     assert_eq!(report["threads"], 2);
-    assert_eq!(report["log_n"], 2);
+    let mut keys: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["attempts", "attempts_per_s", "cpu", "engine", "seconds", "threads"]);
     assert!(!report["cpu"].as_str().unwrap().is_empty());
     let (attempts, seconds) = (report["attempts"].as_u64().unwrap(), report["seconds"].as_f64().unwrap());
     assert!(attempts > 0 && seconds >= 1.0, "{report}");
     let expected = attempts as f64 / seconds;
     assert!((report["attempts_per_s"].as_f64().unwrap() / expected - 1.0).abs() < 1e-9, "{report}");
 
-    let output = lode_miner(&["bench", "--threads", "1", "--seconds", "1", "--log-n", "2"]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains(" attempts/s: ") && text.contains("reference engine, log_n 2, 1 thread, "), "{text}");
+    let text = |engine: &str, cpu: &str| {
+        let flags = ["bench", "--engine", engine, "--threads", "1", "--seconds", "1", "--log-n", "2"];
+        let output = lode_miner(&flags).env("LODE_CPU", cpu).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let reference = text("reference", "");
+    assert!(
+        reference.contains(" attempts/s: ") && reference.contains("\nreference engine, log_n 2, 1 thread, "),
+        "{reference}"
+    );
+    let portable = text("cpu", "portable");
+    assert!(portable.contains("\ncpu engine (portable, table of 1 MiB built in "), "{portable}");
+    assert!(portable.contains(" s), log_n 2, 1 thread, "), "{portable}");
 }

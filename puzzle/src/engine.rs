@@ -17,7 +17,8 @@ pub trait Engine: Send + Sync {
     fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, AttemptError>;
 
     /// Works through a job's nonces, and reports to `out` from the calling thread. Returns when the nonces are used up, or
-    /// soon after `cancel` is set: at the latest when the attempt, or the batch of a device, that is under way has ended.
+    /// soon after `cancel` is set: at the latest when the attempt, or the batch of a device, that is under way has ended. An attempt
+    /// that is given up is not reported.
     ///
     /// # Errors
     /// [`EngineError`] if the engine cannot go on. Void attempts are counted and passed over.

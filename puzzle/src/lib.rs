@@ -1,11 +1,12 @@
 //! The puzzle: from a statement and a nonce to a KZG proof and its ticket (section 2 of the protocol).
 //!
 //! An attempt expands its seed into two vectors, takes the quotient of a rowcheck over a domain of `n` points, commits to it,
-//! opens the commitment at a point that the commitment fixes, and hashes the proof into a ticket. [`ReferenceEngine`] makes
-//! attempts, [`Verifier`] checks them alone or in batches, [`Engine`] is what a faster back end implements.
+//! opens the commitment at a point that the commitment fixes, and hashes the proof into a ticket. [`CpuEngine`] makes
+//! attempts, [`Verifier`] checks them alone or in batches, [`Engine`] is what another back end implements. [`ReferenceEngine`] is
+//! the specification line by line, which all others must equal.
 //!
-//! Threads and queues: none of its own. snarkVM's kernels run on the rayon pool that the caller has installed; without one,
-//! they start a pool per transform, which is correct and slow. Time and entropy are arguments.
+//! Threads and queues: none of its own. The reference engine's kernels run on the rayon pool that the caller has installed; without
+//! one, they start a pool per transform, which is correct and slow. Time and entropy are arguments.
 //!
 //! Must not be broken: every byte that enters a hash, and the order of the verifier's checks. A proof is only ever decoded by
 //! [`point::decode`], which accepts exactly one encoding of each group element.
@@ -22,10 +23,12 @@
 )]
 
 mod bytes;
+mod cpu;
 mod engine;
 mod expansion;
 pub mod point;
 mod proof;
+mod prover;
 mod quotient;
 mod reference;
 mod size;
@@ -35,9 +38,11 @@ mod target;
 mod verifier;
 
 pub use bytes::HexError;
+pub use cpu::CpuEngine;
 pub use engine::{AttemptError, Engine, EngineError, Job, Output, VoidAttempt};
 pub use expansion::Expansion;
 pub use proof::{Attempt, Proof, Ticket};
+pub use prover::{Prover, Tables, TablesError, Unfinished};
 pub use quotient::QuotientDomain;
 pub use reference::ReferenceEngine;
 pub use size::{LogSize, LogSizeError};

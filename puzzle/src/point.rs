@@ -65,7 +65,12 @@ pub(crate) fn scalar_to_bytes(scalar: &Fr) -> [u8; 32] {
 
 /// `z = le(B512("lode/puzzle/point/v1" ‖ seed ‖ C)) mod r`: the commitment fixes where it is opened.
 pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
-    Fr::from_bytes_le_mod_order(&blake2b_512(&[b"lode/puzzle/point/v1", &seed.0, commitment]))
+    Fr::from_bytes_le_mod_order(&challenge_digest(seed, commitment))
+}
+
+/// What [`challenge`] reduces modulo r.
+pub(crate) fn challenge_digest(seed: &Seed, commitment: &[u8; 96]) -> [u8; 64] {
+    blake2b_512(&[b"lode/puzzle/point/v1", &seed.0, commitment])
 }
 
 #[cfg(test)]

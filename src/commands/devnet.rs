@@ -7,18 +7,19 @@ use std::{
     io::{IsTerminal, Write},
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lode_consensus::{Address, Height};
-use lode_genesis::{Network, srs};
+use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions, Reader};
-use lode_miner::{MineOptions, Miner, MinerEvent, Priority, Stats};
+use lode_miner::{
+    MineOptions, Miner, MinerEvent, Priority, Stats,
+    rig::{EngineArgs, Rig},
+};
 use lode_node::{MempoolLimits, Node, NodeConfig, default_data_dir};
-use lode_puzzle::{ReferenceEngine, Verifier};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CommandError;
@@ -86,7 +87,8 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         Some(data_dir) => data_dir.clone(),
         None => default_data_dir(DEVNET).map_err(node_error)?,
     };
-    let srs = Arc::new(srs::load(network.params.log_n).map_err(node_error)?);
+    let rig = Rig::new(&EngineArgs::default(), network.params.log_n)
+        .map_err(|error| DevnetError::Miner(error.to_string()))?;
     let config = NodeConfig {
         network,
         data_dir: data_dir.clone(),
@@ -116,9 +118,8 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         threads: args.threads.map_or_else(all_cores, usize::from),
         priority: Priority::Lowest,
     };
-    let verifier = Arc::new(Verifier::new(&srs));
-    let miner = Miner::start(options, Arc::new(ReferenceEngine::new(srs)), verifier)
-        .map_err(|error| DevnetError::Miner(error.to_string()))?;
+    let miner =
+        Miner::start(options, rig.engine, rig.verifier).map_err(|error| DevnetError::Miner(error.to_string()))?;
     let ledger = node.ledger().clone();
     let watched = runtime.block_on(watch(&ledger, &miner, &mut node, address, args.until_height, out));
     miner.stop();

@@ -29,7 +29,8 @@ mod table;
 mod tree;
 mod window;
 
-use crate::{Affine, Backend, BackendError, Fr};
+use crate::{Affine, Backend, BackendError, Fr, Projective};
+use core::sync::atomic::AtomicBool;
 use lanes::Lanes;
 use scalar::{One, Portable};
 use table::Table;
@@ -62,6 +63,11 @@ enum Scratches {
     Scalar(sum::Scratch<One<Adx>>),
     Portable(sum::Scratch<One<Portable>>),
 }
+
+/// A computation was given up because its flag was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("told to stop")]
+pub struct Stopped;
 
 /// Why there is no table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,17 +160,37 @@ impl FixedBase {
     /// # Panics
     /// If there are more scalars than bases, or the scratch is another table's.
     pub fn multiply(&self, scratch: &mut Scratch, scalars: &[Fr]) -> Option<Affine> {
+        match self.multiply_unless(&AtomicBool::new(false), scratch, scalars) {
+            Ok(sum) => sum,
+            Err(Stopped) => unreachable!("nobody else has the flag"),
+        }
+    }
+
+    /// [`Self::multiply`], given up soon after the flag is set: it is looked at every millisecond or so.
+    ///
+    /// # Errors
+    /// [`Stopped`] if it was given up.
+    ///
+    /// # Panics
+    /// As [`Self::multiply`].
+    pub fn multiply_unless(
+        &self,
+        stop: &AtomicBool,
+        scratch: &mut Scratch,
+        scalars: &[Fr],
+    ) -> Result<Option<Affine>, Stopped> {
         assert!(scalars.len() <= self.bases(), "{} scalars for {} bases", scalars.len(), self.bases());
-        match (&self.0, &mut scratch.0) {
+        let sum = match (&self.0, &mut scratch.0) {
             // SAFETY: a table of this kind exists only where the back end was checked.
             #[cfg(target_arch = "x86_64")]
-            (Tables::Ifma(table), Scratches::Ifma(scratch)) => unsafe { multiply_ifma(table, scratch, scalars) },
+            (Tables::Ifma(table), Scratches::Ifma(scratch)) => unsafe { multiply_ifma(table, scratch, scalars, stop) },
             #[cfg(target_arch = "x86_64")]
-            (Tables::Scalar(table), Scratches::Scalar(scratch)) => multiply_one(table, scratch, scalars),
-            (Tables::Portable(table), Scratches::Portable(scratch)) => multiply_one(table, scratch, scalars),
+            (Tables::Scalar(table), Scratches::Scalar(scratch)) => multiply_one(table, scratch, scalars, stop),
+            (Tables::Portable(table), Scratches::Portable(scratch)) => multiply_one(table, scratch, scalars, stop),
             #[cfg(target_arch = "x86_64")]
             _ => panic!("the scratch is that of a table for another back end"),
-        }
+        };
+        sum.map(|sum| sum.to_affine()).ok_or(Stopped)
     }
 }
 
@@ -176,11 +202,21 @@ fn table_ifma(bases: &[Affine], window: Window) -> Table<Fq8> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn multiply_ifma(table: &Table<Fq8>, scratch: &mut sum::Scratch<Fq8>, scalars: &[Fr]) -> Option<Affine> {
-    sum::multiply(table, scratch, scalars).to_affine()
+fn multiply_ifma(
+    table: &Table<Fq8>,
+    scratch: &mut sum::Scratch<Fq8>,
+    scalars: &[Fr],
+    stop: &AtomicBool,
+) -> Option<Projective> {
+    sum::multiply(table, scratch, scalars, stop)
 }
 
 #[inline(never)]
-fn multiply_one<L: Lanes>(table: &Table<L>, scratch: &mut sum::Scratch<L>, scalars: &[Fr]) -> Option<Affine> {
-    sum::multiply(table, scratch, scalars).to_affine()
+fn multiply_one<L: Lanes>(
+    table: &Table<L>,
+    scratch: &mut sum::Scratch<L>,
+    scalars: &[Fr],
+    stop: &AtomicBool,
+) -> Option<Projective> {
+    sum::multiply(table, scratch, scalars, stop)
 }

@@ -11,6 +11,7 @@ use super::{
     lanes::{Indices, Lanes, MAX_WIDTH},
     schedule::Schedule,
 };
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The sign of a table entry: whether its y is to be negated.
 pub(crate) const NEGATIVE: u32 = 1 << 31;
@@ -62,16 +63,25 @@ impl<L: Lanes> Sums<L> {
     }
 
     /// Sums the schedule's points, from a table of four cells for each: x, βx, β²x and y. Returns the bound of the coordinates
-    /// in multiples of q. Entries that cannot be added here go to `leftovers`.
+    /// in multiples of q, or `None` if it was told to stop. Entries that cannot be added here go to `leftovers`.
     #[inline(always)]
-    pub(crate) fn accumulate(&mut self, table: &[L::Cell], schedule: &Schedule, leftovers: &mut Leftovers) -> u32 {
+    pub(crate) fn accumulate(
+        &mut self,
+        table: &[L::Cell],
+        schedule: &Schedule,
+        leftovers: &mut Leftovers,
+        stop: &AtomicBool,
+    ) -> Option<u32> {
         self.x.clear();
         self.y.clear();
         let mut bound = 1;
         for start in (0..schedule.order().len()).step_by(CHUNK * L::WIDTH) {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
             bound = bound.max(self.accumulate_chunk(table, schedule, start, leftovers));
         }
-        bound
+        Some(bound)
     }
 
     /// Sums the points of a chunk of buckets, those from `start` on in the schedule's order.

@@ -12,6 +12,7 @@ use crate::{
     curve::{Affine, Projective},
     field::Fr,
 };
+use core::sync::atomic::AtomicBool;
 
 /// What a multiplication works in: nothing is allocated from the second one on, unless many scalars are equal.
 pub(crate) struct Scratch<L: Lanes> {
@@ -43,9 +44,14 @@ impl<L: Lanes> Scratch<L> {
     }
 }
 
-/// `Σ scalars[i]·bases[i]`.
+/// `Σ scalars[i]·bases[i]`, or `None` if it was told to stop.
 #[inline(always)]
-pub(crate) fn multiply<L: Lanes>(table: &Table<L>, scratch: &mut Scratch<L>, scalars: &[Fr]) -> Projective {
+pub(crate) fn multiply<L: Lanes>(
+    table: &Table<L>,
+    scratch: &mut Scratch<L>,
+    scalars: &[Fr],
+    stop: &AtomicBool,
+) -> Option<Projective> {
     let window = &table.window;
     scratch.schedule.clear();
     scratch.leftovers.clear();
@@ -53,9 +59,9 @@ pub(crate) fn multiply<L: Lanes>(table: &Table<L>, scratch: &mut Scratch<L>, sca
     scratch.schedule.sort();
     let spilled = sum_spilled(table, scratch);
     scratch.points.cells.clear();
-    scratch.points.bound = scratch.sums.accumulate(&table.cells, &scratch.schedule, &mut scratch.leftovers);
+    scratch.points.bound = scratch.sums.accumulate(&table.cells, &scratch.schedule, &mut scratch.leftovers, stop)?;
     collect(window, scratch, &spilled);
-    combine(window, scratch, &spilled) + complete(table, &scratch.leftovers)
+    Some(combine(window, scratch, &spilled) + complete(table, &scratch.leftovers))
 }
 
 /// The sums of the points that found their buckets full, one for each bucket.

@@ -84,6 +84,11 @@ impl Domain {
         }
     }
 
+    /// z^n − 1: zero exactly on the domain.
+    pub fn vanishing_at(&self, z: &Fr) -> Fr {
+        (0..self.log_n).fold(*z, |power, _| power.square()) - Fr::ONE
+    }
+
     /// The values at z of a, b and c, from a(ω^i) = A_i, b(ω^i) = B_i, c(ω^i) = A_i·B_i; `None` if z lies in the domain.
     ///
     /// The barycentric formula f(z) = (z^n − 1)/n · Σ f(ω^i)·ω^i/(z − ω^i) (Berrut and Trefethen, Barycentric Lagrange interpolation, SIAM Review
@@ -93,7 +98,7 @@ impl Domain {
     /// If the slices do not have n elements, or the workspace is another domain's.
     pub fn values_at(&self, workspace: &mut Workspace, a: &[Fr], b: &[Fr], z: &Fr) -> Option<DomainValues> {
         assert!(a.len() == self.size() && b.len() == self.size(), "polynomials over a domain have n values");
-        let vanishing = (0..self.log_n).fold(*z, |power, _| power.square()) - Fr::ONE;
+        let vanishing = self.vanishing_at(z);
         if vanishing.is_zero() {
             return None;
         }
