@@ -25,8 +25,11 @@ pub struct Projective {
     zzz: Fq,
 }
 
-/// x² for the curve's parameter x = 0x8508c00000000001: ζ acts on the subgroup of order r as multiplication by this number.
-pub const ZETA: u128 = 0x8508_c000_0000_0001 * 0x8508_c000_0000_0001;
+/// The curve's parameter x.
+pub(crate) const X: u64 = 0x8508_c000_0000_0001;
+
+/// x²: ζ acts on the subgroup of order r as multiplication by this number.
+pub const ZETA: u128 = X as u128 * X as u128;
 
 /// The cube root of one with ζ(x, y) = (βx, −y), in Montgomery form.
 pub(crate) const BETA: Fq = Fq::from_montgomery([
@@ -107,6 +110,17 @@ impl Projective {
         let inv_zzz = self.zzz.inverse()?;
         let inv_zz = (inv_zzz * self.zz).square();
         Some(Affine { x: self.x * inv_zz, y: self.y * inv_zzz })
+    }
+
+    /// [`Self::to_affine`] of many points with one inversion in all.
+    pub fn batch_to_affine(points: &[Self]) -> Vec<Option<Affine>> {
+        let mut inverses: Vec<Fq> = points.iter().map(|point| point.zzz).collect();
+        Fq::batch_inverse(&mut inverses, &mut vec![Fq::ZERO; points.len()]);
+        let affine = |(point, inv_zzz): (&Self, Fq)| {
+            let inv_zz = (inv_zzz * point.zz).square();
+            (!point.is_infinity()).then(|| Affine { x: point.x * inv_zz, y: point.y * inv_zzz })
+        };
+        points.iter().zip(inverses).map(affine).collect()
     }
 
     /// Whether this is the affine point; no inversion.

@@ -19,11 +19,13 @@ mod msm;
 mod ntt;
 mod poly;
 mod products;
+mod straus;
 
 pub use backend::{Backend, BackendError, CPU_VARIABLE};
 pub use curve::{Affine, Projective, ZETA};
 pub use field::{Fq, FqParams, Fr, FrParams};
-pub use msm::{FixedBase, MAX_BASES, Scratch, Stopped, TableError};
+pub use msm::{FixedBase, MAX_BASES, Scratch, Stopped, TableError, are_in_subgroup};
 pub use ntt::{Domain, DomainError, Workspace};
 pub use poly::DomainValues;
 pub use products::{multiply_fq, multiply_fr};
+pub use straus::sum_of_multiples;

@@ -1,12 +1,14 @@
 //! The curve and fixed-base multiplication of every back end against snarkVM.
 
-use lode_algebra::{Affine, Backend, FixedBase, Fq, Fr, Projective, Stopped, TableError, ZETA};
+use lode_algebra::{
+    Affine, Backend, FixedBase, Fq, Fr, Projective, Stopped, TableError, ZETA, are_in_subgroup, sum_of_multiples,
+};
 use snarkvm::{
     algorithms::msm::VariableBase,
     curves::{AffineCurve, ProjectiveCurve, bls12_377 as reference},
     fields::{Field, One, PrimeField, Zero},
     prelude::Uniform,
-    utilities::{TestRng, ToBytes},
+    utilities::{BitIteratorBE, TestRng, ToBytes},
 };
 use std::sync::atomic::AtomicBool;
 
@@ -218,6 +220,91 @@ fn a_table_takes_no_more_memory_than_allowed() {
         assert_eq!(size(expected - 1), Err(TableError::Memory { expected, got: expected - 1 }));
         assert_eq!(size(0), Err(TableError::Memory { expected, got: 0 }));
     }
+}
+
+/// Points of the curve of every order that the cofactor allows, alone and on top of points of the subgroup.
+///
+/// The curve has r·(x − 1)²/3 points, and x − 1 = 2^46·3·7·13·499.
+#[test]
+fn every_back_end_tells_the_subgroup_from_the_rest() {
+    let mut rng = TestRng::fixed(12);
+    let inside: Vec<_> = bases(&mut rng, 11).iter().map(point).collect();
+    let order = reference::Fr::modulus();
+    // r·P for points of the curve at random: the part of P outside.
+    let outside: Vec<_> = (2u64..)
+        .filter_map(|x| reference::G1Affine::from_x_coordinate(reference::Fq::from(x), true))
+        .map(|p| p.mul_bits(BitIteratorBE::new(order.0)))
+        .filter(|p| !p.is_zero())
+        .take(40)
+        .collect();
+    let mut torsion: Vec<Affine> = outside.iter().filter_map(sum).collect();
+    let cofactor_root = 0x8508_c000_0000_0000u64;
+    assert_eq!(cofactor_root, (1 << 46) * 3 * 7 * 13 * 499);
+    let times = |p: &reference::G1Projective, k: u64| p.to_affine().mul_bits(BitIteratorBE::new([k]));
+    for prime in [2u64, 3, 7, 13, 499] {
+        // The whole cofactor without one power of the prime, and with one of the prime itself left.
+        let of_order = |p: &reference::G1Projective| {
+            let mut p = times(
+                &times(p, cofactor_root / part(cofactor_root, prime)),
+                cofactor_root / part(cofactor_root, prime),
+            );
+            while !times(&p, prime).is_zero() {
+                p = times(&p, prime);
+            }
+            p
+        };
+        let found: Vec<_> = outside.iter().map(of_order).filter(|p| !p.is_zero()).collect();
+        assert!(!found.is_empty(), "no point of order {prime}");
+        for p in &found {
+            assert!(times(p, prime).is_zero());
+            torsion.extend(sum(p));
+        }
+    }
+    torsion.extend([Affine { x: Fq::from(2), y: Fq::from(3) }, Affine { x: Fq::ZERO, y: Fq::ONE }]);
+    assert!(torsion.iter().all(|p| p.is_on_curve() && !p.is_in_subgroup()));
+    let shifted = torsion.iter().zip(inside.iter().cycle());
+    let shifted: Vec<_> = shifted.filter_map(|(t, p)| (t.to_projective() + p.to_projective()).to_affine()).collect();
+    // In all places of a vector of lanes.
+    let all: Vec<_> =
+        inside.iter().cycle().zip(torsion.iter().chain(&shifted)).flat_map(|(p, t)| [*p, *t, *t]).collect();
+    let expected: Vec<_> = (0..all.len()).map(|i| i % 3 == 0).collect();
+    for backend in Backend::available() {
+        for length in [0, 1, 2, 7, 8, 9, all.len()] {
+            assert_eq!(are_in_subgroup(backend, &all[..length]), expected[..length], "{backend}, {length} points");
+        }
+    }
+    assert_eq!(all.iter().map(Affine::is_in_subgroup).collect::<Vec<_>>(), expected);
+}
+
+/// The largest power of a prime that divides a number.
+fn part(number: u64, prime: u64) -> u64 {
+    if number.is_multiple_of(prime) { prime * part(number / prime, prime) } else { 1 }
+}
+
+#[test]
+fn sums_of_few_multiples_agree_with_snarkvm() {
+    let mut rng = TestRng::fixed(13);
+    for n in [0usize, 1, 2, 3, 9, 40] {
+        let mut bases = bases(&mut rng, n + 2);
+        // Equal and opposite points as well.
+        bases[n.saturating_sub(1)] = -bases[0];
+        bases[n / 2] = bases[0];
+        for scalars in special_lists(&mut rng, n.max(1)) {
+            let scalars: Vec<_> = scalars.into_iter().take(n).collect();
+            let terms: Vec<_> = bases.iter().map(point).zip(scalars.iter().map(scalar)).collect();
+            assert_eq!(sum_of_multiples(&terms).to_affine(), expected(&bases[..scalars.len()], &scalars), "{n} terms");
+        }
+    }
+}
+
+#[test]
+fn many_points_become_affine_with_one_inversion() {
+    let mut rng = TestRng::fixed(14);
+    let points: Vec<_> = bases(&mut rng, 5).iter().map(|p| point(p).to_projective().double()).collect();
+    let with_infinity = [points[0], Projective::INFINITY, points[1], points[2], Projective::INFINITY];
+    let each: Vec<_> = with_infinity.iter().map(Projective::to_affine).collect();
+    assert_eq!(Projective::batch_to_affine(&with_infinity), each);
+    assert!(Projective::batch_to_affine(&[]).is_empty());
 }
 
 #[test]

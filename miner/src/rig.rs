@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use lode_algebra::{Backend, BackendError, CPU_VARIABLE, TableError};
+use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError, TableError};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_puzzle::{CpuEngine, Engine, LogSize, ReferenceEngine, Tables, TablesError, Verifier};
 
@@ -61,6 +61,9 @@ pub enum RigError {
     /// The environment asks for instructions that there are not.
     #[error("{CPU_VARIABLE}: {0}")]
     Backend(#[from] BackendError),
+    /// The verifier has no domain.
+    #[error("verifier: {0}")]
+    Verifier(#[from] DomainError),
     /// The cpu engine has no tables.
     #[error("{0}")]
     Tables(#[from] TablesError),
@@ -83,10 +86,10 @@ impl Rig {
     /// [`RigError`]
     pub fn new(args: &EngineArgs, log_n: LogSize) -> Result<Self, RigError> {
         let srs = Arc::new(srs::load(log_n)?);
-        let verifier = Arc::new(Verifier::new(&srs));
+        let backend = Backend::detect()?;
+        let verifier = Arc::new(Verifier::with_backend(&srs, backend)?);
         let (engine, description): (Arc<dyn Engine>, _) = match args.engine {
             EngineName::Cpu => {
-                let backend = Backend::detect()?;
                 let started = Instant::now();
                 let max_bytes = usize::try_from(args.table_mib << 20).unwrap_or(usize::MAX);
                 let tables = Tables::new(&srs, backend, max_bytes).map_err(|error| table_error(error, args, log_n))?;

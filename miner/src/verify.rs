@@ -3,7 +3,7 @@
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_puzzle::{Claim, Part, Proof, Ticket, Verifier, VerifyError};
 
-use crate::attempt::{AttemptId, on_all_cores};
+use crate::attempt::AttemptId;
 
 /// Arguments of `verify`.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,9 +47,6 @@ pub enum Error {
     /// The setup could not be loaded: no verdict.
     #[error("setup: {0}")]
     Srs(#[from] SrsLoadError),
-    /// The operating system gave no threads: no verdict.
-    #[error("threads: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 /// Checks the proof, held to no target, and returns its ticket.
@@ -63,7 +60,7 @@ pub fn run(args: &Args) -> Result<Ticket, Error> {
         opening: decode(Part::Opening, &args.opening)?,
     };
     let srs = srs::load(log_n)?;
-    Ok(on_all_cores(|| Verifier::new(&srs).verify(&statement, nonce, &proof, Claim::None))??)
+    Ok(Verifier::new(&srs).verify(&statement, nonce, &proof, Claim::None)?)
 }
 
 fn decode(part: Part, digits: &str) -> Result<[u8; 96], Error> {

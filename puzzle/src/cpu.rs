@@ -1,8 +1,10 @@
 //! The `cpu` engine: [`Prover`]s over shared [`Tables`].
 
-use crate::{Attempt, AttemptError, Engine, EngineError, Job, Output, Prover, Statement, Tables, Unfinished};
+use crate::{
+    Attempt, AttemptError, Engine, EngineError, Job, Output, Prover, Statement, Tables, Unfinished, pool::Pool,
+};
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -10,8 +12,7 @@ use std::sync::{
 #[derive(Debug)]
 pub struct CpuEngine {
     tables: Arc<Tables>,
-    /// Provers that no thread is using: at most as many as threads ever ran at once, so that memory stays as it is.
-    idle: Mutex<Vec<Prover>>,
+    provers: Pool<Prover>,
 }
 
 impl CpuEngine {
@@ -20,7 +21,7 @@ impl CpuEngine {
 
     /// An engine over tables.
     pub fn new(tables: Arc<Tables>) -> Self {
-        Self { tables, idle: Mutex::default() }
+        Self { tables, provers: Pool::default() }
     }
 
     /// What the engine proves with.
@@ -28,13 +29,8 @@ impl CpuEngine {
         &self.tables
     }
 
-    /// Lends a prover to `work`. One that a panic interrupted is not lent again.
     fn with_prover<T>(&self, work: impl FnOnce(&mut Prover) -> T) -> T {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut prover = idle.unwrap_or_else(|| Prover::new(self.tables.clone()));
-        let result = work(&mut prover);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(prover);
-        result
+        self.provers.lend(|| Prover::new(self.tables.clone()), work)
     }
 }
 

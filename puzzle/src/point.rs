@@ -28,6 +28,19 @@ pub fn encode(point: &G1Affine) -> Option<[u8; 96]> {
     Some(bytes)
 }
 
+/// The same point for the fast kernels. `None` for the point at infinity, and for what is not on the curve.
+pub(crate) fn to_algebra(point: &G1Affine) -> Option<lode_algebra::Affine> {
+    lode_algebra::Affine::from_bytes(&encode(point)?)
+}
+
+/// The same point for snarkVM; `None` is the point at infinity.
+pub(crate) fn from_algebra(point: Option<lode_algebra::Affine>) -> Option<G1Affine> {
+    match point {
+        Some(point) => decode(&point.to_bytes()),
+        None => Some(G1Affine::zero()),
+    }
+}
+
 fn coordinate(bytes: &[u8; 48]) -> Option<Fq> {
     Fq::from_bigint(BigInteger384(limbs(bytes)))
 }
@@ -48,11 +61,6 @@ pub(crate) fn scalar_from_252_bits(bytes: &[u8; 32]) -> Fr {
     }
     // 2^252 < r, so the conversion cannot fail.
     Fr::from_bigint(BigInteger256(limbs)).unwrap_or_else(Fr::zero)
-}
-
-/// A scalar below 2^128.
-pub(crate) fn scalar_from_u128(value: u128) -> Fr {
-    Fr::from(value)
 }
 
 /// 32 bytes, little-endian.
@@ -98,6 +106,5 @@ mod tests {
         let mut expected = [0; 32];
         expected[0] = 1;
         assert_eq!(scalar_to_bytes(&Fr::one()), expected);
-        assert_eq!(scalar_from_u128(u128::MAX), Fr::from(2u64).pow([128]) - Fr::one());
     }
 }

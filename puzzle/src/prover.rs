@@ -10,10 +10,8 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields neither overflows nor panics")]
 
-use crate::{Attempt, LogSize, Proof, Seed, Srs, Statement, Ticket, VoidAttempt, point};
-use lode_algebra::{
-    Affine, Backend, Domain, DomainError, FixedBase, Fr, Scratch, Stopped, TableError, Workspace, blake2b,
-};
+use crate::{Attempt, Expansion, LogSize, Proof, Seed, Srs, Statement, Ticket, VoidAttempt, point};
+use lode_algebra::{Backend, Domain, DomainError, FixedBase, Fr, Scratch, Stopped, TableError, Workspace};
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// What all provers of one setup share: roots of unity, and multiples of the setup's powers.
@@ -64,10 +62,7 @@ impl Tables {
     /// # Errors
     /// [`TablesError`] if the processor lacks the back end's instructions, or the multiples do not fit.
     pub fn new(srs: &Srs, backend: Backend, max_table_bytes: usize) -> Result<Self, TablesError> {
-        let affine = |(index, power)| {
-            let bytes = point::encode(power).ok_or(TableError::Subgroup(index))?;
-            Affine::from_bytes(&bytes).ok_or(TableError::Subgroup(index))
-        };
+        let affine = |(index, power)| point::to_algebra(power).ok_or(TableError::Subgroup(index));
         let powers = srs.powers().iter().enumerate().map(affine).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             domain: Domain::new(backend, srs.log_n().log_n().into())?,
@@ -120,11 +115,7 @@ impl Prover {
     /// [`Unfinished`] if this nonce has no proof, or the attempt was given up.
     pub fn attempt(&mut self, statement: &Statement, nonce: u64, stop: &AtomicBool) -> Result<Attempt, Unfinished> {
         let seed = Seed::new(statement, nonce);
-        let mut head = [0; b"lode/puzzle/expand/v1".len() + 32];
-        let (domain, rest) = head.split_at_mut(b"lode/puzzle/expand/v1".len());
-        domain.copy_from_slice(b"lode/puzzle/expand/v1");
-        rest.copy_from_slice(&seed.0);
-        blake2b::expand(self.tables.backend, &head, &mut self.a, &mut self.b);
+        Expansion::fill(&seed, self.tables.backend, &mut self.a, &mut self.b);
 
         let commitment = self.commit(stop)?;
         let point = Fr::from_bytes_mod_order(&point::challenge_digest(&seed, &commitment));

@@ -7,207 +7,99 @@
 //!
 //! The target comes before the points because hashing is cheap; the ticket of a proof that fails later is worth nothing.
 //! Without the subgroup check, adding a point of the cofactor's order to `C` or `W` would redraw the ticket for microseconds.
+//!
+//! Threads and queues: none; a batch is worked on by the calling thread, and a caller that has more of them splits it. What a check
+//! works in is kept for the next one.
+//!
+//! [`crate::ReferenceVerifier`] does the same on snarkVM's primitives, one proof at a time.
 
-use crate::{Expansion, LogSize, Proof, QuotientDomain, Seed, Srs, Statement, Target, Ticket, point};
-use snarkvm::{
-    algorithms::msm::VariableBase,
-    curves::{
-        AffineCurve, PairingCurve, PairingEngine, ProjectiveCurve,
-        bls12_377::{Bls12_377, Fr, G1Affine, G2Affine},
-    },
-    fields::{One, PrimeField, Zero},
+use crate::{
+    Claim, Expansion, Item, LogSize, Part, Proof, Seed, Srs, Statement, Ticket, VerifyError, point, pool::Pool,
 };
-use std::fmt;
-
-type G2Prepared = <G2Affine as PairingCurve>::Prepared;
-
-/// A part of the encoded proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Commitment and opening together.
-    Proof,
-    /// The commitment `C`.
-    Commitment,
-    /// The opening `W`.
-    Opening,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Proof => "proof",
-            Self::Commitment => "commitment",
-            Self::Opening => "opening",
-        })
-    }
-}
-
-/// One of the ticket's two disjoint halves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Half {
-    /// Bytes 0 to 15, held to the block target.
-    Block,
-    /// Bytes 16 to 31, held to the share target.
-    Share,
-}
-
-impl fmt::Display for Half {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Block => "block",
-            Self::Share => "share",
-        })
-    }
-}
-
-/// What the ticket is claimed to meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// The block half meets this target.
-    Block(Target),
-    /// The share half meets this target.
-    Share(Target),
-    /// Nothing: only the proof itself is checked.
-    None,
-}
-
-impl Claim {
-    fn check(&self, ticket: &Ticket) -> Result<(), VerifyError> {
-        let (half, target, value) = match self {
-            Self::Block(target) => (Half::Block, target, ticket.block_value()),
-            Self::Share(target) => (Half::Share, target, ticket.share_value()),
-            Self::None => return Ok(()),
-        };
-        if target.is_met_by(value) { Ok(()) } else { Err(VerifyError::TargetMissed { half, target: *target, value }) }
-    }
-}
-
-/// The rule that a proof breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifyError {
-    /// The encoding has the wrong length.
-    #[error("{part}: expected {expected} bytes, got {got}")]
-    Length {
-        /// What was being read.
-        part: Part,
-        /// Bytes expected.
-        expected: usize,
-        /// Bytes given.
-        got: usize,
+use lode_algebra::{Affine, Backend, Domain, DomainError, Fq, Fr, Workspace, are_in_subgroup, sum_of_multiples};
+use snarkvm::{
+    curves::{
+        AffineCurve, PairingCurve, PairingEngine,
+        bls12_377::{Bls12_377, G1Affine, G2Affine},
     },
-    /// The ticket does not meet the claimed target.
-    #[error("{half} value: expected at most {target}, got {value}")]
-    TargetMissed {
-        /// The half that was held to the target.
-        half: Half,
-        /// The target.
-        target: Target,
-        /// The ticket's value.
-        value: u128,
-    },
-    /// A coordinate is not below the base field's order.
-    #[error("{which}: a coordinate is not below the field's order")]
-    CoordinateRange {
-        /// The point.
-        which: Part,
-    },
-    /// The point is not on the curve.
-    #[error("{which}: not on the curve")]
-    NotOnCurve {
-        /// The point.
-        which: Part,
-    },
-    /// The point is on the curve, but not in the prime-order subgroup.
-    #[error("{which}: not in the prime-order subgroup")]
-    NotInSubgroup {
-        /// The point.
-        which: Part,
-    },
-    /// The opening point lies in the domain: the attempt is void.
-    #[error("the opening point lies in the domain")]
-    PointInDomain,
-    /// The pairing equation does not hold: the commitment is not the one that the seed demands, or the opening is wrong.
-    #[error("the pairing equation does not hold")]
-    PairingFailed,
-    /// Our own fault, not the proof's: the batch got fewer weights than items. Nothing was verified.
-    #[error("batch weights: expected {expected}, got {got}")]
-    MissingWeights {
-        /// Items in the batch.
-        expected: usize,
-        /// Weights given.
-        got: usize,
-    },
-    /// Our own fault, not the proof's: a weight of zero would let any proof pass. Nothing was verified.
-    #[error("batch weight {index} is zero")]
-    ZeroWeight {
-        /// Position of the weight.
-        index: usize,
-    },
-}
+    fields::One,
+};
+use std::{fmt, sync::Arc};
 
-impl VerifyError {
-    /// A stable short name of the rule, for command lines and counters.
-    pub fn rule(&self) -> &'static str {
-        match self {
-            Self::Length { .. } => "length",
-            Self::TargetMissed { .. } => "target",
-            Self::CoordinateRange { .. } => "coordinate range",
-            Self::NotOnCurve { .. } => "curve",
-            Self::NotInSubgroup { .. } => "subgroup",
-            Self::PointInDomain => "domain",
-            Self::PairingFailed => "pairing",
-            Self::MissingWeights { .. } | Self::ZeroWeight { .. } => "weights",
-        }
-    }
-}
+pub(crate) type G2Prepared = <G2Affine as PairingCurve>::Prepared;
 
-/// One proof of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// What the attempt is about.
-    pub statement: Statement,
-    /// The attempt's nonce.
-    pub nonce: u64,
-    /// The unverified proof.
-    pub proof: Proof,
-    /// What its ticket must meet.
-    pub claim: Claim,
-}
+/// Checks proofs of one network. Cheap to clone and to share, and safe from any thread.
+#[derive(Clone)]
+pub struct Verifier(Arc<Shared>);
 
-/// Checks proofs of one network. Holds `n` scalars and two prepared points; cheap to share, and safe from any thread.
-#[derive(Clone, Debug)]
-pub struct Verifier {
-    domain: QuotientDomain,
-    generator: G1Affine,
+struct Shared {
+    domain: Domain,
+    backend: Backend,
+    log_n: LogSize,
+    generator: Affine,
     g2: G2Prepared,
     tau_g2: G2Prepared,
+    evaluators: Pool<Evaluator>,
 }
 
-/// A proof that passed everything but the pairing, and its weight in the batch.
+/// What an evaluation works in.
+struct Evaluator {
+    a: Vec<Fr>,
+    b: Vec<Fr>,
+    workspace: Workspace,
+}
+
+/// A proof whose points lie on the curve.
+struct Decoded {
+    /// Its place in the batch.
+    index: usize,
+    seed: Seed,
+    ticket: Ticket,
+    commitment: Affine,
+    opening: Affine,
+    /// `z`.
+    point: Fr,
+}
+
+/// A proof that passed everything but the pairing.
 struct Opened {
     index: usize,
-    weight: Fr,
-    ticket: Ticket,
-    commitment: G1Affine,
-    opening: G1Affine,
+    commitment: Affine,
+    opening: Affine,
     point: Fr,
     value: Fr,
+    weight: Fr,
 }
 
+#[allow(clippy::expect_used, reason = "constants of the curve, and a size that the setup's type bounds")]
 impl Verifier {
-    /// A verifier that outlives the setup it was made from.
+    /// A verifier that outlives the setup it was made from, with the fastest instructions that the processor has.
     pub fn new(srs: &Srs) -> Self {
-        Self {
-            domain: QuotientDomain::new(srs.log_n()),
-            generator: G1Affine::prime_subgroup_generator(),
+        Self::with_backend(srs, Backend::best()).expect("a domain of a setup's size")
+    }
+
+    /// A verifier with given instructions. All give the same verdicts.
+    ///
+    /// # Errors
+    /// [`DomainError::Backend`] if the processor lacks the instructions.
+    pub fn with_backend(srs: &Srs, backend: Backend) -> Result<Self, DomainError> {
+        // The generator has coordinates.
+        let generator = G1Affine::prime_subgroup_generator();
+        let generator = point::to_algebra(&generator).expect("a generator is not at infinity");
+        Ok(Self(Arc::new(Shared {
+            domain: Domain::new(backend, srs.log_n().log_n().into())?,
+            backend,
+            log_n: srs.log_n(),
+            generator,
             g2: G2Affine::prime_subgroup_generator().prepare(),
             tau_g2: srs.tau_g2().prepare(),
-        }
+            evaluators: Pool::default(),
+        })))
     }
 
     /// The size of the puzzle that this verifier checks.
     pub fn log_n(&self) -> LogSize {
-        self.domain.log_n()
+        self.0.log_n
     }
 
     /// Checks one proof, and returns its ticket.
@@ -222,8 +114,11 @@ impl Verifier {
         claim: Claim,
     ) -> Result<Ticket, VerifyError> {
         let item = Item { statement: *statement, nonce, proof: *proof, claim };
-        let opened = self.open(0, &item, Fr::one())?;
-        if self.holds(std::slice::from_ref(&opened)) { Ok(opened.ticket) } else { Err(VerifyError::PairingFailed) }
+        match self.verify_batch(&[item], &[1]).pop() {
+            Some(result) => result,
+            // There are as many results as items.
+            None => Err(VerifyError::PairingFailed),
+        }
     }
 
     /// Checks many proofs with two pairings; if they do not hold, bisects to name each bad one in `O(bad · log items)`.
@@ -238,61 +133,108 @@ impl Verifier {
         if let Err(error) = check_weights(items, weights) {
             return vec![Err(error); items.len()];
         }
+        let shared = &*self.0;
         let mut results = Vec::with_capacity(items.len());
-        let mut opened = Vec::with_capacity(items.len());
-        for (index, (item, weight)) in items.iter().zip(weights).enumerate() {
-            let outcome = self.open(index, item, point::scalar_from_u128(*weight));
-            results.push(outcome.as_ref().map(|opened| opened.ticket).map_err(|error| *error));
-            opened.extend(outcome);
+        let mut decoded = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let outcome = decode(index, item);
+            results.push(outcome.as_ref().map(|decoded| decoded.ticket).map_err(|error| *error));
+            decoded.extend(outcome);
         }
-        let mut failed = Vec::new();
-        self.bisect(&opened, false, &mut failed);
-        for index in failed {
+        let mut refuse = |index: usize, error| {
             if let Some(result) = results.get_mut(index) {
-                *result = Err(VerifyError::PairingFailed);
+                *result = Err(error);
+            }
+        };
+
+        // The lanes check eight points in the time of one: those of all proofs together.
+        let points: Vec<Affine> = decoded.iter().flat_map(|decoded| [decoded.commitment, decoded.opening]).collect();
+        let inside = are_in_subgroup(shared.backend, &points);
+        let mut opened = Vec::with_capacity(decoded.len());
+        for (decoded, inside) in decoded.iter().zip(inside.as_chunks::<2>().0) {
+            let outside = [Part::Commitment, Part::Opening].into_iter().zip(inside).find(|(_, inside)| !**inside);
+            let outcome = match outside {
+                Some((which, _)) => Err(VerifyError::NotInSubgroup { which }),
+                None => shared.evaluate(decoded),
+            };
+            match (outcome, weights.get(decoded.index)) {
+                (Ok(value), Some(weight)) => opened.push(Opened::new(decoded, value, *weight)),
+                (Err(error), _) => refuse(decoded.index, error),
+                // There are as many weights as items.
+                (Ok(_), None) => refuse(decoded.index, VerifyError::PairingFailed),
             }
         }
+        shared.bisect(&opened, false, &mut |index| refuse(index, VerifyError::PairingFailed));
         results
     }
+}
 
-    /// Everything that comes before the pairing.
-    fn open(&self, index: usize, item: &Item, weight: Fr) -> Result<Opened, VerifyError> {
-        let Item { statement, nonce, proof, claim } = item;
-        let seed = Seed::new(statement, *nonce);
-        let ticket = Ticket::new(&seed, proof);
-        claim.check(&ticket)?;
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { backend, log_n, .. } = &*self.0;
+        f.debug_struct("Verifier").field("log_n", log_n).field("backend", backend).finish_non_exhaustive()
+    }
+}
 
-        let decode = |which, bytes| point::decode(bytes).ok_or(VerifyError::CoordinateRange { which });
-        let commitment = decode(Part::Commitment, &proof.commitment)?;
-        let opening = decode(Part::Opening, &proof.opening)?;
-        let points = [(Part::Commitment, &commitment), (Part::Opening, &opening)];
-        if let Some((which, _)) = points.iter().find(|(_, point)| !point.is_on_curve()) {
-            return Err(VerifyError::NotOnCurve { which: *which });
-        }
-        if let Some((which, _)) = points.iter().find(|(_, point)| !point.is_in_correct_subgroup_assuming_on_curve()) {
-            return Err(VerifyError::NotInSubgroup { which: *which });
-        }
+/// Everything up to the curve.
+fn decode(index: usize, item: &Item) -> Result<Decoded, VerifyError> {
+    let Item { statement, nonce, proof, claim } = item;
+    let seed = Seed::new(statement, *nonce);
+    let ticket = Ticket::new(&seed, proof);
+    claim.check(&ticket)?;
+    let commitment = coordinates(Part::Commitment, &proof.commitment)?;
+    let opening = coordinates(Part::Opening, &proof.opening)?;
+    let points = [(Part::Commitment, &commitment), (Part::Opening, &opening)];
+    if let Some((which, _)) = points.iter().find(|(_, point)| !point.is_on_curve()) {
+        return Err(VerifyError::NotOnCurve { which: *which });
+    }
+    let point = Fr::from_bytes_mod_order(&point::challenge_digest(&seed, &proof.commitment));
+    Ok(Decoded { index, seed, ticket, commitment, opening, point })
+}
 
-        let point = point::challenge(&seed, &proof.commitment);
-        let expansion = Expansion::new(&seed, self.log_n());
-        let value = self.domain.quotient_at(&expansion, point).ok_or(VerifyError::PointInDomain)?;
-        Ok(Opened { index, weight, ticket, commitment, opening, point, value })
+/// x ‖ y, 48 bytes little-endian each, each below q.
+fn coordinates(which: Part, bytes: &[u8; 96]) -> Result<Affine, VerifyError> {
+    let (x, y) = bytes.split_at(Fq::BYTES);
+    match (Fq::from_bytes(x), Fq::from_bytes(y)) {
+        (Some(x), Some(y)) => Ok(Affine { x, y }),
+        _ => Err(VerifyError::CoordinateRange { which }),
+    }
+}
+
+impl Opened {
+    fn new(decoded: &Decoded, value: Fr, weight: u128) -> Self {
+        let Decoded { index, commitment, opening, point, .. } = *decoded;
+        let weight = Fr::from_bytes_mod_order(&weight.to_le_bytes());
+        Self { index, commitment, opening, point, value, weight }
+    }
+}
+
+impl Shared {
+    /// `v = h(z)` from the seed.
+    fn evaluate(&self, decoded: &Decoded) -> Result<Fr, VerifyError> {
+        let zeros = || vec![Fr::ZERO; self.domain.size()];
+        let make = || Evaluator { a: zeros(), b: zeros(), workspace: self.domain.workspace() };
+        self.evaluators.lend(make, |Evaluator { a, b, workspace }| {
+            Expansion::fill(&decoded.seed, self.backend, a, b);
+            let values = self.domain.values_at(workspace, a, b, &decoded.point).ok_or(VerifyError::PointInDomain)?;
+            Ok(values.quotient())
+        })
     }
 
-    /// Pushes the indexes of the proofs whose pairing equation fails. With `known_bad`, the fold is known not to hold.
-    fn bisect(&self, opened: &[Opened], known_bad: bool, failed: &mut Vec<usize>) {
+    /// Names the proofs whose pairing equation fails. With `known_bad`, the fold is known not to hold.
+    fn bisect(&self, opened: &[Opened], known_bad: bool, refuse: &mut impl FnMut(usize)) -> bool {
         if !known_bad && self.holds(opened) {
-            return;
+            return true;
         }
         if let [bad] = opened {
-            failed.push(bad.index);
-            return;
+            refuse(bad.index);
+            return false;
         }
         let (left, right) = opened.split_at(opened.len().div_ceil(2));
-        let failed_before = failed.len();
-        self.bisect(left, false, failed);
+        let left_holds = self.bisect(left, false, refuse);
         // If the whole does not hold and the left half does, then the right half does not: no need to look.
-        self.bisect(right, failed.len() == failed_before, failed);
+        self.bisect(right, left_holds, refuse);
+        false
     }
 
     /// `e(Σ ρ·(C + z·W) − Σ ρ·v·[1], G2) · e(−Σ ρ·W, τ·G2) = 1`, the fold of the single equations with the weights ρ.
@@ -301,21 +243,14 @@ impl Verifier {
         if opened.is_empty() {
             return true;
         }
-        let weights: Vec<_> = opened.iter().map(|o| o.weight.to_bigint()).collect();
-        let openings: Vec<_> = opened.iter().map(|o| o.opening).collect();
-        let value = opened.iter().fold(Fr::zero(), |sum, o| sum + o.weight * o.value);
-
-        let bases: Vec<_> =
-            opened.iter().map(|o| o.commitment).chain(openings.iter().copied()).chain([self.generator]).collect();
-        let scalars: Vec<_> = weights
-            .iter()
-            .copied()
-            .chain(opened.iter().map(|o| (o.weight * o.point).to_bigint()))
-            .chain([(-value).to_bigint()])
-            .collect();
-        let left = VariableBase::msm(&bases, &scalars).to_affine();
-        let right = VariableBase::msm(&openings, &weights).to_affine();
-        pairing_product_is_one(&left, &self.g2, &-right, &self.tau_g2)
+        let value = opened.iter().fold(Fr::ZERO, |sum, o| sum + o.weight * o.value);
+        let proofs = opened.iter().flat_map(|o| [(o.commitment, o.weight), (o.opening, o.weight * o.point)]);
+        let left: Vec<_> = proofs.chain([(self.generator, -value)]).collect();
+        let right: Vec<_> = opened.iter().map(|o| (o.opening, -o.weight)).collect();
+        let [left, right] = [left, right].map(|terms| point::from_algebra(sum_of_multiples(&terms).to_affine()));
+        // Every sum has an encoding.
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        pairing_product_is_one(&left, &self.g2, &right, &self.tau_g2)
     }
 }
 

@@ -185,7 +185,7 @@ proptest! {
         let statement = Statement(statement);
         let attempt = SMALL.engine.attempt(&statement, nonce).unwrap();
         prop_assert_eq!(attempt.seed, Seed::new(&statement, nonce));
-        prop_assert_eq!(SMALL.verifier.verify(&statement, nonce, &attempt.proof, Claim::None), Ok(attempt.ticket));
+        prop_assert_eq!(SMALL.verdict(&statement, nonce, &attempt.proof, Claim::None), Ok(attempt.ticket));
     }
 
     #[test]
@@ -193,6 +193,6 @@ proptest! {
         let mut bytes = SMALL.proof(&STATEMENT, nonce).to_bytes();
         bytes[bit / 8] ^= 1 << (bit % 8);
         let proof = Proof::from_bytes(&bytes).unwrap();
-        prop_assert!(SMALL.verifier.verify(&STATEMENT, nonce, &proof, Claim::None).is_err());
+        prop_assert!(SMALL.verdict(&STATEMENT, nonce, &proof, Claim::None).is_err());
     }
 }

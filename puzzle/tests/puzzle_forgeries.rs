@@ -17,7 +17,7 @@ use snarkvm::{
 const POINTS: [Part; 2] = [Part::Commitment, Part::Opening];
 
 fn verify(rig: &Rig, proof: &Proof) -> Result<(), VerifyError> {
-    rig.verifier.verify(&STATEMENT, 0, proof, Claim::None).map(|_| ())
+    rig.verdict(&STATEMENT, 0, proof, Claim::None).map(|_| ())
 }
 
 /// The honest proof, with one of its points changed.
@@ -67,7 +67,7 @@ fn a_missing_or_trailing_byte_breaks_the_length() {
 #[test]
 fn a_claimed_ticket_must_meet_its_target() {
     let proof = SMALL.proof(&STATEMENT, 0);
-    let ticket = SMALL.verifier.verify(&STATEMENT, 0, &proof, Claim::None).unwrap();
+    let ticket = SMALL.verdict(&STATEMENT, 0, &proof, Claim::None).unwrap();
     assert_ne!(ticket.block_value(), ticket.share_value());
     for (half, value) in [(Half::Block, ticket.block_value()), (Half::Share, ticket.share_value())] {
         let claim = |target| match half {
@@ -75,10 +75,10 @@ fn a_claimed_ticket_must_meet_its_target() {
             Half::Share => Claim::Share(target),
         };
         let met = Target::new(value).unwrap();
-        assert_eq!(SMALL.verifier.verify(&STATEMENT, 0, &proof, claim(met)), Ok(ticket));
+        assert_eq!(SMALL.verdict(&STATEMENT, 0, &proof, claim(met)), Ok(ticket));
         let target = Target::new(value - 1).unwrap();
         let missed = VerifyError::TargetMissed { half, target, value };
-        assert_eq!(SMALL.verifier.verify(&STATEMENT, 0, &proof, claim(target)), Err(missed));
+        assert_eq!(SMALL.verdict(&STATEMENT, 0, &proof, claim(target)), Err(missed));
         assert_eq!(missed.rule(), "target");
     }
 }
@@ -86,7 +86,7 @@ fn a_claimed_ticket_must_meet_its_target() {
 #[test]
 fn the_target_is_checked_before_the_points() {
     let claim = Claim::Block(Target::MIN);
-    let error = SMALL.verifier.verify(&STATEMENT, 0, &Proof::ZERO, claim).unwrap_err();
+    let error = SMALL.verdict(&STATEMENT, 0, &Proof::ZERO, claim).unwrap_err();
     assert!(matches!(error, VerifyError::TargetMissed { half: Half::Block, target: Target::MIN, .. }), "{error}");
 }
 
@@ -203,7 +203,7 @@ fn points_of_the_subgroup_that_are_not_the_proofs_fail_the_pairing() {
 #[test]
 fn a_proof_belongs_to_its_nonce_and_its_statement() {
     let proof = SMALL.proof(&STATEMENT, 0);
-    let verify = |statement: &Statement, nonce| SMALL.verifier.verify(statement, nonce, &proof, Claim::None);
+    let verify = |statement: &Statement, nonce| SMALL.verdict(statement, nonce, &proof, Claim::None);
     assert!(verify(&STATEMENT, 0).is_ok());
     for nonce in [1, 1 << 32, u64::MAX] {
         assert_eq!(verify(&STATEMENT, nonce), Err(VerifyError::PairingFailed));
@@ -212,7 +212,7 @@ fn a_proof_belongs_to_its_nonce_and_its_statement() {
     let honest = [[1; 32], [2; 32], [3; 32], [4; 32], [5; 32]];
     let statement = |parts: [[u8; 32]; 5]| Statement::new(&parts[0], &parts[1], &parts[2], &parts[3], &parts[4]);
     let proof = SMALL.proof(&statement(honest), 0);
-    let verify = |statement| SMALL.verifier.verify(&statement, 0, &proof, Claim::None);
+    let verify = |statement| SMALL.verdict(&statement, 0, &proof, Claim::None);
     assert!(verify(statement(honest)).is_ok());
     for part in 0..5 {
         let mut other = honest;
@@ -225,7 +225,7 @@ fn a_proof_belongs_to_its_nonce_and_its_statement() {
 fn the_vectors_refuse_the_same_forgeries() {
     let vector = &vectors()[0];
     let honest = vector.proof();
-    let verify = |proof| MAINNET.verifier.verify(&vector.statement(), vector.nonce, &proof, Claim::None);
+    let verify = |proof| MAINNET.verdict(&vector.statement(), vector.nonce, &proof, Claim::None);
     let torsion = torsion_points()[0];
     let refused = [
         (Proof { opening: encode(-decode(&honest.opening)), ..honest }, VerifyError::PairingFailed),

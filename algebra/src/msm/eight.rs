@@ -41,6 +41,11 @@ impl Lanes for Fq8 {
     }
 
     #[inline(always)]
+    fn zero() -> Self {
+        lanes!(Fq8::zero())
+    }
+
+    #[inline(always)]
     fn one() -> Self {
         lanes!(Fq8::one())
     }

@@ -37,6 +37,8 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     /// The element in a cell below q.
     fn element(cell: &Self::Cell) -> Fq;
 
+    /// Zero in every lane.
+    fn zero() -> Self;
     /// One in every lane.
     fn one() -> Self;
     /// Lane l from cell `at[l] + offset`: a value.

@@ -74,6 +74,11 @@ impl<M: Multiply> Lanes for One<M> {
     }
 
     #[inline(always)]
+    fn zero() -> Self {
+        Self::new([0; 6])
+    }
+
+    #[inline(always)]
     fn one() -> Self {
         Self::new(FqParams::R)
     }

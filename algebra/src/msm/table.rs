@@ -84,8 +84,9 @@ fn load<L: Lanes>(cells: &[L::Cell]) -> L {
     L::gather(cells, &at, 0)
 }
 
+/// The coordinates of points, one in each lane; the last point again where there are fewer.
 #[inline(always)]
-fn load_points<L: Lanes>(points: &[Affine]) -> (L, L) {
+pub(crate) fn load_points<L: Lanes>(points: &[Affine]) -> (L, L) {
     let (mut x, mut y) = ([L::Cell::default(); MAX_WIDTH], [L::Cell::default(); MAX_WIDTH]);
     for ((x, y), point) in x.iter_mut().zip(&mut y).zip(points) {
         (*x, *y) = (L::cell(&point.x), L::cell(&point.y));
@@ -102,11 +103,7 @@ fn double_all<L: Lanes>(batch: &mut Batch<L>, x: &mut [L], y: &mut [L]) {
     }
     batch.invert(x.len(), |_, _| {});
     let [one, two, four] = [1, 2, 4].map(L::multiple_of_q);
-    let zero = {
-        let mut zero = L::one();
-        L::sub(&mut zero, &L::one(), &L::one(), &L::multiple_of_q(0));
-        zero
-    };
+    let zero = L::zero();
     let mut work = Work::new();
     for vector in (0..x.len()).rev() {
         let (x, y) = (&mut x[vector], &mut y[vector]);

@@ -4,7 +4,11 @@
 use std::sync::{Arc, LazyLock};
 
 use blake2::{Blake2b512, Digest};
-use lode_puzzle::{Engine, Expansion, LogSize, Proof, ReferenceEngine, Seed, Srs, Statement, Verifier, point};
+use lode_algebra::Backend;
+use lode_puzzle::{
+    Claim, Engine, Expansion, LogSize, Proof, ReferenceEngine, ReferenceVerifier, Seed, Srs, Statement, Ticket,
+    Verifier, VerifyError, point,
+};
 use serde::Deserialize;
 use snarkvm::{
     algorithms::fft::{DensePolynomial, EvaluationDomain},
@@ -53,12 +57,38 @@ pub(crate) struct Rig {
     pub(crate) srs: Arc<Srs>,
     pub(crate) engine: ReferenceEngine,
     pub(crate) verifier: Verifier,
+    /// A verifier on each back end, the fastest first: `verifier` is that.
+    verifiers: Vec<Verifier>,
+    reference: ReferenceVerifier,
 }
 
 impl Rig {
     pub(crate) fn new(log_n: u8) -> Self {
         let srs = Arc::new(lode_genesis::srs::load(LogSize::new(log_n).unwrap()).unwrap());
-        Self { engine: ReferenceEngine::new(srs.clone()), verifier: Verifier::new(&srs), srs }
+        let verifiers = Backend::available().map(|backend| Verifier::with_backend(&srs, backend).unwrap());
+        Self {
+            engine: ReferenceEngine::new(srs.clone()),
+            verifier: Verifier::new(&srs),
+            verifiers: verifiers.collect(),
+            reference: ReferenceVerifier::new(&srs),
+            srs,
+        }
+    }
+
+    /// The verdict that the verifiers of all back ends and the reference agree on.
+    pub(crate) fn verdict(
+        &self,
+        statement: &Statement,
+        nonce: u64,
+        proof: &Proof,
+        claim: Claim,
+    ) -> Result<Ticket, VerifyError> {
+        let verdict = self.verifier.verify(statement, nonce, proof, claim);
+        for verifier in &self.verifiers {
+            assert_eq!(verifier.verify(statement, nonce, proof, claim), verdict, "{verifier:?}");
+        }
+        assert_eq!(self.reference.verify(statement, nonce, proof, claim), verdict, "the reference");
+        verdict
     }
 
     pub(crate) fn proof(&self, statement: &Statement, nonce: u64) -> Proof {
@@ -88,19 +118,30 @@ pub(crate) fn plus(bytes: &[u8; 96], other: &G1Affine) -> [u8; 96] {
     encode(decode(bytes).to_projective().add_mixed(other))
 }
 
-/// Points of the curve whose order divides the cofactor: the generic one `r·P`, and those of order 2 and 3.
+/// Points of the curve whose order divides the cofactor (x − 1)²/3, x − 1 = 2^46·3·7·13·499: the generic one `r·P`, and those of the
+/// orders 2, 3, 7, 13 and 499.
 pub(crate) fn torsion_points() -> Vec<G1Affine> {
     let from_x = |x: Fq| G1Affine::from_x_coordinate(x, true);
-    let generic = (2u64..)
-        .filter_map(|x| from_x(Fq::from(x)))
-        .map(|p| p.mul_bits(BitIteratorBE::new(Fr::characteristic())).to_affine())
-        .find(|p| !p.is_zero())
-        .unwrap();
+    let times = |p: G1Affine, k: u64| p.mul_bits(BitIteratorBE::new([k])).to_affine();
+    let outside = || {
+        let points = (2u64..).filter_map(|x| from_x(Fq::from(x)));
+        points.map(|p| p.mul_bits(BitIteratorBE::new(Fr::characteristic())).to_affine()).filter(|p| !p.is_zero())
+    };
+    let generic = outside().next().unwrap();
     let order_2 = from_x(-Fq::from(1u64)).unwrap();
     let order_3 = from_x(Fq::zero()).unwrap();
     assert!(order_2.to_projective().double().is_zero());
     assert!(order_3.to_projective().double().add_mixed(&order_3).is_zero());
-    let points = vec![generic, order_2, order_3];
+    let mut points = vec![generic, order_2, order_3];
+    for order in [7u64, 13, 499] {
+        // A point without its parts of other orders; what is left has the order, or its square.
+        let others = 0x8508_c000_0000_0000u64 / order;
+        let part = outside().map(|p| times(times(p, others), others)).find(|p| !p.is_zero()).unwrap();
+        let multiple = times(part, order);
+        let point = if multiple.is_zero() { part } else { multiple };
+        assert!(times(point, order).is_zero());
+        points.push(point);
+    }
     assert!(points.iter().all(|p| p.is_on_curve() && !p.is_zero()));
     points
 }

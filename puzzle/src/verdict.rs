@@ -1,0 +1,157 @@
+//! What is claimed of a proof, and which rule it breaks.
+
+use crate::{Proof, Statement, Target, Ticket};
+use std::fmt;
+
+/// A part of the encoded proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Commitment and opening together.
+    Proof,
+    /// The commitment `C`.
+    Commitment,
+    /// The opening `W`.
+    Opening,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proof => "proof",
+            Self::Commitment => "commitment",
+            Self::Opening => "opening",
+        })
+    }
+}
+
+/// One of the ticket's two disjoint halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// Bytes 0 to 15, held to the block target.
+    Block,
+    /// Bytes 16 to 31, held to the share target.
+    Share,
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Block => "block",
+            Self::Share => "share",
+        })
+    }
+}
+
+/// What the ticket is claimed to meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The block half meets this target.
+    Block(Target),
+    /// The share half meets this target.
+    Share(Target),
+    /// Nothing: only the proof itself is checked.
+    None,
+}
+
+impl Claim {
+    pub(crate) fn check(&self, ticket: &Ticket) -> Result<(), VerifyError> {
+        let (half, target, value) = match self {
+            Self::Block(target) => (Half::Block, target, ticket.block_value()),
+            Self::Share(target) => (Half::Share, target, ticket.share_value()),
+            Self::None => return Ok(()),
+        };
+        if target.is_met_by(value) { Ok(()) } else { Err(VerifyError::TargetMissed { half, target: *target, value }) }
+    }
+}
+
+/// The rule that a proof breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The encoding has the wrong length.
+    #[error("{part}: expected {expected} bytes, got {got}")]
+    Length {
+        /// What was being read.
+        part: Part,
+        /// Bytes expected.
+        expected: usize,
+        /// Bytes given.
+        got: usize,
+    },
+    /// The ticket does not meet the claimed target.
+    #[error("{half} value: expected at most {target}, got {value}")]
+    TargetMissed {
+        /// The half that was held to the target.
+        half: Half,
+        /// The target.
+        target: Target,
+        /// The ticket's value.
+        value: u128,
+    },
+    /// A coordinate is not below the base field's order.
+    #[error("{which}: a coordinate is not below the field's order")]
+    CoordinateRange {
+        /// The point.
+        which: Part,
+    },
+    /// The point is not on the curve.
+    #[error("{which}: not on the curve")]
+    NotOnCurve {
+        /// The point.
+        which: Part,
+    },
+    /// The point is on the curve, but not in the prime-order subgroup.
+    #[error("{which}: not in the prime-order subgroup")]
+    NotInSubgroup {
+        /// The point.
+        which: Part,
+    },
+    /// The opening point lies in the domain: the attempt is void.
+    #[error("the opening point lies in the domain")]
+    PointInDomain,
+    /// The pairing equation does not hold: the commitment is not the one that the seed demands, or the opening is wrong.
+    #[error("the pairing equation does not hold")]
+    PairingFailed,
+    /// Our own fault, not the proof's: the batch got fewer weights than items. Nothing was verified.
+    #[error("batch weights: expected {expected}, got {got}")]
+    MissingWeights {
+        /// Items in the batch.
+        expected: usize,
+        /// Weights given.
+        got: usize,
+    },
+    /// Our own fault, not the proof's: a weight of zero would let any proof pass. Nothing was verified.
+    #[error("batch weight {index} is zero")]
+    ZeroWeight {
+        /// Position of the weight.
+        index: usize,
+    },
+}
+
+impl VerifyError {
+    /// A stable short name of the rule, for command lines and counters.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Length { .. } => "length",
+            Self::TargetMissed { .. } => "target",
+            Self::CoordinateRange { .. } => "coordinate range",
+            Self::NotOnCurve { .. } => "curve",
+            Self::NotInSubgroup { .. } => "subgroup",
+            Self::PointInDomain => "domain",
+            Self::PairingFailed => "pairing",
+            Self::MissingWeights { .. } | Self::ZeroWeight { .. } => "weights",
+        }
+    }
+}
+
+/// One proof of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What the attempt is about.
+    pub statement: Statement,
+    /// The attempt's nonce.
+    pub nonce: u64,
+    /// The unverified proof.
+    pub proof: Proof,
+    /// What its ticket must meet.
+    pub claim: Claim,
+}
