@@ -116,7 +116,7 @@ API Result cuDeviceGetAttribute(int *value, int attribute, int device) {
     *value = 1500000;
     break;
   case 16: // multiprocessors
-    *value = 4;
+    *value = 2;
     break;
   case 33: // PCI bus
     *value = device + 1;

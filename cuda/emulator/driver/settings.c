@@ -27,7 +27,7 @@ static int parse_size(const char *s, char **end, uint64_t *size) {
   return 1;
 }
 
-// bitflip:RATE, launch:N[:sticky] or oom:BYTES, each with an optional @DEVICE
+// bitflip:RATE[:BYTES], launch:N[:sticky] or oom:BYTES, each with an optional @DEVICE
 static int parse_fault(char *s, Fault *f) {
   char *end = s;
   *f = (Fault){.device = -1};
@@ -35,6 +35,7 @@ static int parse_fault(char *s, Fault *f) {
     f->kind = FAULT_BITFLIP;
     f->rate = strtod(s + 8, &end);
     if (end == s + 8 || f->rate < 0 || f->rate > 1) return 0;
+    if (*end == ':' && !parse_size(end + 1, &end, &f->n)) return 0;
   } else if (!strncmp(s, "launch:", 7)) {
     f->kind = FAULT_LAUNCH;
     f->n = strtoull(s + 7, &end, 10);
@@ -102,6 +103,7 @@ void fault_on_copy(Device *d, uint8_t *data, size_t size) {
   for (int i = 0; i < fault_count; i++) {
     Fault *f = &faults[i];
     if (f->kind != FAULT_BITFLIP || (f->device >= 0 && f->device != d->ordinal)) continue;
+    if (size < f->n) continue;
     if ((double)(fault_random() >> 11) / (double)(1ull << 53) >= f->rate) continue;
     uint64_t byte = fault_random() % size;
     int bit = fault_random() >> 61;

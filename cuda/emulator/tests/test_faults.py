@@ -35,6 +35,14 @@ def fault_bitflip_never():
     check_equal("no flips", sum(flips(200)), 0)
 
 
+@case(CUEMU_FAULT="bitflip:1:512")
+def fault_bitflip_in_large_copies():
+    cuda = Cuda()
+    data = cuda.upload(bytes(512))
+    for size, want in ((511, 0), (512, 1), (4, 0)):
+        check_equal(f"copy of {size} bytes", flipped_bits(cuda.download(data, size), bytes(size)), want)
+
+
 @case(CUEMU_FAULT="bitflip:1@1", CUEMU_DEVICES="2")
 def fault_bitflip_on_one_device():
     for ordinal in (0, 1):
