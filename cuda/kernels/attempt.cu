@@ -1,7 +1,7 @@
 // The kernels of a whole attempt, in the order in which they run. Every buffer holds a batch: attempt after attempt.
 //
 //   seeds → expand → inverse NTT of a, b, c → twist → forward NTT of a, b → product → inverse NTT → quotient
-//     → MSM (sort, accumulate, fold ×3) → point → opening → MSM → ticket
+//     → MSM (sort, accumulate, fold ×3) → point → opening → MSM → ticket → filter
 //
 // The quotient h = (a·b - c)/(X^n - 1) takes six transforms instead of seven: with X^n = -1 on the coset g·H, g^n = -1, the
 // interpolated product is u = a·b mod (X^n + 1). As a·b = c + h·(X^n - 1), u = c - 2·h, so h = (c - u)/2 on coefficients.
@@ -204,4 +204,35 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
     u64 h[8];
     m.digest(h, 32);
     for (int k = 0; k < 4; k++) tickets[4 * i + k] = h[k];
+}
+
+// What comes back of an attempt: words of 64 bits.
+//   0 its place in the batch, and its state from bit 32 up | 1 commitment (12) | 13 z (4) | 17 v (4) | 21 opening (12)
+#define RECORD_WORDS 33
+
+// value <= target, 128 bits each.
+INLINE bool meets(const u64 *value, u64 target_low, u64 target_high) {
+    return value[1] != target_high ? value[1] < target_high : value[0] <= target_low;
+}
+
+// Records of the attempts that meet the block target or the share target, in any order, and their number, which starts at
+// zero. A void attempt is recorded too: nobody ever sees one.
+extern "C" __global__ void __launch_bounds__(POINT_THREADS)
+    attempt_filter(const u64 *commitments, const u64 *points, const u64 *values, const u64 *openings, const u64 *tickets,
+                   const u32 *state, u64 block_low, u64 block_high, u64 share_low, u64 share_high, u64 *records,
+                   u32 *count, u32 batch) {
+    u32 i = INDEX;
+    if (i >= batch) return;
+    const u64 *ticket = tickets + 4 * i;
+    if (!state[i] && !meets(ticket, block_low, block_high) && !meets(ticket + 2, share_low, share_high)) return;
+    u64 *record = records + (u64)RECORD_WORDS * atomicAdd(count, 1u);
+    record[0] = (u64)state[i] << 32 | i;
+    for (int k = 0; k < 12; k++) {
+        record[1 + k] = commitments[12 * i + k];
+        record[21 + k] = openings[12 * i + k];
+    }
+    for (int k = 0; k < 4; k++) {
+        record[13 + k] = points[4 * i + k];
+        record[17 + k] = values[4 * i + k];
+    }
 }

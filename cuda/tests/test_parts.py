@@ -1,12 +1,13 @@
 """Parts of an attempt that whole attempts do not reach: other sizes of transforms, and awkward scalars and bases."""
 
+import ctypes
 import random
 
 import bls12_377 as bls
 import puzzle_reference as puzzle
 from bls12_377 import FR, R
-from harness import case, check, check_equal
-from pipeline import BUCKETS, WINDOWS, Msm, Transforms, reverse_bits
+from harness import Cuda, case, check, check_equal, words
+from pipeline import BUCKETS, RECORD_WORDS, WINDOWS, Launcher, Msm, Transforms, reverse_bits
 
 
 def transform(values, w):
@@ -108,3 +109,37 @@ def msm_digits():
     lengths = [starts[k + 1] - starts[k] for k in order]
     check("order is a permutation", sorted(order) == list(range(BUCKETS)))
     check("the fullest first", lengths == sorted(lengths, reverse=True))
+
+
+M128 = 2**128 - 1
+
+
+@case()
+def filter_compares_all_128_bits():
+    """Tickets at the edges of both targets, and a void attempt, which comes back whatever its ticket."""
+    gpu = Launcher()
+    gpu.cuda = Cuda()
+    gpu.module = gpu.cuda.load("attempt")
+    rng = random.Random(3)
+    for block, share in ((1, 1), (M128, 1), (1, M128), (2**64 - 1, 2**64), (2**64 + 5, 7 << 64), (3 << 100, 1)):
+        edges = [0, 1, 2, M128] + [t + d for t in (block, share, block ^ 1 << 64, share ^ 1 << 127) for d in (-1, 0, 1)]
+        edges = [v for v in edges if 0 <= v <= M128]
+        tickets = [(a, b) for a in edges for b in edges] + [(M128, M128)]
+        n = len(tickets)
+        states = [0] * (n - 1) + [2]
+        upload = gpu.cuda.upload
+        columns = [[rng.getrandbits(64) for _ in range(width * n)] for width in (12, 4, 4, 12)]
+        flat = [half >> shift & 2**64 - 1 for pair in tickets for half in pair for shift in (0, 64)]
+        records, count = gpu.cuda.alloc(8 * RECORD_WORDS * n), upload(bytes(4))
+        targets = [ctypes.c_uint64(target >> shift & 2**64 - 1) for target in (block, share) for shift in (0, 64)]
+        gpu.launch("attempt_filter", [(n + 127) // 128], 128, *(upload(words(c, "Q")) for c in columns),
+                   upload(words(flat, "Q")), upload(words(states)), *targets, records, count, n)
+        want = [i for i, (a, b) in enumerate(tickets) if a <= block or b <= share or states[i]]
+        got = gpu.cuda.download_words(count, 1)[0]
+        check_equal(f"number of winners for {hex(block)}, {hex(share)}", got, len(want))
+        data = gpu.cuda.download_words(records, RECORD_WORDS * got, "Q")
+        rows = sorted(data[RECORD_WORDS * k : RECORD_WORDS * (k + 1)] for k in range(got))
+        c, z, v, w = columns
+        record = lambda i: [i | states[i] << 32, *c[12 * i : 12 * i + 12], *z[4 * i : 4 * i + 4], *v[4 * i : 4 * i + 4],
+                            *w[12 * i : 12 * i + 12]]
+        check_equal("their records", rows, sorted(record(i) for i in want))

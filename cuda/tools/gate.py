@@ -6,7 +6,8 @@ usage: gate.py             compare with cuda/gates.json; any rise fails
 
 A kernel of `HOT` must not spill, must not use a stack, and must keep within its registers. An entry of `COUNTS` is a number
 of SASS instructions, NOPs left out: of a whole kernel, or the difference between two kernels, one of which does a thing
-once more than the other. Counts rank kernels; they are no time.
+once more than the other. "Multiplies" are those of them that take the multiplier: IMAD in all its forms, as a copy or a
+shift too. Counts rank kernels; they are no time (ceiling.py makes one of them).
 """
 
 import argparse
@@ -39,7 +40,7 @@ HOT = {
     "msm_accumulate": 168,  # three blocks of 128 threads on a multiprocessor; four would need 128, and spill
     "msm_fold_first": 255,
 }
-# Name -> (kernel, kernel to subtract or None).
+# Name -> (kernel, kernel to subtract or None); with "multiplies" at the end of the name, only those.
 COUNTS = {
     "fr_mul kernel": ("fr_mul", None),
     "fq_mul kernel": ("fq_mul", None),
@@ -51,7 +52,14 @@ COUNTS = {
     "NTT forward kernel": ("ntt_forward_pass", None),
     "accumulate kernel": ("msm_accumulate", None),
     "first fold kernel": ("msm_fold_first", None),
+    "Fq product multiplies": ("fq_mul_twice", "fq_mul"),
+    "mixed addition multiplies": ("point_add_entry_twice", "point_add_entry"),
+    "expand kernel multiplies": ("attempt_expand", None),
+    "NTT inverse kernel multiplies": ("ntt_inverse_pass", None),
+    "accumulate kernel multiplies": ("msm_accumulate", None),
+    "first fold kernel multiplies": ("msm_fold_first", None),
 }
+MULTIPLIES = "multiplies"
 # Ceilings that hold whatever the file says: (name, architecture) -> instructions.
 # A mixed addition takes 7 products; what it may cost on top of them.
 MIXED_PRODUCTS, MIXED_OVERHEAD = 7, 1.15
@@ -79,9 +87,16 @@ def measure():
             used[arch].update(resources(report))
             if arch in opcodes:
                 for kernel, code in toolchain.sass(cubin).items():
-                    opcodes[arch][kernel] = sum(op != "NOP" for op in code)
+                    opcodes[arch][kernel] = code
+
+    def count(kernels, kernel, name):
+        if not kernel:
+            return 0
+        counted = "IMAD" if name.endswith(MULTIPLIES) else ""
+        return sum(op != "NOP" and op.startswith(counted) for op in kernels[kernel])
+
     counts = {
-        arch: {name: n[whole] - (n[less] if less else 0) for name, (whole, less) in COUNTS.items()}
+        arch: {name: count(n, whole, name) - count(n, less, name) for name, (whole, less) in COUNTS.items()}
         for arch, n in opcodes.items()
     }
     return used, counts
