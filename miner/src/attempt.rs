@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<Report, Error> {
 }
 
 /// Runs a proof's work on one thread per core. snarkVM would otherwise start a pool of its own for every transform.
-fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, rayon::ThreadPoolBuildError> {
+pub(crate) fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, rayon::ThreadPoolBuildError> {
     Ok(rayon::ThreadPoolBuilder::new().build()?.install(work))
 }
 

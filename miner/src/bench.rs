@@ -14,11 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lode_cuda::{Clocks, CudaEngine, Device, DeviceStatus, Stages};
 use lode_puzzle::{AttemptError, Claim, EngineError, Job, LogSize, Output, Statement, Target, VerifyError};
 use serde::Serialize;
 
 use crate::{
-    all_cores,
+    attempt::on_all_cores,
     rig::{EngineArgs, Rig, RigError, parse_log_n, parse_threads},
     stats::rate_per_s,
     workers::{cores, spawn_alone},
@@ -26,6 +27,8 @@ use crate::{
 
 /// Longest benchmark, in seconds.
 const MAX_SECONDS: u64 = 3600;
+/// Batches that the times of a GPU's stages are averaged over.
+const STAGE_BATCHES: u32 = 3;
 
 /// Arguments of `bench`.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -34,7 +37,7 @@ pub struct Args {
     #[command(flatten)]
     pub engine: EngineArgs,
 
-    /// Number of threads [default: one per core].
+    /// Number of threads [default: one per core; the cuda engine has one per device].
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
 
@@ -72,6 +75,26 @@ pub struct Report {
     pub attempts_per_s: f64,
     /// The processor's model, as it calls itself.
     pub cpu: String,
+    /// The devices of the cuda engine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceReport>,
+}
+
+/// What was measured of a GPU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DeviceReport {
+    /// The device.
+    #[serde(flatten)]
+    pub device: Device,
+    /// Attempts per second of the time that it was at work.
+    pub attempts_per_s: f64,
+    /// Attempts of a full batch.
+    pub batch: u32,
+    /// How long the stages of a full batch take when it runs alone. In mining, two overlap.
+    pub stages: Stages,
+    /// The card's sensors in the middle of the measurement.
+    #[serde(flatten)]
+    pub clocks: Clocks,
 }
 
 /// Why nothing was measured.
@@ -83,6 +106,9 @@ pub enum Error {
     /// The operating system gave no threads.
     #[error("threads: {0}")]
     Threads(#[from] io::Error),
+    /// Nor a pool of them.
+    #[error("threads: {0}")]
+    Pool(#[from] rayon::ThreadPoolBuildError),
     /// The engine makes no attempts.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
@@ -100,13 +126,22 @@ impl From<EngineError> for Error {
     }
 }
 
-/// The readable form: two lines, no line break at the end.
+/// The readable form: two lines, and one for each device; no line break at the end.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine: _, description, log_n, threads, attempts, seconds, attempts_per_s, cpu } = self;
+        let Self { engine: _, description, log_n, threads, attempts, seconds, attempts_per_s, cpu, devices } = self;
         let plural = if *threads == 1 { "" } else { "s" };
         writeln!(f, "{attempts_per_s:.2} attempts/s: {attempts} attempts in {seconds:.2} s")?;
-        write!(f, "{description}, log_n {log_n}, {threads} thread{plural}, {cpu}")
+        write!(f, "{description}, log_n {log_n}, {threads} thread{plural}, {cpu}")?;
+        for DeviceReport { device, attempts_per_s, batch, stages, clocks } in devices {
+            let clock = clocks.clock_sm_mhz.map_or_else(|| "unknown clock".to_owned(), |mhz| format!("{mhz} MHz"));
+            let total_ms = stages.total_ms();
+            write!(
+                f,
+                "\n{device}: {attempts_per_s:.2} attempts/s, {clock}; {total_ms:.1} ms for {batch} attempts alone"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -116,11 +151,30 @@ impl fmt::Display for Report {
 /// [`Error`]
 pub fn run(args: &Args) -> Result<Report, Error> {
     let rig = Rig::new(&args.engine, args.log_n)?;
-    let threads = args.threads.unwrap_or_else(all_cores);
-    measure(&rig, threads, Duration::from_secs(args.seconds))
+    let threads = rig.threads(args.threads)?;
+    let Some(cuda) = &rig.cuda else { return measure(&rig, threads, Duration::from_secs(args.seconds), || {}) };
+    let stages = on_all_cores(|| cuda.measure_stages(STAGE_BATCHES))??;
+    let mut clocks = Vec::new();
+    let read_clocks = || clocks = Clocks::read(cuda.status().iter().map(|status| status.device.bus_id.as_str()));
+    let mut report = measure(&rig, threads, Duration::from_secs(args.seconds), read_clocks)?;
+    report.devices = describe(cuda, &stages, &clocks);
+    Ok(report)
 }
 
-fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Error> {
+fn describe(cuda: &CudaEngine, stages: &[Stages], clocks: &[Clocks]) -> Vec<DeviceReport> {
+    let devices = cuda.status().into_iter().zip(stages).zip(clocks);
+    let describe = |((status, &stages), &clocks): ((DeviceStatus, &Stages), &Clocks)| DeviceReport {
+        attempts_per_s: status.attempts_per_s(),
+        batch: status.batch,
+        device: status.device,
+        stages,
+        clocks,
+    };
+    devices.map(describe).collect()
+}
+
+/// Measures, and calls `at_half_time` halfway.
+fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnOnce()) -> Result<Report, Error> {
     let start = Arc::new(Barrier::new(threads + 1));
     let cancel = Arc::new(AtomicBool::new(false));
     let attempts = Arc::new(AtomicU64::new(0));
@@ -157,7 +211,9 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Erro
     drop(results);
     start.wait();
     let started = Instant::now();
-    std::thread::sleep(duration);
+    std::thread::sleep(duration / 2);
+    at_half_time();
+    std::thread::sleep(duration.saturating_sub(started.elapsed()));
     cancel.store(true, Ordering::Relaxed);
 
     let mut ended = Vec::new();
@@ -176,6 +232,7 @@ fn measure(rig: &Rig, threads: usize, duration: Duration) -> Result<Report, Erro
         seconds: elapsed.as_secs_f64(),
         attempts_per_s: rate_per_s(attempts, elapsed),
         cpu: cpu_model(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
+        devices: Vec::new(),
     })
 }
 

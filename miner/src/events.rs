@@ -62,6 +62,11 @@ pub enum MinerEvent {
         /// Why.
         reason: String,
     },
+    /// One of several devices failed; the others go on.
+    DeviceFailed {
+        /// Which one, how, and what becomes of it.
+        reason: String,
+    },
     /// The engine failed, and is tried again after a while.
     EngineFailed {
         /// The engine's words.

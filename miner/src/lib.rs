@@ -2,7 +2,7 @@
 //!
 //! [`Miner`] asks a node for work over its HTTP API, proves on its own threads with any [`lode_puzzle::Engine`], and hands in
 //! what meets a target. It holds no key. [`mine`] shows it on a terminal, [`mod@bench`] measures an engine, [`attempt`] and [`verify`]
-//! make and check a single proof.
+//! make and check a single proof, [`cuda`] lists GPUs and is the process of one.
 //!
 //! Threads and queues: see `src/miner.rs`.
 //!
@@ -13,6 +13,7 @@ mod backoff;
 pub mod bench;
 mod board;
 mod client;
+pub mod cuda;
 mod events;
 mod jobs;
 pub mod mine;

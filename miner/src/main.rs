@@ -4,7 +4,7 @@
 use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
-use lode_miner::{attempt, bench, mine, verify};
+use lode_miner::{attempt, bench, cuda, mine, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,8 +18,9 @@ Examples:
   Mine for a node on all cores:
     lode-miner mine --node http://127.0.0.1:3030 --address aleo1…
 
-  Measure one core:
+  Measure one core, or all GPUs:
     lode-miner bench --threads 1 --seconds 10
+    lode-miner bench --engine cuda --json
 
 Exit codes: 0 success, 1 refused or failed, 2 unusable flags.";
 
@@ -54,6 +55,12 @@ enum Command {
     /// Measures how many attempts per second this machine makes.
     #[command(after_help = EXAMPLES)]
     Bench(bench::Args),
+    /// Lists the NVIDIA GPUs: number, model, bus id, memory, compute capability.
+    #[command(after_help = EXAMPLES)]
+    Devices(cuda::DevicesArgs),
+    /// One GPU's process, which the cuda engine starts.
+    #[command(hide = true)]
+    CudaWorker(cuda::WorkerArgs),
 }
 
 fn main() -> ExitCode {
@@ -62,7 +69,7 @@ fn main() -> ExitCode {
         Err(error) => return unusable_flags(&error),
     };
     match run(&cli.command) {
-        Ok(line) => print(&line),
+        Ok(line) => line.map_or(ExitCode::SUCCESS, |line| print(&line)),
         Err(error) => {
             complain(&error.to_string()); // each error's line holds its cause's already
             ExitCode::FAILURE
@@ -70,8 +77,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> anyhow::Result<String> {
-    Ok(match command {
+/// Returns what is to be printed.
+fn run(command: &Command) -> anyhow::Result<Option<String>> {
+    Ok(Some(match command {
         Command::Attempt(args) => {
             let report = attempt::run(args)?;
             if args.json { serde_json::to_string(&report)? } else { report.to_string() }
@@ -86,7 +94,15 @@ fn run(command: &Command) -> anyhow::Result<String> {
             let report = bench::run(args)?;
             if args.json { serde_json::to_string(&report)? } else { report.to_string() }
         }
-    })
+        Command::Devices(args) => {
+            let devices = lode_cuda::devices()?;
+            if args.json { serde_json::to_string(&devices)? } else { cuda::table(&devices) }
+        }
+        Command::CudaWorker(args) => {
+            cuda::work(args)?;
+            return Ok(None);
+        }
+    }))
 }
 
 /// Help and versions go out as clap writes them; of an error, the first paragraph makes one line.

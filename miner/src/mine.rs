@@ -12,10 +12,11 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lode_consensus::{Address, params::is_network_name};
+use lode_cuda::{CudaEngine, DeviceState, DeviceStatus};
 use lode_puzzle::LogSize;
 
 use crate::{
-    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats, all_cores,
+    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats,
     backoff::Backoff,
     client::{Client, NodeUrl},
     jobs,
@@ -46,11 +47,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = parse_network)]
     pub network: Option<String>,
 
-    /// Number of threads [default: one per core].
+    /// Number of threads [default: one per core; the cuda engine has one per device].
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
 
-    /// How the threads stand against whatever else wants the machine.
+    /// How the threads stand against whatever else wants the machine. Those of the cuda engine hardly use it, and are normal.
     #[arg(long, value_enum, default_value = "lowest")]
     pub priority: Priority,
 
@@ -83,6 +84,9 @@ pub enum Error {
     /// Ctrl-C cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] ctrlc::Error),
+    /// The last device was disabled.
+    #[error("no device is left to mine with; {0}")]
+    Exhausted(String),
     /// Nothing can be printed any more.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -101,6 +105,8 @@ pub fn run(args: &Args) -> Result<String, Error> {
         }
     })?;
 
+    // Before the node is asked, which may take long.
+    args.engine.pick_devices()?;
     let mut screen = Screen::new();
     let log_n = match args.log_n {
         Some(log_n) => log_n,
@@ -109,16 +115,21 @@ pub fn run(args: &Args) -> Result<String, Error> {
             None => return Ok("stopped before the node gave work".to_owned()),
         },
     };
-    let Rig { engine, verifier, description } = Rig::new(&args.engine, log_n)?;
-    let Args { node, address, network, priority, .. } = args;
-    let threads = args.threads.unwrap_or_else(all_cores);
-    let options =
-        MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority: *priority };
+    let rig = Rig::new(&args.engine, log_n)?;
+    let threads = rig.threads(args.threads)?;
+    let Rig { engine, verifier, description, cuda } = rig;
+    let Args { node, address, network, .. } = args;
+    // The threads of GPUs wait nearly all the time, and what they wait for must not wait for them.
+    let priority = if cuda.is_some() { Priority::Normal } else { args.priority };
+    let options = MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority };
 
     let plural = if threads == 1 { "" } else { "s" };
     screen.line(&format!("mining for {address} at {node}: {description}, {threads} thread{plural}"))?;
+    for status in cuda.iter().flat_map(|cuda| cuda.status()) {
+        screen.line(&format!("with {}", status.device))?;
+    }
     let miner = Miner::start(options, engine, verifier)?;
-    let printed = follow(&miner, &interrupted, &mut screen);
+    let printed = follow(&miner, cuda.as_deref(), &interrupted, &mut screen);
     miner.stop();
     match printed {
         // Whoever read our output has seen what they wanted, as `head` does.
@@ -129,7 +140,11 @@ pub fn run(args: &Args) -> Result<String, Error> {
         screen.event(&event)?;
     }
     screen.close();
-    Ok(summary(&miner.stats()))
+    for status in cuda.iter().flat_map(|cuda| cuda.status()) {
+        screen.line(&device_summary(&status))?;
+    }
+    let summary = summary(&miner.stats());
+    if cuda.is_some_and(|cuda| cuda.is_exhausted()) { Err(Error::Exhausted(summary)) } else { Ok(summary) }
 }
 
 /// Asks the node for the size of its puzzle until it tells, or `interrupted` is set.
@@ -157,13 +172,14 @@ fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Resu
     Ok(None)
 }
 
-/// Shows what happens until it is interrupted, or nobody reads it any more.
-fn follow(miner: &Miner, interrupted: &AtomicBool, screen: &mut Screen) -> io::Result<()> {
-    while !interrupted.load(Ordering::Relaxed) {
+/// Shows what happens until it is interrupted, nobody reads it any more, or no device is left.
+fn follow(miner: &Miner, cuda: Option<&CudaEngine>, interrupted: &AtomicBool, screen: &mut Screen) -> io::Result<()> {
+    while !interrupted.load(Ordering::Relaxed) && !cuda.is_some_and(CudaEngine::is_exhausted) {
         if let Some(event) = miner.next_event(TICK) {
             screen.event(&event)?;
         }
-        screen.status(&miner.stats())?;
+        let devices = cuda.map(CudaEngine::status).unwrap_or_default();
+        screen.status(|| status(&miner.stats(), &devices))?;
     }
     Ok(())
 }
@@ -212,15 +228,15 @@ impl Screen {
         }
     }
 
-    fn status(&mut self, stats: &Stats) -> io::Result<()> {
+    fn status(&mut self, status: impl FnOnce() -> String) -> io::Result<()> {
         match self {
             Self::Terminal(bar) => {
-                bar.set_message(status(stats));
+                bar.set_message(status());
                 bar.tick();
             }
             Self::Lines { printed } if printed.elapsed() >= LINE_INTERVAL => {
                 *printed = Instant::now();
-                writeln!(io::stdout(), "{}", status(stats))?;
+                writeln!(io::stdout(), "{}", status())?;
             }
             Self::Lines { .. } => {}
         }
@@ -247,26 +263,54 @@ fn describe(event: &MinerEvent) -> (String, bool) {
         MinerEvent::Invalid { reason } => {
             (format!("INVALID PROOF, not submitted; engine or machine is broken: {reason}"), true)
         }
+        MinerEvent::DeviceFailed { reason } => (reason.clone(), true),
         MinerEvent::Lost { reason } => (format!("LOST a winning attempt: {reason}"), true),
         MinerEvent::EngineFailed { reason } => (format!("{reason}; trying again"), true),
     }
 }
 
 /// The live line.
-fn status(stats: &Stats) -> String {
+fn status(stats: &Stats, devices: &[DeviceStatus]) -> String {
     let rates = &stats.rates;
     let work = match (stats.job_height, stats.job_age) {
         (Some(height), Some(age)) => format!("height {height}, job {} s", age.as_secs()),
         _ => "no work".to_owned(),
     };
+    let devices = devices.iter().map(|status| format!(" · GPU {} {}", status.device.index, device_rate(status)));
     format!(
-        "{:.1}/s (60 s: {:.1}, all: {:.1}) · {work}{} · {}",
+        "{:.1}/s (60 s: {:.1}, all: {:.1}) · {work}{} · {}{}",
         rates.over_10_s,
         rates.over_60_s,
         rates.overall,
         if stats.is_connected { "" } else { ", no node" },
         outcome(stats),
+        devices.collect::<String>(),
     )
+}
+
+/// How fast a device is, or why it does nothing.
+fn device_rate(status: &DeviceStatus) -> String {
+    match &status.state {
+        DeviceState::New | DeviceState::Starting => "starting".to_owned(),
+        DeviceState::Ready => format!("{:.1}/s", status.attempts_per_s()),
+        DeviceState::Waiting => "failed, waiting".to_owned(),
+        DeviceState::Disabled { .. } => "DISABLED".to_owned(),
+    }
+}
+
+/// What a device did, in one line.
+fn device_summary(status: &DeviceStatus) -> String {
+    let DeviceStatus { device, attempts, wrong, starts, state, .. } = status;
+    let mut text = format!("{device}: {attempts} attempts, {:.1}/s while at work", status.attempts_per_s());
+    for (count, what) in [(*wrong, "WRONG"), (starts.saturating_sub(1), "restarts")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    if let DeviceState::Disabled { reason } = state {
+        text.push_str(&format!(", DISABLED: {reason}"));
+    }
+    text
 }
 
 /// The last line.
@@ -312,10 +356,10 @@ mod tests {
     #[test]
     fn the_status_says_what_is_missing() {
         let mut stats = Stats::default();
-        assert!(status(&stats).contains("no work, no node"));
+        assert!(status(&stats, &[]).contains("no work, no node"));
         stats.is_connected = true;
         stats.job_height = Some(58);
         stats.job_age = Some(Duration::from_millis(3999));
-        assert!(status(&stats).contains("· height 58, job 3 s ·"));
+        assert!(status(&stats, &[]).contains("· height 58, job 3 s ·"));
     }
 }

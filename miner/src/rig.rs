@@ -1,8 +1,9 @@
 //! What a command line chooses to prove with: an engine by name, and a size of the puzzle.
 
-use std::{sync::Arc, time::Instant};
+use std::{env, io, sync::Arc, time::Instant};
 
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError, TableError};
+use lode_cuda::{CudaEngine, CudaError, Device, DeviceSelection, WorkerProgram};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_puzzle::{CpuEngine, Engine, LogSize, ReferenceEngine, Tables, TablesError, Verifier};
 
@@ -17,6 +18,8 @@ pub enum EngineName {
     Cpu,
     /// The specification line by line, on snarkVM's FFT and KZG10: slow, and what the others are held to.
     Reference,
+    /// NVIDIA GPUs, one thread and one process for each.
+    Cuda,
 }
 
 /// Arguments that choose an engine.
@@ -29,16 +32,32 @@ pub struct EngineArgs {
     /// The most memory, in MiB, for the cpu engine's table, which all threads share. 2^13 bases take 32 MiB at most.
     #[arg(long, value_name = "N", default_value_t = EngineArgs::TABLE_MIB, value_parser = clap::value_parser!(u64).range(1..=MAX_TABLE_MIB))]
     pub table_mib: u64,
+
+    /// The GPUs of the cuda engine: `all`, or numbers that `lode-miner devices` lists, as in `0,2` [default: all].
+    #[arg(long, value_name = "LIST")]
+    pub devices: Option<DeviceSelection>,
 }
 
 impl EngineArgs {
     /// The default of `--table-mib`.
     pub const TABLE_MIB: u64 = 256;
+
+    /// The GPUs that the cuda engine is to use; none for other engines.
+    ///
+    /// # Errors
+    /// [`RigError::Cuda`] if they are not there, [`RigError::Devices`] if they are named for another engine.
+    pub fn pick_devices(&self) -> Result<Vec<Device>, RigError> {
+        match (self.engine, self.devices) {
+            (EngineName::Cuda, devices) => Ok(devices.unwrap_or_default().pick(lode_cuda::devices()?)?),
+            (_, Some(_)) => Err(RigError::Devices),
+            (_, None) => Ok(Vec::new()),
+        }
+    }
 }
 
 impl Default for EngineArgs {
     fn default() -> Self {
-        Self { engine: EngineName::default(), table_mib: Self::TABLE_MIB }
+        Self { engine: EngineName::default(), table_mib: Self::TABLE_MIB, devices: None }
     }
 }
 
@@ -50,6 +69,8 @@ pub struct Rig {
     pub verifier: Arc<Verifier>,
     /// The engine's name and what it has to say about itself, for people.
     pub description: String,
+    /// The same engine, if it is the cuda engine: it knows its devices.
+    pub cuda: Option<Arc<CudaEngine>>,
 }
 
 /// Why there is no engine.
@@ -77,17 +98,31 @@ pub enum RigError {
         /// The puzzle's size.
         log_n: u8,
     },
+    /// There are no GPUs, or not those that were asked for.
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// Devices were named, and another engine.
+    #[error("--devices is for --engine cuda")]
+    Devices,
+    /// Threads were numbered for the cuda engine.
+    #[error("--threads is for engines on the processor: the cuda engine has one for each device")]
+    Threads,
+    /// The program's own file, which each GPU's process runs.
+    #[error("cannot find this program's file: {0}")]
+    Program(io::Error),
 }
 
 impl Rig {
-    /// Loads the setup and builds the engine's tables, which takes about a second.
+    /// Loads the setup and builds the engine's tables, which takes about a second. GPUs get ready with the first work.
     ///
     /// # Errors
     /// [`RigError`]
     pub fn new(args: &EngineArgs, log_n: LogSize) -> Result<Self, RigError> {
+        let devices = args.pick_devices()?;
         let srs = Arc::new(srs::load(log_n)?);
         let backend = Backend::detect()?;
         let verifier = Arc::new(Verifier::with_backend(&srs, backend)?);
+        let mut cuda = None;
         let (engine, description): (Arc<dyn Engine>, _) = match args.engine {
             EngineName::Cpu => {
                 let started = Instant::now();
@@ -98,8 +133,28 @@ impl Rig {
                 (Arc::new(CpuEngine::new(tables.into())), description)
             }
             EngineName::Reference => (Arc::new(ReferenceEngine::new(srs)), "reference engine".to_owned()),
+            EngineName::Cuda => {
+                let program = env::current_exe().map_err(RigError::Program)?;
+                let log_n = log_n.log_n().to_string();
+                let arguments = ["cuda-worker", "--log-n", &log_n, "--device"].map(Into::into).into();
+                let program = WorkerProgram { program, arguments };
+                let engine = Arc::new(CudaEngine::new(devices, program, srs, verifier.clone()));
+                (cuda.insert(engine).clone(), "cuda engine".to_owned())
+            }
         };
-        Ok(Self { engine, verifier, description })
+        Ok(Self { engine, verifier, description, cuda })
+    }
+
+    /// The number of threads: one for each device of the cuda engine, else what was asked for, or one for each core.
+    ///
+    /// # Errors
+    /// [`RigError::Threads`]
+    pub fn threads(&self, asked_for: Option<usize>) -> Result<usize, RigError> {
+        match (&self.cuda, asked_for) {
+            (Some(_), Some(_)) => Err(RigError::Threads),
+            (Some(cuda), None) => Ok(cuda.status().len()),
+            (None, asked_for) => Ok(asked_for.unwrap_or_else(crate::all_cores)),
+        }
     }
 }
 

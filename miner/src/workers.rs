@@ -65,6 +65,11 @@ pub(crate) fn prove(shared: &Shared, found: &SyncSender<Found>) {
         let mut report = |output| match output {
             Output::Attempts(count) => shared.counters.attempts.add(count),
             Output::Won(attempt) => won(shared, &work, &attempt, found),
+            Output::Invalid { reason } => {
+                shared.counters.invalid.add(1);
+                shared.events.announce(MinerEvent::Invalid { reason });
+            }
+            Output::Fault { reason } => shared.events.announce(MinerEvent::DeviceFailed { reason }),
         };
         match shared.engine.run(&work.next_job(), work.cancelled(), &mut report) {
             Ok(()) => backoff.reset(),

@@ -488,7 +488,7 @@ fn unusable_flags_get_one_line_and_exit_code_2() {
         (vec!["mine", "--address", &address, "--node", "http://me:secret@host"], "expected a URL like"),
         (vec!["mine", "--address", &address, "--threads", "0"], "expected 1 to 1024 threads"),
         (vec!["mine", "--address", &address, "--threads", "many"], "expected 1 to 1024 threads"),
-        (vec!["mine", "--address", &address, "--engine", "cuda"], "possible values: cpu, reference"),
+        (vec!["mine", "--address", &address, "--engine", "abacus"], "possible values: cpu, reference, cuda"),
         (vec!["mine", "--address", &address, "--network", "a/b"], "expected a letter"),
         (vec!["mine", "--address", &address, "--priority", "high"], "possible values: lowest, normal"),
         (vec!["mine", "--address", &address, "--log-n", "16"], "between 2 and 15"),

@@ -54,6 +54,16 @@ pub enum Output {
     Attempts(u64),
     /// An attempt met the block target or the share target.
     Won(Attempt),
+    /// A device reported an attempt as won that does not hold. It is not passed on.
+    Invalid {
+        /// Which one, what is wrong with it, and what becomes of the device, for the operator.
+        reason: String,
+    },
+    /// One of several devices failed, and the engine deals with it.
+    Fault {
+        /// Which one, how, and what becomes of it, for the operator.
+        reason: String,
+    },
 }
 
 /// Why a nonce has no proof. Each reason has a probability of about 2^-240.

@@ -152,6 +152,7 @@ fn run(job: &Job, mut cancel_after: u64) -> (u64, Vec<u64>) {
             assert_eq!(attempt, SMALL.engine.attempt(&STATEMENT, attempt.nonce).unwrap());
             won.push(attempt.nonce);
         }
+        Output::Invalid { reason } | Output::Fault { reason } => panic!("{reason}"),
     };
     SMALL.engine.run(job, &cancel, &mut out).unwrap();
     (attempts, won)

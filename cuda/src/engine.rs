@@ -1,0 +1,450 @@
+//! The engine over all devices: hands out batches, checks what comes back, and deals with devices that fail.
+//!
+//! Whoever calls [`Engine::run`] gets a device for as long as that takes, so a miner runs one thread for each device; nothing
+//! ties a thread to a device. A thread that finds none waits. What a device did is kept with it ([`DeviceStatus`]).
+//!
+//! Must not be broken: nothing is reported as won that the CPU has not verified; one device's failure ends no other one's work;
+//! a device that is disabled stays so.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use lode_puzzle::{
+    Attempt, AttemptError, Claim, Engine, EngineError, Job, Output, ReferenceEngine, Srs, Statement, Target, Verifier,
+};
+
+use crate::{
+    Device, Stages, WorkerProgram,
+    process::{Process, ProcessError},
+    wire::{Batch, IN_FLIGHT, Record, Request},
+};
+
+/// Failures in a row after which a device is disabled.
+const MAX_FAILURES: u32 = 4;
+/// Wrong results, in all, after which a device is disabled.
+const MAX_WRONG: u64 = 3;
+/// The first wait before a device is tried again; it doubles with each failure in a row.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+/// How often a thread without a device looks for one.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// What a device must get right before it is given work: one attempt in each lane.
+const KNOWN_STATEMENT: Statement = Statement(*b"lode-cuda known-answer statement");
+const KNOWN_NONCES: [u64; crate::prover::LANES] = [0, u64::MAX];
+
+/// Why a device is taken off its work.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("{0}")]
+    Known(EngineError),
+    #[error("its known-answer test failed: nonce {nonce} of statement {KNOWN_STATEMENT} came out wrong")]
+    KnownAnswer { nonce: u64 },
+    #[error("wrong result, nonce {nonce}: {reason}")]
+    Wrong { nonce: u64, reason: String },
+}
+
+/// What a device is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceState {
+    /// Nothing was asked of it yet.
+    New,
+    /// Its process loads the kernels, or is tested.
+    Starting,
+    /// It proves, or waits for work.
+    Ready,
+    /// It failed, and is tried again.
+    Waiting,
+    /// It is not used any more.
+    Disabled {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A device, and what it did so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceStatus {
+    /// Which one.
+    pub device: Device,
+    /// What it is doing.
+    pub state: DeviceState,
+    /// Attempts made.
+    pub attempts: u64,
+    /// How long it took for them.
+    pub busy: Duration,
+    /// Results that did not hold.
+    pub wrong: u64,
+    /// How often its process was started.
+    pub starts: u64,
+    /// Most attempts of a batch, once it is ready.
+    pub batch: u32,
+}
+
+impl DeviceStatus {
+    /// Attempts per second of the time that it was at work; 0 before that.
+    pub fn attempts_per_s(&self) -> f64 {
+        let seconds = self.busy.as_secs_f64();
+        if seconds < 1e-3 { 0.0 } else { self.attempts as f64 / seconds }
+    }
+}
+
+/// Whoever holds a slot's lock has the device.
+struct Slot {
+    work: Mutex<SlotWork>,
+    status: Mutex<DeviceStatus>,
+}
+
+#[derive(Default)]
+struct SlotWork {
+    process: Option<Process>,
+    /// Whether this process has passed the known-answer test.
+    is_tested: bool,
+    /// In a row.
+    failures: u32,
+    /// Not to be tried before.
+    due: Option<Instant>,
+}
+
+impl Slot {
+    fn status(&self) -> MutexGuard<'_, DeviceStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_disabled(&self) -> bool {
+        matches!(self.status().state, DeviceState::Disabled { .. })
+    }
+}
+
+/// Proves on devices, each in a process of its own. Dropping it ends them.
+pub struct CudaEngine {
+    program: WorkerProgram,
+    slots: Vec<Slot>,
+    verifier: Arc<Verifier>,
+    reference: ReferenceEngine,
+    known: OnceLock<Result<Vec<Attempt>, EngineError>>,
+}
+
+impl fmt::Debug for CudaEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaEngine").field("devices", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl CudaEngine {
+    /// [`Engine::name`].
+    pub const NAME: &'static str = "cuda";
+
+    /// An engine over these devices; `program` must run [`crate::worker::run`] with the same setup. Processes start with the
+    /// first work.
+    pub fn new(devices: Vec<Device>, program: WorkerProgram, srs: Arc<Srs>, verifier: Arc<Verifier>) -> Self {
+        let slot = |device| Slot {
+            work: Mutex::default(),
+            status: Mutex::new(DeviceStatus {
+                device,
+                state: DeviceState::New,
+                attempts: 0,
+                busy: Duration::ZERO,
+                wrong: 0,
+                starts: 0,
+                batch: 0,
+            }),
+        };
+        let slots = devices.into_iter().map(slot).collect();
+        Self { program, slots, verifier, reference: ReferenceEngine::new(srs), known: OnceLock::new() }
+    }
+
+    /// What each device did so far.
+    pub fn status(&self) -> Vec<DeviceStatus> {
+        self.slots.iter().map(|slot| slot.status().clone()).collect()
+    }
+
+    /// Whether no device is left that could work.
+    pub fn is_exhausted(&self) -> bool {
+        self.slots.iter().all(Slot::is_disabled)
+    }
+
+    /// Starts and tests all devices at once, and makes `batches` on each of them, one at a time: how long the stages of a full
+    /// batch take alone, on average.
+    ///
+    /// # Errors
+    /// The first device's that fails.
+    pub fn measure_stages(&self, batches: u32) -> Result<Vec<Stages>, EngineError> {
+        // Before the threads: they belong to no rayon pool.
+        self.known_answers()?;
+        let measure = |slot: &Slot| -> Result<Stages, EngineError> {
+            let mut work = slot.work.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = self.measure_slot(slot, &mut work, batches);
+            outcome.map_err(|fault| failed(self.take_off(slot, &mut work, &fault)))
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = self.slots.iter().map(|slot| scope.spawn(move || measure(slot))).collect();
+            let results = threads.into_iter().map(|thread| thread.join());
+            results.map(|result| result.unwrap_or_else(|_| Err(failed("a thread of the measurement died")))).collect()
+        })
+    }
+
+    fn measure_slot(&self, slot: &Slot, work: &mut SlotWork, batches: u32) -> Result<Stages, Fault> {
+        let Some((process, batch)) = self.ready(slot, work, &AtomicBool::new(false))? else {
+            return Ok(Stages::default());
+        };
+        let mut sum = [0.0; Stages::COUNT];
+        for index in 0..batches {
+            let first_nonce = u64::from(index * batch);
+            // As in mining, hardly anything is to come back.
+            let (block_target, share_target) = (Target::MIN, Target::MIN);
+            process.request(&Request {
+                statement: KNOWN_STATEMENT,
+                first_nonce,
+                count: batch,
+                block_target,
+                share_target,
+            })?;
+            let times = process.batch()?.stages.to_array();
+            sum.iter_mut().zip(times).for_each(|(sum, time)| *sum += time / batches as f32);
+        }
+        Ok(Stages::from_array(sum))
+    }
+
+    /// A device that nobody uses and that is due, or `None` if there is none now.
+    fn claim(&self) -> Option<(&Slot, MutexGuard<'_, SlotWork>)> {
+        self.slots.iter().find_map(|slot| {
+            let work = match slot.work.try_lock() {
+                Ok(work) => work,
+                Err(TryLockError::Poisoned(error)) => error.into_inner(),
+                Err(TryLockError::WouldBlock) => return None,
+            };
+            let is_due = work.due.is_none_or(|due| due <= Instant::now());
+            (is_due && !slot.is_disabled()).then_some((slot, work))
+        })
+    }
+
+    /// The device's process and its batch size, started and tested. `None`: cancelled before.
+    fn ready<'a>(
+        &self,
+        slot: &Slot,
+        work: &'a mut SlotWork,
+        cancel: &AtomicBool,
+    ) -> Result<Option<(&'a mut Process, u32)>, Fault> {
+        let SlotWork { process, is_tested, .. } = work;
+        let process = match process {
+            Some(process) => process,
+            None => {
+                *is_tested = false;
+                let mut status = slot.status();
+                status.state = DeviceState::Starting;
+                status.starts += 1;
+                process.insert(Process::start(&self.program, &status.device)?)
+            }
+        };
+        let Some(batch) = process.wait_until_ready(|| cancel.load(Ordering::Relaxed))? else { return Ok(None) };
+        if !*is_tested {
+            for known in self.known_answers().map_err(Fault::Known)? {
+                process.request(&known_request(known.nonce))?;
+                let answer = process.batch()?;
+                let answer = answer.winners.first().and_then(|it| it.attempt(&KNOWN_STATEMENT, known.nonce).ok());
+                if answer != Some(known) {
+                    return Err(Fault::KnownAnswer { nonce: known.nonce });
+                }
+            }
+            *is_tested = true;
+            let mut status = slot.status();
+            status.state = DeviceState::Ready;
+            status.batch = batch;
+        }
+        Ok(Some((process, batch)))
+    }
+
+    /// The reference engine's results, computed once.
+    fn known_answers(&self) -> Result<Vec<Attempt>, EngineError> {
+        let compute = |nonce| match self.reference.attempt(&KNOWN_STATEMENT, nonce) {
+            Ok(attempt) => Ok(attempt),
+            Err(AttemptError::Engine(error)) => Err(error),
+            Err(AttemptError::Void(void)) => Err(failed(format!("known answer: {void}"))),
+        };
+        self.known.get_or_init(|| KNOWN_NONCES.into_iter().map(compute).collect()).clone()
+    }
+
+    /// Works on a job until its nonces are used up or it is cancelled. Returns whether any batch was made.
+    fn serve(
+        &self,
+        slot: &Slot,
+        work: &mut SlotWork,
+        nonces: &mut std::ops::Range<u64>,
+        job: &Job,
+        cancel: &AtomicBool,
+        out: &mut dyn FnMut(Output),
+    ) -> Result<bool, Fault> {
+        let Some((process, most)) = self.ready(slot, work, cancel)? else { return Ok(false) };
+        let mut asked: VecDeque<Request> = VecDeque::with_capacity(IN_FLIGHT);
+        let mut since = Instant::now();
+        let mut has_made_any = false;
+        loop {
+            while asked.len() < IN_FLIGHT && !nonces.is_empty() && !cancel.load(Ordering::Relaxed) {
+                let count = u32::try_from(nonces.end - nonces.start).unwrap_or(u32::MAX).min(most);
+                let Job { statement, block_target, share_target, .. } = *job;
+                let request = Request { statement, first_nonce: nonces.start, count, block_target, share_target };
+                process.request(&request)?;
+                nonces.start += u64::from(count);
+                asked.push_back(request);
+            }
+            let Some(request) = asked.pop_front() else { return Ok(has_made_any) };
+            let batch = process.batch()?;
+            has_made_any = true;
+            let now = Instant::now();
+            {
+                let mut status = slot.status();
+                status.attempts += u64::from(request.count);
+                status.busy += now - since;
+            }
+            since = now;
+            self.check_batch(&request, &batch, job, out)?;
+            out(Output::Attempts(u64::from(request.count)));
+        }
+    }
+
+    /// Reports those winners of a batch that hold. They come in any order; the first that does not hold ends it.
+    fn check_batch(
+        &self,
+        request: &Request,
+        batch: &Batch,
+        job: &Job,
+        out: &mut dyn FnMut(Output),
+    ) -> Result<(), Fault> {
+        if batch.count != request.count {
+            return Err(ProcessError::OutOfTurn.into());
+        }
+        let mut winners: Vec<&Record> = batch.winners.iter().collect();
+        winners.sort_by_key(|record| record.index);
+        for record in winners {
+            let nonce = request.first_nonce.wrapping_add(u64::from(record.index));
+            let wrong = |reason: &str| Fault::Wrong { nonce, reason: reason.to_owned() };
+            if record.index >= request.count {
+                return Err(wrong("it is none of the batch's"));
+            }
+            // A void attempt is counted and passed over.
+            let Ok(attempt) = record.attempt(&job.statement, nonce) else { continue };
+            if !job.is_won_by(&attempt) {
+                return Err(wrong("its ticket meets neither target"));
+            }
+            self.verifier
+                .verify(&job.statement, nonce, &attempt.proof, Claim::None)
+                .map_err(|error| wrong(&error.to_string()))?;
+            out(Output::Won(attempt));
+        }
+        Ok(())
+    }
+
+    /// Ends the process of a device that failed, and decides what becomes of it. Returns a line for the operator.
+    fn take_off(&self, slot: &Slot, work: &mut SlotWork, fault: &Fault) -> String {
+        work.process = None;
+        work.failures += 1;
+        let mut status = slot.status();
+        let is_wrong = matches!(fault, Fault::Wrong { .. } | Fault::KnownAnswer { .. });
+        status.wrong += u64::from(is_wrong);
+        let device = &status.device;
+        let is_over = match fault {
+            Fault::KnownAnswer { .. } => true,
+            Fault::Wrong { .. } => status.wrong >= MAX_WRONG,
+            _ => work.failures >= MAX_FAILURES,
+        };
+        if is_over {
+            let line = format!("{device} is DISABLED: {fault}");
+            status.state = DeviceState::Disabled { reason: fault.to_string() };
+            return line;
+        }
+        let wait = MIN_WAIT * 2u32.pow(work.failures - 1);
+        work.due = Some(Instant::now() + wait);
+        let line = format!("{device} failed: {fault}; it is started again in {} s", wait.as_secs());
+        status.state = DeviceState::Waiting;
+        line
+    }
+}
+
+fn failed(reason: impl Into<String>) -> EngineError {
+    EngineError { engine: CudaEngine::NAME, reason: reason.into() }
+}
+
+/// One attempt that comes back whatever its ticket.
+fn known_request(nonce: u64) -> Request {
+    attempt_request(KNOWN_STATEMENT, nonce)
+}
+
+fn attempt_request(statement: Statement, first_nonce: u64) -> Request {
+    Request { statement, first_nonce, count: 1, block_target: Target::MAX, share_target: Target::MAX }
+}
+
+impl Engine for CudaEngine {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    /// Makes one attempt, on the first device that is free. It is checked by whoever compares it.
+    fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, AttemptError> {
+        let (slot, mut work) = loop {
+            if let Some(claim) = self.claim() {
+                break claim;
+            }
+            if self.is_exhausted() {
+                return Err(self.exhausted().into());
+            }
+            thread::sleep(LOOK_INTERVAL);
+        };
+        let attempt = |work: &mut SlotWork| -> Result<Option<Record>, Fault> {
+            let Some((process, _)) = self.ready(slot, work, &AtomicBool::new(false))? else { return Ok(None) };
+            process.request(&attempt_request(*statement, nonce))?;
+            Ok(process.batch()?.winners.pop())
+        };
+        match attempt(&mut work) {
+            Ok(Some(record)) => Ok(record.attempt(statement, nonce)?),
+            Ok(None) => Err(failed(format!("{} made no attempt", slot.status().device)).into()),
+            Err(fault) => {
+                self.take_off(slot, &mut work, &fault);
+                Err(failed(format!("{}: {fault}", slot.status().device)).into())
+            }
+        }
+    }
+
+    fn run(&self, job: &Job, cancel: &AtomicBool, out: &mut dyn FnMut(Output)) -> Result<(), EngineError> {
+        let mut nonces = job.nonces.clone();
+        while !nonces.is_empty() && !cancel.load(Ordering::Relaxed) {
+            let Some((slot, mut work)) = self.claim() else {
+                if self.is_exhausted() {
+                    return Err(self.exhausted());
+                }
+                thread::sleep(LOOK_INTERVAL);
+                continue;
+            };
+            match self.serve(slot, &mut work, &mut nonces, job, cancel, out) {
+                Ok(true) => work.failures = 0,
+                Ok(false) => {}
+                Err(fault) => {
+                    let reason = self.take_off(slot, &mut work, &fault);
+                    out(match fault {
+                        Fault::Wrong { .. } => Output::Invalid { reason },
+                        _ => Output::Fault { reason },
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CudaEngine {
+    fn exhausted(&self) -> EngineError {
+        let reasons = self.status().into_iter().filter_map(|status| match status.state {
+            DeviceState::Disabled { reason } => Some(format!("{}: {reason}", status.device)),
+            _ => None,
+        });
+        failed(format!("no device is left; {}", reasons.collect::<Vec<_>>().join("; ")))
+    }
+}
