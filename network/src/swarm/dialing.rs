@@ -1,0 +1,303 @@
+//! Whom to dial: seeds always, further peers while outbound slots are free, no two of them in one subnet.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use libp2p::{
+    Multiaddr, PeerId,
+    multiaddr::Protocol,
+    swarm::dial_opts::{DialOpts, PeerCondition},
+};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use super::{NetworkOptions, event_loop::EventLoop, gate::now_ms, peers::Peer};
+use crate::{
+    address::{Scope, ip_of, split_peer},
+    book::subnet_of,
+};
+
+/// Pauses between two attempts to reach a seed.
+const SEED_RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+/// Pauses between two queries for peers: short while slots are free, long otherwise.
+const LOOK_AROUND: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
+/// Most seeds.
+pub(super) const MAX_SEEDS: usize = 64;
+/// Dials begun in one tick.
+const MAX_DIALS_PER_TICK: usize = 4;
+
+/// Why we dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dial {
+    /// The seed with this index.
+    Seed(usize),
+    /// A peer out of the address book, for a slot.
+    Book(PeerId),
+}
+
+/// A peer that the operator named.
+#[derive(Debug)]
+struct Seed {
+    address: Multiaddr,
+    /// The id that the operator gave, or that we found there.
+    peer: Option<PeerId>,
+    retry_at: Instant,
+    failures: u32,
+    under_way: bool,
+}
+
+/// The state of dialling.
+#[derive(Debug)]
+pub(super) struct Dialing {
+    seeds: Vec<Seed>,
+    /// The least scope of addresses that others may tell us. A node on the Internet does not dial into its own network on a
+    /// stranger's word.
+    scope: Scope,
+    look_around_at: Instant,
+    look_around_pause: Duration,
+    send_found: mpsc::Sender<Found>,
+    found: mpsc::Receiver<Found>,
+}
+
+/// The IP address behind a seed's name.
+#[derive(Debug)]
+pub(super) struct Found {
+    seed: usize,
+    address: Option<Multiaddr>,
+}
+
+impl Dialing {
+    pub(super) fn new(options: &NetworkOptions) -> Self {
+        let now = Instant::now();
+        let seed = |address: &Multiaddr| {
+            let (address, peer) = split_peer(address.clone());
+            Seed { address, peer, retry_at: now, failures: 0, under_way: false }
+        };
+        let seeds: Vec<Seed> = options.seeds.iter().take(MAX_SEEDS).map(seed).collect();
+        let told = options.listen.iter().chain(&options.seeds);
+        let scope = told.filter_map(|address| ip_of(address).and_then(Scope::of)).min().unwrap_or(Scope::Global);
+        let (send_found, found) = mpsc::channel(MAX_SEEDS);
+        let look_around_pause = *LOOK_AROUND.start();
+        Self { seeds, scope, look_around_at: now, look_around_pause, send_found, found }
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The next name that was looked up.
+    pub(super) async fn resolved(&mut self) -> Option<Found> {
+        self.found.recv().await
+    }
+
+    pub(super) fn seed_connected(&mut self, index: usize, peer: PeerId) {
+        if let Some(seed) = self.seeds.get_mut(index) {
+            (seed.peer, seed.failures, seed.under_way) = (Some(peer), 0, false);
+        }
+    }
+
+    pub(super) fn seed_failed(&mut self, index: usize, now: Instant) {
+        if let Some(seed) = self.seeds.get_mut(index) {
+            seed.fail(now);
+        }
+    }
+
+    /// The peer behind a seed is not one of ours.
+    pub(super) fn seed_refused(&mut self, peer: &PeerId, now: Instant) {
+        self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.fail(now));
+    }
+
+    /// There is somebody new to ask.
+    pub(super) fn look_around_soon(&mut self) {
+        self.look_around_pause = *LOOK_AROUND.start();
+        self.look_around_at = Instant::now() + self.look_around_pause;
+    }
+}
+
+impl Seed {
+    fn fail(&mut self, now: Instant) {
+        let pause = SEED_RETRY.start().saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        self.retry_at = now + pause.min(*SEED_RETRY.end());
+        self.failures = (self.failures + 1).min(16);
+        self.under_way = false;
+    }
+}
+
+impl EventLoop {
+    /// Dials whoever is due.
+    pub(super) fn dial(&mut self, now: Instant) {
+        let mut left = MAX_DIALS_PER_TICK;
+        for index in 0..self.dialing.seeds.len() {
+            let Some(seed) = self.dialing.seeds.get_mut(index) else { continue };
+            let is_there = seed.peer.is_some_and(|peer| self.peers.contains_key(&peer));
+            if left == 0 || is_there || seed.under_way || seed.retry_at > now {
+                continue;
+            }
+            left -= 1;
+            seed.under_way = true;
+            match name_of(&seed.address) {
+                Some((host, port)) => self.look_up(index, host, port),
+                None => {
+                    let address = seed.address.clone();
+                    self.dial_seed(index, address);
+                }
+            }
+        }
+        if self.options.connect_only {
+            return;
+        }
+        while left > 0 && self.has_free_slot() {
+            let subnets: BTreeSet<_> = self.taken_subnets().collect();
+            let local = *self.swarm.local_peer_id();
+            let is_taken = |peer: &PeerId| *peer == local || self.peers.contains_key(peer) || self.is_dialling(peer);
+            let Some((peer, address)) = self.book.pick(now_ms(), rand::random(), &subnets, is_taken) else { break };
+            let options = DialOpts::peer_id(peer)
+                .addresses(vec![address])
+                .condition(PeerCondition::DisconnectedAndNotDialing)
+                .build();
+            self.begin(Dial::Book(peer), options);
+            left -= 1;
+        }
+        self.look_around(now);
+    }
+
+    /// Asks the network for peers near a random place.
+    fn look_around(&mut self, now: Instant) {
+        if self.dialing.look_around_at > now || self.peers.values().all(|peer| !peer.announced) {
+            return;
+        }
+        let longest = *LOOK_AROUND.end();
+        let pause = if self.has_free_slot() { self.dialing.look_around_pause.saturating_mul(2) } else { longest };
+        self.dialing.look_around_pause = pause.min(longest);
+        self.dialing.look_around_at = now + self.dialing.look_around_pause;
+        self.swarm.behaviour_mut().kad.get_closest_peers(PeerId::random());
+    }
+
+    /// Looks a seed's name up, as the system does it.
+    fn look_up(&self, seed: usize, host: String, port: u16) {
+        let send_found = self.dialing.send_found.clone();
+        tokio::spawn(async move {
+            let found = tokio::net::lookup_host((host.as_str(), port)).await;
+            // Another one each time, if there are several: one of them may be down.
+            let sockets: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+            let index = usize::from(rand::random::<u16>()) % sockets.len().max(1);
+            let address = sockets.get(index).map(|socket| crate::address::tcp(*socket));
+            debug!("{host} is at {address:?}");
+            // The loop has ended: nobody dials any more.
+            let _ = send_found.send(Found { seed, address }).await;
+        });
+    }
+
+    pub(super) fn dial_found(&mut self, found: Found) {
+        match found.address {
+            Some(address) => self.dial_seed(found.seed, address),
+            None => self.dialing.seed_failed(found.seed, Instant::now()),
+        }
+    }
+
+    fn dial_seed(&mut self, index: usize, address: Multiaddr) {
+        let given = self.options.seeds.get(index).and_then(|address| split_peer(address.clone()).1);
+        let options = match given {
+            Some(peer) => DialOpts::peer_id(peer).addresses(vec![address]).condition(PeerCondition::Always).build(),
+            None => DialOpts::unknown_peer_id().address(address).build(),
+        };
+        self.begin(Dial::Seed(index), options);
+    }
+
+    fn begin(&mut self, dial: Dial, options: DialOpts) {
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => {
+                self.dials.insert(connection, dial);
+            }
+            Err(error) => {
+                debug!("cannot dial: {error}");
+                match dial {
+                    Dial::Seed(index) => self.dialing.seed_failed(index, Instant::now()),
+                    Dial::Book(peer) => self.book.failed(&peer, now_ms()),
+                }
+            }
+        }
+    }
+
+    fn is_dialling(&self, peer: &PeerId) -> bool {
+        self.dials.values().any(|dial| *dial == Dial::Book(*peer))
+    }
+
+    fn has_free_slot(&self) -> bool {
+        let taken = self.peers.values().filter(|peer| peer.fills_slot()).count();
+        let coming = self.dials.len();
+        taken + coming < usize::try_from(self.options.max_outbound).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a peer at this address may fill a slot.
+    pub(super) fn has_slot_for(&self, address: &Multiaddr) -> bool {
+        !self.options.connect_only
+            && self.has_free_slot()
+            && subnet_of(address).is_none_or(|subnet| self.taken_subnets().all(|taken| taken != subnet))
+    }
+
+    fn taken_subnets(&self) -> impl Iterator<Item = crate::address::Subnet> + '_ {
+        self.peers.values().filter_map(Peer::slot_subnet)
+    }
+}
+
+/// The name and port of an address that has no IP address yet.
+fn name_of(address: &Multiaddr) -> Option<(String, u16)> {
+    let mut parts = address.iter();
+    match (parts.next()?, parts.next()?) {
+        (Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name), Protocol::Tcp(port)) => {
+            Some((name.into_owned(), port))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(listen: &[&str], seeds: &[&str]) -> NetworkOptions {
+        let parse = |texts: &[&str]| texts.iter().map(|text| crate::address::parse(text).unwrap()).collect();
+        NetworkOptions {
+            listen: parse(listen),
+            seeds: parse(seeds),
+            ..NetworkOptions::new(lode_consensus::Hash::ZERO, "/nowhere".into())
+        }
+    }
+
+    #[test]
+    fn strangers_are_believed_only_as_far_as_the_node_itself_reaches() {
+        let scope = |listen: &[&str], seeds: &[&str]| Dialing::new(&options(listen, seeds)).scope();
+        assert_eq!(scope(&["0.0.0.0:1"], &["seed.example.org:1", "8.8.8.8:1"]), Scope::Global);
+        assert_eq!(scope(&["0.0.0.0:1"], &["10.0.0.1:1", "8.8.8.8:1"]), Scope::Private);
+        assert_eq!(scope(&["127.0.0.1:1"], &["8.8.8.8:1"]), Scope::Loopback);
+        assert_eq!(scope(&[], &[]), Scope::Global);
+    }
+
+    #[test]
+    fn a_seed_that_fails_is_tried_again_after_growing_pauses() {
+        let mut dialing = Dialing::new(&options(&[], &["8.8.8.8:1"]));
+        let now = Instant::now();
+        let pauses: Vec<u64> = (0..8)
+            .map(|_| {
+                dialing.seed_failed(0, now);
+                dialing.seeds[0].retry_at.duration_since(now).as_secs()
+            })
+            .collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        dialing.seed_connected(0, PeerId::random());
+        dialing.seed_failed(0, now);
+        assert_eq!(dialing.seeds[0].retry_at.duration_since(now).as_secs(), 1);
+    }
+
+    #[test]
+    fn names_are_told_from_addresses() {
+        let name = |text: &str| name_of(&crate::address::parse(text).unwrap());
+        assert_eq!(name("node.example.org:4130"), Some(("node.example.org".to_owned(), 4130)));
+        assert_eq!(name("192.0.2.1:4130"), None);
+    }
+}

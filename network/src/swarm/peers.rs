@@ -1,0 +1,86 @@
+//! Connected peers, as the event loop knows them.
+
+use std::time::Instant;
+
+use libp2p::{Multiaddr, PeerId};
+
+use super::client::PeerView;
+use crate::{address::Subnet, book::subnet_of, events::NetworkEvent, reputation::Source};
+
+/// Requests that a peer may make before it has told who it is.
+pub(super) const MAX_EARLY_REQUESTS: usize = 8;
+/// Longest name of a peer's software, in characters.
+const MAX_AGENT_CHARS: usize = 64;
+
+/// Why there is a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The peer dialled us.
+    Inbound,
+    /// The operator named it.
+    Seed,
+    /// It fills one of our outbound slots.
+    Slot,
+    /// A query of Kademlia dialled it. It goes soon, unless a slot is free for it.
+    Transient,
+}
+
+/// A peer with at least one connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) address: Multiaddr,
+    pub(super) origin: Origin,
+    pub(super) source: Source,
+    /// Whether the core has been told of it.
+    pub(super) announced: bool,
+    /// When the connection ends, unless the peer is announced before.
+    pub(super) deadline: Instant,
+    pub(super) agent: String,
+    pub(super) connected_at_ms: u64,
+    pub(super) ping_ms: Option<u64>,
+    /// Requests that came before the peer was announced.
+    pub(super) early: Vec<NetworkEvent>,
+}
+
+impl Peer {
+    pub(super) fn new(peer: PeerId, address: Multiaddr, origin: Origin, deadline: Instant, now_ms: u64) -> Self {
+        Self {
+            source: Source::of(&address, peer),
+            address,
+            origin,
+            announced: false,
+            deadline,
+            agent: String::new(),
+            connected_at_ms: now_ms,
+            ping_ms: None,
+            early: Vec::new(),
+        }
+    }
+
+    /// Whether it takes up one of the outbound slots.
+    pub(super) fn fills_slot(&self) -> bool {
+        matches!(self.origin, Origin::Seed | Origin::Slot)
+    }
+
+    /// The subnet that no further outbound slot may go to. Seeds are the operator's choice and count nothing.
+    pub(super) fn slot_subnet(&self) -> Option<Subnet> {
+        (self.origin == Origin::Slot).then(|| subnet_of(&self.address)).flatten()
+    }
+
+    /// Keeps what is printable of what the peer calls itself.
+    pub(super) fn set_agent(&mut self, agent: &str) {
+        self.agent = agent.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_AGENT_CHARS).collect();
+    }
+
+    pub(super) fn view(&self, peer: PeerId, points: u32) -> PeerView {
+        PeerView {
+            peer,
+            address: self.address.clone(),
+            outbound: self.origin != Origin::Inbound,
+            agent: self.agent.clone(),
+            connected_at_ms: self.connected_at_ms,
+            ping_ms: self.ping_ms,
+            points,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Peers that mean ill: each is told from an honest one, is charged by the table, and hurts nobody else.
+
+mod common;
+#[path = "common/hostile.rs"]
+mod hostile;
+#[path = "common/nodes.rs"]
+mod nodes;
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use common::{noise, sealed_header, share, status};
+use hostile::{Act, Hostile, connect};
+use lode_consensus::Hash;
+use lode_network::{
+    Gossip, Network, NetworkEvent, NetworkView, Request, RequestError, RequestKind, Response, Topic, Verdict,
+};
+use nodes::{GENESIS, Node, options, options_with_seed};
+use tempfile::tempdir;
+
+/// How long libp2p waits for a handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// `u32le(length) ‖ bytes`.
+fn framed(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_le_bytes()[..], bytes].concat()
+}
+
+fn is_banned(view: &NetworkView, peer: &Hostile) -> bool {
+    view.bans.iter().any(|(source, _)| *source == peer.id.to_string())
+}
+
+async fn start() -> (tempfile::TempDir, Node) {
+    let folder = tempdir().unwrap();
+    let node = Node::start(options(folder.path())).await;
+    (folder, node)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gossip_that_does_not_decode_is_refused_and_its_sender_banned() {
+    let too_long = noise(1, Topic::Shares.max_bytes() + 1);
+    let cases =
+        [("shares", too_long), ("shares", noise(2, 60_000)), ("blocks", noise(3, 422)), ("transactions", Vec::new())];
+    for (topic, bytes) in cases {
+        let (_folder, mut node) = start().await;
+        let hostile = connect(node.address(), &GENESIS, "status", Vec::new()).await;
+        node.wait_connected(hostile.id).await;
+        // The first ends the connection, and the second makes the 100 points.
+        hostile.acts.send(Act::Gossip(topic, bytes.clone())).unwrap();
+        node.wait_disconnected(hostile.id).await;
+        assert!(!is_banned(&node.client.view(), &hostile));
+        assert_eq!(node.client.view().peers.len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_floods_garbage_is_banned_and_honest_ones_are_heard() {
+    let (_folder, mut node) = start().await;
+    let folder = tempdir().unwrap();
+    let mut honest = Node::start(options_with_seed(folder.path(), &node)).await;
+    node.wait_connected(honest.id()).await;
+    let hostile = connect(node.address(), &GENESIS, "status", Vec::new()).await;
+    for seed in 0..200 {
+        hostile.acts.send(Act::Gossip("shares", noise(seed, 297))).unwrap();
+    }
+    node.wait_view(|view| is_banned(view, &hostile)).await;
+    honest.client.publish(Gossip::Share(share(1)));
+    let heard = node
+        .wait(|event| match event {
+            NetworkEvent::Gossip { id, source, message } => Some((id, source, message)),
+            _ => None,
+        })
+        .await;
+    assert_eq!((heard.1, &heard.2), (honest.id(), &Gossip::Share(share(1))));
+    node.client.verdict(heard.0, heard.1, Verdict::Accept);
+    honest.expect_silence(Duration::from_millis(100), |event| matches!(event, NetworkEvent::Disconnected { .. })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_requests_are_charged_and_broken_off_ones_are_not() {
+    let huge = u32::MAX.to_le_bytes().to_vec();
+    let over = framed(&vec![0; RequestKind::Headers.max_request_bytes() + 1]);
+    let garbage = framed(&noise(1, 100));
+    for bytes in [huge, over, garbage] {
+        let (_folder, mut node) = start().await;
+        let hostile = connect(node.address(), &GENESIS, "headers", Vec::new()).await;
+        node.wait_connected(hostile.id).await;
+        hostile.acts.send(Act::Request(bytes.clone())).unwrap();
+        hostile.acts.send(Act::Request(bytes)).unwrap();
+        node.wait_view(|view| view.peers.is_empty()).await;
+    }
+    let request = Request::Headers { locator: vec![Hash::ZERO], limit: 1 }.encode();
+    let (_folder, mut node) = start().await;
+    let mut hostile = connect(node.address(), &GENESIS, "headers", Vec::new()).await;
+    node.wait_connected(hostile.id).await;
+    // A length, and fewer bytes than it says: whoever crashes looks like this.
+    for bytes in [framed(&request)[..20].to_vec(), vec![1, 2], Vec::new()] {
+        hostile.acts.send(Act::Request(bytes)).unwrap();
+        let heard = hostile.responses.recv().await.expect("its end");
+        assert!(heard.is_none_or(|bytes| bytes.is_empty()), "the stream ends without an answer");
+    }
+    hostile.acts.send(Act::Request(framed(&request))).unwrap();
+    let (peer, id, received) = node.wait_request().await;
+    assert_eq!((peer, received.encode()), (hostile.id, request));
+    let response = Response::Headers(vec![sealed_header(1)]);
+    node.client.respond(id, response.clone());
+    assert_eq!(hostile.responses.recv().await, Some(Some(framed(&response.encode()))));
+    node.wait_view(|view| view.peers.iter().any(|peer| peer.points == 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_held_to_what_was_asked() {
+    let headers = |count: usize| Response::Headers(vec![sealed_header(1); count]).encode();
+    let cases = [
+        // More headers than asked for; garbage; too long; broken off; nothing.
+        (framed(&headers(3)), RequestError::Malformed, 25),
+        (framed(&noise(1, 500)), RequestError::Malformed, 50),
+        (u32::MAX.to_le_bytes().to_vec(), RequestError::Malformed, 50),
+        (framed(&headers(2))[..100].to_vec(), RequestError::Interrupted, 0),
+        (Vec::new(), RequestError::Interrupted, 0),
+    ];
+    for (answer, expected, points) in cases {
+        let (_folder, mut node) = start().await;
+        let hostile = connect(node.address(), &GENESIS, "headers", answer).await;
+        node.wait_connected(hostile.id).await;
+        let id = node.ask(hostile.id, Request::Headers { locator: vec![Hash::ZERO], limit: 2 });
+        assert_eq!(node.wait_response(id).await, Err(expected));
+        match points {
+            // 50 points end the connection.
+            50 => node.wait_disconnected(hostile.id).await,
+            points => node.wait_view(|view| view.peers.iter().all(|peer| peer.points == points)).await,
+        }
+    }
+    let (_folder, mut node) = start().await;
+    let hostile = connect(node.address(), &GENESIS, "bodies", Vec::new()).await;
+    node.wait_connected(hostile.id).await;
+    let id = node.ask(hostile.id, Request::Headers { locator: vec![Hash::ZERO], limit: 2 });
+    assert_eq!(node.wait_response(id).await, Err(RequestError::Unsupported));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_before_the_handshake_wait_for_it_and_floods_are_turned_away() {
+    let (_folder, mut node) = start().await;
+    let mut hostile = connect(node.address(), &GENESIS, "status", Vec::new()).await;
+    let request = Request::Status(status(1));
+    for _ in 0..40 {
+        hostile.acts.send(Act::Request(framed(&request.encode()))).unwrap();
+    }
+    // The core hears of the peer before it hears of a request, and of no more than four until it answers one.
+    let first = node.next().await;
+    assert!(matches!(first, NetworkEvent::Connected { peer, .. } if peer == hostile.id), "{first:?}");
+    let mut ids = Vec::new();
+    while ids.len() < 4 {
+        ids.push(node.wait_request().await.1);
+    }
+    let is_request = |event: &NetworkEvent| matches!(event, NetworkEvent::Request { .. });
+    node.expect_silence(Duration::from_millis(500), is_request).await;
+    for id in ids {
+        node.client.respond(id, Response::Status(status(2)));
+    }
+    let (mut busy, mut answered, mut refused) = (0, 0, 0);
+    for _ in 0..40 {
+        match hostile.responses.recv().await.expect("each request ends") {
+            Some(bytes) if bytes == framed(&Response::Busy.encode()) => busy += 1,
+            Some(bytes) if bytes == framed(&Response::Status(status(2)).encode()) => answered += 1,
+            _ => refused += 1,
+        }
+    }
+    assert_eq!(answered, 4);
+    assert_eq!(busy + refused, 36);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_on_the_wire_hurts_nobody() {
+    let (_folder, mut node) = start().await;
+    let address: std::net::SocketAddr = {
+        let listening = node.client.view().listening[0].to_string();
+        format!("127.0.0.1:{}", listening.rsplit('/').next().unwrap()).parse().unwrap()
+    };
+    let dawdle = move || {
+        let mut silent = Vec::new();
+        for seed in 0..60 {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            match seed % 3 {
+                // Nothing at all; garbage, until the other side has enough; garbage behind the right beginning.
+                0 => silent.push(stream),
+                1 => {
+                    let _ = stream.write_all(&noise(seed, 4_096));
+                    let _ = stream.read_to_end(&mut Vec::new());
+                }
+                _ => {
+                    let _ = stream.write_all(b"\x13/multistream/1.0.0\n\x07/noise\n");
+                    let _ = stream.write_all(&noise(seed, 70_000));
+                }
+            }
+        }
+        silent
+    };
+    let silent = tokio::task::spawn_blocking(dawdle).await.unwrap();
+    let started = Instant::now();
+    let folder = tempdir().unwrap();
+    let honest = Node::start(options_with_seed(folder.path(), &node)).await;
+    node.wait_connected(honest.id()).await;
+    assert!(started.elapsed() < HANDSHAKE, "honest peers get through while others dawdle");
+    assert_eq!(node.client.view().bans, []);
+    drop(silent);
+}
