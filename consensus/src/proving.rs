@@ -29,7 +29,7 @@ impl ProofChecker for Verifier {
 }
 
 /// A block that fits the chain it extends; what [`Self::claims`] and the transactions' signatures say is not checked
-/// yet.
+/// yet, nor the addresses of provers and recipients, each of which takes a square root.
 #[derive(Debug, Clone)]
 pub struct FittingBlock {
     block: Block,
@@ -39,7 +39,7 @@ pub struct FittingBlock {
     /// What is still to be proven, and where it stands: `None` for the block itself, else the share's place.
     items: Vec<Item>,
     places: Vec<Option<usize>>,
-    /// Places of the transactions whose signatures are still to be checked.
+    /// Places of the transactions whose signatures and recipients are still to be checked.
     unsigned: Vec<usize>,
 }
 
@@ -84,7 +84,7 @@ impl FittingBlock {
         let mut share_ids = Vec::with_capacity(block.body.shares.len());
         let mut seen = BTreeSet::new();
         for (index, share) in block.body.shares.iter().enumerate() {
-            let item = context.share_claim(share).map_err(|error| BlockError::Share { index, error })?;
+            let item = context.share_item(share).map_err(|error| BlockError::Share { index, error })?;
             let id = ShareId { statement: item.statement, nonce: item.nonce };
             if !seen.insert(id) {
                 return Err(BlockError::DuplicateShare { index });
@@ -92,9 +92,6 @@ impl FittingBlock {
             share_ids.push(id);
             items.push(item);
             places.push(Some(index));
-        }
-        for (index, signed) in block.body.transactions.iter().enumerate() {
-            signed.transaction.check_recipient().map_err(|error| BlockError::Recipient { index, error })?;
         }
         let unsigned = (0..block.body.transactions.len()).collect();
         Ok(Self { hash: block.hash(), block, share_ids, context, items, places, unsigned })
@@ -116,7 +113,7 @@ impl FittingBlock {
     }
 
     /// Takes off the list what the caller has checked before, with these very bytes and against this chain's
-    /// challenge and share target: shares whose proofs hold, and transactions whose signatures do.
+    /// challenge and share target: shares whose proofs hold, and transactions whose signatures do; their addresses too.
     #[must_use]
     pub fn except(
         mut self,
@@ -143,8 +140,8 @@ impl FittingBlock {
         ProvenBlock { inner: self }
     }
 
-    /// Checks what [`Self::claims`] says, and the signatures of the transactions. `weights` holds one random number for
-    /// each claim.
+    /// Checks what [`Self::claims`] says, the signatures of the transactions, and the addresses of both. `weights` holds one
+    /// random number for each claim.
     pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<ProvenBlock, BlockError> {
         let verdicts = checker.check(&self.items, weights);
         self.judge(verdicts)
@@ -166,7 +163,24 @@ impl FittingBlock {
         blocks.into_iter().map(judge).collect()
     }
 
+    fn check_addresses(&self) -> Result<(), BlockError> {
+        for index in self.places.iter().flatten() {
+            if let Some(share) = self.block.body.shares.get(*index) {
+                let checked = share.prover.check();
+                checked.map_err(|error| BlockError::Share { index: *index, error: error.into() })?;
+            }
+        }
+        for index in &self.unsigned {
+            if let Some(signed) = self.block.body.transactions.get(*index) {
+                let checked = signed.transaction.check_recipient();
+                checked.map_err(|error| BlockError::Recipient { index: *index, error })?;
+            }
+        }
+        Ok(())
+    }
+
     fn judge(self, verdicts: Vec<Result<Ticket, VerifyError>>) -> Result<ProvenBlock, BlockError> {
+        self.check_addresses()?;
         if verdicts.len() != self.items.len() {
             return Err(BlockError::Unjudged { expected: self.items.len(), got: verdicts.len() });
         }

@@ -6,12 +6,16 @@ mod support;
 use std::{cell::RefCell, collections::BTreeMap};
 
 use lode_consensus::{
-    Address, Block, Body, Hash, Header, Height, SealedHeader,
+    Address, Block, Body, Hash, Header, Height, SealedHeader, Share,
     headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker},
+    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker, ShareError},
+    transaction::Transfer,
 };
 use lode_puzzle::{Claim, Half, Item, Target, Ticket, VerifyError};
 use support::{Chain, INTERVAL_MS, Oracle, account, attempt, params, with_shares, with_transactions};
+
+/// No point of the curve has this coordinate.
+const NO_ADDRESS: Address = Address([0xff; 32]);
 
 /// Counts what it is asked.
 #[derive(Default)]
@@ -167,6 +171,23 @@ fn a_bad_share_or_signature_is_found_and_named() {
     assert_eq!(prove(&rest, oracle(0)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
     assert!(matches!(prove(&rest, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
     assert_eq!(prove(&rest.except(|_, _| false, |signed| *signed == forged), Oracle::default()), Ok(()));
+}
+
+#[test]
+fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
+    let chain = chain();
+    let transfer = Transfer { from: account(1), to: NO_ADDRESS, amount: 1, fee: 0, nonce: 0, expiry: 9 };
+    let shares = vec![chain.share(account(1), 7, 0), chain.share(NO_ADDRESS, 7, 1)];
+    let block = chain.block(Body { transactions: vec![chain.sign(1, transfer)], shares });
+    let fitting = FittingBlock::new(block, chain.context(), &chain.params).unwrap();
+    let judge = |share_is_known: bool, transaction_is_known: bool| {
+        let is_known = |_: &_, share: &Share| share_is_known && share.prover == NO_ADDRESS;
+        let rest = fitting.clone().except(is_known, |_| transaction_is_known);
+        rest.prove(&Oracle::default(), &[]).map(|_| ())
+    };
+    assert!(matches!(judge(false, true), Err(BlockError::Share { index: 1, error: ShareError::Prover(_) })));
+    assert!(matches!(judge(true, false), Err(BlockError::Recipient { index: 0, .. })));
+    assert_eq!(judge(true, true), Ok(()));
 }
 
 #[test]
