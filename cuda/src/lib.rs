@@ -16,6 +16,7 @@ mod clocks;
 mod devices;
 mod engine;
 mod error;
+mod lane;
 mod process;
 mod prover;
 mod tables;

@@ -21,7 +21,8 @@ use crate::{
     wire::{Batch, IN_FLIGHT, MAX_TEXT, Reply, Request},
 };
 
-/// How long a device may take to get ready: the driver compiles the kernels the first time, which takes a minute or two.
+/// How long a device may take to get ready: the driver compiles the kernels the first time, which takes seconds; an emulator does so
+/// for minutes.
 const START_PATIENCE: Duration = Duration::from_secs(600);
 /// How long a batch may take. It should be a fraction of a second; under an emulator it is a minute.
 const BATCH_PATIENCE: Duration = Duration::from_secs(180);
