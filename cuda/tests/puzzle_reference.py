@@ -9,7 +9,7 @@ import bls12_377 as bls
 from bls12_377 import FQ, Q, R
 
 GENERATOR = 22  # of the multiplicative group of Fr
-SRS_FILE = "~/.cargo/registry/src/*/snarkvm-parameters-4*/src/mainnet/resources/powers-of-beta-15.usrs"
+SRS_FILE = "registry/src/*/snarkvm-parameters-4*/src/mainnet/resources/powers-of-beta-15.usrs"
 
 
 def blake2b(size, *parts):
@@ -25,7 +25,8 @@ def root_of_unity(n):
 @functools.cache
 def setup(n):
     """The first n powers of Aleo's setup as affine points, from the crate that embeds them; None if it is not there."""
-    found = sorted(glob.glob(os.path.expanduser(SRS_FILE)))
+    home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    found = sorted(glob.glob(os.path.join(home, SRS_FILE)))
     if not found:
         return None
     with open(found[-1], "rb") as f:

@@ -21,3 +21,8 @@ def ptx_is_up_to_date():
 @case()
 def gates_hold():
     tool("gate.py")
+
+
+@case()
+def the_page_holds_the_predicted_ceilings():
+    tool("ceiling.py", "--check")

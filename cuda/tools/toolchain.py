@@ -1,7 +1,7 @@
 """The CUDA compiler and its inspection tools, from pinned wheels; no driver, GPU or toolkit is needed.
 
-The wheels are installed on first use into a virtual environment below Lode's cache folder. Nothing is installed
-elsewhere, and `pip` checks every hash in requirements.txt.
+The wheels are installed on first use into a folder below Lode's cache folder. Nothing is installed elsewhere, and `pip`
+checks every hash in requirements.txt.
 """
 
 import ctypes
@@ -45,20 +45,19 @@ def cache_folder():
 def site_packages():
     """The folder with the installed wheels; installs them first where they are missing."""
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    home = cache_folder() / "tools" / f"cuda-{wanted}"
+    home = cache_folder() / "tools" / f"cuda-toolchain-{wanted}"
     done = home / "complete"
     if not done.exists():
         print(f"installing the CUDA compiler (350 MB) into {home}", file=sys.stderr)
         shutil.rmtree(home, ignore_errors=True)
-        for command in (
-            [sys.executable, "-m", "venv", str(home)],
-            [str(home / "bin" / "pip"), "install", "-q", "--disable-pip-version-check", "--no-deps",
-             "--require-hashes", "-r", str(REQUIREMENTS)],
-        ):
-            if subprocess.run(command, check=False).returncode:
-                raise ToolError("cannot install the CUDA compiler: " + " ".join(command))
+        # Into a folder of its own: a virtual environment needs Debian's package python3-venv.
+        command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
+        command += ["--require-hashes", "--target", str(home / "site"), "-r", str(REQUIREMENTS)]
+        env = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
+        if subprocess.run(command, env=env, check=False).returncode:
+            raise ToolError("cannot install the CUDA compiler: " + " ".join(command))
         done.touch()
-    return next(home.glob("lib/python3*/site-packages"))
+    return home / "site"
 
 
 def ptxas(ptx, arch, cubin):

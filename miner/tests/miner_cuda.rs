@@ -1,4 +1,5 @@
 //! The cuda engine, as a user types it, on the emulated driver of `cuda/emulator`: real PTX, real processes, injected faults.
+#![cfg(target_arch = "x86_64")] // the emulator is for nothing else
 
 #[allow(dead_code, reason = "the other test of the miner uses the rest of it")]
 mod fake_node;
