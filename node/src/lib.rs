@@ -16,16 +16,19 @@
 
 mod clock;
 mod config;
+mod entropy;
 mod journal;
 mod mempool;
 mod run;
 mod service;
 mod share_pool;
+pub mod sync;
 mod template;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{ConfigError, NodeConfig, default_data_dir};
+pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use journal::Journal;
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
 pub use run::{Node, NodeError, run_fsck};
-pub use service::{ChainService, Handle, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};

@@ -140,16 +140,48 @@ impl Mempool {
     }
 
     /// Takes a transaction whose signature and addresses the caller has checked. `account` is its sender at the tip, `next`
-    /// the height of the next block. Returns the transactions that had to leave for it.
+    /// the height of the next block. Returns the transaction that had to leave for it, if one had to.
     pub fn insert(
         &mut self,
         id: Hash,
         signed: SignedTransaction,
         account: Account,
         next: Height,
-    ) -> Result<Vec<Hash>, MempoolError> {
-        if self.by_id.contains_key(&id) {
-            return Err(MempoolError::Known(id));
+    ) -> Result<Option<Hash>, MempoolError> {
+        let leaving = self.place(&id, &signed, account, next)?;
+        if let Some((address, nonce, left)) = leaving {
+            self.remove_from(&address, nonce);
+            self.by_id.remove(&left);
+        }
+        let (from, nonce) = (signed.transaction.from(), signed.transaction.nonce());
+        self.by_id.insert(id, (from, nonce));
+        let waiting = Waiting { id, signed, arrival: self.arrivals };
+        self.arrivals += 1;
+        self.accounts.entry(from).or_default().insert(nonce, waiting);
+        Ok(leaving.map(|(_, _, left)| left))
+    }
+
+    /// Whether [`Self::insert`] would take a transaction.
+    pub fn check(
+        &self,
+        id: &Hash,
+        signed: &SignedTransaction,
+        account: Account,
+        next: Height,
+    ) -> Result<(), MempoolError> {
+        self.place(id, signed, account, next).map(|_| ())
+    }
+
+    /// Finds a transaction's place: whether it may wait, and which one (sender, nonce, id) has to leave for it.
+    fn place(
+        &self,
+        id: &Hash,
+        signed: &SignedTransaction,
+        account: Account,
+        next: Height,
+    ) -> Result<Option<(Address, u64, Hash)>, MempoolError> {
+        if self.by_id.contains_key(id) {
+            return Err(MempoolError::Known(*id));
         }
         let Transaction::Transfer(transfer) = &signed.transaction;
         let (from, fee, nonce) = (transfer.from, transfer.fee, transfer.nonce);
@@ -189,30 +221,22 @@ impl Mempool {
             .filter(|(other, _)| **other != nonce)
             .map(|(_, waiting)| cost(&waiting.signed))
             .sum();
-        let needed = others + cost(&signed);
+        let needed = others + cost(signed);
         if needed > u128::from(account.balance) {
             return Err(MempoolError::Balance { needed, balance: account.balance });
         }
-
-        let mut left = Vec::new();
         if let Some(replaced) = replaced {
-            left.push(replaced.id);
-        } else if self.bytes() + SignedTransaction::BYTES > self.limits.max_bytes {
-            left.push(self.make_room(&from, fee)?);
+            return Ok(Some((from, nonce, replaced.id)));
         }
-        for id in &left {
-            self.by_id.remove(id);
+        if self.bytes() + SignedTransaction::BYTES > self.limits.max_bytes {
+            return self.lowest(&from, fee).map(Some);
         }
-        self.by_id.insert(id, (from, nonce));
-        let waiting = Waiting { id, signed, arrival: self.arrivals };
-        self.arrivals += 1;
-        self.accounts.entry(from).or_default().insert(nonce, waiting);
-        Ok(left)
+        Ok(None)
     }
 
-    /// Takes the last transaction of the account whose last one has the lowest fee, the newest of equals, and drops it if
-    /// its fee is below `fee`. The sender of the new transaction is passed over: dropping its own last one would make a gap.
-    fn make_room(&mut self, sender: &Address, fee: u64) -> Result<Hash, MempoolError> {
+    /// The last transaction of the account whose last one has the lowest fee, the newest of equals, if its fee is below
+    /// `fee`. The sender of the new transaction is passed over: dropping its own last one would make a gap.
+    fn lowest(&self, sender: &Address, fee: u64) -> Result<(Address, u64, Hash), MempoolError> {
         let lasts = self.accounts.iter().filter(|(address, _)| *address != sender);
         let lowest = lasts
             .filter_map(|(address, waiting)| Some((address, waiting.last_key_value()?)))
@@ -220,12 +244,11 @@ impl Mempool {
         let Some((address, (nonce, last))) = lowest else {
             return Err(MempoolError::Full(fee));
         };
-        let (address, nonce, id, lowest_fee) = (*address, *nonce, last.id, last.signed.transaction.fee());
+        let lowest_fee = last.signed.transaction.fee();
         if fee <= lowest_fee {
             return Err(MempoolError::Full(lowest_fee));
         }
-        self.remove_from(&address, nonce);
-        Ok(id)
+        Ok((*address, *nonce, last.id))
     }
 
     fn remove_from(&mut self, address: &Address, nonce: u64) {
@@ -342,7 +365,7 @@ mod tests {
         signed.id(&Hash::ZERO)
     }
 
-    fn insert(pool: &mut Mempool, signed: SignedTransaction, balance: u64) -> Result<Vec<Hash>, MempoolError> {
+    fn insert(pool: &mut Mempool, signed: SignedTransaction, balance: u64) -> Result<Option<Hash>, MempoolError> {
         pool.insert(id(&signed), signed, account(balance), NEXT)
     }
 
@@ -390,7 +413,7 @@ mod tests {
             Err(MempoolError::Replacement { needed: 116, got: 115 })
         );
         let second = transfer(1, 5, 2, 116);
-        assert_eq!(insert(&mut pool, second.clone(), 1_000), Ok(vec![id(&first)]));
+        assert_eq!(insert(&mut pool, second.clone(), 1_000), Ok(Some(id(&first))));
         assert_eq!(pool.len(), 1);
         assert!(pool.get(&id(&first)).is_none());
         assert_eq!(pool.get(&id(&second)), Some(&second));
@@ -423,7 +446,7 @@ mod tests {
         insert(&mut pool, transfer(2, 5, 1, 12), 1_000).unwrap();
         insert(&mut pool, transfer(3, 5, 1, 13), 1_000).unwrap();
         assert_eq!(insert(&mut pool, transfer(4, 5, 1, 11), 1_000), Err(MempoolError::Full(11)));
-        assert_eq!(insert(&mut pool, transfer(4, 5, 1, 12), 1_000), Ok(vec![id(&cheap_last)]));
+        assert_eq!(insert(&mut pool, transfer(4, 5, 1, 12), 1_000), Ok(Some(id(&cheap_last))));
         assert_eq!(pool.bytes(), limits().max_bytes);
     }
 

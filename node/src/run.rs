@@ -17,7 +17,7 @@ use lode_puzzle::Verifier;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing::info;
 
-use crate::{ChainService, Handle, NodeConfig, SystemClock, service::random_weights};
+use crate::{ChainService, Effects, Entropy, Handle, NodeConfig, SystemClock, SystemEntropy};
 
 /// How often a long check reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -124,8 +124,9 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
     let ledger = Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
-    let verifier = Verifier::new(&srs::load(log_n)?);
-    let service = ChainService::new(ledger.clone(), verifier, SystemClock, config.mempool, &config.data_dir)?;
+    let checker = Arc::new(Verifier::new(&srs::load(log_n)?));
+    let effects = Effects { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
+    let service = ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
     let (height, hash) = ledger.read().tip()?;
     info!("{name}: chain in {}, tip at height {height} {hash}", config.data_dir.display());
     Ok((ledger, Arc::new(service)))
@@ -148,7 +149,7 @@ pub fn run_fsck(config: &NodeConfig, depth: Depth, mut progress: impl FnMut(u32,
         }
     };
     // Without weights the verifier refuses: a generator that fails shows as a proof that does not hold.
-    let entropy = |count| random_weights(count).unwrap_or_default();
+    let entropy = |count| SystemEntropy.weights(count).unwrap_or_default();
     let report = match depth {
         Depth::Replay => ledger.fsck(depth, &NoChecker, entropy, scratch.path(), report_progress)?,
         Depth::Proofs => {

@@ -6,7 +6,7 @@ use lode_consensus::{Address, Hash, Share, SignedTransaction, Transaction, trans
 use lode_explorer::{AttemptOutcome, Backend, MiningJob, SubmitError};
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions};
-use lode_node::{ChainService, Clock, Handle, MempoolLimits};
+use lode_node::{ChainService, Clock, Effects, Handle, MempoolLimits, SystemEntropy};
 use lode_puzzle::{Engine, Proof, ReferenceEngine, Srs, Target, Verifier};
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 
@@ -50,8 +50,9 @@ fn network_srs() -> Arc<Srs> {
 fn service(folder: &std::path::Path) -> Handle<Noon> {
     let network = Network::parse(NETWORK, "test").unwrap();
     let ledger = Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
-    let verifier = Verifier::new(&network_srs());
-    Handle(Arc::new(ChainService::new(ledger, verifier, Noon, MempoolLimits::default(), folder).unwrap()))
+    let checker = Arc::new(Verifier::new(&network_srs()));
+    let effects = Effects { clock: Noon, checker, entropy: Arc::new(SystemEntropy) };
+    Handle(Arc::new(ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap()))
 }
 
 impl Rig {

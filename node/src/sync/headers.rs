@@ -1,0 +1,533 @@
+//! Reading headers: which peers' chains are judged, and what becomes of them.
+
+use lode_consensus::{
+    ChainWork, Hash, Height, SealedHeader,
+    headers::ProvenHeader,
+    rules::{Ancestry, BlockError},
+};
+use lode_ledger::{LedgerError, Reader};
+use lode_network::{Network, PeerId, Penalty, Request, message::MAX_LOCATOR};
+
+use super::{
+    Replaying, SyncMachine,
+    candidate::{Accepted, Candidate, Refusal},
+    limits::{
+        BUSY_PAUSE_MS, HEADERS_PER_REQUEST, MAX_CANDIDATES, MAX_INBOUND_CANDIDATES, REPLAY_TIMEOUT_MS, STALL_PAUSE_MS,
+    },
+    peers::Question,
+    tree::{Known, Origins, Standing},
+};
+use crate::Clock;
+
+impl<C: Clock> SyncMachine<C> {
+    /// The most work that is proven: of the ledger's chain, or of headers above it.
+    fn best_work(&self, reader: &Reader<'_>) -> Result<ChainWork, LedgerError> {
+        let goal = self.tree.best().map_or(ChainWork::ZERO, |best| best.goal);
+        let replayed = self.replay.as_ref().map_or(ChainWork::ZERO, |replaying| replaying.replay.goal);
+        Ok(reader.work()?.max(goal).max(replayed))
+    }
+
+    /// The height at which the operator assumes a block to be valid, while the node is below it.
+    fn assumed_height(&self) -> Option<Height> {
+        let (tip, _) = self.service.tip();
+        self.config.assume_valid.map(|(height, _)| height).filter(|height| tip < *height)
+    }
+
+    /// Takes every candidate as far as it goes, and begins new ones.
+    pub(super) fn advance_headers(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let service = self.service.clone();
+        let reader = service.ledger().read();
+        for id in self.peers.keys().copied().collect::<Vec<_>>() {
+            if self.peers.get(&id).is_some_and(|peer| peer.candidate.is_some()) {
+                self.accept(id, &reader)?;
+                self.finish(id, &reader, network)?;
+                self.ask_on(id, &reader, network)?;
+            }
+        }
+        self.begin_candidates(&reader, network)
+    }
+
+    /// Moves a candidate's headers to the tree if their work suffices.
+    fn accept(&mut self, id: PeerId, reader: &Reader<'_>) -> Result<(), LedgerError> {
+        let best = self.best_work(reader)?;
+        let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
+        let room = self.tree.room();
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(candidate) = peer.candidate.as_mut().filter(|candidate| candidate.suffices(best, minimum, assume))
+        else {
+            return Ok(());
+        };
+        if let Err(error) = fork_is_retained(self.tree.chain(reader, &candidate.base_hash()), reader) {
+            candidate.first.map(|first| self.deep.insert(first));
+            peer.candidate = None;
+            return self.refuse_deep(error);
+        }
+        if self.replay.is_some() || room < candidate.held() {
+            return Ok(());
+        }
+        let (work, height) = (candidate.work, candidate.height);
+        let accepted = candidate.accept(assume);
+        peer.reaches(work, height);
+        match accepted {
+            Accepted::Replay(replay) => {
+                self.replay = Some(Replaying { replay, request: None, progress_ms: self.now_ms });
+            }
+            Accepted::All { headers, base_work, assumed_to } => {
+                self.plant(headers, base_work, Origins { goal: None, assumed_to, source: Some(id) });
+            }
+        }
+        Ok(())
+    }
+
+    /// A chain with more work leaves this one below what can be undone: an operator has to decide.
+    pub(super) fn refuse_deep(&mut self, error: LedgerError) -> Result<(), LedgerError> {
+        match error {
+            LedgerError::ReorgTooDeep { .. } => {
+                self.halt(error.to_string());
+                Ok(())
+            }
+            // The branch's root is gone, or was found invalid.
+            LedgerError::Orphan { .. } | LedgerError::InvalidAncestor { .. } => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    /// Puts consecutive headers into the tree. Returns whether there was room for all.
+    fn plant(
+        &mut self,
+        headers: impl IntoIterator<Item = ProvenHeader>,
+        base_work: ChainWork,
+        origins: Origins,
+    ) -> bool {
+        self.announcements.has_news = true;
+        let mut work = base_work;
+        for header in headers {
+            let target = header.header().target;
+            if !self.tree.insert(header, work, origins) {
+                return false;
+            }
+            work = work.after(target);
+        }
+        true
+    }
+
+    /// Ends a candidate that has nothing more to give.
+    fn finish(&mut self, id: PeerId, reader: &Reader<'_>, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let best = self.best_work(reader)?;
+        let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
+        let pause_until_ms = self.now_ms.saturating_add(BUSY_PAUSE_MS);
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(candidate) = &peer.candidate else {
+            return Ok(());
+        };
+        let waits = candidate.suffices(best, minimum, assume);
+        if !candidate.is_endless() && (!candidate.is_done() || peer.headers_request.is_some() || waits) {
+            return Ok(());
+        }
+        // Whoever reorganises meanwhile ends with more work than it claimed, never with less.
+        let is_short = candidate.claimed_work > candidate.work && !candidate.truncated;
+        let (claimed, shown) = (candidate.claimed_work, candidate.work);
+        if candidate.truncated {
+            peer.no_headers_until_ms = pause_until_ms;
+        }
+        peer.candidate = None;
+        if is_short {
+            self.low_work(id, claimed, shown, network);
+        }
+        Ok(())
+    }
+
+    /// A peer's headers show less work than it claims to have.
+    fn low_work(&mut self, id: PeerId, claimed: ChainWork, shown: ChainWork, network: &mut dyn Network) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            (peer.work, peer.height, peer.status) = (ChainWork::ZERO, 0, None);
+            peer.paused_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
+        }
+        let why = format!("it claims a work of {claimed} and shows {shown}");
+        self.penalize(id, Penalty::LowWork, &why, network);
+    }
+
+    /// Asks for a candidate's next headers.
+    fn ask_on(&mut self, id: PeerId, reader: &Reader<'_>, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let best = self.best_work(reader)?;
+        let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
+        // Headers wait for bodies: as many as a candidate can hold must find room in the tree.
+        let has_room = self.tree.room() >= self.config.bounds.held;
+        let Some(peer) = self.peers.get(&id) else {
+            return Ok(());
+        };
+        let Some(candidate) = &peer.candidate else {
+            return Ok(());
+        };
+        let waits = candidate.suffices(best, minimum, assume);
+        let is_full = candidate.is_full() || !has_room || waits;
+        if candidate.exhausted || is_full || !peer.is_free_for_headers(self.now_ms) {
+            return Ok(());
+        }
+        let from = [candidate.tip_hash(), candidate.base_hash()];
+        self.ask_headers(id, &from, reader, network)
+    }
+
+    fn ask_headers(
+        &mut self,
+        id: PeerId,
+        from: &[Hash],
+        reader: &Reader<'_>,
+        network: &mut dyn Network,
+    ) -> Result<(), LedgerError> {
+        let locator = self.locator(from, reader)?;
+        let most = u16::try_from(self.config.bounds.unproven).unwrap_or(u16::MAX);
+        let limit = HEADERS_PER_REQUEST.min(most.max(1));
+        let request = self.ask(id, Question::Headers { limit }, Request::Headers { locator, limit }, network);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.headers_request = Some(request);
+        }
+        Ok(())
+    }
+
+    /// Hashes by which a peer finds where its chain leaves the best one here: `from`, then ten steps of one from the best
+    /// header down, then steps that double.
+    fn locator(&self, from: &[Hash], reader: &Reader<'_>) -> Result<Vec<Hash>, LedgerError> {
+        let own = reader.tip()?;
+        let own_work = reader.work()?;
+        let best = self.tree.best().filter(|best| own_work.moves_to(best.work));
+        let (mut height, tip_hash) = best.map_or(own, |best| (best.height(), best.header.hash()));
+        let chain = self.tree.chain(reader, &tip_hash)?;
+        let mut locator: Vec<Hash> = Vec::new();
+        let mut add = |hash: Hash| {
+            if !locator.contains(&hash) {
+                locator.push(hash);
+            }
+        };
+        from.iter().for_each(|hash| add(*hash));
+        let mut step: Height = 1;
+        for count in 0..MAX_LOCATOR.saturating_sub(from.len()).saturating_sub(1) {
+            add(chain.block_hash(height)?);
+            if height == 0 {
+                break;
+            }
+            if count >= 10 {
+                step = step.saturating_mul(2);
+            }
+            height = height.saturating_sub(step);
+        }
+        Ok(locator)
+    }
+
+    /// Begins to judge the chains of peers that claim more work, or that announced a block out of nowhere.
+    fn begin_candidates(&mut self, reader: &Reader<'_>, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let best = self.best_work(reader)?;
+        let now_ms = self.now_ms;
+        let under_way = |machine: &Self| {
+            let peers = machine.peers.values();
+            let busy = peers.filter(|peer| peer.candidate.is_some() || peer.headers_request.is_some());
+            busy.map(|peer| (peer.outbound, peer.status.as_ref().map(|status| status.tip_hash))).collect::<Vec<_>>()
+        };
+        let mut waiting: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.candidate.is_none() && peer.is_free_for_headers(now_ms))
+            .filter(|(_, peer)| best.moves_to(peer.work) || peer.wants_headers)
+            .map(|(id, peer)| ((!peer.outbound, std::cmp::Reverse(peer.work)), *id))
+            .collect();
+        waiting.sort_unstable();
+        for (_, id) in waiting {
+            let busy = under_way(self);
+            let inbound = busy.iter().filter(|(outbound, _)| !outbound).count();
+            let Some(peer) = self.peers.get_mut(&id) else {
+                continue;
+            };
+            let claimed_tip = peer.status.as_ref().map(|status| status.tip_hash);
+            let is_read = busy.iter().any(|(_, tip)| *tip == claimed_tip);
+            let is_full = busy.len() >= MAX_CANDIDATES || (!peer.outbound && inbound >= MAX_INBOUND_CANDIDATES);
+            if is_read || is_full {
+                continue;
+            }
+            peer.wants_headers = false;
+            let mut from = Vec::new();
+            if let (Some(mut spare), Some(status)) = (self.spare.take(), &peer.status) {
+                spare.adopt((status.tip_hash, status.work));
+                from.extend([spare.tip_hash(), spare.base_hash()]);
+                peer.candidate = Some(spare);
+            }
+            self.ask_headers(id, &from, reader, network)?;
+        }
+        Ok(())
+    }
+
+    /// A peer's next headers.
+    pub(super) fn headers_received(
+        &mut self,
+        id: PeerId,
+        headers: Vec<SealedHeader>,
+        limit: u16,
+        network: &mut dyn Network,
+    ) -> Result<(), LedgerError> {
+        let is_last = headers.len() < usize::from(limit);
+        let service = self.service.clone();
+        let reader = service.ledger().read();
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(status) = peer.status.clone() else {
+            return Ok(());
+        };
+        let (claim, candidate) = ((status.tip_hash, status.work), peer.candidate.take());
+        let Some(parent_hash) = headers.first().map(|first| first.header.parent_hash) else {
+            return self.no_headers(id, candidate, claim.1, &reader, network);
+        };
+        let follows = |candidate: &Candidate| candidate.tip_hash() == parent_hash;
+        let Some((mut candidate, headers)) = (match candidate.filter(follows) {
+            Some(candidate) if !candidate.is_fresh() => Some((candidate, headers)),
+            _ => self.new_candidate(id, claim, headers, is_last, &reader, network)?,
+        }) else {
+            return Ok(());
+        };
+        let known = headers.iter().map(SealedHeader::hash).find(|hash| self.is_bad(hash));
+        if let Some(hash) = known {
+            self.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds block {hash}"), network);
+            return Ok(());
+        }
+        if candidate.is_fresh() && headers.first().is_some_and(|first| self.deep.contains(&first.hash())) {
+            return Ok(());
+        }
+        let chain = match self.tree.chain(&reader, &candidate.fork_hash) {
+            Ok(chain) => chain,
+            Err(error) => return self.refuse_deep(error),
+        };
+        let (params, genesis_hash) = (service.ledger().params(), service.ledger().network().genesis_hash);
+        match candidate.extend(headers, params, genesis_hash, &chain, service.now_ms()) {
+            Ok(segments) => {
+                candidate.exhausted |= is_last;
+                for segment in segments {
+                    if self.work.segments.push(id, segment).is_err() {
+                        // There is room for what a peer is asked for: this one is asked no more.
+                        return Ok(());
+                    }
+                }
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.candidate = Some(candidate);
+                }
+                Ok(())
+            }
+            Err(Refusal::Invalid(error)) => {
+                self.penalize(id, Penalty::InvalidHeader, &error, network);
+                Ok(())
+            }
+            Err(Refusal::Ours(error)) => Err(error),
+        }
+    }
+
+    /// A peer has no headers behind those that it was asked about.
+    fn no_headers(
+        &mut self,
+        id: PeerId,
+        candidate: Option<Candidate>,
+        claimed: ChainWork,
+        reader: &Reader<'_>,
+        network: &mut dyn Network,
+    ) -> Result<(), LedgerError> {
+        let best = self.best_work(reader)?;
+        match candidate {
+            Some(mut candidate) => {
+                candidate.exhausted = true;
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.candidate = Some(candidate);
+                }
+            }
+            // It knows no chain that is better than the one it was told of.
+            None if best.moves_to(claimed) => self.low_work(id, claimed, best, network),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// A candidate from the last header that is known, and those that follow. `None` if nothing is to be judged.
+    fn new_candidate(
+        &mut self,
+        id: PeerId,
+        claim: (Hash, ChainWork),
+        headers: Vec<SealedHeader>,
+        is_last: bool,
+        reader: &Reader<'_>,
+        network: &mut dyn Network,
+    ) -> Result<Option<(Candidate, Vec<SealedHeader>)>, LedgerError> {
+        let mut fork: Option<(Hash, Standing)> = None;
+        let mut rest = headers.into_iter().peekable();
+        while let Some(next) = rest.peek() {
+            let hashes = if fork.is_none() { vec![next.header.parent_hash, next.hash()] } else { vec![next.hash()] };
+            let mut is_known = false;
+            for hash in hashes {
+                match self.tree.look_up(reader, &hash)? {
+                    Known::Proven(standing) => (fork, is_known) = (Some((hash, standing)), true),
+                    Known::Invalid => {
+                        self.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds {hash}"), network);
+                        return Ok(None);
+                    }
+                    Known::No => is_known = false,
+                }
+            }
+            if !is_known {
+                break;
+            }
+            rest.next();
+        }
+        let Some((fork_hash, standing)) = fork else {
+            self.penalize(id, Penalty::UnconnectedHeaders, &"headers without a known parent", network);
+            return Ok(None);
+        };
+        let rest: Vec<SealedHeader> = rest.collect();
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.reaches(standing.work, standing.height);
+        }
+        if rest.is_empty() && is_last {
+            // Its chain ends with what is known here.
+            let best = self.best_work(reader)?;
+            if best.moves_to(claim.1) {
+                self.low_work(id, claim.1, best, network);
+            }
+            return Ok(None);
+        }
+        self.next_candidate = self.next_candidate.saturating_add(1);
+        Ok(Some((Candidate::new(self.next_candidate, self.config.bounds, claim, fork_hash, standing), rest)))
+    }
+
+    fn is_bad(&self, hash: &Hash) -> bool {
+        self.invalid.contains(hash) || self.condemned.contains(hash)
+    }
+
+    /// A segment of a candidate was checked.
+    pub(super) fn segment_proven(
+        &mut self,
+        id: PeerId,
+        candidate: u64,
+        segment: u64,
+        headers: Vec<Result<ProvenHeader, BlockError>>,
+        network: &mut dyn Network,
+    ) {
+        let bad: Vec<BlockError> = headers
+            .iter()
+            .filter_map(|result| result.as_ref().err())
+            .filter(|error| error.marks_invalid())
+            .cloned()
+            .collect();
+        // It may be another peer's by now.
+        let slots = self.peers.values_mut().map(|peer| &mut peer.candidate).chain([&mut self.spare]);
+        let slot = slots.into_iter().find(|slot| slot.as_ref().is_some_and(|held| held.id == candidate));
+        if let Some(slot) = slot
+            && let Some(held) = slot
+            && held.prove(segment, headers, self.config.assume_valid).is_err()
+        {
+            // Nothing above a bad header is of use, nor is what lies below it, from somebody who sends such ones.
+            *slot = None;
+            self.work.segments.retain(|task| task.candidate != candidate);
+        }
+        if self.peers.contains_key(&id) {
+            for error in bad {
+                let penalty =
+                    if matches!(error, BlockError::Proof(_)) { Penalty::InvalidProof } else { Penalty::InvalidHeader };
+                self.penalize(id, penalty, &error, network);
+            }
+        }
+    }
+
+    /// Reads a proven chain's headers again, from whoever has them, and hands them to the tree.
+    pub(super) fn advance_replay(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let Some(Replaying { replay, request, progress_ms }) = &mut self.replay else {
+            return Ok(());
+        };
+        if replay.is_complete() {
+            if self.tree.room() >= replay.tail.len()
+                && let Some(Replaying { replay, .. }) = self.replay.take()
+            {
+                let origins = Origins { goal: None, assumed_to: replay.assumed_to, source: None };
+                self.plant(replay.tail, replay.work, origins);
+            }
+            return Ok(());
+        }
+        // What comes is confirmed together with what waits for its confirmation.
+        let room = self.tree.room().saturating_sub(replay.unconfirmed());
+        if room == 0 {
+            *progress_ms = self.now_ms;
+            return Ok(());
+        }
+        if self.now_ms.saturating_sub(*progress_ms) > REPLAY_TIMEOUT_MS {
+            // Nobody has that chain any more.
+            self.replay = None;
+            self.tree.lower_goals();
+            return Ok(());
+        }
+        if request.is_some() {
+            return Ok(());
+        }
+        let (locator, goal) = (vec![replay.last_hash(), replay.fork_hash], replay.goal);
+        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && self.now_ms >= peer.paused_until_ms);
+        let Some(id) = able.map(|(id, _)| *id).next() else {
+            return Ok(());
+        };
+        let limit = u16::try_from(room).unwrap_or(u16::MAX).min(HEADERS_PER_REQUEST);
+        let request = self.ask(id, Question::Replay { limit }, Request::Headers { locator, limit }, network);
+        if let Some(replaying) = &mut self.replay {
+            replaying.request = Some(request);
+        }
+        Ok(())
+    }
+
+    /// Headers of the chain that is read again.
+    pub(super) fn replay_received(
+        &mut self,
+        id: PeerId,
+        headers: Vec<SealedHeader>,
+        network: &mut dyn Network,
+    ) -> Result<(), LedgerError> {
+        let service = self.service.clone();
+        let reader = service.ledger().read();
+        let Some(Replaying { replay, progress_ms, .. }) = &mut self.replay else {
+            return Ok(());
+        };
+        let chain = match self.tree.chain(&reader, &replay.fork_hash) {
+            Ok(chain) => chain,
+            Err(error) => {
+                self.replay = None;
+                return self.refuse_deep(error);
+            }
+        };
+        let (params, genesis_hash) = (service.ledger().params(), service.ledger().network().genesis_hash);
+        let is_empty = headers.is_empty();
+        match replay.extend(headers, params, genesis_hash, &chain)? {
+            Some(confirmed) if !is_empty => {
+                *progress_ms = self.now_ms;
+                let origins = Origins { goal: Some(replay.goal), assumed_to: replay.assumed_to, source: Some(id) };
+                for (header, below) in confirmed {
+                    if !self.plant([header], below, origins) {
+                        // Announced blocks have taken the room: what is here is stored first.
+                        self.replay = None;
+                        self.tree.lower_goals();
+                        return Ok(());
+                    }
+                }
+            }
+            _ => {
+                replay.rewind();
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.paused_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
+                }
+                self.penalize(id, Penalty::UnconnectedHeaders, &"not the headers that it proved", network);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the ledger can go back to where a branch begins.
+fn fork_is_retained(
+    chain: Result<super::tree::TreeChain<'_>, LedgerError>,
+    reader: &Reader<'_>,
+) -> Result<(), LedgerError> {
+    let (fork, floor) = (chain?.fork(), reader.state_floor()?);
+    if fork < floor { Err(LedgerError::ReorgTooDeep { fork, floor }) } else { Ok(()) }
+}

@@ -1,0 +1,120 @@
+//! Every bound and interval of the sync machine, in one place.
+
+use lode_consensus::Height;
+
+/// Proofs that one job checks at most: where the batch verifier's gain per proof flattens out.
+pub(super) const MAX_BATCH: usize = 64;
+
+// --- Headers -----------------------------------------------------------------------------------------------------------
+
+/// Headers in one request.
+pub(super) const HEADERS_PER_REQUEST: u16 = 512;
+/// Chains of headers that are judged at the same time, each from another peer.
+pub(super) const MAX_CANDIDATES: usize = 4;
+/// How many of them may come from peers that dialled us: anybody can do that.
+pub(super) const MAX_INBOUND_CANDIDATES: usize = 2;
+/// Announced headers this far below the tip are not looked at: nothing that matters hangs on them.
+pub(super) const RELAY_DEPTH: Height = 6;
+/// How long nobody may have the headers of a chain that is read again before it is given up.
+pub(super) const REPLAY_TIMEOUT_MS: u64 = 60_000;
+/// Chains below the retained history that are remembered as such.
+pub(super) const MAX_DEEP_CHAINS: usize = 256;
+
+// --- Announcements -----------------------------------------------------------------------------------------------------
+
+/// Announced headers whose parent is not known.
+pub(super) const MAX_ORPHANS: usize = 64;
+/// How many of them one peer may have.
+pub(super) const MAX_ORPHANS_PER_PEER: usize = 8;
+/// How long they wait for their parent. Gossip forgets a message soon after, and takes no verdict any more.
+pub(super) const ORPHAN_MS: u64 = 3_000;
+/// Announced headers that lie in the future.
+pub(super) const MAX_DEFERRED: usize = 64;
+/// How many of them one peer may have.
+pub(super) const MAX_DEFERRED_PER_PEER: usize = 4;
+/// Hashes of bytes that were found invalid, and of blocks whose bodies were.
+pub(super) const MAX_INVALID: usize = 8_192;
+/// Hashes of blocks that were announced, by us or through us.
+pub(super) const MAX_ANNOUNCED: usize = 1_024;
+
+// --- Bodies ------------------------------------------------------------------------------------------------------------
+
+/// Bodies that are asked of one peer at a time.
+pub(super) const MAX_BODIES_PER_PEER: usize = 16;
+/// Bodies that are asked for at a time.
+pub(super) const MAX_BODIES_IN_FLIGHT: usize = 64;
+/// Bodies in one request: small enough to spread the next blocks over the peers.
+pub(super) const BODIES_PER_REQUEST: usize = 8;
+/// Bodies that are asked for, checked, or waiting for those before them.
+pub(super) const BODY_WINDOW: usize = 128;
+/// Bytes of bodies that are here and not stored. Only the very next block is asked for beyond.
+pub(super) const MAX_BODY_BYTES_HELD: usize = 48 << 20;
+/// Stored blocks that are not applied yet of which it is known who sent them.
+pub(super) const MAX_SERVERS: usize = 4_096;
+/// Hashes of bodies that a peer said it lacks.
+pub(super) const MAX_LACKING: usize = 256;
+
+// --- Checks ------------------------------------------------------------------------------------------------------------
+
+/// Announced headers of one peer that wait for a check.
+pub(super) const MAX_ANNOUNCED_QUEUE: usize = 16;
+/// Batches of headers of one peer that wait for a check: what
+/// [`HeaderBounds::unproven`](super::HeaderBounds::unproven) and one more answer make.
+pub(super) const MAX_SEGMENT_QUEUE: usize = 32;
+/// Shares of one peer that wait for a check.
+pub(super) const MAX_SHARE_QUEUE: usize = 512;
+/// Transactions of one peer that wait for a check.
+pub(super) const MAX_TRANSACTION_QUEUE: usize = 1_024;
+/// Transactions that one job checks.
+pub(super) const MAX_TRANSACTION_BATCH: usize = 16;
+/// One job in so many goes to the least urgent kind of work that waits, so that none waits for ever.
+pub(super) const FAIR_TURN: u64 = 8;
+/// Shares and transactions from one peer by gossip: the rate in the long run, per second.
+pub(super) const GOSSIP_PER_S: u64 = 64;
+/// The same at once.
+pub(super) const GOSSIP_BURST: u64 = 1_024;
+
+// --- Requests ----------------------------------------------------------------------------------------------------------
+
+/// How often each peer's status is asked for.
+pub(super) const STATUS_INTERVAL_MS: u64 = 5_000;
+/// How long a peer may take for a status, headers or a page of what waits.
+pub(super) const REQUEST_TIMEOUT_MS: u64 = 5_000;
+/// How long a peer may take for bodies before others are asked.
+pub(super) const BODY_TIMEOUT_MS: u64 = 8_000;
+/// How long an answer may still come that is not waited for any more.
+pub(super) const LATE_ANSWER_MS: u64 = 600_000;
+/// How long a peer is not asked for blocks after it stalled.
+pub(super) const STALL_PAUSE_MS: u64 = 5_000;
+/// How long a peer is not asked for anything after it said that it is busy.
+pub(super) const BUSY_PAUSE_MS: u64 = 1_000;
+/// How long a body that a peer lacks is not asked of it again.
+pub(super) const LACKING_MS: u64 = 250;
+/// Pages of waiting shares and transactions that are read from one peer.
+pub(super) const MAX_MEMPOOL_PAGES: u32 = 16;
+
+// --- Serving -----------------------------------------------------------------------------------------------------------
+
+/// Bytes that one peer is served at once.
+pub(super) const SERVE_BURST_BYTES: u64 = 32 << 20;
+/// Bytes that one peer is served per second in the long run.
+pub(super) const SERVE_BYTES_PER_S: u64 = 8 << 20;
+/// What answering costs besides its bytes, in bytes.
+pub(super) const SERVE_COST_BYTES: u64 = 16 << 10;
+/// Refusals in a row that cost a peer nothing.
+pub(super) const FREE_REFUSALS: u32 = 16;
+/// Requests for the body of a block that is under way here and are answered when it is there.
+pub(super) const MAX_HELD_REQUESTS: usize = 64;
+/// How many of them one peer may have.
+pub(super) const MAX_HELD_REQUESTS_PER_PEER: usize = 4;
+/// How long they wait.
+pub(super) const HELD_REQUEST_MS: u64 = 2_000;
+
+// --- Readiness ---------------------------------------------------------------------------------------------------------
+
+/// Block intervals after which a tip is too old to be the network's.
+pub(super) const READY_INTERVALS: u64 = 20;
+/// The least age of a tip that is too old: fast networks have slow hours too.
+pub(super) const READY_TIP_AGE_MS: u64 = 60_000;
+/// Blocks that a ready node may lie behind its peers.
+pub(super) const READY_LAG: Height = 3;

@@ -1,0 +1,130 @@
+//! What the machine keeps of each peer.
+
+use std::collections::BTreeMap;
+
+use lode_consensus::{ChainWork, Hash, Height};
+use lode_network::{PeerId, RequestId, Status};
+
+use super::{
+    bounded::Bucket,
+    candidate::Candidate,
+    limits::{GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, MAX_LACKING, SERVE_BURST_BYTES, SERVE_BYTES_PER_S},
+};
+
+/// A connected peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// Whether we dialled it.
+    pub(super) outbound: bool,
+    /// What it said last.
+    pub(super) status: Option<Status>,
+    /// When it was asked last.
+    pub(super) asked_status_ms: Option<u64>,
+    /// The most work that it claimed or showed, and the height there.
+    pub(super) work: ChainWork,
+    pub(super) height: Height,
+    pub(super) status_request: Option<RequestId>,
+    pub(super) headers_request: Option<RequestId>,
+    /// Its chain of headers, while that is judged.
+    pub(super) candidate: Option<Candidate>,
+    /// It announced a header whose parent is not known: what leads there is to be asked for.
+    pub(super) wants_headers: bool,
+    pub(super) bodies_in_flight: usize,
+    /// Bodies that it did not have, and until when they are not asked of it again.
+    lacking: BTreeMap<Hash, u64>,
+    /// Until when it is not asked for blocks.
+    pub(super) paused_until_ms: u64,
+    /// Until when it is not asked for headers: its next ones lie in the future.
+    pub(super) no_headers_until_ms: u64,
+    pub(super) mempool: MempoolReading,
+    /// What it may still be served.
+    pub(super) serving: Bucket,
+    /// How often in a row it was refused.
+    pub(super) refusals: u32,
+    /// Shares and transactions that it may still bring.
+    pub(super) gossip: Bucket,
+    /// Shares that are checked in one batch: more when they turn out good, one again after a bad one.
+    pub(super) batch: usize,
+}
+
+/// How far what waits at a peer was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MempoolReading {
+    /// So many pages were read, and so many entries; the next page is to be asked for.
+    At { pages: u32, skip: u32 },
+    /// A page was asked for.
+    Asked { request: RequestId, pages: u32, skip: u32 },
+    /// All was read.
+    Done,
+}
+
+impl Peer {
+    pub(super) fn new(outbound: bool, now_ms: u64) -> Self {
+        Self {
+            outbound,
+            status: None,
+            asked_status_ms: None,
+            work: ChainWork::ZERO,
+            height: 0,
+            status_request: None,
+            headers_request: None,
+            candidate: None,
+            wants_headers: false,
+            bodies_in_flight: 0,
+            lacking: BTreeMap::new(),
+            paused_until_ms: 0,
+            no_headers_until_ms: 0,
+            mempool: MempoolReading::At { pages: 0, skip: 0 },
+            serving: Bucket::full(SERVE_BURST_BYTES, SERVE_BYTES_PER_S, now_ms),
+            refusals: 0,
+            gossip: Bucket::full(GOSSIP_BURST, GOSSIP_PER_S, now_ms),
+            batch: 1,
+        }
+    }
+
+    /// Takes note of work that the peer claims or has shown.
+    pub(super) fn reaches(&mut self, work: ChainWork, height: Height) {
+        if self.work.moves_to(work) {
+            (self.work, self.height) = (work, height);
+        }
+    }
+
+    /// Takes note that the peer lacks a body.
+    pub(super) fn lacks(&mut self, hash: Hash, now_ms: u64) {
+        if self.lacking.len() >= MAX_LACKING {
+            self.lacking.clear();
+        }
+        self.lacking.insert(hash, now_ms.saturating_add(LACKING_MS));
+    }
+
+    /// Whether the peer may be asked for a body.
+    pub(super) fn may_have(&self, hash: &Hash, work: ChainWork, now_ms: u64) -> bool {
+        let lacks = self.lacking.get(hash).is_some_and(|until_ms| now_ms < *until_ms);
+        self.status.is_some() && self.work >= work && now_ms >= self.paused_until_ms && !lacks
+    }
+}
+
+/// A request of ours.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) peer: PeerId,
+    pub(super) question: Question,
+    pub(super) deadline_ms: u64,
+    /// The deadline has passed: what was asked for is asked of others, and an answer is not looked at any more.
+    pub(super) is_late: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Question {
+    Status,
+    /// For the peer's candidate.
+    Headers {
+        limit: u16,
+    },
+    /// For the chain that is read again.
+    Replay {
+        limit: u16,
+    },
+    Bodies(Vec<Hash>),
+    Mempool,
+}

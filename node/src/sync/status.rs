@@ -1,0 +1,89 @@
+//! Where the node stands, for operators and for those who wait until it is ready.
+
+use lode_consensus::{Hash, Height};
+
+use super::limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS};
+
+/// What the node is doing to reach its peers' chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncState {
+    /// Headers are read and proven.
+    Headers,
+    /// The best chain's headers are there, and bodies are on their way.
+    Bodies,
+    /// There is nothing better to be had.
+    Synced,
+    /// An operator has to look: see [`SyncStatus::reason`]. The node goes on serving what it has.
+    Halted,
+}
+
+/// Where the node stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncStatus {
+    /// What it is doing.
+    pub state: SyncState,
+    /// Height and hash of the tip.
+    pub tip: (Height, Hash),
+    /// The tip's timestamp, in ms since the Unix epoch.
+    pub tip_timestamp_ms: u64,
+    /// The height of the best chain of proven headers.
+    pub best_header_height: Height,
+    /// The greatest height up to which headers of any chain were proven: the progress of a first reading too.
+    pub proven_header_height: Height,
+    /// The median of the heights that peers claim; a few liars do not move it. The node's own height without peers.
+    pub peers_height: Height,
+    /// Connected peers that said where they stand.
+    pub peers: usize,
+    /// Whether clients may rely on this node's tip.
+    pub ready: bool,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+}
+
+/// Why a node is not ready, if it is not. `tip_age_ms` is local time less the tip's timestamp. What it is doing says
+/// nothing: one peer that lies about its work would keep every node reading headers.
+pub(super) fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u64, lag: Height) -> Option<String> {
+    if let Some(reason) = halted {
+        return Some(reason.to_owned());
+    }
+    if lag > READY_LAG {
+        return Some(format!("{lag} blocks behind the peers"));
+    }
+    let limit_ms = interval_ms.saturating_mul(READY_INTERVALS).max(READY_TIP_AGE_MS);
+    if tip_age_ms > limit_ms {
+        return Some(format!("the tip is {} s old", tip_age_ms / 1_000));
+    }
+    None
+}
+
+/// The middle one of some heights, the lower one of two.
+pub(super) fn median(mut heights: Vec<Height>) -> Option<Height> {
+    heights.sort_unstable();
+    heights.get(heights.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_goes_by_the_tips_age_and_the_lag() {
+        let ready = |halted, age_ms, lag| unreadiness(halted, age_ms, 15_000, lag).is_none();
+        assert!(ready(None, 300_000, 3));
+        assert!(!ready(None, 300_001, 0));
+        assert!(!ready(None, 0, 4));
+        assert!(!ready(Some("a reason"), 0, 0));
+        // Fast networks have a minute.
+        assert!(unreadiness(None, 60_000, 100, 0).is_none());
+        assert!(unreadiness(None, 60_001, 100, 0).is_some());
+    }
+
+    #[test]
+    fn a_few_liars_do_not_move_the_median() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![7]), Some(7));
+        assert_eq!(median(vec![10, 1_000_000]), Some(10));
+        assert_eq!(median(vec![10, 11, 1_000_000]), Some(11));
+        assert_eq!(median(vec![1_000_000, 10, 11, 1_000_000, 12]), Some(12));
+    }
+}

@@ -1,0 +1,253 @@
+//! Proven headers above the ledger's blocks: what the node knows of the future of its chain.
+//!
+//! What must not be broken: only proven headers get in, so that work is never claimed, always shown; there are at most
+//! [`HeaderBounds::tree`](super::HeaderBounds::tree) of them; and a header whose block is stored leaves.
+
+use std::{
+    borrow::Cow,
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use lode_consensus::{ChainWork, Hash, Header, Height, headers::ProvenHeader, rules::Ancestry};
+use lode_ledger::{BlockStatus, Branch, LedgerError, Reader};
+use lode_network::PeerId;
+
+/// A proven header whose block is not stored.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) header: ProvenHeader,
+    /// The work of the chain that ends here.
+    pub(super) work: ChainWork,
+    /// The work that a proven chain through this header has, headers included that are not here again yet.
+    pub(super) goal: ChainWork,
+    /// Whether an operator assumes the block to be valid.
+    pub(super) assumed: bool,
+    /// Whose chain it is part of, as that peer says; nobody's if it was announced, since whoever passes an announcement
+    /// on has not seen the body.
+    pub(super) source: Option<PeerId>,
+    arrival: u64,
+}
+
+/// A header's place in the order of preference, greatest is best: more work, then the one that came first.
+type Rank = (ChainWork, ChainWork, Reverse<u64>, Hash);
+
+impl Node {
+    fn rank(&self) -> Rank {
+        (self.goal, self.work, Reverse(self.arrival), self.header.hash())
+    }
+
+    pub(super) fn height(&self) -> Height {
+        self.header.header().height
+    }
+}
+
+/// The headers.
+#[derive(Debug)]
+pub(super) struct HeaderTree {
+    /// Most headers.
+    limit: usize,
+    nodes: BTreeMap<Hash, Node>,
+    /// Parent and child.
+    children: BTreeSet<(Hash, Hash)>,
+    ranks: BTreeSet<Rank>,
+    arrivals: u64,
+}
+
+/// What is known of headers on their way into the tree.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Origins {
+    /// See [`Node::goal`].
+    pub(super) goal: Option<ChainWork>,
+    /// Up to which height an operator assumes the blocks to be valid.
+    pub(super) assumed_to: Option<Height>,
+    /// See [`Node::source`].
+    pub(super) source: Option<PeerId>,
+}
+
+/// Where a proven block or header stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) height: Height,
+    pub(super) work: ChainWork,
+}
+
+/// What is known of a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// A stored block or a proven header.
+    Proven(Standing),
+    /// A stored block that broke a rule, or descends from one.
+    Invalid,
+    /// Nothing.
+    No,
+}
+
+impl HeaderTree {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, nodes: BTreeMap::new(), children: BTreeSet::new(), ranks: BTreeSet::new(), arrivals: 0 }
+    }
+
+    /// How many headers still fit.
+    pub(super) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.nodes.len())
+    }
+
+    pub(super) fn get(&self, hash: &Hash) -> Option<&Node> {
+        self.nodes.get(hash)
+    }
+
+    pub(super) fn contains(&self, hash: &Hash) -> bool {
+        self.nodes.contains_key(hash)
+    }
+
+    /// The header with the most work, the first of equals.
+    pub(super) fn best(&self) -> Option<&Node> {
+        let (.., hash) = self.ranks.last()?;
+        self.nodes.get(hash)
+    }
+
+    /// What ledger and tree know of a hash.
+    pub(super) fn look_up(&self, reader: &Reader<'_>, hash: &Hash) -> Result<Known, LedgerError> {
+        if let Some(node) = self.nodes.get(hash) {
+            return Ok(Known::Proven(Standing { height: node.height(), work: node.work }));
+        }
+        Ok(match reader.entry(hash)? {
+            None => Known::No,
+            Some(entry) if entry.status == BlockStatus::Invalid => Known::Invalid,
+            Some(entry) => Known::Proven(Standing { height: entry.header.height, work: entry.work }),
+        })
+    }
+
+    /// Adds a header on top of a proven one with `parent_work`. Returns whether it is in the tree now: not if that is full.
+    pub(super) fn insert(&mut self, header: ProvenHeader, parent_work: ChainWork, origins: Origins) -> bool {
+        if self.nodes.contains_key(&header.hash()) {
+            return true;
+        }
+        if self.room() == 0 {
+            return false;
+        }
+        let work = parent_work.after(header.header().target);
+        let goal = origins.goal.unwrap_or(work).max(work);
+        let assumed = origins.assumed_to.is_some_and(|height| header.header().height <= height);
+        self.arrivals = self.arrivals.saturating_add(1);
+        let node = Node { work, goal, assumed, source: origins.source, arrival: self.arrivals, header };
+        let hash = node.header.hash();
+        self.children.insert((node.header.header().parent_hash, hash));
+        self.ranks.insert(node.rank());
+        self.nodes.insert(hash, node);
+        true
+    }
+
+    /// Takes out one header: its block is stored, or it is of no use.
+    pub(super) fn remove(&mut self, hash: &Hash) -> Option<Node> {
+        let node = self.nodes.remove(hash)?;
+        self.children.remove(&(node.header.header().parent_hash, *hash));
+        self.ranks.remove(&node.rank());
+        Some(node)
+    }
+
+    /// Takes out a header and all that descend from that hash, and gives their hashes.
+    pub(super) fn remove_branch(&mut self, hash: &Hash) -> Vec<Hash> {
+        let mut removed = Vec::new();
+        let mut waiting = vec![*hash];
+        while let Some(hash) = waiting.pop() {
+            waiting.extend(self.children_of(&hash));
+            if self.remove(&hash).is_some() {
+                removed.push(hash);
+            }
+        }
+        removed
+    }
+
+    /// Takes out headers below a height that no higher one builds on.
+    pub(super) fn prune(&mut self, min_height: Height) {
+        let mut low: Vec<(Height, Hash)> = self
+            .nodes
+            .iter()
+            .map(|(hash, node)| (node.height(), *hash))
+            .filter(|(height, _)| *height < min_height)
+            .collect();
+        low.sort_unstable();
+        for (_, hash) in low.into_iter().rev() {
+            if self.children_of(&hash).next().is_none() {
+                self.remove(&hash);
+            }
+        }
+    }
+
+    /// Counts only the work that is here: the rest of a chain that was being read again does not come.
+    pub(super) fn lower_goals(&mut self) {
+        for node in self.nodes.values_mut().filter(|node| node.goal != node.work) {
+            self.ranks.remove(&node.rank());
+            node.goal = node.work;
+            self.ranks.insert(node.rank());
+        }
+    }
+
+    fn children_of(&self, hash: &Hash) -> impl Iterator<Item = Hash> + use<> {
+        let range = (*hash, Hash::ZERO)..=(*hash, Hash([0xFF; 32]));
+        self.children.range(range).map(|(_, child)| *child).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The chain that ends in a proven header or a stored block.
+    pub(super) fn chain<'a>(&'a self, reader: &'a Reader<'a>, tip: &Hash) -> Result<TreeChain<'a>, LedgerError> {
+        let mut side = BTreeMap::new();
+        let mut hash = *tip;
+        while let Some(node) = self.nodes.get(&hash) {
+            side.insert(node.height(), hash);
+            hash = node.header.header().parent_hash;
+        }
+        Ok(TreeChain { tree: self, side: Cow::Owned(side), base: reader.branch(&hash)? })
+    }
+
+    /// The same along a path that is known: hash by height, the lowest one on top of a stored block.
+    pub(super) fn chain_along<'a>(
+        &'a self,
+        reader: &'a Reader<'a>,
+        path: &'a BTreeMap<Height, Hash>,
+    ) -> Result<TreeChain<'a>, LedgerError> {
+        let lowest = path.first_key_value().and_then(|(_, hash)| self.nodes.get(hash));
+        let base = match lowest {
+            Some(node) => node.header.header().parent_hash,
+            None => reader.tip()?.1,
+        };
+        Ok(TreeChain { tree: self, side: Cow::Borrowed(path), base: reader.branch(&base)? })
+    }
+}
+
+/// A chain of proven headers on top of stored blocks.
+#[derive(Debug)]
+pub(super) struct TreeChain<'a> {
+    tree: &'a HeaderTree,
+    side: Cow<'a, BTreeMap<Height, Hash>>,
+    base: Branch<'a>,
+}
+
+impl TreeChain<'_> {
+    /// The last height in common with the ledger's own chain.
+    pub(super) fn fork(&self) -> Height {
+        self.base.fork()
+    }
+}
+
+impl Ancestry for TreeChain<'_> {
+    type Error = LedgerError;
+
+    fn block_hash(&self, height: Height) -> Result<Hash, LedgerError> {
+        match self.side.get(&height) {
+            Some(hash) => Ok(*hash),
+            None => self.base.block_hash(height),
+        }
+    }
+
+    fn header(&self, height: Height) -> Result<Header, LedgerError> {
+        match self.side.get(&height) {
+            Some(hash) => {
+                let node = self.tree.get(hash).ok_or(LedgerError::Orphan { parent: *hash })?;
+                Ok(node.header.header().clone())
+            }
+            None => self.base.header(height),
+        }
+    }
+}

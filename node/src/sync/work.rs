@@ -1,0 +1,131 @@
+//! The work that waits, and whose turn it is.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use lode_network::PeerId;
+
+use super::{
+    announce::Announced,
+    jobs::{BodyTask, SegmentTask, ShareTask, TransactionTask, Work},
+    limits::{
+        BODY_WINDOW, FAIR_TURN, MAX_ANNOUNCED_QUEUE, MAX_BATCH, MAX_BODIES_PER_PEER, MAX_SEGMENT_QUEUE,
+        MAX_SHARE_QUEUE, MAX_TRANSACTION_BATCH, MAX_TRANSACTION_QUEUE,
+    },
+    peers::Peer,
+    queue::Lanes,
+};
+
+/// One queue for each kind of work and each peer, the most urgent kind first.
+#[derive(Debug)]
+pub(super) struct Queues {
+    pub(super) announced: Lanes<PeerId, Announced>,
+    /// Bodies by who sent them; nobody sends empty ones.
+    pub(super) bodies: Lanes<Option<PeerId>, BodyTask>,
+    pub(super) segments: Lanes<PeerId, SegmentTask>,
+    pub(super) shares: Lanes<PeerId, ShareTask>,
+    pub(super) transactions: Lanes<PeerId, TransactionTask>,
+    /// Peers with a job under way: announced headers, shares, transactions. They get the next one when its result is known,
+    /// so that whoever sends bad ones is gone before many are looked at.
+    busy: [BTreeSet<PeerId>; 3],
+    handed_out: u64,
+}
+
+impl Queues {
+    pub(super) fn new() -> Self {
+        Self {
+            announced: Lanes::new(MAX_ANNOUNCED_QUEUE),
+            bodies: Lanes::new(BODY_WINDOW),
+            segments: Lanes::new(MAX_SEGMENT_QUEUE),
+            shares: Lanes::new(MAX_SHARE_QUEUE),
+            transactions: Lanes::new(MAX_TRANSACTION_QUEUE),
+            busy: Default::default(),
+            handed_out: 0,
+        }
+    }
+
+    /// The next work, by urgency, and within a kind by turns. One turn in [`FAIR_TURN`] goes the other way round.
+    pub(super) fn next(&mut self, peers: &BTreeMap<PeerId, Peer>) -> Option<Work> {
+        let turn = self.handed_out.wrapping_add(1);
+        let mut kinds = [0, 1, 2, 3, 4];
+        if turn.is_multiple_of(FAIR_TURN) {
+            kinds.reverse();
+        }
+        let work = kinds.into_iter().find_map(|kind| match kind {
+            0 => self.next_announced(),
+            1 => self.next_bodies(),
+            2 => self.next_segment(),
+            3 => self.next_shares(peers),
+            _ => self.next_transactions(),
+        })?;
+        self.handed_out = turn;
+        Some(work)
+    }
+
+    fn next_announced(&mut self) -> Option<Work> {
+        let Self { announced, busy: [busy, ..], .. } = self;
+        let (peer, lane) = announced.next(|peer| !busy.contains(peer))?;
+        let Announced { header, origin } = lane.pop_front()?;
+        busy.insert(peer);
+        Some(Work::Announced(origin, Box::new(header)))
+    }
+
+    /// The bodies that one peer sent, as far as one batch holds their shares.
+    fn next_bodies(&mut self) -> Option<Work> {
+        let (_, lane) = self.bodies.next(|_| true)?;
+        let mut bodies: Vec<BodyTask> = Vec::new();
+        let mut proofs = 0_usize;
+        while let Some(next) = lane.front()
+            && bodies.len() < MAX_BODIES_PER_PEER
+        {
+            proofs = proofs.saturating_add(next.body.shares.len());
+            if !bodies.is_empty() && proofs > MAX_BATCH {
+                break;
+            }
+            bodies.extend(lane.pop_front());
+        }
+        Some(Work::Bodies(bodies))
+    }
+
+    fn next_segment(&mut self) -> Option<Work> {
+        let (peer, lane) = self.segments.next(|_| true)?;
+        Some(Work::Segment(peer, lane.pop_front()?))
+    }
+
+    fn next_shares(&mut self, peers: &BTreeMap<PeerId, Peer>) -> Option<Work> {
+        let Self { shares, busy: [_, busy, _], .. } = self;
+        let (peer, lane) = shares.next(|peer| !busy.contains(peer))?;
+        busy.insert(peer);
+        Some(Work::Shares(peer, first(lane, peers.get(&peer).map_or(1, |peer| peer.batch))))
+    }
+
+    fn next_transactions(&mut self) -> Option<Work> {
+        let Self { transactions, busy: [.., busy], .. } = self;
+        let (peer, lane) = transactions.next(|peer| !busy.contains(peer))?;
+        busy.insert(peer);
+        Some(Work::Transactions(peer, first(lane, MAX_TRANSACTION_BATCH)))
+    }
+
+    /// An announced header of a peer was checked.
+    pub(super) fn free_announced(&mut self, peer: &PeerId) {
+        self.busy[0].remove(peer);
+    }
+
+    /// Shares of a peer were checked.
+    pub(super) fn free_shares(&mut self, peer: &PeerId) {
+        self.busy[1].remove(peer);
+    }
+
+    /// Transactions of a peer were checked.
+    pub(super) fn free_transactions(&mut self, peer: &PeerId) {
+        self.busy[2].remove(peer);
+    }
+
+    /// Whether shares and transactions of a peer wait.
+    pub(super) fn has_pool_work(&self, peer: &PeerId) -> bool {
+        self.shares.len(peer) > 0 || self.transactions.len(peer) > 0
+    }
+}
+
+fn first<T>(lane: &mut VecDeque<T>, count: usize) -> Vec<T> {
+    lane.drain(..count.min(lane.len())).collect()
+}
