@@ -65,7 +65,7 @@ impl Goal {
     /// What was measured of it.
     pub(crate) fn ratio<'case>(&self, case: &'case CaseReport) -> Option<&'case Ratio> {
         let ratios = self.over.iter().filter_map(|over| case.ratio(over, self.under));
-        ratios.min_by(|left, right| left.ratio.median.total_cmp(&right.ratio.median))
+        ratios.min_by(|left, right| left.wall.median.total_cmp(&right.wall.median))
     }
 
     /// How the ratio compares, in words.

@@ -1,6 +1,6 @@
-//! How much of the processors others took: what makes a measurement doubtful.
+//! What processors spent on this program, and on others: what makes a measurement doubtful.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 /// Processor time since the start, in ticks: of all programs, and of this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,16 @@ impl Load {
         let others = (self.busy - start.busy).saturating_sub(self.own - start.own);
         others as f64 / (self.total - start.total).max(1) as f64
     }
+}
+
+/// Processor time of all threads of this program, to the nanosecond.
+pub(crate) fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[allow(unsafe_code, reason = "the standard library has no such clock")]
+    // SAFETY: the pointer is to a `timespec` that lives until the call returns.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    assert_eq!(status, 0, "every Unix has a clock of a program's processor time");
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::{
     Case, Contender, Operation,
     goals::GOALS,
     limit,
-    rounds::{Samples, Spread},
+    rounds::{Samples, Spread, Time},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
@@ -66,10 +66,10 @@ pub struct CaseReport {
 pub struct ContenderReport {
     /// Who.
     pub name: String,
-    /// Nanoseconds for an item, in all threads together.
-    pub time_ns: Spread,
-    /// The shortest of them.
-    pub min_ns: f64,
+    /// Nanoseconds that pass for an item, in all threads together.
+    pub wall_ns: Spread,
+    /// Nanoseconds of the processors for an item, in all threads together.
+    pub cpu_ns: Spread,
 }
 
 /// How many times as long one contender takes as another.
@@ -79,31 +79,30 @@ pub struct Ratio {
     pub over: String,
     /// The other one.
     pub under: String,
-    /// The ratio of neighbours in a round.
-    pub ratio: Spread,
-    /// The ratio of the shortest times.
-    pub of_minima: f64,
+    /// Of neighbours in a round, of the time that passed.
+    pub wall: Spread,
+    /// The same, of the processors' time: it leaves out what other programs took, and what a peer's threads waited for each other.
+    pub cpu: Spread,
 }
 
 impl CaseReport {
     /// Summarises a case's samples: the ratios of all others to each of ours, of ours to the limit, and of the reference engine to KZG10.
     pub fn new(case: &Case, samples: &Samples) -> Self {
         let names: Vec<_> = case.contenders.iter().map(|contender| contender.name).collect();
-        let min = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-        let contender = |(name, times): (&&str, &Vec<f64>)| ContenderReport {
+        let contender = |(name, times): (&&str, &Vec<Time>)| ContenderReport {
             name: (*name).into(),
-            time_ns: Spread::of(times.clone()),
-            min_ns: min(times),
+            wall_ns: Spread::of(times.iter().map(|time| time.wall_ns).collect()),
+            cpu_ns: Spread::of(times.iter().map(|time| time.cpu_ns).collect()),
         };
         let mut ratios = Vec::new();
-        for (over, over_times) in names.iter().zip(&samples.times_ns) {
-            for (under, under_times) in names.iter().zip(&samples.times_ns) {
+        for (over, over_times) in names.iter().zip(&samples.times) {
+            for (under, under_times) in names.iter().zip(&samples.times) {
                 if is_compared(over, under) {
                     ratios.push(Ratio {
                         over: (*over).into(),
                         under: (*under).into(),
-                        ratio: Spread::of_ratios(over_times, under_times),
-                        of_minima: min(over_times) / min(under_times),
+                        wall: Spread::of_ratios(over_times, under_times, |time| time.wall_ns),
+                        cpu: Spread::of_ratios(over_times, under_times, |time| time.cpu_ns),
                     });
                 }
             }
@@ -112,9 +111,9 @@ impl CaseReport {
             operation: case.operation,
             log_n: case.log_n,
             threads: case.threads,
-            rounds: samples.times_ns.first().map_or(0, Vec::len),
+            rounds: samples.times.first().map_or(0, Vec::len),
             others_share: samples.others_share,
-            contenders: names.iter().zip(&samples.times_ns).map(contender).collect(),
+            contenders: names.iter().zip(&samples.times).map(contender).collect(),
             ratios,
         }
     }
@@ -167,7 +166,7 @@ impl Report {
     }
 
     fn write_goals(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "| n = 2^{} | bound | aim | median | half of the rounds | of shortest times | |", limit::LOG_N)?;
+        writeln!(out, "| n = 2^{} | bound | aim | median | half of the rounds | processor time | |", limit::LOG_N)?;
         writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |")?;
         for goal in &GOALS {
             let sign = if goal.is_small_good { "≤" } else { "≥" };
@@ -175,9 +174,9 @@ impl Report {
             write!(out, "| {} | {sign} {} | {aim} |", goal.what, factor(goal.bound))?;
             match self.case(goal.operation, limit::LOG_N, goal.threads).and_then(|case| goal.ratio(case)) {
                 None => writeln!(out, " | | | not measured |")?,
-                Some(Ratio { ratio: Spread { q1, median, q3 }, of_minima, .. }) => {
+                Some(Ratio { wall: Spread { q1, median, q3 }, cpu, .. }) => {
                     write!(out, " **{}** | {} … {} |", factor(*median), factor(*q1), factor(*q3))?;
-                    writeln!(out, " {} | {} |", factor(*of_minima), goal.verdict(*median))?;
+                    writeln!(out, " {} | {} |", factor(cpu.median), goal.verdict(*median))?;
                 }
             }
         }
@@ -206,7 +205,7 @@ impl Report {
                         out,
                         "; ours takes {}, {} of it.",
                         duration(ours * threads as f64),
-                        factor(distance.ratio.median)
+                        factor(distance.wall.median)
                     )?;
                 }
                 _ => writeln!(out, ".")?,
@@ -234,7 +233,7 @@ impl Report {
                 let time = case.time(name).map(duration).unwrap_or_default();
                 let best = OURS.into_iter().find_map(|ours| case.ratio(name, ours));
                 match best {
-                    Some(ratio) => write!(out, " {time}, {} |", factor(ratio.ratio.median))?,
+                    Some(ratio) => write!(out, " {time}, {} |", factor(ratio.wall.median))?,
                     None => write!(out, " {time} |")?,
                 }
             }
@@ -247,7 +246,7 @@ impl Report {
 impl CaseReport {
     /// Median nanoseconds of a contender.
     fn time(&self, name: &str) -> Option<f64> {
-        self.contenders.iter().find(|contender| contender.name == name).map(|contender| contender.time_ns.median)
+        self.contenders.iter().find(|contender| contender.name == name).map(|contender| contender.wall_ns.median)
     }
 
     pub(crate) fn ratio(&self, over: &str, under: &str) -> Option<&Ratio> {

@@ -1,20 +1,34 @@
 //! Contenders in turns: what disturbs the machine then disturbs all of them alike, and the ratio of two neighbours is left.
 
-use crate::{Case, load::Load};
+use crate::{
+    Case,
+    load::{self, Load},
+};
 use std::time::{Duration, Instant};
 
-/// A sample is at least this long, so that neither clock nor wake-up counts.
+/// A sample takes at least this much processor time, so that neither clock nor wake-up counts.
 const MIN_SAMPLE: Duration = Duration::from_millis(4);
+/// Longer samples are long enough, whatever the processors did meanwhile.
+const LONG_SAMPLE: Duration = Duration::from_millis(100);
 /// Fewer rounds have no quartiles worth the name.
 const MIN_ROUNDS: usize = 7;
 /// More rounds make no median better.
 const MAX_ROUNDS: usize = 101;
 
+/// How long something took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Time {
+    /// Nanoseconds that passed.
+    pub wall_ns: f64,
+    /// Nanoseconds that processors spent on it, of all threads.
+    pub cpu_ns: f64,
+}
+
 /// The times of a case.
 #[derive(Clone, Debug)]
 pub struct Samples {
-    /// Nanoseconds for an item: of each contender, one for each round.
-    pub times_ns: Vec<Vec<f64>>,
+    /// Of an item: of each contender, one for each round.
+    pub times: Vec<Vec<Time>>,
     /// The share of the processors' time that other programs took meanwhile.
     pub others_share: f64,
 }
@@ -23,36 +37,40 @@ pub struct Samples {
 pub fn measure(case: &mut Case, budget: Duration) -> Samples {
     let repeats: Vec<usize> = case.contenders.iter_mut().map(|contender| repeats(&mut *contender.run)).collect();
     let (start, load) = (Instant::now(), Load::now());
-    let mut times_ns = vec![Vec::new(); case.contenders.len()];
+    let mut times = vec![Vec::new(); case.contenders.len()];
     for round in 0..MAX_ROUNDS {
         if round >= MIN_ROUNDS && start.elapsed() > budget {
             break;
         }
-        for ((contender, repeats), times_ns) in case.contenders.iter_mut().zip(&repeats).zip(&mut times_ns) {
-            let elapsed = time(&mut *contender.run, *repeats);
-            times_ns.push(per_item_ns(elapsed, repeats * contender.items));
+        for ((contender, repeats), times) in case.contenders.iter_mut().zip(&repeats).zip(&mut times) {
+            times.push(per_item(time(&mut *contender.run, *repeats), repeats * contender.items));
         }
     }
-    Samples { times_ns, others_share: Load::now().others_share_since(&load) }
+    Samples { times, others_share: Load::now().others_share_since(&load) }
 }
 
-fn per_item_ns(elapsed: Duration, items: usize) -> f64 {
-    elapsed.as_nanos() as f64 / items as f64
+fn per_item([wall, cpu]: [Duration; 2], items: usize) -> Time {
+    let [wall_ns, cpu_ns] = [wall, cpu].map(|time| time.as_nanos() as f64 / items as f64);
+    Time { wall_ns, cpu_ns }
 }
 
-fn time(run: &mut dyn FnMut(), repeats: usize) -> Duration {
-    let start = Instant::now();
+/// The time that passed, and that of the processors.
+fn time(run: &mut dyn FnMut(), repeats: usize) -> [Duration; 2] {
+    let (start, cpu) = (Instant::now(), load::processor_time());
     (0..repeats).for_each(|_| run());
-    start.elapsed()
+    [start.elapsed(), load::processor_time() - cpu]
 }
 
 /// How often to run for a sample. Also warms the caches up.
 fn repeats(run: &mut dyn FnMut()) -> usize {
     let mut repeats = 1;
-    while time(run, repeats) < MIN_SAMPLE {
+    loop {
+        let [wall, cpu] = time(run, repeats);
+        if cpu >= MIN_SAMPLE || wall >= LONG_SAMPLE {
+            return repeats;
+        }
         repeats *= 2;
     }
-    repeats
 }
 
 /// What repeated measurements of one quantity say.
@@ -81,9 +99,9 @@ impl Spread {
         Self { q1: quantile(0.25), median: quantile(0.5), q3: quantile(0.75) }
     }
 
-    /// Of the ratios of each round.
-    pub fn of_ratios(over: &[f64], under: &[f64]) -> Self {
-        Self::of(over.iter().zip(under).map(|(over, under)| over / under).collect())
+    /// Of the ratios of each round, of one of its times.
+    pub fn of_ratios(over: &[Time], under: &[Time], of: fn(&Time) -> f64) -> Self {
+        Self::of(over.iter().zip(under).map(|(over, under)| of(over) / of(under)).collect())
     }
 }
 
@@ -101,13 +119,17 @@ mod tests {
 
     #[test]
     fn a_disturbed_round_leaves_the_ratio_alone() {
-        let (over, under) = ([20.0, 22.0, 200.0, 20.0, 18.0], [10.0, 11.0, 100.0, 10.0, 9.0]);
-        assert_eq!(Spread::of_ratios(&over, &under), Spread { q1: 2.0, median: 2.0, q3: 2.0 });
+        let times = |wall_ns: [f64; 5]| wall_ns.map(|wall_ns| Time { wall_ns, cpu_ns: wall_ns * wall_ns });
+        let (over, under) = (times([20.0, 22.0, 200.0, 20.0, 18.0]), times([10.0, 11.0, 100.0, 10.0, 9.0]));
+        let same = |ratio| Spread { q1: ratio, median: ratio, q3: ratio };
+        assert_eq!(Spread::of_ratios(&over, &under, |time| time.wall_ns), same(2.0));
+        assert_eq!(Spread::of_ratios(&over, &under, |time| time.cpu_ns), same(4.0));
     }
 
     #[test]
     fn times_are_those_of_an_item() {
-        assert_eq!(per_item_ns(Duration::from_micros(6), 4), 1500.0);
+        let times = [Duration::from_micros(6), Duration::from_micros(10)];
+        assert_eq!(per_item(times, 4), Time { wall_ns: 1500.0, cpu_ns: 2500.0 });
     }
 
     #[test]
@@ -116,14 +138,18 @@ mod tests {
         let contender = |name| {
             let order = order.clone();
             Contender::new(name, 1, move || {
-                order.borrow_mut().push(name);
-                std::thread::sleep(MIN_SAMPLE);
+                if order.borrow().last() != Some(&name) {
+                    order.borrow_mut().push(name);
+                }
+                let start = load::processor_time();
+                while load::processor_time() - start < MIN_SAMPLE {}
             })
         };
         let contenders = vec![contender("a"), contender("b")];
         let mut case = Case { operation: Operation::Ntt, log_n: 2, threads: 1, contenders };
         let samples = measure(&mut case, Duration::ZERO);
-        assert!(samples.times_ns.iter().all(|times| times.len() == MIN_ROUNDS));
+        assert!(samples.times.iter().all(|times| times.len() == MIN_ROUNDS));
+        assert!(samples.times.iter().flatten().all(|time| time.cpu_ns >= 4e6));
         let expected: Vec<_> = ["a", "b"].into_iter().cycle().take(2 * (MIN_ROUNDS + 1)).collect();
         assert_eq!(*order.borrow(), expected);
     }
