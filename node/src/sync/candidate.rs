@@ -3,7 +3,7 @@
 //! Received headers are checked against their context at once and wait in segments for their proofs. Proven ones are
 //! held until the chain's work suffices. Where more come than are held, the oldest are dropped, and the hash of one in
 //! some hundred is kept: a header's hash stands for all headers before it, so that they can be asked for again later and
-//! taken without their proofs ([`Replay`]).
+//! taken without their proofs (`replay`).
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use lode_consensus::{
 };
 use lode_ledger::LedgerError;
 
-use super::{HeaderBounds, jobs::SegmentTask, limits::MAX_BATCH, tree::Standing};
+use super::{HeaderBounds, jobs::SegmentTask, limits::MAX_BATCH, replay::Replay, tree::Standing};
 
 /// The chain.
 #[derive(Debug)]
@@ -237,18 +237,7 @@ impl Candidate {
                 if checkpoints.back() != Some(&last) {
                     checkpoints.push_back(last);
                 }
-                Accepted::Replay(Replay {
-                    fork_hash: base_hash,
-                    chain: HeaderChain::above(base.height),
-                    tip_hash: base_hash,
-                    work: base.work,
-                    checkpoint_interval: self.bounds.checkpoint_interval,
-                    checkpoints,
-                    buffer: Vec::new(),
-                    tail,
-                    goal: self.work,
-                    assumed_to,
-                })
+                Accepted::Replay(Replay::new((base_hash, base), checkpoints, tail, self.work, assumed_to))
             }
         }
     }
@@ -269,95 +258,7 @@ pub(super) enum Accepted {
     Replay(Replay),
 }
 
-/// The second reading of a chain that was proven and is too long to be kept.
-#[derive(Debug)]
-pub(super) struct Replay {
-    pub(super) fork_hash: Hash,
-    chain: HeaderChain,
-    /// The last header that is back.
-    tip_hash: Hash,
-    /// The work there.
-    pub(super) work: ChainWork,
-    checkpoint_interval: Height,
-    /// Heights and hashes of proven headers; a header is proven if one that follows it is here.
-    checkpoints: VecDeque<(Height, Hash)>,
-    /// Headers on top of the last one, on their way to the next checkpoint.
-    buffer: Vec<SealedHeader>,
-    /// The headers above the last checkpoint.
-    pub(super) tail: VecDeque<ProvenHeader>,
-    /// The work of the whole chain.
-    pub(super) goal: ChainWork,
-    pub(super) assumed_to: Option<Height>,
-}
-
-impl Replay {
-    /// The last header received.
-    pub(super) fn last_hash(&self) -> Hash {
-        self.buffer.last().map_or(self.tip_hash, SealedHeader::hash)
-    }
-
-    /// Whether only the tail is left.
-    pub(super) fn is_complete(&self) -> bool {
-        self.checkpoints.is_empty()
-    }
-
-    /// Headers that no checkpoint has confirmed yet.
-    pub(super) fn unconfirmed(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Forgets what no checkpoint has confirmed.
-    pub(super) fn rewind(&mut self) {
-        self.buffer.clear();
-    }
-
-    /// Takes the headers that follow the last one, and gives those that a checkpoint confirms, with the work below each.
-    /// `None` if they are not the headers that were proven.
-    pub(super) fn extend<A: Ancestry<Error = LedgerError>>(
-        &mut self,
-        headers: Vec<SealedHeader>,
-        params: &NetworkParams,
-        genesis_hash: Hash,
-        base: &A,
-    ) -> Result<Option<Vec<(ProvenHeader, ChainWork)>>, LedgerError> {
-        let mut confirmed = Vec::new();
-        for sealed in headers {
-            let Some((height, expected)) = self.checkpoints.front().copied() else {
-                break;
-            };
-            if sealed.header.parent_hash != self.last_hash() {
-                return Ok(None);
-            }
-            // Heights are checked when the segment is confirmed; a chain that lies about them meets no checkpoint.
-            let (is_last, hash) = (sealed.header.height >= height, sealed.hash());
-            self.buffer.push(sealed);
-            if !is_last && self.buffer.len() <= usize::try_from(self.checkpoint_interval).unwrap_or(usize::MAX) {
-                continue;
-            }
-            if hash != expected {
-                return Ok(None);
-            }
-            for sealed in std::mem::take(&mut self.buffer) {
-                let context = ChainContext::gather(params, genesis_hash, self.chain.tip(), &self.chain.on(base));
-                let context = context.map_err(own_fault)?;
-                let Ok(fitting) = FittingHeader::new(sealed, &context) else {
-                    return Ok(None);
-                };
-                let header = fitting.proven_before();
-                self.tip_hash = header.hash();
-                self.chain.push(header.hash(), header.header().clone());
-                let below = self.work;
-                self.work = below.after(header.header().target);
-                confirmed.push((header, below));
-            }
-            self.chain.forget(params);
-            self.checkpoints.pop_front();
-        }
-        Ok(Some(confirmed))
-    }
-}
-
-fn own_fault(error: HeaderChainError<LedgerError>) -> LedgerError {
+pub(super) fn own_fault(error: HeaderChainError<LedgerError>) -> LedgerError {
     match error {
         HeaderChainError::Base(error) => error,
         HeaderChainError::Absent { .. } => LedgerError::Contradiction { what: "a header in memory is missing" },

@@ -9,12 +9,11 @@ use lode_ledger::{LedgerError, Reader};
 use lode_network::{Network, PeerId, Penalty, Request, message::MAX_LOCATOR};
 
 use super::{
-    Replaying, SyncMachine,
+    SyncMachine,
     candidate::{Accepted, Candidate, Refusal},
-    limits::{
-        BUSY_PAUSE_MS, HEADERS_PER_REQUEST, MAX_CANDIDATES, MAX_INBOUND_CANDIDATES, REPLAY_TIMEOUT_MS, STALL_PAUSE_MS,
-    },
-    peers::Question,
+    limits::{BUSY_PAUSE_MS, HEADERS_PER_REQUEST, MAX_CANDIDATES, MAX_INBOUND_CANDIDATES, STALL_PAUSE_MS},
+    peers::{Peer, Question},
+    replay::Replaying,
     tree::{Known, Origins, Standing},
 };
 use crate::Clock;
@@ -72,7 +71,7 @@ impl<C: Clock> SyncMachine<C> {
         peer.reaches(work, height);
         match accepted {
             Accepted::Replay(replay) => {
-                self.replay = Some(Replaying { replay, request: None, progress_ms: self.now_ms });
+                self.replay = Some(Replaying::new(replay, self.now_ms));
             }
             Accepted::All { headers, base_work, assumed_to } => {
                 self.plant(headers, base_work, Origins { goal: None, assumed_to, source: Some(id) });
@@ -95,7 +94,7 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// Puts consecutive headers into the tree. Returns whether there was room for all.
-    fn plant(
+    pub(super) fn plant(
         &mut self,
         headers: impl IntoIterator<Item = ProvenHeader>,
         base_work: ChainWork,
@@ -131,6 +130,16 @@ impl<C: Clock> SyncMachine<C> {
         // Whoever reorganises meanwhile ends with more work than it claimed, never with less.
         let is_short = candidate.claimed_work > candidate.work && !candidate.truncated;
         let (claimed, shown) = (candidate.claimed_work, candidate.work);
+        if !is_short && !candidate.is_endless() && best.moves_to(shown) {
+            // Better than what is here, and still below the minimum: it stays, so that a next block does not mean to begin
+            // from nothing.
+            if let (Some(candidate), Some(status)) = (&mut peer.candidate, &peer.status)
+                && shown < status.work
+            {
+                candidate.adopt((status.tip_hash, status.work));
+            }
+            return Ok(());
+        }
         if candidate.truncated {
             peer.no_headers_until_ms = pause_until_ms;
         }
@@ -224,7 +233,8 @@ impl<C: Clock> SyncMachine<C> {
         let now_ms = self.now_ms;
         let under_way = |machine: &Self| {
             let peers = machine.peers.values();
-            let busy = peers.filter(|peer| peer.candidate.is_some() || peer.headers_request.is_some());
+            let is_read = |peer: &&Peer| peer.candidate.as_ref().is_some_and(|candidate| !candidate.is_done());
+            let busy = peers.filter(|peer| is_read(peer) || peer.headers_request.is_some());
             busy.map(|peer| (peer.outbound, peer.status.as_ref().map(|status| status.tip_hash))).collect::<Vec<_>>()
         };
         let mut waiting: Vec<_> = self
@@ -433,93 +443,6 @@ impl<C: Clock> SyncMachine<C> {
                 self.penalize(id, penalty, &error, network);
             }
         }
-    }
-
-    /// Reads a proven chain's headers again, from whoever has them, and hands them to the tree.
-    pub(super) fn advance_replay(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let Some(Replaying { replay, request, progress_ms }) = &mut self.replay else {
-            return Ok(());
-        };
-        if replay.is_complete() {
-            if self.tree.room() >= replay.tail.len()
-                && let Some(Replaying { replay, .. }) = self.replay.take()
-            {
-                let origins = Origins { goal: None, assumed_to: replay.assumed_to, source: None };
-                self.plant(replay.tail, replay.work, origins);
-            }
-            return Ok(());
-        }
-        // What comes is confirmed together with what waits for its confirmation.
-        let room = self.tree.room().saturating_sub(replay.unconfirmed());
-        if room == 0 {
-            *progress_ms = self.now_ms;
-            return Ok(());
-        }
-        if self.now_ms.saturating_sub(*progress_ms) > REPLAY_TIMEOUT_MS {
-            // Nobody has that chain any more.
-            self.replay = None;
-            self.tree.lower_goals();
-            return Ok(());
-        }
-        if request.is_some() {
-            return Ok(());
-        }
-        let (locator, goal) = (vec![replay.last_hash(), replay.fork_hash], replay.goal);
-        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && self.now_ms >= peer.paused_until_ms);
-        let Some(id) = able.map(|(id, _)| *id).next() else {
-            return Ok(());
-        };
-        let limit = u16::try_from(room).unwrap_or(u16::MAX).min(HEADERS_PER_REQUEST);
-        let request = self.ask(id, Question::Replay { limit }, Request::Headers { locator, limit }, network);
-        if let Some(replaying) = &mut self.replay {
-            replaying.request = Some(request);
-        }
-        Ok(())
-    }
-
-    /// Headers of the chain that is read again.
-    pub(super) fn replay_received(
-        &mut self,
-        id: PeerId,
-        headers: Vec<SealedHeader>,
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        let Some(Replaying { replay, progress_ms, .. }) = &mut self.replay else {
-            return Ok(());
-        };
-        let chain = match self.tree.chain(&reader, &replay.fork_hash) {
-            Ok(chain) => chain,
-            Err(error) => {
-                self.replay = None;
-                return self.refuse_deep(error);
-            }
-        };
-        let (params, genesis_hash) = (service.ledger().params(), service.ledger().network().genesis_hash);
-        let is_empty = headers.is_empty();
-        match replay.extend(headers, params, genesis_hash, &chain)? {
-            Some(confirmed) if !is_empty => {
-                *progress_ms = self.now_ms;
-                let origins = Origins { goal: Some(replay.goal), assumed_to: replay.assumed_to, source: Some(id) };
-                for (header, below) in confirmed {
-                    if !self.plant([header], below, origins) {
-                        // Announced blocks have taken the room: what is here is stored first.
-                        self.replay = None;
-                        self.tree.lower_goals();
-                        return Ok(());
-                    }
-                }
-            }
-            _ => {
-                replay.rewind();
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.paused_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
-                }
-                self.penalize(id, Penalty::UnconnectedHeaders, &"not the headers that it proved", network);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -37,6 +37,7 @@ mod limits;
 mod peers;
 mod pools;
 mod queue;
+mod replay;
 mod requests;
 mod serve;
 mod status;
@@ -54,9 +55,10 @@ use crate::{ChainService, Clock};
 use announce::Announcements;
 use bodies::Bodies;
 use bounded::Recent;
-use candidate::{Candidate, Replay};
+use candidate::Candidate;
 use jobs::Outcome;
 use peers::{Asked, Peer};
+use replay::Replaying;
 use serve::HeldRequest;
 use tree::HeaderTree;
 use work::Queues;
@@ -129,15 +131,6 @@ pub struct SyncMachine<C> {
     deep: Recent<Hash>,
     /// Why the operator has to look.
     halted: Option<String>,
-}
-
-/// A [`Replay`] and who is asked for it.
-#[derive(Debug)]
-struct Replaying {
-    replay: Replay,
-    request: Option<RequestId>,
-    /// When headers came last, or were not wanted.
-    progress_ms: u64,
 }
 
 impl<C> fmt::Debug for SyncMachine<C> {
@@ -262,7 +255,7 @@ impl<C: Clock> SyncMachine<C> {
         let peers_height = status::median(heights).unwrap_or(tip);
         let state = if self.halted.is_some() {
             SyncState::Halted
-        } else if self.replay.is_some() || candidates().any(|candidate| !candidate.is_fresh()) {
+        } else if self.replay.is_some() || candidates().any(|candidate| !candidate.is_done()) {
             SyncState::Headers
         } else if self.bodies.is_idle() {
             SyncState::Synced

@@ -251,3 +251,122 @@ impl Ancestry for TreeChain<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lode_consensus::{Address, SealedHeader, headers::FittingHeader, rules::ChainContext};
+    use lode_puzzle::{Proof, Target};
+
+    const TARGET: Target = Target::MAX;
+
+    /// A header that counts as proven, told apart by its nonce.
+    fn header(parent_hash: Hash, height: Height, nonce: u64) -> ProvenHeader {
+        let header = Header {
+            height,
+            parent_hash,
+            anchor_hash: Hash::ZERO,
+            timestamp_ms: 1,
+            transactions_root: Hash::ZERO,
+            shares_root: Hash::ZERO,
+            state_root: Hash::ZERO,
+            producer: Address([0; 32]),
+            target: TARGET,
+        };
+        let context = ChainContext {
+            genesis_hash: Hash::ZERO,
+            height,
+            parent_hash,
+            median_time_ms: 0,
+            target: TARGET,
+            epoch_challenge: Hash::ZERO,
+            first_target: TARGET,
+            share_target: TARGET,
+            anchors: vec![(0, Hash::ZERO)],
+        };
+        FittingHeader::new(SealedHeader { header, nonce, proof: Proof::ZERO }, &context).unwrap().proven_before()
+    }
+
+    fn work(blocks: u32) -> ChainWork {
+        (0..blocks).fold(ChainWork::ZERO, |work, _| work.after(TARGET))
+    }
+
+    /// Puts a chain of headers on top of a hash, and gives their hashes.
+    fn plant(tree: &mut HeaderTree, parent: (Hash, Height), count: u32, label: u64) -> Vec<Hash> {
+        let mut hashes = Vec::new();
+        let (mut hash, base) = parent;
+        for height in base + 1..=base + count {
+            let next = header(hash, height, label);
+            hash = next.hash();
+            if tree.insert(next, work(height - 1), Origins::default()) {
+                hashes.push(hash);
+            }
+        }
+        hashes
+    }
+
+    #[test]
+    fn the_first_of_equals_is_best_and_more_work_beats_it() {
+        let mut tree = HeaderTree::new(100);
+        assert!(tree.best().is_none());
+        let first = plant(&mut tree, (Hash::ZERO, 0), 3, 1);
+        let second = plant(&mut tree, (Hash::ZERO, 0), 3, 2);
+        assert_eq!(tree.best().unwrap().header.hash(), first[2]);
+        let more = plant(&mut tree, (second[2], 3), 1, 2);
+        assert_eq!(tree.best().unwrap().header.hash(), more[0]);
+        assert_eq!((tree.best().unwrap().work, tree.best().unwrap().height()), (work(4), 4));
+    }
+
+    #[test]
+    fn a_branch_goes_as_a_whole_and_others_stay() {
+        let mut tree = HeaderTree::new(100);
+        let stem = plant(&mut tree, (Hash::ZERO, 0), 3, 1);
+        let left = plant(&mut tree, (stem[1], 2), 4, 2);
+        let right = plant(&mut tree, (left[0], 3), 2, 3);
+        let mut removed = tree.remove_branch(&left[0]);
+        removed.sort();
+        let mut expected: Vec<Hash> = left.iter().chain(&right).copied().collect();
+        expected.sort();
+        assert_eq!(removed, expected);
+        assert_eq!(tree.best().unwrap().header.hash(), stem[2]);
+        // Also below a hash that is not here itself.
+        assert_eq!(tree.remove_branch(&Hash::ZERO).len(), 3);
+        assert!(tree.best().is_none() && tree.children.is_empty() && tree.ranks.is_empty());
+    }
+
+    #[test]
+    fn there_are_never_more_than_the_limit() {
+        let mut tree = HeaderTree::new(5);
+        let chain = plant(&mut tree, (Hash::ZERO, 0), 9, 1);
+        assert_eq!((chain.len(), tree.room()), (5, 0));
+        assert!(tree.insert(header(Hash::ZERO, 1, 1), work(0), Origins::default()), "it is there already");
+        tree.remove(&chain[0]);
+        assert_eq!(tree.room(), 1);
+    }
+
+    #[test]
+    fn old_headers_go_unless_new_ones_build_on_them() {
+        let mut tree = HeaderTree::new(100);
+        let old = plant(&mut tree, (Hash::ZERO, 0), 4, 1);
+        let long = plant(&mut tree, (Hash::ZERO, 0), 8, 2);
+        tree.prune(6);
+        assert!(old.iter().all(|hash| !tree.contains(hash)));
+        assert!(long.iter().all(|hash| tree.contains(hash)));
+        tree.prune(9);
+        assert!(tree.nodes.is_empty());
+    }
+
+    #[test]
+    fn a_goal_leads_before_its_work_is_here_until_it_is_given_up() {
+        let mut tree = HeaderTree::new(100);
+        let ahead = plant(&mut tree, (Hash::ZERO, 0), 5, 1);
+        let origins = Origins { goal: Some(work(50)), assumed_to: Some(1), source: None };
+        let (first, second) = (header(Hash::ZERO, 1, 2), header(header(Hash::ZERO, 1, 2).hash(), 2, 2));
+        assert!(tree.insert(first.clone(), work(0), origins) && tree.insert(second.clone(), work(1), origins));
+        assert_eq!(tree.best().unwrap().header, second);
+        assert!(tree.get(&first.hash()).unwrap().assumed && !tree.get(&second.hash()).unwrap().assumed);
+        tree.lower_goals();
+        assert_eq!(tree.best().unwrap().header.hash(), ahead[4]);
+        assert_eq!(tree.ranks.len(), tree.nodes.len());
+    }
+}

@@ -129,3 +129,73 @@ impl Queues {
 fn first<T>(lane: &mut VecDeque<T>, count: usize) -> Vec<T> {
     lane.drain(..count.min(lane.len())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::jobs::Origin;
+    use lode_consensus::{Address, SignedTransaction, Transaction, transaction::Transfer};
+
+    fn peer(number: u8) -> PeerId {
+        let mut bytes = vec![0, 36, 8, 1, 18, 32];
+        bytes.extend([number; 32]);
+        PeerId::from_bytes(&bytes).unwrap()
+    }
+
+    fn transaction(peer: PeerId) -> TransactionTask {
+        let nobody = Address([0; 32]);
+        let transfer = Transfer { from: nobody, to: nobody, amount: 1, fee: 1, nonce: 0, expiry: 0 };
+        let signed = SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] };
+        TransactionTask { signed, origin: Origin { peer, gossip: None } }
+    }
+
+    fn segment() -> SegmentTask {
+        SegmentTask { candidate: 1, segment: 0, headers: Vec::new() }
+    }
+
+    #[test]
+    fn the_urgent_comes_first_and_the_rest_is_not_forgotten() {
+        let (mut queues, peers) = (Queues::new(), BTreeMap::new());
+        let (a, b) = (peer(1), peer(2));
+        for _ in 0..20 {
+            queues.segments.push(a, segment()).unwrap();
+        }
+        for _ in 0..40 {
+            queues.transactions.push(b, transaction(b)).unwrap();
+        }
+        let mut turns = Vec::new();
+        while let Some(work) = queues.next(&peers) {
+            if let Work::Transactions(peer, tasks) = &work {
+                assert!(tasks.len() <= MAX_TRANSACTION_BATCH);
+                queues.free_transactions(peer);
+            }
+            turns.push(matches!(work, Work::Segment(..)));
+        }
+        let first_other = turns.iter().position(|is_segment| !is_segment).unwrap() as u64;
+        assert_eq!(first_other + 1, FAIR_TURN, "{turns:?}");
+        assert_eq!(turns.iter().filter(|is_segment| **is_segment).count(), 20);
+        assert_eq!(turns.len(), 23);
+    }
+
+    #[test]
+    fn a_peer_has_one_job_of_a_kind_at_a_time() {
+        let (mut queues, peers) = (Queues::new(), BTreeMap::new());
+        let (a, b) = (peer(1), peer(2));
+        for peer in [a, b] {
+            for _ in 0..MAX_TRANSACTION_BATCH + 1 {
+                queues.transactions.push(peer, transaction(peer)).unwrap();
+            }
+        }
+        let next = |queues: &mut Queues| match queues.next(&peers) {
+            Some(Work::Transactions(peer, tasks)) => Some((peer, tasks.len())),
+            _ => None,
+        };
+        assert_eq!(next(&mut queues), Some((a, MAX_TRANSACTION_BATCH)));
+        assert_eq!(next(&mut queues), Some((b, MAX_TRANSACTION_BATCH)));
+        assert_eq!(next(&mut queues), None, "both have work, and neither a result");
+        assert!(queues.has_pool_work(&a));
+        queues.free_transactions(&b);
+        assert_eq!(next(&mut queues), Some((b, 1)));
+        assert_eq!(next(&mut queues), None);
+    }
+}

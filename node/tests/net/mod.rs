@@ -15,10 +15,12 @@ use std::{
     },
 };
 
-use lode_consensus::{Address, Hash, Height, Share, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{
+    Address, Body, Hash, Header, Height, SealedHeader, Share, SignedTransaction, Transaction, transaction::Transfer,
+};
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
-use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, RequestId, Verdict};
+use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Verdict};
 use lode_node::{
     ChainService, Clock, Effects, MempoolLimits,
     sync::{SyncConfig, SyncMachine, SyncStatus, TICK_MS},
@@ -29,9 +31,9 @@ use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 
 pub(crate) use oracle::{Oracle, forged};
 pub(crate) use wire::Effect;
-use wire::Tamper;
+use wire::{Answer, Tamper};
 
-/// Blocks come every second at one attempt in two; nearly every attempt is a share.
+/// Blocks come every second at one attempt in four; one in two is a share.
 pub(crate) const INTERVAL_MS: u64 = 1_000;
 pub(crate) const FUTURE_LIMIT_MS: u64 = 2_000;
 /// Timestamp of genesis.
@@ -58,7 +60,7 @@ share_window = 4
 anchor_depth = 1
 maturity = 2
 genesis_timestamp_ms = {START_MS}
-genesis_target = "0x7fffffffffffffffffffffffffffffff"
+genesis_target = "0x3fffffffffffffffffffffffffffffff"
 
 [allocations]
 {} = 1_000_000_000
@@ -155,6 +157,11 @@ impl Node {
         self.penalties.iter().filter(|(of, _)| *of == peer).map(|(_, penalty)| *penalty).collect()
     }
 
+    /// Makes the node take messages again that it has seen, as if they came another way.
+    pub(crate) fn forget_gossip(&mut self) {
+        self.seen.clear();
+    }
+
     pub(crate) fn verdict_on(&self, message: &Gossip) -> Option<Verdict> {
         let on = self.verdicts.iter().filter(|(judged, ..)| judged == message).map(|(.., verdict)| *verdict);
         let verdicts: Vec<Verdict> = on.collect();
@@ -174,6 +181,8 @@ pub(crate) struct World {
     /// Who asked what of whom, by the number that the asked one knows it by.
     inbound: BTreeMap<InboundId, (PeerId, RequestId, PeerId)>,
     tamper: BTreeMap<PeerId, Tamper>,
+    /// What puppets say when they are asked.
+    answers: BTreeMap<PeerId, Answer>,
 }
 
 impl World {
@@ -195,6 +204,7 @@ impl World {
             sequence: 0,
             inbound: BTreeMap::new(),
             tamper: BTreeMap::new(),
+            answers: BTreeMap::new(),
         }
     }
 
@@ -295,6 +305,11 @@ impl World {
         let (puppet, victim) = (peer(number), self.nodes[victim].peer);
         self.link_peers(puppet, victim);
         puppet
+    }
+
+    /// Lets a puppet answer requests, or be silent.
+    pub(crate) fn answer(&mut self, puppet: PeerId, answer: impl FnMut(Request) -> Option<Response> + 'static) {
+        self.answers.insert(puppet, Box::new(answer));
     }
 
     /// Something reaches a node, now.
@@ -432,12 +447,41 @@ impl World {
             .unwrap()
     }
 
+    /// A node's tip, as peers are told of it.
+    pub(crate) fn sealed_tip(&self, number: usize) -> SealedHeader {
+        let service = &self.nodes[number].service;
+        service.ledger().read().sealed_header(&service.tip().1).unwrap().unwrap()
+    }
+
+    /// What a node says when it is asked where it stands.
+    pub(crate) fn status_of(&self, number: usize) -> lode_network::Status {
+        let service = &self.nodes[number].service;
+        let (tip_height, tip_hash) = service.tip();
+        let work = service.ledger().read().work().unwrap();
+        let genesis_hash = network().genesis_hash;
+        lode_network::Status { version: 1, genesis_hash, tip_height, tip_hash, work }
+    }
+
     /// What must hold at the end of every test.
     pub(crate) fn check(&mut self) {
         self.run_ms(10_000);
         for node in &self.nodes {
             assert!(node.unjudged.is_empty(), "messages without a verdict: {:?}", node.unjudged);
         }
+    }
+}
+
+/// A share for a node's present job, with the first nonce from `nonce` on whose ticket meets the share target or not.
+pub(crate) fn share_of(world: &World, number: usize, nonce: u64, meets: bool, proof: impl Fn(u64) -> Proof) -> Share {
+    let job = world.nodes[number].service.mining_job(address(100 + number as u64)).unwrap();
+    let value = |nonce| Ticket::new(&Seed::new(&job.statement, nonce), &proof(nonce)).share_value();
+    let nonce = (nonce..).find(|nonce| job.share_target.is_met_by(value(*nonce)) == meets).unwrap();
+    Share {
+        anchor_hash: job.header.anchor_hash,
+        content_hash: job.content_hash,
+        prover: job.header.producer,
+        nonce,
+        proof: proof(nonce),
     }
 }
 
@@ -449,17 +493,28 @@ pub(crate) fn proof(nonce: u64) -> Proof {
 }
 
 /// A block on a node's tip that nobody has seen: its template, changed, with a proof that the oracle takes.
-pub(crate) fn block_on_tip(
+pub(crate) fn block_on_tip(world: &World, number: usize, change: impl FnOnce(&mut Header)) -> (SealedHeader, Body) {
+    block_with(world, number, change, proof)
+}
+
+/// The same with proofs that are forged. `label` sets one apart from the others.
+pub(crate) fn forged_on_tip(world: &World, number: usize, label: u64) -> SealedHeader {
+    let change = |header: &mut Header| header.timestamp_ms += label;
+    block_with(world, number, change, oracle::forged).0
+}
+
+fn block_with(
     world: &World,
     number: usize,
-    change: impl FnOnce(&mut lode_consensus::Header),
-) -> (lode_consensus::SealedHeader, lode_consensus::Body) {
+    change: impl FnOnce(&mut Header),
+    proof: impl Fn(u64) -> Proof,
+) -> (SealedHeader, Body) {
     let service = &world.nodes[number].service;
     let mut header = service.mining_job(address(100 + number as u64)).unwrap().header;
     let tip = service.tip().1;
     let context = service.ledger().read().context(&tip).unwrap();
     // The template's body is empty but for shares that wait: without any, the roots are those of nothing.
-    let body = lode_consensus::Body::default();
+    let body = Body::default();
     (header.transactions_root, header.shares_root) = (body.transactions_root(), body.shares_root());
     change(&mut header);
     let statement = lode_consensus::rules::statement_of(&header, &context);
@@ -469,5 +524,5 @@ pub(crate) fn block_on_tip(
             header.target.is_met_by(ticket.block_value())
         })
         .unwrap();
-    (lode_consensus::SealedHeader { header, nonce, proof: proof(nonce) }, body)
+    (SealedHeader { header, nonce, proof: proof(nonce) }, body)
 }

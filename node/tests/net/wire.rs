@@ -27,6 +27,9 @@ pub(crate) enum Effect {
     Disconnect(PeerId),
 }
 
+/// Answers a request, or is silent.
+pub(crate) type Answer = Box<dyn FnMut(Request) -> Option<Response>>;
+
 /// Changes an effect, or drops it.
 pub(crate) type Tamper = Box<dyn FnMut(Effect) -> Option<Effect>>;
 
@@ -133,6 +136,13 @@ impl World {
                 if !self.is_linked(id, to) {
                     let result = Err(RequestError::Disconnected);
                     self.arrive(id, 0, Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }));
+                    return;
+                }
+                if let Some(answer) = self.answers.get_mut(&to) {
+                    if let Some(response) = answer(request) {
+                        let event = NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
+                        self.arrive(id, 2 * LATENCY_MS, Arrival::Event(event));
+                    }
                     return;
                 }
                 self.sequence += 1;

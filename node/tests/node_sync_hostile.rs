@@ -1,0 +1,453 @@
+//! Peers that lie, flood and fall silent: each is found out, pays for what it could have known, and harms no honest one.
+
+mod net;
+
+use lode_consensus::{Body, Hash, SealedHeader};
+use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status, Verdict};
+use net::{Effect, INTERVAL_MS, World, block_on_tip, forged_on_tip};
+
+fn verdicts(world: &World, node: usize, from: PeerId, verdict: Verdict) -> usize {
+    let given = world.nodes[node].verdicts.iter();
+    given.filter(|(_, source, other)| *source == from && *other == verdict).count()
+}
+
+#[test]
+fn ten_peers_with_forged_proofs_are_gone_and_an_honest_block_does_not_wait() {
+    let mut world = World::new(2);
+    world.mine_quietly(0, 3);
+    world.link(0, 1);
+    world.converge(5_000);
+    world.run_ms(200);
+    let checked = world.nodes[1].proofs;
+    let puppets: Vec<PeerId> = (0..10).map(|number| world.puppet(50 + number, 1)).collect();
+    for (number, puppet) in puppets.iter().enumerate() {
+        for label in 0..40 {
+            let label = 1 + label + 40 * number as u64;
+            world.gossip(*puppet, 1, Gossip::Block(forged_on_tip(&world, 0, label)));
+            world.gossip(*puppet, 1, Gossip::Share(net::share_of(&world, 0, 1_000 * label, true, net::forged)));
+        }
+    }
+    world.mine_now(0);
+    let ms = world.converge(2_000);
+    println!("honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares each");
+    world.run_ms(1_000);
+    for puppet in &puppets {
+        assert!(world.nodes[1].banned.contains(puppet));
+        let penalties = world.nodes[1].penalties_of(*puppet);
+        assert!(penalties.iter().filter(|penalty| **penalty == Penalty::InvalidProof).count() <= 5, "{penalties:?}");
+        assert_eq!(verdicts(&world, 1, *puppet, Verdict::Accept), 0);
+    }
+    // At most five proofs each, and what the honest block needed.
+    assert!(world.nodes[1].proofs - checked <= 10 * 5 + 5, "{} proofs", world.nodes[1].proofs - checked);
+    assert_eq!(world.nodes[1].penalties_of(world.nodes[0].peer), []);
+    world.check();
+}
+
+#[test]
+fn bytes_that_were_found_wrong_are_not_checked_again() {
+    let mut world = World::new(1);
+    world.mine_quietly(0, 2);
+    let forged = forged_on_tip(&world, 0, 1);
+    let (first, second) = (world.puppet(50, 0), world.puppet(51, 0));
+    world.gossip(first, 0, Gossip::Block(forged.clone()));
+    world.run_ms(100);
+    assert_eq!(world.nodes[0].penalties_of(first), [Penalty::InvalidProof]);
+    let checked = world.nodes[0].proofs;
+    // The same message from another peer would not even get here: gossip knows it. Another route does.
+    world.nodes[0].forget_gossip();
+    world.gossip(second, 0, Gossip::Block(forged));
+    world.run_ms(100);
+    assert_eq!(world.nodes[0].penalties_of(second), [Penalty::InvalidHeader]);
+    assert_eq!(verdicts(&world, 0, second, Verdict::Reject), 1);
+    assert_eq!(world.nodes[0].proofs, checked);
+    world.check();
+}
+
+#[test]
+fn what_a_header_shows_without_its_proof_costs_more() {
+    let mut world = World::new(1);
+    world.mine_quietly(0, 2);
+    let puppet = world.puppet(50, 0);
+    let (mut sealed, _) = block_on_tip(&world, 0, |_| {});
+    // A ticket that misses: the nonce before was no winner.
+    let target = sealed.header.target;
+    let context = world.nodes[0].service.ledger().read().context(&sealed.header.parent_hash).unwrap();
+    let statement = lode_consensus::rules::statement_of(&sealed.header, &context);
+    let misses = |nonce: &u64| {
+        let seed = lode_puzzle::Seed::new(&statement, *nonce);
+        !target.is_met_by(lode_puzzle::Ticket::new(&seed, &net::proof(*nonce)).block_value())
+    };
+    sealed.nonce = (0..).find(misses).unwrap();
+    sealed.proof = net::proof(sealed.nonce);
+    let (wrong, _) = block_on_tip(&world, 0, |header| header.height += 1);
+    let checked = world.nodes[0].proofs;
+    for bad in [sealed, wrong] {
+        world.gossip(puppet, 0, Gossip::Block(bad.clone()));
+        world.run_ms(50);
+        assert_eq!(world.nodes[0].verdict_on(&Gossip::Block(bad)), Some(Verdict::Reject));
+    }
+    assert_eq!(world.nodes[0].penalties_of(puppet), [Penalty::InvalidHeader; 2]);
+    assert!(world.nodes[0].banned.contains(&puppet));
+    assert_eq!(world.nodes[0].proofs, checked, "no proof was looked at");
+    world.check();
+}
+
+/// Lets a node lie in the headers that it serves.
+fn lie_in_headers(world: &mut World, node: usize, mut lie: impl FnMut(&mut Vec<SealedHeader>) + 'static) {
+    world.tamper(node, move |effect| match effect {
+        Effect::Respond(id, Response::Headers(mut headers)) => {
+            lie(&mut headers);
+            Some(Effect::Respond(id, Response::Headers(headers)))
+        }
+        effect => Some(effect),
+    });
+}
+
+#[test]
+fn forged_headers_in_a_sync_end_it_and_another_peer_takes_over() {
+    let mut world = World::new(3);
+    world.mine_quietly(0, 100);
+    world.link(0, 1);
+    world.converge_of(&[0, 1], 10_000);
+    let forged = forged_on_tip(&world, 0, 1);
+    let claim = world.status_of(0).work.after(lode_puzzle::Target::MIN);
+    world.tamper(0, move |effect| {
+        Some(match effect {
+            Effect::Respond(id, Response::Headers(mut headers)) => {
+                headers.push(forged.clone());
+                Effect::Respond(id, Response::Headers(headers))
+            }
+            Effect::Respond(id, Response::Status(status)) => {
+                Effect::Respond(id, Response::Status(Status { work: claim, ..status }))
+            }
+            effect => effect,
+        })
+    });
+    world.link(2, 0);
+    world.run_ms(1_000);
+    let liar = world.nodes[0].peer;
+    let penalties = world.nodes[2].penalties_of(liar);
+    assert!(penalties.iter().all(|penalty| *penalty == Penalty::InvalidProof), "{penalties:?}");
+    assert!((1..=5).contains(&penalties.len()) && world.nodes[2].banned.contains(&liar), "{penalties:?}");
+    world.link(2, 1);
+    world.converge_of(&[1, 2], 10_000);
+    world.check();
+}
+
+#[test]
+fn headers_that_break_a_rule_or_hang_in_the_air_are_charged() {
+    for (lie, expected) in
+        [(0, Penalty::InvalidHeader), (1, Penalty::UnconnectedHeaders), (2, Penalty::UnrequestedResponse)]
+    {
+        let mut world = World::new(2);
+        world.mine_quietly(0, 20);
+        lie_in_headers(&mut world, 0, move |headers| match (lie, headers.len()) {
+            (0, 1..) => headers[0].header.timestamp_ms -= 10_000_000,
+            (1, 2..) => {
+                headers.remove(0);
+                headers[0].header.parent_hash = Hash([7; 32]);
+            }
+            (2, 1..) => *headers = vec![headers[0].clone(); 513],
+            _ => {}
+        });
+        world.link(1, 0);
+        world.run_ms(3_000);
+        let penalties = world.nodes[1].penalties_of(world.nodes[0].peer);
+        assert_eq!(penalties.first(), Some(&expected), "{penalties:?}");
+        assert_eq!(world.nodes[1].height(), 0);
+    }
+}
+
+#[test]
+fn a_claim_of_work_without_headers_is_found_out() {
+    for headers in [0, 20] {
+        let mut world = World::new(2);
+        world.mine_quietly(0, 20);
+        let claim = world.status_of(0).work.after(lode_puzzle::Target::MIN);
+        world.tamper(0, move |effect| {
+            Some(match effect {
+                Effect::Respond(id, Response::Status(status)) => {
+                    Effect::Respond(id, Response::Status(Status { work: claim, tip_height: 1_000_000, ..status }))
+                }
+                Effect::Respond(id, Response::Headers(mut sent)) => {
+                    sent.truncate(headers);
+                    Effect::Respond(id, Response::Headers(sent))
+                }
+                effect => effect,
+            })
+        });
+        world.link(1, 0);
+        world.run_ms(2_000);
+        assert!(world.nodes[1].penalties_of(world.nodes[0].peer).contains(&Penalty::LowWork));
+        // What it did show counts all the same, though its bodies were not had before it was gone.
+        assert!(world.nodes[1].status().best_header_height <= headers as u32);
+        assert!(!world.is_linked(world.nodes[0].peer, world.nodes[1].peer));
+    }
+}
+
+#[test]
+fn a_body_of_another_block_speaks_against_who_sent_it_alone() {
+    let mut world = World::new(3);
+    world.mine_quietly(0, 40);
+    world.link(0, 1);
+    world.converge_of(&[0, 1], 10_000);
+    world.tamper(0, |effect| match effect {
+        Effect::Respond(id, Response::Bodies(mut bodies)) => {
+            bodies.reverse();
+            Some(Effect::Respond(id, Response::Bodies(bodies)))
+        }
+        effect => Some(effect),
+    });
+    world.link(2, 0);
+    world.run_ms(1_000);
+    let liar = world.nodes[0].peer;
+    assert!(world.nodes[2].penalties_of(liar).iter().all(|penalty| *penalty == Penalty::BodyMismatch));
+    assert!(!world.nodes[2].penalties_of(liar).is_empty());
+    let height = world.nodes[2].height();
+    assert!(height < 40);
+    // The headers stay good.
+    assert_eq!(world.nodes[2].status().best_header_height, 40);
+    world.link(2, 1);
+    world.converge_of(&[1, 2], 10_000);
+    world.check();
+}
+
+#[test]
+fn a_block_that_breaks_a_rule_is_out_with_all_that_build_on_it() {
+    let mut world = World::new(2);
+    world.mine_quietly(0, 5);
+    world.link(0, 1);
+    world.converge(5_000);
+    world.run_ms(500);
+    let tip = world.nodes[0].service.tip();
+    // Both nodes hear of it, and pass it on: its header is good.
+    let (bad, _) = block_on_tip(&world, 0, |header| header.state_root = Hash([9; 32]));
+    let puppet = world.puppet(50, 0);
+    world.gossip(puppet, 0, Gossip::Block(bad.clone()));
+    world.run_ms(1_000);
+    for node in 0..2 {
+        assert_eq!(world.nodes[node].verdict_on(&Gossip::Block(bad.clone())), Some(Verdict::Accept));
+        assert_eq!(world.nodes[node].service.tip(), tip);
+        assert_eq!(world.nodes[node].status().best_header_height, 5, "its header is out");
+        assert_eq!(world.nodes[node].penalties, [], "nobody could have known");
+    }
+    // A block on top of it is not looked at.
+    let mut child = bad.clone();
+    child.header.parent_hash = bad.hash();
+    child.header.height += 1;
+    let checked = world.nodes[0].proofs;
+    world.gossip(puppet, 0, Gossip::Block(child.clone()));
+    world.run_ms(100);
+    assert_eq!(world.nodes[0].verdict_on(&Gossip::Block(child)), Some(Verdict::Ignore));
+    assert_eq!(world.nodes[0].proofs, checked);
+    // The chain goes on without it.
+    world.mine(1);
+    world.converge(2_000);
+    assert_eq!(world.nodes[0].height(), 6);
+    world.check();
+}
+
+#[test]
+fn whoever_serves_an_invalid_block_is_banned() {
+    let mut world = World::new(1);
+    world.mine_quietly(0, 5);
+    // A body with a share that nobody proved.
+    let forged = net::share_of(&world, 0, 0, true, net::forged);
+    let body = Body { shares: vec![forged], ..Body::default() };
+    let (roots, served) = ((body.transactions_root(), body.shares_root()), body.clone());
+    let (bad, _) = block_on_tip(&world, 0, |header| (header.transactions_root, header.shares_root) = roots);
+    let puppet = world.puppet(50, 0);
+    let status = Status { tip_height: 6, tip_hash: bad.hash(), ..world.status_of(0) };
+    let status = Status { work: status.work.after(bad.header.target), ..status };
+    let header = bad.clone();
+    world.answer(puppet, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        Request::Headers { .. } => Some(Response::Headers(vec![header.clone()])),
+        Request::Bodies { .. } => Some(Response::Bodies(vec![Some(served.clone())])),
+        Request::Mempool { .. } => None,
+    });
+    world.run_ms(6_000);
+    assert_eq!(world.nodes[0].penalties_of(puppet), [Penalty::InvalidBlock]);
+    assert!(world.nodes[0].banned.contains(&puppet));
+    assert_eq!(world.nodes[0].height(), 5);
+    // Another peer with the same chain goes the same way, without the block being looked at again.
+    let other = world.puppet(51, 0);
+    let status = Status { work: world.status_of(0).work.after(bad.header.target), ..world.status_of(0) };
+    world.answer(other, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        Request::Headers { .. } => Some(Response::Headers(vec![bad.clone()])),
+        _ => None,
+    });
+    let checked = world.nodes[0].proofs;
+    world.run_ms(6_000);
+    assert_eq!(world.nodes[0].penalties_of(other), [Penalty::InvalidBlock]);
+    assert_eq!(world.nodes[0].proofs, checked);
+}
+
+#[test]
+fn who_does_not_deliver_bodies_is_charged_and_others_are_asked() {
+    let mut world = World::new(4);
+    world.mine_quietly(0, 100);
+    world.link(0, 1);
+    world.link(0, 2);
+    world.converge_of(&[0, 1, 2], 10_000);
+    world.tamper(1, |effect| (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect));
+    for peer in [1, 0, 2] {
+        world.link(3, peer);
+    }
+    let ms = world.converge(60_000);
+    let silent = world.nodes[1].peer;
+    assert!(world.nodes[3].penalties_of(silent).iter().all(|penalty| *penalty == Penalty::Stall));
+    assert!(!world.nodes[3].penalties_of(silent).is_empty());
+    // One deadline passes, not one for each block.
+    assert!(ms <= 10_000, "{ms} ms");
+    world.check();
+}
+
+#[test]
+fn who_does_not_answer_with_headers_is_left_for_another() {
+    let mut world = World::new(3);
+    world.mine_quietly(0, 50);
+    world.link(0, 1);
+    world.converge_of(&[0, 1], 10_000);
+    world.tamper(0, |effect| (!matches!(effect, Effect::Respond(_, Response::Headers(_)))).then_some(effect));
+    world.link(2, 0);
+    world.run_ms(1_000);
+    world.link(2, 1);
+    // They have the same tip, so that the second one is not asked before the first one's time is up.
+    let ms = world.converge_of(&[1, 2], 20_000);
+    assert!(ms <= 6_000, "{ms} ms");
+    assert_eq!(world.nodes[2].penalties_of(world.nodes[0].peer), [Penalty::Stall]);
+    world.check();
+}
+
+#[test]
+fn answers_that_nobody_asked_for_are_charged() {
+    let mut world = World::new(2);
+    world.mine_quietly(0, 30);
+    world.link(1, 0);
+    let puppet = world.puppet(50, 1);
+    world.run_ms(20);
+    // To nothing at all, and to what was asked of another peer.
+    let asked = world.nodes[1].sent.iter().find_map(|effect| match effect {
+        Effect::Request(peer, id, Request::Status(_)) if *peer == world.nodes[0].peer => Some(*id),
+        _ => None,
+    });
+    for id in [RequestId(77_777), asked.unwrap(), RequestId(77_777), RequestId(0)] {
+        let result = Ok(Response::Headers(vec![]));
+        world.inject(1, NetworkEvent::Response { peer: puppet, id, result });
+    }
+    assert_eq!(world.nodes[1].penalties_of(puppet), [Penalty::UnrequestedResponse; 4]);
+    assert!(world.nodes[1].banned.contains(&puppet));
+    world.converge(10_000);
+    world.check();
+}
+
+#[test]
+fn orphans_are_few_and_wait_for_a_while() {
+    let mut world = World::new(1);
+    world.mine_quietly(0, 3);
+    let puppets = [world.puppet(50, 0), world.puppet(51, 0)];
+    let status = world.status_of(0);
+    for puppet in puppets {
+        let status = status.clone();
+        world.answer(puppet, move |request| match request {
+            Request::Status(_) => Some(Response::Status(status.clone())),
+            Request::Headers { .. } => Some(Response::Headers(vec![])),
+            _ => None,
+        });
+    }
+    world.run_ms(100);
+    let (sealed, _) = block_on_tip(&world, 0, |_| {});
+    for label in 0..100 {
+        let mut orphan = sealed.clone();
+        orphan.header.parent_hash = Hash([label; 32]);
+        world.gossip(puppets[usize::from(label) % 2], 0, Gossip::Block(orphan));
+    }
+    world.run_ms(20);
+    let ignored = puppets.map(|puppet| verdicts(&world, 0, puppet, Verdict::Ignore));
+    assert_eq!(ignored, [42, 42], "eight of each wait");
+    let asked = |world: &World| {
+        world.nodes[0]
+            .sent
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. })))
+            .count()
+    };
+    assert!(asked(&world) <= 2, "one question to each peer at a time");
+    world.run_ms(3_100);
+    assert_eq!(puppets.map(|puppet| verdicts(&world, 0, puppet, Verdict::Ignore)), [50, 50]);
+    assert!(asked(&world) <= 4);
+    assert_eq!(world.nodes[0].penalties, [], "who announces what we cannot place may be ahead of us");
+    world.check();
+}
+
+#[test]
+fn headers_from_the_future_are_kept_in_small_numbers() {
+    let mut world = World::new(1);
+    world.mine_quietly(0, 3);
+    let puppet = world.puppet(50, 0);
+    let ahead_ms = net::FUTURE_LIMIT_MS + 3_000;
+    for label in 0..20 {
+        let (sealed, _) = block_on_tip(&world, 0, |header| header.timestamp_ms += ahead_ms + label);
+        world.gossip(puppet, 0, Gossip::Block(sealed));
+    }
+    world.run_ms(100);
+    assert_eq!(verdicts(&world, 0, puppet, Verdict::Ignore), 20);
+    let checked = world.nodes[0].proofs;
+    world.run_ms(4_000);
+    assert_eq!(world.nodes[0].proofs - checked, 4, "four are kept of each peer");
+    assert_eq!(world.nodes[0].penalties, []);
+    world.check();
+}
+
+#[test]
+fn whoever_asks_too_much_is_refused_and_then_charged() {
+    let mut world = World::new(2);
+    world.mine_quietly(0, 20);
+    let puppet = world.puppet(50, 0);
+    world.run_ms(10);
+    let locator = vec![net::network().genesis_hash];
+    for number in 0..3_000_u64 {
+        let request = Request::Headers { locator: locator.clone(), limit: 512 };
+        world.inject(0, NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000 + number), request });
+    }
+    let answers = |busy: bool| {
+        let sent = world.nodes[0].sent.iter();
+        sent.filter(|effect| matches!(effect, Effect::Respond(_, response) if (*response == Response::Busy) == busy))
+            .count()
+    };
+    assert!((1_000..2_000).contains(&answers(false)), "{} answered", answers(false));
+    assert_eq!(answers(false) + answers(true), 3_000, "every request has its answer");
+    let penalties = world.nodes[0].penalties_of(puppet);
+    assert!(penalties.len() >= 50 && penalties.iter().all(|penalty| *penalty == Penalty::TooManyRequests));
+    // Another peer is served as ever.
+    world.link(1, 0);
+    world.converge(5_000);
+    assert_eq!(world.nodes[1].penalties, []);
+    world.check();
+}
+
+#[test]
+fn another_network_is_told_apart() {
+    let mut world = World::new(1);
+    let strangers = [world.puppet(50, 0), world.puppet(51, 0)];
+    for (stranger, change) in strangers.into_iter().zip([true, false]) {
+        let mut status = world.status_of(0);
+        if change {
+            status.genesis_hash = Hash([3; 32])
+        } else {
+            status.version += 1
+        }
+        world.answer(stranger, move |request| match request {
+            Request::Status(_) => Some(Response::Status(status.clone())),
+            _ => None,
+        });
+    }
+    world.run_ms(2 * INTERVAL_MS);
+    for stranger in strangers {
+        assert_eq!(world.nodes[0].penalties_of(stranger), [Penalty::WrongGenesis]);
+        assert!(!world.is_linked(stranger, world.nodes[0].peer));
+    }
+    assert_eq!(world.nodes[0].status().peers, 0);
+}
