@@ -13,10 +13,11 @@ use std::{
 };
 
 use common::{noise, sealed_header, share, status};
-use hostile::{Act, Hostile, connect};
+use hostile::{Act, Hostile, connect, stranger};
 use lode_consensus::Hash;
 use lode_network::{
-    Gossip, Network, NetworkEvent, NetworkView, Request, RequestError, RequestKind, Response, Topic, Verdict,
+    Gossip, Network, NetworkEvent, NetworkOptions, NetworkView, Request, RequestError, RequestKind, Response, Topic,
+    Verdict,
 };
 use nodes::{GENESIS, Node, options, options_with_seed};
 use tempfile::tempdir;
@@ -208,4 +209,16 @@ async fn garbage_on_the_wire_hurts_nobody() {
     assert!(started.elapsed() < HANDSHAKE, "honest peers get through while others dawdle");
     assert_eq!(node.client.view().bans, []);
     drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seed_that_is_no_node_of_ours_is_left_alone_for_longer_and_longer() {
+    let (address, connections) = stranger().await;
+    let folder = tempdir().unwrap();
+    let mut node = Node::start(NetworkOptions { seeds: vec![address], ..options(folder.path()) }).await;
+    let connected = |event: &NetworkEvent| matches!(event, NetworkEvent::Connected { .. });
+    node.expect_silence(Duration::from_secs(6), connected).await;
+    // At once, then after 1, 2 and 4 s, each rounded up to the next tick.
+    let connections = connections.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((2..=4).contains(&connections), "{connections}");
 }

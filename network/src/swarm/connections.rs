@@ -39,7 +39,7 @@ impl EventLoop {
                 let origin = match dial {
                     _ if endpoint.is_listener() => Origin::Inbound,
                     Some(Dial::Seed(index)) => {
-                        self.dialing.seed_connected(index, peer_id);
+                        self.dialing.seed_found(index, peer_id);
                         Origin::Seed
                     }
                     Some(Dial::Book(_)) => Origin::Slot,
@@ -82,6 +82,12 @@ impl EventLoop {
             return;
         };
         self.remember(peer, entry.source);
+        // Not again at once: it may be full, or have no use for us.
+        match entry.origin {
+            Origin::Seed => self.dialing.seed_lost(&peer, Instant::now()),
+            Origin::Slot => self.book.failed(&peer, now_ms()),
+            Origin::Inbound | Origin::Transient => {}
+        }
         self.serving.end_all(&peer);
         for id in self.asking.end_all(&peer) {
             self.emit(NetworkEvent::Response { peer, id, result: Err(RequestError::Disconnected) });
@@ -136,7 +142,6 @@ impl EventLoop {
         if !info.protocols.contains(&status) {
             debug!("{peer} is no node of this network");
             self.book.forget(&peer);
-            self.dialing.seed_refused(&peer, Instant::now());
             self.penalize(peer, Penalty::WrongGenesis);
             return;
         }
@@ -184,6 +189,7 @@ impl EventLoop {
         entry.announced = true;
         let early = std::mem::take(&mut entry.early);
         let (address, outbound) = (entry.address.clone(), entry.origin != Origin::Inbound);
+        self.dialing.seed_reached(&peer);
         debug!("connected to {peer} at {address}");
         self.emit(NetworkEvent::Connected { peer, address, outbound });
         early.into_iter().for_each(|event| self.emit(event));

@@ -93,21 +93,28 @@ impl Dialing {
         self.found.recv().await
     }
 
-    pub(super) fn seed_connected(&mut self, index: usize, peer: PeerId) {
+    /// This peer is where the seed should be.
+    pub(super) fn seed_found(&mut self, index: usize, peer: PeerId) {
         if let Some(seed) = self.seeds.get_mut(index) {
-            (seed.peer, seed.failures, seed.under_way) = (Some(peer), 0, false);
+            (seed.peer, seed.under_way) = (Some(peer), false);
         }
     }
 
+    /// A peer is one of ours: if it is a seed, its failures are forgiven.
+    pub(super) fn seed_reached(&mut self, peer: &PeerId) {
+        self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.failures = 0);
+    }
+
+    /// A peer is gone: if it is a seed, it is dialled again after a pause.
+    pub(super) fn seed_lost(&mut self, peer: &PeerId, now: Instant) {
+        self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.fail(now));
+    }
+
+    /// A seed cannot be reached.
     pub(super) fn seed_failed(&mut self, index: usize, now: Instant) {
         if let Some(seed) = self.seeds.get_mut(index) {
             seed.fail(now);
         }
-    }
-
-    /// The peer behind a seed is not one of ours.
-    pub(super) fn seed_refused(&mut self, peer: &PeerId, now: Instant) {
-        self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.fail(now));
     }
 
     /// There is somebody new to ask.
@@ -229,7 +236,7 @@ impl EventLoop {
 
     fn has_free_slot(&self) -> bool {
         let taken = self.peers.values().filter(|peer| peer.fills_slot()).count();
-        let coming = self.dials.len();
+        let coming = self.dials.values().filter(|dial| matches!(dial, Dial::Book(_))).count();
         taken + coming < usize::try_from(self.options.max_outbound).unwrap_or(usize::MAX)
     }
 
@@ -289,8 +296,13 @@ mod tests {
             })
             .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        dialing.seed_connected(0, PeerId::random());
-        dialing.seed_failed(0, now);
+        // That somebody is there is not enough: it has to be one of ours.
+        let peer = PeerId::random();
+        dialing.seed_found(0, peer);
+        dialing.seed_lost(&peer, now);
+        assert_eq!(dialing.seeds[0].retry_at.duration_since(now).as_secs(), 60);
+        dialing.seed_reached(&peer);
+        dialing.seed_lost(&peer, now);
         assert_eq!(dialing.seeds[0].retry_at.duration_since(now).as_secs(), 1);
     }
 

@@ -238,6 +238,7 @@ impl EventLoop {
                 let banned = self.peers.iter().filter(|(_, other)| other.source == source);
                 for peer in banned.map(|(peer, _)| *peer).collect::<Vec<_>>() {
                     self.book.forget(&peer);
+                    self.swarm.behaviour_mut().kad.remove_peer(&peer);
                     self.disconnect(&peer);
                 }
             }
@@ -245,7 +246,6 @@ impl EventLoop {
     }
 
     pub(super) fn disconnect(&mut self, peer: &PeerId) {
-        self.book.failed(peer, now_ms());
         // A peer that is not connected any more needs nothing.
         let _ = self.swarm.disconnect_peer_id(*peer);
     }

@@ -1,7 +1,14 @@
 //! A peer that says what it likes: libp2p as ours, with bytes instead of messages.
 #![allow(dead_code)]
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
@@ -174,4 +181,31 @@ async fn run(
             },
         }
     }
+}
+
+/// A listener that speaks libp2p and nothing of ours: its address, and how often it was connected to.
+pub(crate) async fn stranger() -> (Multiaddr, Arc<AtomicUsize>) {
+    let mut swarm = SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+        .expect("TCP")
+        .with_behaviour(|key| identify::Behaviour::new(identify::Config::new("/stranger".to_owned(), key.public())))
+        .expect("a behaviour")
+        .build();
+    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("it listens");
+    let address = loop {
+        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+            break address;
+        }
+    };
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    tokio::spawn(async move {
+        loop {
+            if let SwarmEvent::ConnectionEstablished { .. } = swarm.select_next_some().await {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    (address, connections)
 }
