@@ -1,6 +1,6 @@
 //! Fork choice: most cumulative work wins, the first seen wins a tie (specification section 3).
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use ethnum::U256;
 use lode_puzzle::Target;
@@ -34,6 +34,26 @@ impl fmt::Display for ChainWork {
     }
 }
 
+/// A text that is no decimal number of at most 256 bits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("work: expected a decimal number below 2^256, got {got:?}")]
+pub struct WorkParseError {
+    got: String,
+}
+
+impl FromStr for ChainWork {
+    type Err = WorkParseError;
+
+    /// What the display shows.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = || WorkParseError { got: text.chars().take(80).collect() };
+        if text.is_empty() || !text.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(refused());
+        }
+        U256::from_str_radix(text, 10).map(Self).map_err(|_| refused())
+    }
+}
+
 impl Encode for ChainWork {
     /// 32 bytes, big-endian, so that a database orders by work.
     fn encode_into(&self, out: &mut Vec<u8>) {
@@ -44,5 +64,22 @@ impl Encode for ChainWork {
 impl Decode for ChainWork {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self(U256::from_be_bytes(reader.array()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_read_as_it_is_shown() {
+        let most = ChainWork(U256::MAX);
+        for work in [ChainWork::ZERO, ChainWork(U256::ONE << 192), most] {
+            assert_eq!(work.to_string().parse(), Ok(work));
+        }
+        let too_much = format!("{most}0");
+        for text in ["", "-1", "+1", "0x1", " 1", "1e9", &too_much] {
+            assert!(text.parse::<ChainWork>().is_err(), "{text}");
+        }
     }
 }

@@ -40,6 +40,80 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Counters of the node's mining side.
     fn mining(&self) -> MiningCounters;
+
+    /// Whom the node is connected to; nothing if it has no peers by choice.
+    fn network(&self) -> Option<NetworkInfo>;
+
+    /// How far the node has come, and whether to rely on it.
+    fn sync(&self) -> SyncInfo;
+}
+
+/// The node's place among its peers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NetworkInfo {
+    /// The node's own id.
+    pub peer_id: Option<String>,
+    /// Where others reach it, its id included.
+    pub addresses: Vec<String>,
+    /// Who is connected.
+    pub peers: Vec<PeerInfo>,
+    /// Further peers that the node knows of.
+    pub known_peers: usize,
+    /// Banned addresses or peers, each with the end of its ban in ms since the Unix epoch.
+    pub bans: Vec<(String, u64)>,
+}
+
+/// A connected peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Its id.
+    pub peer_id: String,
+    /// Its address as the node sees it.
+    pub address: String,
+    /// Whether the node dialled it.
+    pub outbound: bool,
+    /// What it calls its software: printable, and nothing to believe.
+    pub agent: String,
+    /// When it connected, in ms since the Unix epoch.
+    pub connected_at_ms: u64,
+    /// The last round trip, in ms.
+    pub ping_ms: Option<u64>,
+    /// Penalty points of its address; at 100 it is banned.
+    pub penalty_points: u32,
+}
+
+/// What a node is doing to reach its peers' chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncPhase {
+    /// It reads and proves headers.
+    Headers,
+    /// It fetches bodies.
+    Bodies,
+    /// There is nothing better to be had.
+    Synced,
+    /// It needs an operator.
+    Halted,
+}
+
+/// How far a node has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncInfo {
+    /// What it is doing.
+    pub phase: SyncPhase,
+    /// Height and hash of its tip.
+    pub tip: (Height, Hash),
+    /// The tip's timestamp, in ms since the Unix epoch.
+    pub tip_timestamp_ms: u64,
+    /// The height of the best chain of proven headers.
+    pub header_height: Height,
+    /// The greatest height up to which any chain's headers are proven.
+    pub proven_header_height: Height,
+    /// The median of the heights that its peers tell.
+    pub peers_height: Height,
+    /// Peers that have told theirs.
+    pub peers: usize,
+    /// Why clients should not rely on its tip, if they should not.
+    pub unready: Option<String>,
 }
 
 /// What waits for a block.

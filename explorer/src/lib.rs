@@ -20,11 +20,15 @@ mod events;
 mod json;
 mod mempool;
 mod mining;
+mod network;
 mod page;
 mod request;
 mod router;
 mod serve;
 
-pub use backend::{AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, SubmitError};
+pub use backend::{
+    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SubmitError,
+    SyncInfo, SyncPhase,
+};
 pub use router::router;
 pub use serve::serve;

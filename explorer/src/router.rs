@@ -18,10 +18,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{Backend, accounts, api::Api, chain, epochs, error::ApiError, events, mempool, mining};
+use crate::{Backend, accounts, api::Api, chain, epochs, error::ApiError, events, mempool, mining, network};
 
 /// What `GET /` lists.
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 17] = [
     "GET /{network}/status",
     "GET /{network}/block/{height|hash|latest}",
     "GET /{network}/transaction/{id}",
@@ -35,13 +35,16 @@ const ROUTES: [&str; 14] = [
     "GET /{network}/mining/job?address=&after=&wait_ms=",
     "POST /{network}/mining/submit",
     "GET /{network}/events",
+    "GET /{network}/peers",
+    "GET /{network}/sync",
+    "GET /{network}/ready",
     "GET /",
 ];
 
 /// The API of one node, under its network's name.
 pub fn router<B: Backend>(backend: Arc<B>) -> Router {
     // What is on the chain is everybody's, so any web page may read it. What this node alone knows is not: its
-    // mempool and events would tell a page which transactions come from its visitor.
+    // mempool and events would tell a page which transactions come from its visitor, and its peers where it is.
     let chain = Router::new()
         .route("/status", get(chain::status::<B>))
         .route("/block/{id}", get(chain::block::<B>))
@@ -57,7 +60,10 @@ pub fn router<B: Backend>(backend: Arc<B>) -> Router {
         .route("/mempool", get(mempool::mempool::<B>))
         .route("/mining/job", get(mining::job::<B>))
         .route("/mining/submit", post(mining::submit::<B>))
-        .route("/events", get(events::events::<B>));
+        .route("/events", get(events::events::<B>))
+        .route("/peers", get(network::peers::<B>))
+        .route("/sync", get(network::sync::<B>))
+        .route("/ready", get(network::ready::<B>));
 
     let prefix = format!("/{}", backend.ledger().params().name);
     Router::new()

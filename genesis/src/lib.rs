@@ -11,4 +11,4 @@
 mod network;
 pub mod srs;
 
-pub use network::{Network, NetworkError};
+pub use network::{Network, NetworkError, SyncDefaults};

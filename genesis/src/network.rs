@@ -8,7 +8,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, Hash, NetworkParams, params::ParamsError, state::Supply, transition, tree, tree::Changes,
+    Address, Block, ChainWork, Hash, Height, NetworkParams, params::ParamsError, state::Supply, transition, tree,
+    tree::Changes,
 };
 use lode_puzzle::{LogSize, Target};
 use serde::Deserialize;
@@ -38,6 +39,18 @@ pub struct Network {
     pub changes: Changes,
     /// Where all microcredits are at genesis.
     pub supply: Supply,
+    /// What a node that joins may take for granted.
+    pub sync: SyncDefaults,
+}
+
+/// What a node that joins the network may take for granted, unless its operator says otherwise. Advice and no rule: it is
+/// no part of the genesis hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SyncDefaults {
+    /// Work below which no chain is stored.
+    pub minimum_work: ChainWork,
+    /// A block of the chain that the network is known to have: shares and signatures up to it are not checked again.
+    pub assume_valid: Option<(Height, Hash)>,
 }
 
 /// Why a network cannot be had.
@@ -103,6 +116,35 @@ struct NetworkFile {
     /// Microcredits by address.
     #[serde(default)]
     allocations: BTreeMap<String, u64>,
+    #[serde(default)]
+    sync: SyncSection,
+}
+
+/// `[sync]`, field by field.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SyncSection {
+    minimum_work: Option<String>,
+    assume_valid_height: Option<Height>,
+    assume_valid_hash: Option<String>,
+}
+
+impl SyncSection {
+    fn into_defaults(self) -> Result<SyncDefaults, ParamsError> {
+        let wrong = |field, reason: &dyn std::fmt::Display| ParamsError { field, reason: reason.to_string() };
+        let minimum_work = match self.minimum_work {
+            Some(text) => text.parse().map_err(|error| wrong("minimum_work", &error))?,
+            None => ChainWork::ZERO,
+        };
+        let assume_valid = match (self.assume_valid_height, self.assume_valid_hash) {
+            (Some(height), Some(hash)) => {
+                Some((height, hash.parse().map_err(|error| wrong("assume_valid_hash", &error))?))
+            }
+            (None, None) => None,
+            _ => return Err(wrong("assume_valid_hash", &"assume_valid_height and assume_valid_hash go together")),
+        };
+        Ok(SyncDefaults { minimum_work, assume_valid })
+    }
 }
 
 impl Network {
@@ -144,23 +186,23 @@ impl Network {
     pub fn parse(text: &str, origin: &str) -> Result<Self, NetworkError> {
         let file: NetworkFile = toml::from_str(text)
             .map_err(|error| NetworkError::Syntax { origin: origin.to_owned(), error: one_line(text, &error) })?;
-        let params = file
-            .into_params()
-            .and_then(|params| params.check().map(|()| params))
-            .map_err(|error| NetworkError::Params { origin: origin.to_owned(), error })?;
-        Self::from_params(params).map_err(Into::into)
+        let refused = |error| NetworkError::Params { origin: origin.to_owned(), error };
+        let (params, sync) = file.into_params().map_err(refused)?;
+        params.check().map_err(refused)?;
+        Ok(Self { sync, ..Self::from_params(params)? })
     }
 
     /// A network from parameters that [`NetworkParams::check`] accepts.
     pub fn from_params(params: NetworkParams) -> Result<Self, tree::TreeError> {
         let (changes, supply) = transition::genesis(&params);
         let genesis = Block::genesis(&params, tree::genesis_root(&changes)?);
-        Ok(Self { genesis_hash: genesis.hash(), params, genesis, changes, supply })
+        Ok(Self { genesis_hash: genesis.hash(), params, genesis, changes, supply, sync: SyncDefaults::default() })
     }
 }
 
 impl NetworkFile {
-    fn into_params(self) -> Result<NetworkParams, ParamsError> {
+    fn into_params(self) -> Result<(NetworkParams, SyncDefaults), ParamsError> {
+        let sync = self.sync.into_defaults()?;
         let log_n =
             LogSize::new(self.log_n).map_err(|error| ParamsError { field: "log_n", reason: error.to_string() })?;
         let genesis_target = parse_target(&self.genesis_target).ok_or_else(|| ParamsError {
@@ -178,7 +220,7 @@ impl NetworkFile {
             })
             .collect::<Result<Vec<_>, ParamsError>>()?;
         allocations.sort_unstable();
-        Ok(NetworkParams {
+        let params = NetworkParams {
             name: self.name,
             log_n,
             block_interval_ms: self.block_interval_ms,
@@ -193,7 +235,8 @@ impl NetworkFile {
             genesis_target,
             allocations,
             srs_checksum: srs::checksum(),
-        })
+        };
+        Ok((params, sync))
     }
 }
 

@@ -26,4 +26,4 @@ pub use libp2p::{Multiaddr, PeerId};
 pub use message::{Gossip, GossipId, MempoolPage, Request, RequestKind, Response, Status, Topic};
 pub use penalty::Penalty;
 pub use reputation::Reputation;
-pub use swarm::{Client, Events, NetworkError, NetworkOptions, NetworkView, Service};
+pub use swarm::{Client, Events, NetworkError, NetworkOptions, NetworkView, PeerView, Service};

@@ -8,6 +8,8 @@
 //!   Its checks and writes run on tokio's blocking threads, at most [`MAX_CHECKS`] at a time; what finds no place within
 //!   [`MAX_CHECK_WAIT`] is refused as busy.
 //! - The API: a listener, on loopback unless told otherwise.
+//! - The network of `lode-network`: one event loop, on loopback unless told otherwise.
+//! - [`sync::SyncMachine`] on a thread of its own, with as many checks at a time as there are cores ([`P2p`]).
 //! - [`Journal`]s: files beside the database with the transactions and shares that wait for a block, so that a restart
 //!   does not forget them.
 //!
@@ -19,6 +21,7 @@ mod config;
 mod entropy;
 mod journal;
 mod mempool;
+mod p2p;
 mod run;
 mod service;
 mod share_pool;
@@ -26,9 +29,10 @@ pub mod sync;
 mod template;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{ConfigError, NodeConfig, default_data_dir};
+pub use config::{ConfigError, NodeConfig, PeersConfig, default_data_dir};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use journal::Journal;
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
+pub use p2p::{P2p, P2pView};
 pub use run::{Node, NodeError, run_fsck};
 pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};

@@ -13,11 +13,12 @@ use lode_ledger::{
     Ledger, LedgerError,
     fsck::{Depth, FsckError, NoChecker, Report},
 };
+use lode_network::NetworkError;
 use lode_puzzle::Verifier;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing::info;
 
-use crate::{ChainService, Effects, Entropy, Handle, NodeConfig, SystemClock, SystemEntropy};
+use crate::{ChainService, Effects, Entropy, Handle, NodeConfig, P2p, P2pView, SystemClock, SystemEntropy};
 
 /// How often a long check reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,6 +40,9 @@ pub enum NodeError {
         /// Why not.
         error: io::Error,
     },
+    /// The peers' side.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The API stopped by itself.
     #[error("the API stopped: {0}")]
     Api(String),
@@ -61,26 +65,39 @@ pub struct Node {
     service: Arc<ChainService<SystemClock>>,
     ledger: Arc<Ledger>,
     api: SocketAddr,
+    p2p: Option<P2p>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
 }
 
 impl Node {
-    /// Opens the ledger and serves the API. Within a tokio runtime.
+    /// Opens the ledger, looks for peers and serves the API. Within a tokio runtime.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let listener =
             TcpListener::bind(config.api).await.map_err(|error| NodeError::Listen { address: config.api, error })?;
         let api = listener.local_addr().map_err(|error| NodeError::Listen { address: config.api, error })?;
+        let network = config
+            .peers
+            .as_ref()
+            .map(|peers| (peers.sync, peers.options(config.network.genesis_hash, &config.data_dir)));
         let opened = tokio::task::spawn_blocking(move || open(&config));
         let (ledger, service) = opened.await.map_err(|error| NodeError::Api(error.to_string()))??;
+        let p2p = match network {
+            Some((sync, options)) => Some(P2p::start(service.clone(), sync, options).await?),
+            None => None,
+        };
+        let handle = match &p2p {
+            Some(p2p) => Handle::with_peers(service.clone(), p2p.view().clone()),
+            None => Handle::alone(service.clone()),
+        };
 
-        let router = lode_explorer::router(Arc::new(Handle(service.clone())));
+        let router = lode_explorer::router(Arc::new(handle));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(lode_explorer::serve(listener, router, async {
             // A sender that was dropped stops the server too.
             let _ = stopped.await;
         }));
-        Ok(Self { service, ledger, api, stop, server })
+        Ok(Self { service, ledger, api, p2p, stop, server })
     }
 
     /// The chain service.
@@ -98,6 +115,11 @@ impl Node {
         self.api
     }
 
+    /// The peers' side, if there is one.
+    pub fn peers(&self) -> Option<&P2pView> {
+        self.p2p.as_ref().map(P2p::view)
+    }
+
     /// Resolves when the API has stopped by itself, which it should not.
     pub async fn failed(&mut self) -> NodeError {
         match (&mut self.server).await {
@@ -107,10 +129,13 @@ impl Node {
         }
     }
 
-    /// Stops the API, writes the journals and flushes the database.
+    /// Stops the API, leaves the peers, writes the journals and flushes the database.
     pub async fn stop(self) -> Result<(), NodeError> {
         let _ = self.stop.send(());
         let _ = self.server.await;
+        if let Some(p2p) = self.p2p {
+            p2p.stop().await;
+        }
         let closed = tokio::task::spawn_blocking(move || {
             self.service.save()?;
             self.ledger.flush()

@@ -52,7 +52,7 @@ fn service(folder: &std::path::Path) -> Handle<Noon> {
     let ledger = Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
     let checker = Arc::new(Verifier::new(&network_srs()));
     let effects = Effects { clock: Noon, checker, entropy: Arc::new(SystemEntropy) };
-    Handle(Arc::new(ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap()))
+    Handle::alone(Arc::new(ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap()))
 }
 
 impl Rig {

@@ -11,7 +11,9 @@ fn help_names_every_flag_and_gives_examples() {
     let help = node(&["--help"]);
     assert!(help.status.success());
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for word in ["--network", "--data-dir", "--api", "--history", "fsck", "Examples"] {
+    for word in
+        ["--network", "--data-dir", "--api", "--history", "--listen", "--seed-peer", "--no-p2p", "fsck", "Examples"]
+    {
         assert!(text.contains(word), "{word} in {text}");
     }
 }
@@ -24,6 +26,16 @@ fn wrong_flags_exit_with_2() {
         &["--mempool-mib", "0"],
         &["--min-fee", "-1"],
         &["--unknown"],
+        &["--listen", "example.org:1"],
+        &["--listen", "/ip4/127.0.0.1/tcp/0/ws"],
+        &["--seed-peer", "nowhere"],
+        &["--connect-only"],
+        &["--max-peers", "1"],
+        &["--no-p2p", "--seed-peer", "127.0.0.1:1"],
+        &["--no-p2p", "--listen", "127.0.0.1:1"],
+        &["--minimum-work", "-1"],
+        &["--assume-valid", "5"],
+        &["--assume-valid", "5:00"],
         &["fsck", "--api", "127.0.0.1:0"],
         &["--network", "devnet", "extra"],
     ] {

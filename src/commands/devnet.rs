@@ -95,6 +95,7 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         api: args.api,
         mempool: MempoolLimits::default(),
         ledger: LedgerOptions::default(),
+        peers: None,
     };
 
     let runtime = tokio::runtime::Runtime::new().map_err(node_error)?;

@@ -78,7 +78,7 @@ impl Place {
     /// Starts the node and waits until its API answers.
     pub fn start_node(&self) -> Node {
         let mut command = self.node_command(&[]);
-        command.args(["--api", "127.0.0.1:0"]).env("RUST_LOG", "info");
+        command.args(["--api", "127.0.0.1:0", "--listen", "127.0.0.1:0"]).env("RUST_LOG", "info");
         let mut process = Process::start(command);
         let line = process.wait_for_line("API on ");
         let url = line.split("API on ").nth(1).expect("the line was matched by it").trim().to_owned();

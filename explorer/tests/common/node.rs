@@ -9,7 +9,10 @@ use std::{
 };
 
 use lode_consensus::{Address, Body, Hash, Header, Share, SignedTransaction, rules::statement_of};
-use lode_explorer::{AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, SubmitError};
+use lode_explorer::{
+    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    SyncPhase,
+};
 use lode_ledger::Ledger;
 use tokio::sync::{broadcast, watch};
 
@@ -28,6 +31,10 @@ pub(crate) struct TestNode {
     pub(crate) verdict: Mutex<Result<AttemptOutcome, SubmitError>>,
     /// What came in.
     pub(crate) attempts: Mutex<Vec<Share>>,
+    /// Its peers, if it has any.
+    pub(crate) network: Mutex<Option<NetworkInfo>>,
+    /// How far it has come.
+    pub(crate) sync: Mutex<SyncInfo>,
     /// Makes `job` panic.
     pub(crate) panics: AtomicBool,
     /// Makes `mempool` wait, and with it every question that asks for it.
@@ -43,6 +50,17 @@ impl TestNode {
             work_ms: watch::channel(5_000_000).0,
             verdict: Mutex::new(Ok(share_outcome())),
             attempts: Mutex::default(),
+            network: Mutex::default(),
+            sync: Mutex::new(SyncInfo {
+                phase: SyncPhase::Synced,
+                tip: (10, Hash([7; 32])),
+                tip_timestamp_ms: 4_000_000,
+                header_height: 10,
+                proven_header_height: 10,
+                peers_height: 10,
+                peers: 0,
+                unready: None,
+            }),
             panics: AtomicBool::new(false),
             held: (Mutex::new(false), Condvar::new()),
         })
@@ -133,5 +151,13 @@ impl Backend for TestNode {
 
     fn mining(&self) -> MiningCounters {
         MiningCounters { templates: 11, submissions: 7, blocks: 2, shares: 4, refused: 1 }
+    }
+
+    fn network(&self) -> Option<NetworkInfo> {
+        self.network.lock().unwrap().clone()
+    }
+
+    fn sync(&self) -> SyncInfo {
+        self.sync.lock().unwrap().clone()
     }
 }

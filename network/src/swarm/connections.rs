@@ -6,7 +6,7 @@ use libp2p::{
     Multiaddr, PeerId, identify, kad, ping,
     swarm::{ConnectionId, DialError, SwarmEvent},
 };
-use tracing::{debug, trace};
+use tracing::{debug, info, trace};
 
 use super::{
     behaviour::BehaviourEvent,
@@ -190,7 +190,11 @@ impl EventLoop {
         let early = std::mem::take(&mut entry.early);
         let (address, outbound) = (entry.address.clone(), entry.origin != Origin::Inbound);
         self.dialing.seed_reached(&peer);
-        debug!("connected to {peer} at {address}");
+        if outbound {
+            info!("connected to {peer} at {address}");
+        } else {
+            debug!("connected to by {peer} at {address}");
+        }
         self.emit(NetworkEvent::Connected { peer, address, outbound });
         early.into_iter().for_each(|event| self.emit(event));
         self.dialing.look_around_soon();

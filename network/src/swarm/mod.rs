@@ -115,6 +115,9 @@ pub enum NetworkError {
         /// Why not.
         reason: String,
     },
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// libp2p refuses its settings: a bug.
     #[error("libp2p: {0}")]
     Settings(String),

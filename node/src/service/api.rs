@@ -12,7 +12,9 @@ use std::{
 };
 
 use lode_consensus::{Address, Block, Hash, Share, SignedTransaction};
-use lode_explorer::{AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, SubmitError};
+use lode_explorer::{
+    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+};
 use lode_ledger::Ledger;
 use tokio::{
     sync::broadcast,
@@ -20,7 +22,11 @@ use tokio::{
 };
 
 use super::{ChainService, Counters};
-use crate::Clock;
+use crate::{
+    Clock,
+    p2p::{P2pView, sync_info},
+    sync::{SyncConfig, SyncMachine},
+};
 
 /// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest priority, so that
 /// these come first.
@@ -52,15 +58,30 @@ impl<C: Clock> ChainService<C> {
     }
 }
 
-/// The service as the API's backend.
+/// The service, and its peers if it has any, as the API's backend.
 #[derive(Debug)]
-pub struct Handle<C>(pub Arc<ChainService<C>>);
+pub struct Handle<C> {
+    service: Arc<ChainService<C>>,
+    peers: Option<P2pView>,
+}
+
+impl<C> Handle<C> {
+    /// A node that extends its own chain alone.
+    pub fn alone(service: Arc<ChainService<C>>) -> Self {
+        Self { service, peers: None }
+    }
+
+    /// A node with peers.
+    pub fn with_peers(service: Arc<ChainService<C>>, peers: P2pView) -> Self {
+        Self { service, peers: Some(peers) }
+    }
+}
 
 impl<C> std::ops::Deref for Handle<C> {
     type Target = Arc<ChainService<C>>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.service
     }
 }
 
@@ -125,6 +146,18 @@ impl<C: Clock> Backend for Handle<C> {
             blocks: read(&self.counters.blocks),
             shares: read(&self.counters.shares),
             refused: read(&self.counters.refused),
+        }
+    }
+
+    fn network(&self) -> Option<NetworkInfo> {
+        self.peers.as_ref().map(P2pView::network_info)
+    }
+
+    fn sync(&self) -> SyncInfo {
+        match &self.peers {
+            Some(peers) => peers.sync_info(),
+            // Without peers there is nothing to catch up with: the tip's age decides.
+            None => sync_info(SyncMachine::new(self.service.clone(), SyncConfig::default()).status()),
         }
     }
 }

@@ -1,0 +1,107 @@
+//! How far the sync has come, for whoever watches: a bar on a terminal, a line now and then elsewhere.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lode_node::sync::{SyncState, SyncStatus};
+use tokio::sync::watch;
+use tracing::info;
+
+/// How often a line is written where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+/// A node that is this close to its peers shows nothing: that is how blocks come.
+const NEAR: u32 = 8;
+
+/// Where the log and the bar are drawn.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen(MultiProgress);
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+}
+
+impl Write for Screen {
+    /// Writes a line of the log above the bar.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// What is being counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Step {
+    what: &'static str,
+    done: u32,
+    of: u32,
+}
+
+impl Step {
+    /// The step that a node is at, unless it is where its peers are.
+    fn of(status: &SyncStatus) -> Option<Self> {
+        let (what, done, of) = match status.state {
+            SyncState::Headers => ("headers", status.proven_header_height, status.peers_height),
+            SyncState::Bodies => ("blocks", status.tip.0, status.best_header_height),
+            SyncState::Synced | SyncState::Halted => return None,
+        };
+        (of.saturating_sub(done) > NEAR).then_some(Self { what, done, of })
+    }
+}
+
+/// Shows the progress until the node stops.
+pub(crate) async fn show(mut status: watch::Receiver<SyncStatus>, screen: Screen) {
+    let mut bar: Option<(&'static str, ProgressBar)> = None;
+    let mut last_line: Option<Instant> = None;
+    loop {
+        let step = Step::of(&status.borrow_and_update());
+        match step {
+            Some(step) if screen.is_terminal() => {
+                if bar.as_ref().is_none_or(|(what, _)| *what != step.what) {
+                    clear(&mut bar);
+                    bar = Some((step.what, screen.0.add(new_bar(step))));
+                }
+                if let Some((_, bar)) = &bar {
+                    bar.set_length(step.of.into());
+                    bar.set_position(step.done.into());
+                }
+            }
+            Some(step) => {
+                if last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
+                    last_line = Some(Instant::now());
+                    info!("sync: {} {} of {}", step.what, step.done, step.of);
+                }
+            }
+            None => clear(&mut bar),
+        }
+        if status.changed().await.is_err() {
+            clear(&mut bar);
+            return;
+        }
+    }
+}
+
+fn clear(bar: &mut Option<(&'static str, ProgressBar)>) {
+    if let Some((_, bar)) = bar.take() {
+        bar.finish_and_clear();
+    }
+}
+
+fn new_bar(step: Step) -> ProgressBar {
+    let template = "{prefix:>8} {bar:40.cyan/238} {pos}/{len}  {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(step.of.into()).with_style(style.progress_chars("━╸─"));
+    // The rate is that of this run, not of what was there before.
+    bar.with_prefix(step.what).with_position(step.done.into())
+}
