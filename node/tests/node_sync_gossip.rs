@@ -34,7 +34,7 @@ fn verdict(world: &mut World, puppet: PeerId, message: Gossip) -> Verdict {
 }
 
 fn waiting(world: &World, node: usize) -> (usize, usize) {
-    let view = Handle(world.nodes[node].service.clone()).mempool();
+    let view = Handle::alone(world.nodes[node].service.clone()).mempool();
     (view.shares, view.transactions.len())
 }
 
