@@ -1,30 +1,36 @@
-//! `lode devnet`: a node and a miner in one process, over the same API that two machines would use.
+//! `lode devnet`: nodes and their miners in one process, over the same API and the same network that as many machines would
+//! use.
 //!
-//! What must not be broken: whatever ends the command (Ctrl-C, the height asked for, a node that fails), the miner stops
-//! first and the node writes everything out.
+//! What must not be broken: whatever ends the command (Ctrl-C, the height asked for, a node that fails), the miners stop
+//! first and the nodes write everything out.
+
+mod display;
 
 use std::{
-    io::{IsTerminal, Write},
+    future::{Future, poll_fn},
+    io::Write,
     net::SocketAddr,
-    path::PathBuf,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
 };
 
 use clap::Args;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lode_consensus::{Address, Height};
+use lode_consensus::{Address, Hash, Height};
 use lode_genesis::Network;
-use lode_ledger::{Ledger, LedgerOptions, Reader};
+use lode_ledger::{Ledger, LedgerError, LedgerOptions};
 use lode_miner::{
-    MineOptions, Miner, MinerEvent, Priority, Stats,
+    MineOptions, Miner, Priority,
     rig::{EngineArgs, Rig},
 };
-use lode_node::{MempoolLimits, Node, NodeConfig, default_data_dir};
+use lode_network::Multiaddr;
+use lode_node::{MempoolLimits, Node, NodeConfig, NodeError, PeersConfig, default_data_dir};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::display::{Display, Progress};
 use super::CommandError;
 use crate::{
-    amount::Credits,
     cli::KeystoreArgs,
     keystore::{AccountName, Keystore},
 };
@@ -33,23 +39,27 @@ use crate::{
 pub const DEVNET: &str = "devnet";
 /// How often the display is drawn anew.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
-/// How often a line is written where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long several nodes may take to agree on one tip once they have the height asked for.
+const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Flags of `lode devnet`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lode devnet                          mine until Ctrl-C; the next start goes on from there
   lode devnet --until-height 50        stop at height 50
+  lode devnet --nodes 3                three nodes and three miners that sync with each other
   lode transfer --to alice --amount 1  in another terminal: pays from the devnet's own account")]
 pub struct DevnetArgs {
     /// Where the chain is kept [default: lode/devnet in your data folder, ~/.local/share]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Where the HTTP API listens.
+    /// Where the HTTP API listens; further nodes take the ports that follow.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3030")]
     pub api: SocketAddr,
-    /// Proving threads [default: one for each core]
+    /// Nodes that sync with each other, each with a miner of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub nodes: u16,
+    /// Proving threads of all miners together [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// Stop when the chain has reached this height.
@@ -78,7 +88,7 @@ fn node_error(error: impl std::fmt::Display) -> CommandError {
 /// Carries out `lode devnet`.
 ///
 /// # Errors
-/// [`CommandError`]: the keystore, the node or the miner.
+/// [`CommandError`]: the keystore, a node or a miner.
 pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let keystore = args.keystore.open()?;
     let address = account(&keystore)?;
@@ -89,46 +99,194 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     };
     let rig = Rig::new(&EngineArgs::default(), network.params.log_n)
         .map_err(|error| DevnetError::Miner(error.to_string()))?;
-    let config = NodeConfig {
-        network,
-        data_dir: data_dir.clone(),
-        api: args.api,
-        mempool: MempoolLimits::default(),
-        ledger: LedgerOptions::default(),
-        peers: None,
-    };
 
     let runtime = tokio::runtime::Runtime::new().map_err(node_error)?;
-    let mut node = runtime.block_on(Node::start(config)).map_err(node_error)?;
-    writeln!(out, "devnet   http://{}/{DEVNET}", node.api())?;
-    writeln!(out, "account  {address}")?;
-    writeln!(out, "         in {}", keystore.dir().display())?;
-    writeln!(
-        out,
-        "chain    {}, height {}",
-        data_dir.display(),
-        node.ledger().read().tip_height().map_err(node_error)?
-    )?;
-    writeln!(out, "Ctrl-C stops it; the next start goes on from there.")?;
-    out.flush()?;
-
-    let options = MineOptions {
-        node: format!("http://{}", node.api()),
-        network: Some(DEVNET.to_owned()),
-        address,
-        threads: args.threads.map_or_else(all_cores, usize::from),
-        priority: Priority::Lowest,
-    };
-    let miner =
-        Miner::start(options, rig.engine, rig.verifier).map_err(|error| DevnetError::Miner(error.to_string()))?;
-    let ledger = node.ledger().clone();
-    let watched = runtime.block_on(watch(&ledger, &miner, &mut node, address, args.until_height, out));
-    miner.stop();
-    let stopped = runtime.block_on(node.stop()).map_err(node_error);
-    let height = watched?;
+    let mut devnet = Devnet::default();
+    let done = runtime.block_on(async {
+        devnet.start_nodes(args, &network, &data_dir).await?;
+        for (number, node) in devnet.nodes.iter().enumerate() {
+            writeln!(out, "{:<8} http://{}/{DEVNET}", if number == 0 { DEVNET } else { "" }, node.api())?;
+        }
+        writeln!(out, "account  {address}")?;
+        writeln!(out, "         in {}", keystore.dir().display())?;
+        let height = devnet.ledger().read().tip_height().map_err(node_error)?;
+        writeln!(out, "chain    {}, height {height}", data_dir.display())?;
+        writeln!(out, "Ctrl-C stops it; the next start goes on from there.")?;
+        out.flush()?;
+        devnet.start_miners(args, address, &rig)?;
+        devnet.watch(address, args.until_height, out).await
+    });
+    devnet.miners.iter().for_each(Miner::stop);
+    let stopped = runtime.block_on(devnet.stop_nodes());
+    let height = done?;
     stopped?;
     writeln!(out, "stopped at height {height}; everything is on disk")?;
     Ok(())
+}
+
+/// Nodes and their miners.
+#[derive(Default)]
+struct Devnet {
+    nodes: Vec<Node>,
+    miners: Vec<Miner>,
+}
+
+impl Devnet {
+    /// Starts the nodes one after the other, each with all earlier ones as its seeds.
+    async fn start_nodes(&mut self, args: &DevnetArgs, network: &Network, data_dir: &Path) -> Result<(), CommandError> {
+        let mut seeds: Vec<Multiaddr> = Vec::new();
+        for number in 0..args.nodes {
+            let peers = (args.nodes > 1).then(|| PeersConfig {
+                listen: vec![lode_network::address::tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+                seeds: seeds.clone(),
+                connect_only: true,
+                ..PeersConfig::default()
+            });
+            let config = NodeConfig {
+                network: network.clone(),
+                data_dir: folder(data_dir, number),
+                api: nth_api(args.api, number)?,
+                mempool: MempoolLimits::default(),
+                ledger: LedgerOptions::default(),
+                peers,
+            };
+            let node = Node::start(config).await.map_err(node_error)?;
+            seeds.extend(node.peers().and_then(|peers| peers.client().view().addresses().next()));
+            self.nodes.push(node);
+        }
+        Ok(())
+    }
+
+    /// A miner for each node; the threads are spread over them, one at least.
+    fn start_miners(&mut self, args: &DevnetArgs, address: Address, rig: &Rig) -> Result<(), CommandError> {
+        let threads = args.threads.map_or_else(all_cores, usize::from);
+        let (each, more) = (threads / self.nodes.len(), threads % self.nodes.len());
+        for (number, node) in self.nodes.iter().enumerate() {
+            let options = MineOptions {
+                node: format!("http://{}", node.api()),
+                network: Some(DEVNET.to_owned()),
+                address,
+                threads: (each + usize::from(number < more)).max(1),
+                priority: Priority::Lowest,
+            };
+            let miner = Miner::start(options, rig.engine.clone(), rig.verifier.clone());
+            self.miners.push(miner.map_err(|error| DevnetError::Miner(error.to_string()))?);
+        }
+        Ok(())
+    }
+
+    /// The first node's ledger. There is always one.
+    fn ledger(&self) -> &Arc<Ledger> {
+        self.nodes[0].ledger()
+    }
+
+    fn tips(&self) -> Result<Vec<(Height, Hash)>, LedgerError> {
+        self.nodes.iter().map(|node| node.ledger().read().tip()).collect()
+    }
+
+    fn heights(&self) -> Result<Vec<Height>, LedgerError> {
+        Ok(self.tips()?.into_iter().map(|(height, _)| height).collect())
+    }
+
+    /// Shows progress until something ends it; gives the height reached.
+    async fn watch(
+        &mut self,
+        address: Address,
+        until_height: Option<Height>,
+        out: &mut dyn Write,
+    ) -> Result<Height, CommandError> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut draw = tokio::time::interval(DRAW_INTERVAL);
+        let mut display = Display::new(self.ledger());
+        loop {
+            let ended = tokio::select! {
+                _ = draw.tick() => None,
+                _ = interrupt.recv() => Some(Ok(())),
+                _ = terminate.recv() => Some(Ok(())),
+                error = any_failed(&mut self.nodes) => Some(Err(error)),
+            };
+            let view = Progress::read(self, address).map_err(node_error)?;
+            display.show(&view, &self.miners, out)?;
+            match ended {
+                Some(Err(error)) => return Err(node_error(error)),
+                Some(Ok(())) => return Ok(view.height),
+                None if until_height.is_some_and(|until| view.height >= until) => return self.agree(out).await,
+                None => {}
+            }
+        }
+    }
+
+    /// Stops the miners when all nodes have one tip. Two that find a block at the same moment would leave a tie for ever: the last
+    /// blocks are one miner's.
+    async fn agree(&self, out: &mut dyn Write) -> Result<Height, CommandError> {
+        let (last, others) = self.miners.split_last().ok_or_else(|| DevnetError::Miner("there is none".to_owned()))?;
+        others.iter().for_each(Miner::stop);
+        if !others.is_empty() {
+            self.wait_for_one_tip().await?;
+        }
+        last.stop();
+        let (height, hash) = self.wait_for_one_tip().await?;
+        if self.nodes.len() > 1 {
+            writeln!(out, "{} nodes, one tip: {height} {hash}", self.nodes.len())?;
+        }
+        Ok(height)
+    }
+
+    async fn wait_for_one_tip(&self) -> Result<(Height, Hash), CommandError> {
+        let agreed = async {
+            loop {
+                let tips = self.tips().map_err(node_error)?;
+                match tips.first() {
+                    Some(first) if tips.iter().all(|tip| tip == first) => return Ok(*first),
+                    _ => tokio::time::sleep(DRAW_INTERVAL).await,
+                }
+            }
+        };
+        let timeout = tokio::time::timeout(AGREEMENT_TIMEOUT, agreed).await;
+        timeout.unwrap_or_else(|_| Err(node_error("the nodes do not agree on one tip")))
+    }
+
+    /// Stops all nodes, and tells the first failure.
+    async fn stop_nodes(&mut self) -> Result<(), CommandError> {
+        let mut stopped = Ok(());
+        for node in self.nodes.drain(..) {
+            let result = node.stop().await.map_err(node_error);
+            stopped = stopped.and(result);
+        }
+        stopped
+    }
+}
+
+/// Where a node keeps its chain. The first one's is the devnet's own, however many there are.
+fn folder(data_dir: &Path, number: u16) -> PathBuf {
+    match number {
+        0 => data_dir.to_owned(),
+        _ => data_dir.join("nodes").join((number + 1).to_string()),
+    }
+}
+
+/// Where a node's API listens: the ports that follow the first one's, or any free one.
+fn nth_api(first: SocketAddr, number: u16) -> Result<SocketAddr, CommandError> {
+    let port = match first.port() {
+        0 => Some(0),
+        port => port.checked_add(number),
+    };
+    let port = port.ok_or_else(|| node_error(format!("no port is left after {first}: choose another --api")))?;
+    Ok(SocketAddr::new(first.ip(), port))
+}
+
+/// Resolves when a node has stopped by itself, which none should.
+async fn any_failed(nodes: &mut [Node]) -> NodeError {
+    let mut failures: Vec<_> = nodes.iter_mut().map(|node| Box::pin(node.failed())).collect();
+    poll_fn(|context| {
+        let failed = failures.iter_mut().find_map(|failure| match failure.as_mut().poll(context) {
+            Poll::Ready(error) => Some(error),
+            Poll::Pending => None,
+        });
+        failed.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 /// The devnet's account, made on first use with a passphrase beside it, so that transfers ask nothing.
@@ -154,159 +312,4 @@ fn is_devnets(name: Option<&AccountName>) -> bool {
 
 fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Shows progress until something ends it; gives the height reached.
-async fn watch(
-    ledger: &Ledger,
-    miner: &Miner,
-    node: &mut Node,
-    address: Address,
-    until_height: Option<Height>,
-    out: &mut dyn Write,
-) -> Result<Height, CommandError> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut draw = tokio::time::interval(DRAW_INTERVAL);
-    let mut display = Display::new(ledger);
-    loop {
-        let ended = tokio::select! {
-            _ = draw.tick() => None,
-            _ = interrupt.recv() => Some(Ok(())),
-            _ = terminate.recv() => Some(Ok(())),
-            error = node.failed() => Some(Err(error)),
-        };
-        let view = Progress::read(&ledger.read(), ledger, address, miner.stats()).map_err(node_error)?;
-        display.show(&view, miner, out)?;
-        let height = view.height;
-        match ended {
-            Some(Err(error)) => return Err(node_error(error)),
-            Some(Ok(())) => return Ok(height),
-            None if until_height.is_some_and(|until| height >= until) => return Ok(height),
-            None => {}
-        }
-    }
-}
-
-/// What is shown, taken at one moment.
-struct Progress {
-    height: Height,
-    epoch: u32,
-    epoch_done: u32,
-    epoch_length: u32,
-    /// Weight of the account in the running epoch, and of all.
-    shares: (u64, u64),
-    balance: Credits,
-    immature: Credits,
-    stats: Stats,
-}
-
-impl Progress {
-    fn read(
-        reader: &Reader<'_>,
-        ledger: &Ledger,
-        address: Address,
-        stats: Stats,
-    ) -> Result<Self, lode_ledger::LedgerError> {
-        let params = ledger.params();
-        let height = reader.tip_height()?;
-        let epoch = params.epoch_of(height);
-        let shares = reader.epoch_shares(epoch)?;
-        let immature = reader.immature(&address)?.iter().fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount));
-        Ok(Self {
-            height,
-            epoch,
-            epoch_done: height - params.epoch_start(epoch) + 1,
-            epoch_length: params.epoch_length,
-            shares: (shares.get(&address).copied().unwrap_or(0), shares.values().sum()),
-            balance: Credits::from_microcredits(reader.account(&address)?.unwrap_or_default().balance),
-            immature: Credits::from_microcredits(immature),
-            stats,
-        })
-    }
-
-    fn rate(&self) -> String {
-        format!("{:.1} attempts/s", self.stats.rates.over_60_s)
-    }
-
-    fn line(&self) -> String {
-        let Self { height, epoch, epoch_done, epoch_length, shares: (own, all), balance, immature, .. } = self;
-        format!(
-            "height {height}  epoch {epoch} ({epoch_done}/{epoch_length})  {}  shares {own} of {all}  \
-             balance {balance} + {immature} maturing",
-            self.rate()
-        )
-    }
-}
-
-/// A terminal's live lines, or plain lines elsewhere.
-enum Display {
-    Live { lines: MultiProgress, epoch: ProgressBar, chain: ProgressBar, account: ProgressBar },
-    Plain { last_line: Option<Instant>, last_height: Height },
-}
-
-impl Display {
-    fn new(ledger: &Ledger) -> Self {
-        if !std::io::stdout().is_terminal() {
-            return Self::Plain { last_line: None, last_height: 0 };
-        }
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        let bar = |length, template: &str| {
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            lines.add(ProgressBar::new(length).with_style(style.progress_chars("━╸─")))
-        };
-        let length = u64::from(ledger.params().epoch_length);
-        Self::Live {
-            chain: bar(1, "{prefix:>9} {msg}"),
-            epoch: bar(length, "{prefix:>9} {bar:40.cyan/238} {pos}/{len}  {msg}"),
-            account: bar(1, "{prefix:>9} {msg}"),
-            lines,
-        }
-    }
-
-    fn show(&mut self, view: &Progress, miner: &Miner, out: &mut dyn Write) -> Result<(), CommandError> {
-        while let Some(event) = miner.next_event(Duration::ZERO) {
-            let Some(line) = describe(&event) else {
-                continue;
-            };
-            match self {
-                // Where the line cannot be drawn, the next one will be.
-                Self::Live { lines, .. } => {
-                    let _ = lines.println(line);
-                }
-                Self::Plain { .. } => writeln!(out, "{line}")?,
-            }
-        }
-        match self {
-            Self::Live { epoch, chain, account, .. } => {
-                chain.set_prefix("height");
-                chain.set_message(format!("{}  {}", view.height, view.rate()));
-                epoch.set_prefix(format!("epoch {}", view.epoch));
-                epoch.set_position(view.epoch_done.into());
-                let (own, all) = view.shares;
-                epoch.set_message(format!("{own} of {all} shares"));
-                account.set_prefix("balance");
-                account.set_message(format!("{} + {} maturing", view.balance, view.immature));
-            }
-            Self::Plain { last_line, last_height } => {
-                let due = last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
-                if due || view.height > *last_height {
-                    (*last_line, *last_height) = (Some(Instant::now()), view.height);
-                    writeln!(out, "{}", view.line())?;
-                    out.flush()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A line for what is worth one. Shares come too often.
-fn describe(event: &MinerEvent) -> Option<String> {
-    match event {
-        MinerEvent::BlockFound { height, hash } => Some(format!("block {height} {hash}")),
-        MinerEvent::Refused { reason } => Some(format!("refused: {reason}")),
-        MinerEvent::Disconnected { reason } => Some(format!("the miner has lost the node: {reason}")),
-        _ => None,
-    }
 }

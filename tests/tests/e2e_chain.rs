@@ -146,6 +146,20 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
 }
 
 #[test]
+fn a_devnet_of_three_nodes_ends_with_one_tip() {
+    let place = Place::new();
+    let folder = place.path("devnet");
+    let arguments = ["devnet", "--nodes", "3", "--api", "127.0.0.1:0", "--until-height", "12", "--data-dir"];
+    let devnet = place.lode(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
+    let text = String::from_utf8_lossy(&devnet.stdout);
+    assert!(devnet.status.success(), "{devnet:?}");
+    assert_eq!(text.matches("http://127.0.0.1:").count(), 3, "{text}");
+    let agreed = text.lines().find(|line| line.starts_with("3 nodes, one tip: ")).expect("they agree");
+    let height: u32 = agreed.split(' ').nth(4).unwrap().parse().unwrap();
+    assert!(height >= 12, "{agreed}");
+}
+
+#[test]
 fn a_damaged_key_is_not_replaced_by_a_new_account() {
     let place = Place::new();
     std::fs::create_dir(place.path("keystore")).unwrap();
