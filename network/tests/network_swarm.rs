@@ -311,3 +311,18 @@ async fn inbound_connections_are_limited() {
     assert_eq!(a.client.view().peers.len(), 2);
     assert_eq!(others.iter().filter(|node| node.client.view().peers.len() == 1).count(), 2);
 }
+
+#[cfg(feature = "quic")]
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_feature_nodes_meet_over_quic_too() {
+    let (folder_a, folder_b) = (tempdir().unwrap(), tempdir().unwrap());
+    let over_quic = vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()];
+    let mut a = Node::start(NetworkOptions { listen: over_quic, ..options(folder_a.path()) }).await;
+    let mut b = Node::start(options_with_seed(folder_b.path(), &a)).await;
+    a.wait_connected(b.id()).await;
+    b.wait_connected(a.id()).await;
+    let id = b.ask(a.id(), Request::Mempool { skip: 0 });
+    let (_, inbound, _) = a.wait_request().await;
+    a.client.respond(inbound, Response::Busy);
+    assert_eq!(b.wait_response(id).await, Ok(Response::Busy));
+}

@@ -10,8 +10,8 @@ use lode_consensus::{Address, Height};
 use lode_ledger::{Ledger, LedgerError};
 use lode_miner::{Miner, MinerEvent};
 
-use super::{super::CommandError, Devnet};
-use crate::amount::Credits;
+use super::Devnet;
+use crate::{amount::Credits, commands::CommandError};
 
 /// How often a line is written where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
