@@ -298,6 +298,42 @@ fn a_chain_that_leaves_below_the_history_halts_the_node() {
 }
 
 #[test]
+fn headers_on_a_stale_block_below_the_history_halt_nobody() {
+    let mut world = World::empty();
+    let node = world.add(Options { history: 20, ..Options::default() });
+    let other = world.add(Options::default());
+    world.mine_quietly(node, 5);
+    world.link(node, other);
+    world.converge(5_000);
+    world.cut(node, other);
+    // A block that the node leaves for a better branch, and keeps.
+    world.mine_quietly(node, 1);
+    let stale = world.sealed_tip(node);
+    let (child, _) = net::block_on_tip(&world, node, |_| {});
+    world.mine_quietly(other, 2);
+    world.link(node, other);
+    world.converge(5_000);
+    assert_ne!(world.nodes[node].service.ledger().read().block_hash_at(6).unwrap(), Some(stale.hash()));
+    world.cut(node, other);
+    world.mine_quietly(node, 40);
+
+    let puppet = world.puppet(50, node);
+    let status = lode_network::Status {
+        work: work_at(&world, node, 47).1.after(lode_puzzle::Target::MIN),
+        ..world.status_of(node)
+    };
+    world.answer(puppet, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        Request::Headers { .. } => Some(Response::Headers(vec![child.clone()])),
+        _ => None,
+    });
+    world.run_ms(3_000);
+    assert_eq!(world.nodes[node].status().state, SyncState::Synced);
+    assert!(world.nodes[node].penalties_of(puppet).contains(&Penalty::UnconnectedHeaders));
+    world.check();
+}
+
+#[test]
 fn a_chain_from_below_the_history_with_less_work_halts_nobody() {
     let mut world = World::empty();
     let node = world.add(Options { history: 20, ..Options::default() });

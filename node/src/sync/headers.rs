@@ -58,7 +58,11 @@ impl<C: Clock> SyncMachine<C> {
         else {
             return Ok(());
         };
-        if let Err(error) = fork_is_retained(self.tree.chain(reader, &candidate.base_hash()), reader) {
+        // Headers in the tree went through this before.
+        let base_hash = candidate.base_hash();
+        if !self.tree.contains(&base_hash)
+            && let Err(error) = fork_is_retained(self.tree.chain(reader, &base_hash), reader)
+        {
             candidate.first.map(|first| self.deep.insert(first));
             peer.candidate = None;
             return self.refuse_deep(error);
@@ -307,7 +311,13 @@ impl<C: Clock> SyncMachine<C> {
         }
         let chain = match self.tree.chain(&reader, &candidate.fork_hash) {
             Ok(chain) => chain,
-            Err(error) => return self.refuse_deep(error),
+            // The fork has gone while headers were on their way. Nothing is proven yet that anybody would have to decide on.
+            Err(
+                LedgerError::ReorgTooDeep { .. } | LedgerError::Orphan { .. } | LedgerError::InvalidAncestor { .. },
+            ) => {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
         let (params, genesis_hash) = (service.ledger().params(), service.ledger().network().genesis_hash);
         match candidate.extend(headers, params, genesis_hash, &chain, service.now_ms()) {

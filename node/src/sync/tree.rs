@@ -107,7 +107,8 @@ impl HeaderTree {
         self.nodes.get(hash)
     }
 
-    /// What ledger and tree know of a hash.
+    /// What ledger and tree know of a hash. A stored block off the ledger's chain, and so deep that no branch on it can be
+    /// followed, counts as unknown: what builds on it has to show its work from the chain on.
     pub(super) fn look_up(&self, reader: &Reader<'_>, hash: &Hash) -> Result<Known, LedgerError> {
         if let Some(node) = self.nodes.get(hash) {
             return Ok(Known::Proven(Standing { height: node.height(), work: node.work }));
@@ -115,6 +116,12 @@ impl HeaderTree {
         Ok(match reader.entry(hash)? {
             None => Known::No,
             Some(entry) if entry.status == BlockStatus::Invalid => Known::Invalid,
+            Some(entry)
+                if entry.header.height <= reader.state_floor()?
+                    && !reader.is_on_chain(hash, entry.header.height)? =>
+            {
+                Known::No
+            }
             Some(entry) => Known::Proven(Standing { height: entry.header.height, work: entry.work }),
         })
     }
