@@ -17,12 +17,11 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, ensure};
+use lode_algebra::Backend;
 use lode_consensus::{Address, Share, rules::ProofChecker};
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
-use lode_network::{
-    Gossip, GossipId, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Verdict,
-};
+use lode_network::{Gossip, GossipId, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Verdict};
 use lode_node::{
     ChainService, Clock, Effects, Entropy, MempoolLimits, SystemEntropy,
     sync::{Done, SyncConfig, SyncMachine},
@@ -46,6 +45,8 @@ genesis_target = "0xffffffffffffffffffffffffffffffff"
 const START_MS: u64 = 1_793_318_400_000;
 /// Proofs in a batch of the verifier alone: what a job of the sync has at most.
 const BATCH: usize = 64;
+/// Most memory for the prover's tables.
+const TABLE_BYTES: usize = 1 << 30;
 
 /// A clock that is moved by hand, and that both nodes share.
 #[derive(Debug, Clone)]
@@ -82,7 +83,13 @@ fn service(clock: &HandClock, checker: Arc<dyn ProofChecker + Send + Sync>) -> a
 }
 
 /// Makes the chain: every attempt is a block and a share.
-fn make_chain(service: &Service, clock: &HandClock, engine: &CpuEngine, blocks: u32, shares: u32) -> anyhow::Result<()> {
+fn make_chain(
+    service: &Service,
+    clock: &HandClock,
+    engine: &CpuEngine,
+    blocks: u32,
+    shares: u32,
+) -> anyhow::Result<()> {
     for _ in 0..blocks {
         clock.0.fetch_add(1_000, Ordering::Relaxed);
         // Provers whose attempts are shares and no blocks of this node's: they work on jobs that it does not know.
@@ -156,10 +163,7 @@ impl lode_network::Network for Wire<'_> {
 /// Lets the second node fetch what the first one has, with checks on `workers` threads. Returns how long it took.
 fn sync(from: &Service, to: &Service, config: SyncConfig, workers: usize) -> anyhow::Result<Duration> {
     let peers = [PeerId::random(), PeerId::random()];
-    let mut machines = [
-        SyncMachine::new(from.clone(), SyncConfig::default()),
-        SyncMachine::new(to.clone(), config),
-    ];
+    let mut machines = [SyncMachine::new(from.clone(), SyncConfig::default()), SyncMachine::new(to.clone(), config)];
     let mut inboxes = [VecDeque::new(), VecDeque::new()];
     for side in 0..2 {
         let address = "/memory/1".parse()?;
@@ -183,7 +187,7 @@ fn sync(from: &Service, to: &Service, config: SyncConfig, workers: usize) -> any
             {
                 running += 1;
                 let send_done = send_done.clone();
-                scope.spawn(move || send_done.send(job.run(to)));
+                scope.spawn(move || send_done.send(job.run(to)).is_ok());
             }
             let mut wire = Wire { own: peers[1], other: peers[0], to_other: &mut inboxes[0] };
             match done.recv_timeout(Duration::from_millis(if running > 0 { 100 } else { 1 })) {
@@ -227,7 +231,7 @@ fn main() -> anyhow::Result<()> {
     let verifier = Verifier::new(&srs);
     let clock = HandClock(Arc::new(AtomicU64::new(START_MS)));
     let maker = service(&clock, Arc::new(verifier.clone()))?;
-    let tables = Tables::new(&srs)?;
+    let tables = Tables::new(&srs, Backend::best(), TABLE_BYTES)?;
     println!("{blocks} blocks of {shares} shares, log_n = {}, {workers} threads", log_n.log_n());
     make_chain(&maker, &clock, &CpuEngine::new(Arc::new(tables)), blocks, shares)?;
     let (height, hash) = maker.tip();

@@ -88,7 +88,7 @@ impl<C: Clock> ChainService<C> {
         self.pools().accepted.drain(..).collect()
     }
 
-    /// Rings when [`Self::take_accepted`] has something: for the driver of the sync machine.
+    /// Rings when something was taken in that peers should hear of: for the driver of the sync machine.
     pub fn accepted(&self) -> &Notify {
         &self.accepted
     }

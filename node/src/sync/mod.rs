@@ -3,7 +3,7 @@
 //! Headers come first and count once their proofs hold; bodies follow from several peers at once; a chain that turns out
 //! better goes through the ledger's own reorg. Announcements, shares and transactions are judged and get their verdict.
 //!
-//! The machine is a plain value that reacts. It starts no thread, reads no clock but [`Clock`](crate::Clock)'s, and draws
+//! The machine is a plain value that reacts. It starts no thread, reads no clock but [`Clock`]'s, and draws
 //! no random number: the same events in the same order have the same effects. A driver, be it tokio's or a simulator's,
 //! owns it and
 //!

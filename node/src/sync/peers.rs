@@ -36,6 +36,8 @@ pub(super) struct Peer {
     pub(super) paused_until_ms: u64,
     /// Until when it is not asked for headers: its next ones lie in the future.
     pub(super) no_headers_until_ms: u64,
+    /// Until when it is not asked for the chain that is read again: it is on another one.
+    pub(super) no_replay_until_ms: u64,
     pub(super) mempool: MempoolReading,
     /// What it may still be served.
     pub(super) serving: Bucket,
@@ -74,6 +76,7 @@ impl Peer {
             lacking: BTreeMap::new(),
             paused_until_ms: 0,
             no_headers_until_ms: 0,
+            no_replay_until_ms: 0,
             mempool: MempoolReading::At { pages: 0, skip: 0 },
             serving: Bucket::full(SERVE_BURST_BYTES, SERVE_BYTES_PER_S, now_ms),
             refusals: 0,

@@ -9,13 +9,13 @@ use lode_consensus::{
     rules::{Ancestry, ChainContext},
 };
 use lode_ledger::LedgerError;
-use lode_network::{Network, PeerId, Penalty, Request, RequestId};
+use lode_network::{Network, PeerId, Request, RequestId};
 
 use super::{
     SyncMachine,
     candidate::own_fault,
     limits::{HEADERS_PER_REQUEST, REPLAY_TIMEOUT_MS, STALL_PAUSE_MS},
-    peers::Question,
+    peers::{Peer, Question},
     tree::{Origins, Standing},
 };
 use crate::Clock;
@@ -176,7 +176,8 @@ impl<C: Clock> SyncMachine<C> {
             return Ok(());
         }
         let (locator, goal) = (vec![replay.last_hash(), replay.fork_hash], replay.goal);
-        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && self.now_ms >= peer.paused_until_ms);
+        let pause_ms = |peer: &Peer| peer.paused_until_ms.max(peer.no_replay_until_ms);
+        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && self.now_ms >= pause_ms(peer));
         let Some(id) = able.map(|(id, _)| *id).next() else {
             return Ok(());
         };
@@ -189,12 +190,7 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// Headers of the chain that is read again.
-    pub(super) fn replay_received(
-        &mut self,
-        id: PeerId,
-        headers: Vec<SealedHeader>,
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
+    pub(super) fn replay_received(&mut self, id: PeerId, headers: Vec<SealedHeader>) -> Result<(), LedgerError> {
         let service = self.service.clone();
         let reader = service.ledger().read();
         let Some(Replaying { replay, progress_ms, .. }) = &mut self.replay else {
@@ -213,11 +209,11 @@ impl<C: Clock> SyncMachine<C> {
         if are_good && !is_empty {
             *progress_ms = self.now_ms;
         } else {
+            // It is on another chain, and may never have been on this one: no offence.
             replay.rewind();
             if let Some(peer) = self.peers.get_mut(&id) {
-                peer.paused_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
+                peer.no_replay_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
             }
-            network.penalize(id, Penalty::UnconnectedHeaders);
         }
         let origins = Origins { goal: Some(replay.goal), assumed_to: replay.assumed_to, source: Some(id) };
         for (header, below) in confirmed {

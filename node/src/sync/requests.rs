@@ -98,7 +98,7 @@ impl<C: Clock> SyncMachine<C> {
                 return self.headers_received(id, headers, limit, network);
             }
             (Ok(Response::Headers(headers)), Question::Replay { limit }) if headers.len() <= usize::from(limit) => {
-                return self.replay_received(id, headers, network);
+                return self.replay_received(id, headers);
             }
             (Ok(Response::Bodies(bodies)), Question::Bodies(hashes)) if (1..=hashes.len()).contains(&bodies.len()) => {
                 return self.bodies_received(id, hashes, bodies);

@@ -307,6 +307,17 @@ impl World {
         puppet
     }
 
+    /// A link between a node and a puppet, dialled by the node or by the puppet.
+    pub(crate) fn connect_puppet(&mut self, puppet: PeerId, victim: usize, outbound: bool) {
+        let victim = self.nodes[victim].peer;
+        let (from, to) = if outbound { (victim, puppet) } else { (puppet, victim) };
+        self.link_peers(from, to);
+    }
+
+    pub(crate) fn disconnect(&mut self, a: PeerId, b: PeerId) {
+        self.unlink(a, b);
+    }
+
     /// Lets a puppet answer requests, or be silent.
     pub(crate) fn answer(&mut self, puppet: PeerId, answer: impl FnMut(Request) -> Option<Response> + 'static) {
         self.answers.insert(puppet, Box::new(answer));
