@@ -7,20 +7,22 @@ use core::{fmt, str::FromStr};
 pub enum Backend {
     /// AVX-512 F and IFMA: eight elements side by side.
     Ifma,
+    /// AVX-512 F: eight coordinates of points side by side, multiplied in double precision; scalars as [`Self::Scalar`].
+    Avx512,
     /// BMI2 and ADX: one element at a time, in assembly.
     Scalar,
     /// Portable Rust.
     Portable,
 }
 
-/// The variable that masks off instructions: `ifma`, `scalar` or `portable`.
+/// The variable that masks off instructions: `ifma`, `avx512`, `scalar` or `portable`.
 pub const CPU_VARIABLE: &str = "LODE_CPU";
 
 /// Why a back end cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BackendError {
     /// No such back end.
-    #[error("expected ifma, scalar or portable, got {0:?}")]
+    #[error("expected ifma, avx512, scalar or portable, got {0:?}")]
     Unknown(String),
     /// The processor lacks its instructions.
     #[error("the back end {expected} needs instructions that this processor lacks; the best it has is {best}")]
@@ -34,7 +36,7 @@ pub enum BackendError {
 
 impl Backend {
     /// All back ends, the fastest first.
-    pub const ALL: [Self; 3] = [Self::Ifma, Self::Scalar, Self::Portable];
+    pub const ALL: [Self; 4] = [Self::Ifma, Self::Avx512, Self::Scalar, Self::Portable];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
@@ -42,9 +44,11 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Self::Ifma => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"),
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            #[cfg(target_arch = "x86_64")]
             Self::Scalar => is_x86_feature_detected!("bmi2") && is_x86_feature_detected!("adx"),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Ifma | Self::Scalar => false,
+            Self::Ifma | Self::Avx512 | Self::Scalar => false,
             Self::Portable => true,
         }
     }
@@ -80,6 +84,7 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ifma => "ifma",
+            Self::Avx512 => "avx512",
             Self::Scalar => "scalar",
             Self::Portable => "portable",
         }

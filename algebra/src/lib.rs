@@ -9,12 +9,12 @@
 //! What must not be broken: instructions beyond the architecture's are reached only through a back end that was checked
 //! ([`Backend::checked`]), and results are complete: no input gives a wrong sum.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod backend;
 pub mod blake2b;
 mod curve;
 mod field;
-#[cfg(target_arch = "x86_64")]
-mod ifma;
 mod msm;
 mod ntt;
 mod poly;

@@ -14,7 +14,10 @@ pub fn multiply_fq(backend: Backend, x: &mut [Fq], y: &[Fq], times: usize) {
     match backend {
         // SAFETY: the back end was checked.
         #[cfg(target_arch = "x86_64")]
-        Backend::Ifma => unsafe { lanes::multiply_fq(x, y, times) },
+        Backend::Ifma => unsafe { lanes::multiply_fq::<true>(x, y, times) },
+        // SAFETY: the back end was checked.
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx512 => unsafe { lanes::multiply_fq::<false>(x, y, times) },
         #[cfg(target_arch = "x86_64")]
         Backend::Scalar => each(x, y, times, |a, b| {
             // SAFETY: the back end was checked.
@@ -36,8 +39,8 @@ pub fn multiply_fr(backend: Backend, x: &mut [Fr], y: &[Fr], times: usize) {
         #[cfg(target_arch = "x86_64")]
         Backend::Ifma => unsafe { lanes::multiply_fr(x, y, times) },
         #[cfg(target_arch = "x86_64")]
-        Backend::Scalar => each(x, y, times, |a, b| {
-            // SAFETY: the back end was checked.
+        Backend::Avx512 | Backend::Scalar if Backend::Scalar.is_available() => each(x, y, times, |a, b| {
+            // SAFETY: the processor has the instructions.
             let product = unsafe { crate::field::adx::mul_fr(&a.montgomery(), &b.montgomery()) };
             Fr::from_montgomery(montgomery::reduce_once(&product, &FrParams::MODULUS))
         }),
@@ -63,7 +66,7 @@ fn each<T>(x: &mut [T], y: &[T], times: usize, multiply: impl Fn(&T, &T) -> T) {
 mod lanes {
     use crate::{
         Fq, Fr,
-        ifma::{
+        avx512::{
             fq::{Fq8, Row},
             fr::{Fr8, constant},
         },
@@ -72,8 +75,8 @@ mod lanes {
     /// Lanes of the groups, two at a time, so that one need not wait for the other.
     const GROUPS: usize = 4;
 
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    pub(super) fn multiply_fq(x: &mut [Fq], y: &[Fq], times: usize) {
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn multiply_fq<const IFMA: bool>(x: &mut [Fq], y: &[Fq], times: usize) {
         for (x, y) in x.chunks_mut(8 * GROUPS).zip(y.chunks(8 * GROUPS)) {
             let load = |elements: &[Fq], group: usize| {
                 let mut rows = [Row::default(); 8];
@@ -82,7 +85,7 @@ mod lanes {
                 }
                 Fq8::from_rows(rows.each_ref())
             };
-            let mut left = [Fq8::zero(); GROUPS];
+            let mut left = [Fq8::<IFMA>::zero(); GROUPS];
             let mut right = left;
             for group in 0..GROUPS {
                 (left[group], right[group]) = (load(x, group), load(y, group));

@@ -87,7 +87,9 @@ pub struct Contender {
 impl Contender {
     /// Our kernels with AVX-512 IFMA.
     pub const IFMA: &str = "Lode, ifma";
-    /// Our kernels with IFMA masked off, as by `LODE_CPU=scalar`.
+    /// Our kernels with AVX-512 but without IFMA, as by `LODE_CPU=avx512`.
+    pub const AVX512: &str = "Lode, avx512";
+    /// Our kernels with AVX-512 masked off, as by `LODE_CPU=scalar`.
     pub const SCALAR: &str = "Lode, scalar";
     /// Our kernels in portable Rust.
     pub const PORTABLE: &str = "Lode, portable";
@@ -110,6 +112,7 @@ impl Contender {
     pub(crate) fn ours(backend: Backend) -> &'static str {
         match backend {
             Backend::Ifma => Self::IFMA,
+            Backend::Avx512 => Self::AVX512,
             Backend::Scalar => Self::SCALAR,
             Backend::Portable => Self::PORTABLE,
         }

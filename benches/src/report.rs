@@ -120,7 +120,7 @@ impl CaseReport {
 }
 
 /// Our kernels, the fastest first.
-const OURS: [&str; 3] = [Contender::IFMA, Contender::SCALAR, Contender::PORTABLE];
+const OURS: [&str; 4] = [Contender::IFMA, Contender::AVX512, Contender::SCALAR, Contender::PORTABLE];
 
 fn is_ours(name: &str) -> bool {
     OURS.contains(&name)

@@ -76,7 +76,7 @@ fn lode_cpu_chooses_among_what_the_processor_has() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert_eq!(&serde_json::from_str::<Value>(&outcome.stdout).unwrap(), vector);
     let outcome = lode_miner_with(&args, &[("LODE_CPU", "sse9")]);
-    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, scalar or portable, got \"sse9\"");
+    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"");
 }
 
 #[test]

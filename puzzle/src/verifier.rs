@@ -246,7 +246,7 @@ impl Shared {
         let value = opened.iter().fold(Fr::ZERO, |sum, o| sum + o.weight * o.value);
         let proofs = opened.iter().flat_map(|o| [(o.commitment, o.weight), (o.opening, o.weight * o.point)]);
         let left: Vec<_> = proofs.chain([(self.generator, -value)]).collect();
-        let right: Vec<_> = opened.iter().map(|o| (o.opening, -o.weight)).collect();
+        let right: Vec<_> = opened.iter().map(|o| (-o.opening, o.weight)).collect();
         let [left, right] = [left, right].map(|terms| point::from_algebra(sum_of_multiples(&terms).to_affine()));
         // Every sum has an encoding.
         let (Some(left), Some(right)) = (left, right) else { return false };

@@ -2,27 +2,38 @@
 
 use super::{IV, PARAMETERS, SIGMA, Template};
 use crate::{
-    field::{Fr, FrParams, montgomery},
-    ifma::{
+    avx512::{
         fr::{Fr8, Limbs},
         to_limbs52,
         transpose::transpose8,
     },
+    field::{Fr, FrParams, montgomery},
 };
 use core::arch::x86_64::*;
 
 /// [`super::digests`].
 #[target_feature(enable = "avx512f")]
 pub(super) fn digests(template: &Template, out: &mut [[[u8; 64]; 8]]) {
-    let digest = kernel(template);
-    for (group, out) in out.iter_mut().enumerate() {
-        // SAFETY: this function and the kernel need the same instructions.
-        let rows = transpose8(unsafe { digest(template, group as u32) });
-        for (bytes, row) in out.iter_mut().zip(rows) {
-            // SAFETY: a digest is 64 bytes.
-            unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), row) };
+    for (group, out) in (0..).zip(out) {
+        for (bytes, words) in out.iter_mut().zip(digests_of_group(template, group)) {
+            for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+                *bytes = word.to_le_bytes();
+            }
         }
     }
+}
+
+/// The digests for the counters of a group of eight, in words.
+#[target_feature(enable = "avx512f")]
+pub(super) fn digests_of_group(template: &Template, group: u32) -> [[u64; 8]; 8] {
+    // SAFETY: this function and the kernel need the same instructions.
+    let rows = transpose8(unsafe { kernel(template)(template, group) });
+    let mut digests = [[0; 8]; 8];
+    for (words, row) in digests.iter_mut().zip(rows) {
+        // SAFETY: a digest is 64 bytes.
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), row) };
+    }
+    digests
 }
 
 /// [`super::expand`].

@@ -79,7 +79,7 @@ pub fn digests(backend: Backend, head: &[u8], out: &mut [[u8; 64]]) {
     let template = Template::new(head);
     let mut first = 0;
     #[cfg(target_arch = "x86_64")]
-    if backend == Backend::Ifma {
+    if matches!(backend, Backend::Ifma | Backend::Avx512) {
         assert!(backend.is_available(), "the processor lacks AVX-512");
         let eights = out.as_chunks_mut::<8>().0;
         // SAFETY: the back end was checked.
@@ -114,11 +114,26 @@ pub fn expand(backend: Backend, head: &[u8], low: &mut [Fr], high: &mut [Fr]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = backend;
+    // Below 2^252, and so below r.
+    let element = |words: [u64; 4]| {
+        let [w0, w1, w2, w3] = words;
+        Fr::from_canonical([w0, w1, w2, w3 & (u64::MAX >> 4)]).unwrap_or_default()
+    };
+    #[cfg(target_arch = "x86_64")]
+    if backend == Backend::Avx512 {
+        assert!(backend.is_available(), "the processor lacks AVX-512");
+        let (low, high) = (low.as_chunks_mut::<8>().0, high.as_chunks_mut::<8>().0);
+        for (group, (low, high)) in (0..).zip(low.iter_mut().zip(high.iter_mut())) {
+            // SAFETY: the back end was checked.
+            let digests = unsafe { lanes::digests_of_group(&template, group) };
+            for ((low, high), [l0, l1, l2, l3, h0, h1, h2, h3]) in low.iter_mut().zip(high).zip(digests) {
+                (*low, *high) = (element([l0, l1, l2, l3]), element([h0, h1, h2, h3]));
+            }
+        }
+        first = 8 * low.len();
+    }
     for (counter, (low, high)) in (0..).zip(low.iter_mut().zip(high)).skip(first) {
         let [l0, l1, l2, l3, h0, h1, h2, h3] = scalar::digest(&template, counter);
-        // Below 2^252, and so below r.
-        let element = |words| Fr::from_canonical(words).unwrap_or_default();
-        *low = element([l0, l1, l2, l3 & (u64::MAX >> 4)]);
-        *high = element([h0, h1, h2, h3 & (u64::MAX >> 4)]);
+        (*low, *high) = (element([l0, l1, l2, l3]), element([h0, h1, h2, h3]));
     }
 }

@@ -1,6 +1,6 @@
 //! From scalars to digits, one scalar at a time (see [`super::window`]).
 
-use super::{rounds::NEGATIVE, table::cell_index, window::Window};
+use super::{lanes::NEGATIVE, table::cell_index, window::Window};
 use crate::{curve::ZETA, field::Fr};
 
 /// `±ζ^unit` times the bucket's x + yζ.
@@ -90,20 +90,19 @@ pub(crate) fn recode(window: &Window, k: &[u64; 4], mut digit: impl FnMut(usize,
 /// `a + bζ` other than zero as a unit times a digit x + yζ with x ≥ 1, y ≥ 0.
 #[inline(always)]
 fn fold(window: &Window, a: i32, b: i32) -> Digit {
+    // Without branches: the digits are as good as random.
+    let select = |condition: bool, a: i32, b: i32| {
+        let mask = -i32::from(condition);
+        (a & mask) | (b & !mask)
+    };
     let lower = (b < 0) | ((b == 0) & (a < 0));
-    let (a, b) = if lower { (-a, -b) } else { (a, b) };
+    let (a, b) = (select(lower, -a, a), select(lower, -b, b));
     // Now the angle is in [0°, 180°): turn by 0°, −60° or −120°.
-    let unit = if a > 0 {
-        0
-    } else if a + b > 0 {
-        1
-    } else {
-        2
-    };
-    let (x, y) = match unit {
-        0 => (a, b),
-        1 => (a + b, -a),
-        _ => (b, -a - b),
-    };
-    Digit { bucket: window.bucket(x as u32, y as u32), unit, negative: lower ^ (unit == 1) }
+    let turned = a <= 0;
+    let twice = turned & (a + b <= 0);
+    let once = turned & !twice;
+    let x = select(twice, b, select(once, a + b, a));
+    let y = select(twice, -a - b, select(once, -a, b));
+    let unit = u32::from(turned) + u32::from(twice);
+    Digit { bucket: window.bucket(x as u32, y as u32), unit, negative: lower ^ once }
 }

@@ -1,18 +1,18 @@
 //! From scalars to digits, eight scalars at a time: [`super::digits`] in AVX-512 lanes.
 
 use super::{
-    rounds::NEGATIVE,
+    lanes::NEGATIVE,
     table::{CELLS, cell_index},
     window::Window,
 };
 use crate::{
     Fr,
-    curve::ZETA,
-    ifma::{
+    avx512::{
         MASK52,
         fr::{Fr8, Limbs},
         to_limbs52,
     },
+    curve::ZETA,
 };
 use core::arch::x86_64::*;
 

@@ -1,26 +1,27 @@
-//! Eight elements at a time, in AVX-512 IFMA lanes.
+//! Eight elements at a time, in AVX-512 lanes.
 
 use super::{
     digits::recode_each,
     digits_eight::recode_eight,
-    lanes::{Indices, Lanes, prefetch},
+    lanes::{Indices, Lanes},
     window::Window,
 };
 use crate::{
+    avx512::fq::{Fq8, Multiple, Row, multiple_of_q},
     field::{Fq, Fr},
-    ifma::fq::{Fq8, Multiple, Row, multiple_of_q},
 };
+use core::arch::x86_64::{_mm256_loadu_ps, _mm256_movemask_ps};
 
 /// Runs an expression of lane functions.
 macro_rules! lanes {
     ($expression:expr) => {
-        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F and IFMA (`Backend::Ifma`). The
-        // methods here are inlined into functions compiled for these features.
+        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F, and IFMA if they are to multiply with that
+        // (`Backend::Ifma`, `Backend::Avx512`). The methods here are inlined into functions compiled for these features.
         unsafe { $expression }
     };
 }
 
-impl Lanes for Fq8 {
+impl<const IFMA: bool> Lanes for Fq8<IFMA> {
     const WIDTH: usize = 8;
     type Cell = Row;
     type Multiple = Multiple;
@@ -51,8 +52,8 @@ impl Lanes for Fq8 {
     }
 
     #[inline(always)]
-    fn gather(cells: &[Row], at: &Indices, offset: usize) -> Self {
-        let cell = |lane: usize| &cells[at[lane] as usize + offset];
+    fn gather(cells: &[Row], at: impl Fn(usize) -> usize) -> Self {
+        let cell = |lane: usize| &cells[at(lane)];
         lanes!(Fq8::from_rows([cell(0), cell(1), cell(2), cell(3), cell(4), cell(5), cell(6), cell(7)]))
     }
 
@@ -65,10 +66,9 @@ impl Lanes for Fq8 {
     }
 
     #[inline(always)]
-    fn prefetch(cells: &[Row], at: &Indices) {
-        for at in at {
-            prefetch(cells, *at as usize);
-        }
+    fn signs(entries: &Indices) -> u8 {
+        // SAFETY: eight entries are 32 bytes, and AVX-512 F implies AVX.
+        unsafe { _mm256_movemask_ps(_mm256_loadu_ps(entries.as_ptr().cast())) as u8 }
     }
 
     #[inline(always)]
@@ -142,6 +142,9 @@ impl Lanes for Fq8 {
 
     #[inline(always)]
     fn recode(window: &Window, first: usize, scalars: &[Fr], mut push: impl FnMut(u32, u32)) {
+        if !IFMA {
+            return recode_each(window, first, scalars, push);
+        }
         let (eights, rest) = scalars.as_chunks::<8>();
         for (group, scalars) in eights.iter().enumerate() {
             lanes!(recode_eight(window, first + 8 * group, scalars, &mut push));

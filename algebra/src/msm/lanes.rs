@@ -13,6 +13,9 @@ use crate::field::{Fq, Fr};
 /// How many elements the widest back end takes side by side.
 pub(crate) const MAX_WIDTH: usize = 8;
 
+/// The sign of a table entry: whether its y is to be negated.
+pub(crate) const NEGATIVE: u32 = 1 << 31;
+
 /// A cell for each lane, by index. Narrow back ends use the first entries.
 pub(crate) type Indices = [u32; MAX_WIDTH];
 
@@ -41,12 +44,15 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn zero() -> Self;
     /// One in every lane.
     fn one() -> Self;
-    /// Lane l from cell `at[l] + offset`: a value.
-    fn gather(cells: &[Self::Cell], at: &Indices, offset: usize) -> Self;
+    /// Lane l from cell `at(l)`: a value.
+    fn gather(cells: &[Self::Cell], at: impl Fn(usize) -> usize) -> Self;
     /// Lane l of a value to cell `STRIDE·l`, for the first lanes: as many as there are cells.
     fn scatter<const STRIDE: usize>(&self, cells: &mut [Self::Cell]);
-    /// Asks for the cells to be brought near.
-    fn prefetch(cells: &[Self::Cell], at: &Indices);
+    /// Which lanes' entries have the bit [`NEGATIVE`].
+    #[inline(always)]
+    fn signs(entries: &Indices) -> u8 {
+        (0..Self::WIDTH).fold(0, |signs, lane| signs | ((entries[lane] >> 31) as u8) << lane)
+    }
     /// Lane by lane: `a` where the mask's bit is set, `b` elsewhere.
     fn select(mask: u8, a: &Self, b: &Self) -> Self;
 
@@ -60,7 +66,7 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn signed_sub_factor(out: &mut Self, a: &Self, negative: u8, b: &Self, raise: &Self::Multiple);
     /// `2·a`: a value.
     fn double(out: &mut Self, a: &Self);
-    /// `a·b`: a factor, below q plus a thousandth for factors below 2^14·q.
+    /// `a·b`: a factor below 1.6·q, for factors whose product is below 2^34·q².
     fn mul(out: &mut Self, a: &Self, b: &Self);
     /// `3·a²`: a factor.
     fn triple_square(out: &mut Self, a: &Self);

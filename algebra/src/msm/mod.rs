@@ -40,7 +40,7 @@ pub use subgroup::are_in_subgroup;
 use table::Table;
 use window::Window;
 #[cfg(target_arch = "x86_64")]
-use {crate::ifma::fq::Fq8, scalar::Adx};
+use {crate::avx512::fq::Fq8, scalar::Adx};
 
 /// The most bases of a table.
 pub const MAX_BASES: usize = 1 << 20;
@@ -50,7 +50,9 @@ pub struct FixedBase(Tables);
 
 enum Tables {
     #[cfg(target_arch = "x86_64")]
-    Ifma(Table<Fq8>),
+    Ifma(Table<Fq8<true>>),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Table<Fq8<false>>),
     #[cfg(target_arch = "x86_64")]
     Scalar(Table<One<Adx>>),
     Portable(Table<One<Portable>>),
@@ -62,7 +64,9 @@ pub struct Scratch(Scratches);
 #[allow(clippy::large_enum_variant, reason = "a thread has one, and never moves it")]
 enum Scratches {
     #[cfg(target_arch = "x86_64")]
-    Ifma(sum::Scratch<Fq8>),
+    Ifma(sum::Scratch<Fq8<true>>),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(sum::Scratch<Fq8<false>>),
     #[cfg(target_arch = "x86_64")]
     Scalar(sum::Scratch<One<Adx>>),
     Portable(sum::Scratch<One<Portable>>),
@@ -112,7 +116,7 @@ impl FixedBase {
         }
         let position_bytes = match backend {
             #[cfg(target_arch = "x86_64")]
-            Backend::Ifma => Table::<Fq8>::position_bytes(bases.len()),
+            Backend::Ifma | Backend::Avx512 => Table::<Fq8<true>>::position_bytes(bases.len()),
             _ => Table::<One<Portable>>::position_bytes(bases.len()),
         };
         let window = Window::for_bases(bases.len(), max_bytes / position_bytes)
@@ -121,6 +125,9 @@ impl FixedBase {
             // SAFETY: the back end was checked.
             #[cfg(target_arch = "x86_64")]
             Backend::Ifma => Tables::Ifma(unsafe { table_ifma(bases, window) }),
+            // SAFETY: the back end was checked.
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512 => Tables::Avx512(unsafe { table_avx512(bases, window) }),
             #[cfg(target_arch = "x86_64")]
             Backend::Scalar => Tables::Scalar(Table::new(bases, window)),
             _ => Tables::Portable(Table::new(bases, window)),
@@ -133,6 +140,8 @@ impl FixedBase {
             #[cfg(target_arch = "x86_64")]
             Tables::Ifma(table) => table.bases,
             #[cfg(target_arch = "x86_64")]
+            Tables::Avx512(table) => table.bases,
+            #[cfg(target_arch = "x86_64")]
             Tables::Scalar(table) => table.bases,
             Tables::Portable(table) => table.bases,
         }
@@ -144,6 +153,8 @@ impl FixedBase {
             #[cfg(target_arch = "x86_64")]
             Tables::Ifma(table) => size_of_val(table.cells.as_slice()),
             #[cfg(target_arch = "x86_64")]
+            Tables::Avx512(table) => size_of_val(table.cells.as_slice()),
+            #[cfg(target_arch = "x86_64")]
             Tables::Scalar(table) => size_of_val(table.cells.as_slice()),
             Tables::Portable(table) => size_of_val(table.cells.as_slice()),
         }
@@ -154,6 +165,8 @@ impl FixedBase {
         Scratch(match &self.0 {
             #[cfg(target_arch = "x86_64")]
             Tables::Ifma(table) => Scratches::Ifma(sum::Scratch::new(&table.window, table.bases)),
+            #[cfg(target_arch = "x86_64")]
+            Tables::Avx512(table) => Scratches::Avx512(sum::Scratch::new(&table.window, table.bases)),
             #[cfg(target_arch = "x86_64")]
             Tables::Scalar(table) => Scratches::Scalar(sum::Scratch::new(&table.window, table.bases)),
             Tables::Portable(table) => Scratches::Portable(sum::Scratch::new(&table.window, table.bases)),
@@ -189,6 +202,11 @@ impl FixedBase {
             // SAFETY: a table of this kind exists only where the back end was checked.
             #[cfg(target_arch = "x86_64")]
             (Tables::Ifma(table), Scratches::Ifma(scratch)) => unsafe { multiply_ifma(table, scratch, scalars, stop) },
+            // SAFETY: a table of this kind exists only where the back end was checked.
+            #[cfg(target_arch = "x86_64")]
+            (Tables::Avx512(table), Scratches::Avx512(scratch)) => unsafe {
+                multiply_avx512(table, scratch, scalars, stop)
+            },
             #[cfg(target_arch = "x86_64")]
             (Tables::Scalar(table), Scratches::Scalar(scratch)) => multiply_one(table, scratch, scalars, stop),
             (Tables::Portable(table), Scratches::Portable(scratch)) => multiply_one(table, scratch, scalars, stop),
@@ -201,15 +219,32 @@ impl FixedBase {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn table_ifma(bases: &[Affine], window: Window) -> Table<Fq8> {
+fn table_ifma(bases: &[Affine], window: Window) -> Table<Fq8<true>> {
     Table::new(bases, window)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply_ifma(
-    table: &Table<Fq8>,
-    scratch: &mut sum::Scratch<Fq8>,
+    table: &Table<Fq8<true>>,
+    scratch: &mut sum::Scratch<Fq8<true>>,
+    scalars: &[Fr],
+    stop: &AtomicBool,
+) -> Option<Projective> {
+    sum::multiply(table, scratch, scalars, stop)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn table_avx512(bases: &[Affine], window: Window) -> Table<Fq8<false>> {
+    Table::new(bases, window)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn multiply_avx512(
+    table: &Table<Fq8<false>>,
+    scratch: &mut sum::Scratch<Fq8<false>>,
     scalars: &[Fr],
     stop: &AtomicBool,
 ) -> Option<Projective> {

@@ -8,17 +8,14 @@
 
 use super::{
     affine::{Batch, Work},
-    lanes::{Indices, Lanes, MAX_WIDTH},
-    schedule::Schedule,
+    lanes::{Indices, Lanes, NEGATIVE, prefetch},
+    schedule::{PADDING, Schedule},
 };
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// The sign of a table entry: whether its y is to be negated.
-pub(crate) const NEGATIVE: u32 = 1 << 31;
-
-/// How many vectors go through their rounds together: sums, differences and prefixes take 2 KiB each with eight lanes. More would fall
-/// out of the second cache, fewer would mean more inversions.
-const CHUNK: usize = 128;
+/// How many buckets go through their rounds together: sums, differences and products take 256 bytes of each. More would fall out of
+/// the second cache, fewer would mean more inversions.
+const CHUNK: usize = 1024;
 
 /// How many vectors ahead the y-coordinates are asked for.
 const AHEAD: usize = 6;
@@ -27,23 +24,68 @@ const AHEAD: usize = 6;
 pub(crate) struct Sums<L> {
     pub(crate) x: Vec<L>,
     pub(crate) y: Vec<L>,
-    entries: Vec<Entries>,
-    next_entries: Vec<Entries>,
     batch: Batch<L>,
     work: [Work<L>; 2],
 }
 
-/// The points that a vector of buckets takes in a round.
+/// The points that the buckets of a chunk take in a round, by table entries.
 #[derive(Clone, Copy)]
-struct Entries {
-    /// The cells of the x-coordinates. Lanes without a point look at the first of the table.
-    x: Indices,
-    /// The cells of the y-coordinates.
-    y: Indices,
-    /// Which y-coordinates are to be negated.
-    negative: u8,
-    /// Which lanes have a point.
-    mask: u8,
+struct Points<'a> {
+    /// [`Schedule::round`]: more entries than there are points.
+    entries: &'a [u32],
+    points: usize,
+    /// The entries of the round after it.
+    next: &'a [u32],
+}
+
+impl<'a> Points<'a> {
+    fn new(entries: &'a [u32], next: &'a [u32]) -> Self {
+        Self { entries, points: entries.len().saturating_sub(PADDING), next }
+    }
+
+    /// How many vectors of lanes they make up.
+    #[inline(always)]
+    fn vectors<L: Lanes>(&self) -> usize {
+        self.points.div_ceil(L::WIDTH)
+    }
+
+    /// The entries of a vector's lanes. Those of lanes without a point are of any point.
+    #[inline(always)]
+    fn entries<L: Lanes>(&self, vector: usize) -> Option<&'a Indices> {
+        self.entries.get(vector * L::WIDTH..)?.first_chunk()
+    }
+
+    /// [`Self::entries`] of the round after this one.
+    #[inline(always)]
+    fn next<L: Lanes>(&self, vector: usize) -> Option<&'a Indices> {
+        self.next.get(vector * L::WIDTH..)?.first_chunk()
+    }
+
+    /// Which lanes of a vector have a point.
+    #[inline(always)]
+    fn mask<L: Lanes>(&self, vector: usize) -> u8 {
+        L::ALL >> ((vector + 1) * L::WIDTH).saturating_sub(self.points)
+    }
+}
+
+/// The cell of an entry's x-coordinate.
+#[inline(always)]
+fn x_cell(entry: u32) -> usize {
+    (entry & !NEGATIVE) as usize
+}
+
+/// The cell of an entry's y-coordinate.
+#[inline(always)]
+fn y_cell(entry: u32) -> usize {
+    (entry & !NEGATIVE | 3) as usize
+}
+
+/// Asks for the cells of a vector's lanes to be brought near.
+#[inline(always)]
+fn prefetch_all<L: Lanes>(table: &[L::Cell], entries: &Indices, cell: impl Fn(u32) -> usize) {
+    for entry in &entries[..L::WIDTH] {
+        prefetch(table, cell(*entry));
+    }
 }
 
 /// Points that met their own double or negative: they are for complete formulas.
@@ -55,9 +97,7 @@ impl<L: Lanes> Sums<L> {
         Self {
             x: Vec::with_capacity(vectors),
             y: Vec::with_capacity(vectors),
-            entries: Vec::with_capacity(CHUNK),
-            next_entries: Vec::with_capacity(CHUNK),
-            batch: Batch::new(CHUNK),
+            batch: Batch::new(CHUNK / L::WIDTH),
             work: [Work::new(), Work::new()],
         }
     }
@@ -75,7 +115,7 @@ impl<L: Lanes> Sums<L> {
         self.x.clear();
         self.y.clear();
         let mut bound = 1;
-        for start in (0..schedule.order().len()).step_by(CHUNK * L::WIDTH) {
+        for start in (0..schedule.order().len()).step_by(CHUNK) {
             if stop.load(Ordering::Relaxed) {
                 return None;
             }
@@ -93,42 +133,38 @@ impl<L: Lanes> Sums<L> {
         start: usize,
         leftovers: &mut Leftovers,
     ) -> u32 {
+        let entries = |round| schedule.round(round, start..start + CHUNK);
+        let mut points = Points::new(entries(0), entries(1));
+        self.first_round(table, points);
         let mut bound = 1;
-        let chunks = schedule.rounds().map(|entries| entries.get(start..).unwrap_or_default());
-        let mut chunks = chunks.map(|entries| &entries[..entries.len().min(CHUNK * L::WIDTH)]);
-        look_up::<L>(&mut self.next_entries, chunks.next());
-        for round in 0.. {
-            core::mem::swap(&mut self.entries, &mut self.next_entries);
-            if self.entries.is_empty() {
+        for round in 1.. {
+            points = Points::new(points.next, entries(round + 1));
+            if points.points == 0 {
                 break;
             }
-            look_up::<L>(&mut self.next_entries, chunks.next());
-            if round == 0 {
-                self.first_round(table);
-            } else {
-                bound = self.round(table, &schedule.order()[start..], start / L::WIDTH, bound, leftovers);
-            }
+            bound = self.round(table, points, &schedule.order()[start..], start / L::WIDTH, bound, leftovers);
         }
         bound
     }
 
     /// Every bucket takes its first point: coordinates up to q.
     #[inline(always)]
-    fn first_round(&mut self, table: &[L::Cell]) {
+    fn first_round(&mut self, table: &[L::Cell], points: Points<'_>) {
         let raise = L::multiple_of_q(1);
-        for (vector, entries) in self.entries.iter().enumerate() {
-            if let Some(ahead) = self.entries.get(vector + AHEAD) {
-                L::prefetch(table, &ahead.x);
-                L::prefetch(table, &ahead.y);
+        for vector in 0..points.vectors::<L>() {
+            if let Some(ahead) = points.entries::<L>(vector + AHEAD) {
+                prefetch_all::<L>(table, ahead, x_cell);
+                prefetch_all::<L>(table, ahead, y_cell);
             }
-            if let Some(next) = self.next_entries.get(vector) {
-                L::prefetch(table, &next.x);
+            if let Some(next) = points.next::<L>(vector) {
+                prefetch_all::<L>(table, next, x_cell);
             }
-            self.x.push(L::gather(table, &entries.x, 0));
-            let y = L::gather(table, &entries.y, 0);
+            let Some(entries) = points.entries::<L>(vector) else { break };
+            self.x.push(L::gather(table, |lane| x_cell(entries[lane])));
+            let y = L::gather(table, |lane| y_cell(entries[lane]));
             let mut negated = y;
             L::signed(&mut negated, &y, L::ALL, &raise);
-            self.y.push(L::select(entries.negative, &negated, &y));
+            self.y.push(L::select(L::signs(entries), &negated, &y));
         }
     }
 
@@ -138,32 +174,32 @@ impl<L: Lanes> Sums<L> {
     fn round(
         &mut self,
         table: &[L::Cell],
+        points: Points<'_>,
         buckets: &[u16],
         first: usize,
         bound: u32,
         leftovers: &mut Leftovers,
     ) -> u32 {
-        let vectors = self.entries.len();
+        let vectors = points.vectors::<L>();
 
         // x₂ ≤ q and x₁ ≤ bound·q.
         let raise = L::multiple_of_q(bound);
-        for (vector, entries) in self.entries.iter().enumerate() {
-            let x2 = L::gather(table, &entries.x, 0);
+        for vector in 0..vectors {
+            let Some(entries) = points.entries::<L>(vector) else { break };
+            let x2 = L::gather(table, |lane| x_cell(entries[lane]));
             L::sub(&mut self.batch.dx[vector], &x2, &self.x[first + vector], &raise);
-            self.batch.push(vector, entries.mask);
+            self.batch.push(vector, points.mask::<L>(vector));
         }
 
-        let Self { batch, entries, .. } = self;
-        batch.invert(vectors, |vector, lanes| {
+        self.batch.invert(vectors, |vector, lanes| {
             for lane in (0..L::WIDTH).filter(|lane| lanes >> lane & 1 == 1) {
-                let entries = &entries[vector];
-                let sign = if entries.negative >> lane & 1 == 1 { NEGATIVE } else { 0 };
-                leftovers.push((buckets[vector * L::WIDTH + lane], entries.x[lane] | sign));
+                let bucket = vector * L::WIDTH + lane;
+                leftovers.push((buckets[bucket], points.entries[bucket]));
             }
         });
 
-        // 2·x₁ + dx = x₁ + x₂ + bound·q lies between bound·q and (2·bound + 1)·q, and λ² is little more than q: one to spare.
-        let next_bound = bound + 3;
+        // 2·x₁ + dx = x₁ + x₂ + bound·q lies between bound·q and (2·bound + 1)·q, and λ² below 2·q.
+        let next_bound = bound + 4;
         let raises = Raises {
             dy: L::multiple_of_q(bound + 1),
             x: L::multiple_of_q(2 * bound + 2),
@@ -173,31 +209,39 @@ impl<L: Lanes> Sums<L> {
         let mut vector = vectors;
         while vector >= 2 {
             vector -= 2;
-            self.finish([vector + 1, vector], first, table, &raises);
+            self.finish([vector + 1, vector], first, table, points, &raises);
         }
         if vector == 1 {
-            self.finish([0], first, table, &raises);
+            self.finish([0], first, table, points, &raises);
         }
         next_bound
     }
 
     /// Finishes the additions of some vectors, in step.
     #[inline(always)]
-    fn finish<const N: usize>(&mut self, vectors: [usize; N], first: usize, table: &[L::Cell], raises: &Raises<L>) {
+    fn finish<const N: usize>(
+        &mut self,
+        vectors: [usize; N],
+        first: usize,
+        table: &[L::Cell],
+        points: Points<'_>,
+        raises: &Raises<L>,
+    ) {
         for (vector, work) in vectors.into_iter().zip(&mut self.work) {
             // The y-coordinates of the vectors that follow, in falling order, and the next round's x-coordinates.
-            if let Some(entries) = self.entries.get(vector.wrapping_sub(AHEAD)) {
-                L::prefetch(table, &entries.y);
+            if let Some(ahead) = vector.checked_sub(AHEAD).and_then(|ahead| points.entries::<L>(ahead)) {
+                prefetch_all::<L>(table, ahead, y_cell);
             }
-            if let Some(next) = self.next_entries.get(vector) {
-                L::prefetch(table, &next.x);
+            if let Some(next) = points.next::<L>(vector) {
+                prefetch_all::<L>(table, next, x_cell);
             }
             self.batch.inverse(&mut work.inverse, vector);
         }
         for (vector, work) in vectors.into_iter().zip(&mut self.work) {
-            let entries = &self.entries[vector];
-            let y2 = L::gather(table, &entries.y, 0);
-            L::signed_sub_factor(&mut work.numerator, &y2, entries.negative, &self.y[first + vector], &raises.dy);
+            let Some(entries) = points.entries::<L>(vector) else { continue };
+            let y2 = L::gather(table, |lane| y_cell(entries[lane]));
+            let negative = L::signs(entries);
+            L::signed_sub_factor(&mut work.numerator, &y2, negative, &self.y[first + vector], &raises.dy);
             L::mul(&mut work.slope, &work.numerator, &work.inverse);
         }
         for (vector, work) in vectors.into_iter().zip(&mut self.work) {
@@ -227,20 +271,4 @@ struct Raises<L: Lanes> {
     x: L::Multiple,
     x_difference: L::Multiple,
     y: L::Multiple,
-}
-
-/// Groups the table's entries for a chunk of buckets by vectors.
-#[inline(always)]
-fn look_up<L: Lanes>(out: &mut Vec<Entries>, entries: Option<&[u32]>) {
-    out.clear();
-    for entries in entries.unwrap_or_default().chunks(L::WIDTH) {
-        let mut vector = Entries { x: [0; MAX_WIDTH], y: [3; MAX_WIDTH], negative: 0, mask: 0 };
-        for (lane, entry) in entries.iter().enumerate() {
-            vector.x[lane] = entry & !NEGATIVE;
-            vector.y[lane] = entry & !NEGATIVE | 3;
-            vector.negative |= ((entry >> 31) as u8) << lane;
-            vector.mask |= 1 << lane;
-        }
-        out.push(vector);
-    }
 }

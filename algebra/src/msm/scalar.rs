@@ -1,6 +1,6 @@
 //! One element at a time: the back ends without lanes.
 
-use super::lanes::{Indices, Lanes, prefetch};
+use super::lanes::Lanes;
 use crate::field::{Fq, FqParams, Params, montgomery};
 use core::marker::PhantomData;
 
@@ -84,18 +84,13 @@ impl<M: Multiply> Lanes for One<M> {
     }
 
     #[inline(always)]
-    fn gather(cells: &[Self::Cell], at: &Indices, offset: usize) -> Self {
-        Self::new(cells[at[0] as usize + offset])
+    fn gather(cells: &[Self::Cell], at: impl Fn(usize) -> usize) -> Self {
+        Self::new(cells[at(0)])
     }
 
     #[inline(always)]
     fn scatter<const STRIDE: usize>(&self, cells: &mut [Self::Cell]) {
         cells[0] = self.limbs;
-    }
-
-    #[inline(always)]
-    fn prefetch(cells: &[Self::Cell], at: &Indices) {
-        prefetch(cells, at[0] as usize);
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Which points of the curve lie in the subgroup of order r, many points at a time.
 
 use super::{
-    lanes::{Lanes, MAX_WIDTH},
+    lanes::Lanes,
     scalar::{One, Portable},
     table::load_points,
 };
@@ -10,7 +10,7 @@ use crate::{
     curve::{Affine, BETA, X},
 };
 #[cfg(target_arch = "x86_64")]
-use {super::scalar::Adx, crate::ifma::fq::Fq8};
+use {super::scalar::Adx, crate::avx512::fq::Fq8};
 
 /// Points in coordinates X, Y, ZZ and ZZZ, as [`crate::Projective`]: X and Y are values below 8·q, ZZ and ZZZ factors.
 #[derive(Clone, Copy)]
@@ -31,6 +31,9 @@ pub fn are_in_subgroup(backend: Backend, points: &[Affine]) -> Vec<bool> {
         // SAFETY: the back end was checked.
         #[cfg(target_arch = "x86_64")]
         Backend::Ifma => unsafe { are_members_ifma(points) },
+        // SAFETY: the back end was checked.
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx512 => unsafe { are_members_avx512(points) },
         #[cfg(target_arch = "x86_64")]
         Backend::Scalar => are_members::<One<Adx>>(points),
         _ => are_members::<One<Portable>>(points),
@@ -40,7 +43,13 @@ pub fn are_in_subgroup(backend: Backend, points: &[Affine]) -> Vec<bool> {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn are_members_ifma(points: &[Affine]) -> Vec<bool> {
-    are_members::<Fq8>(points)
+    are_members::<Fq8<true>>(points)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn are_members_avx512(points: &[Affine]) -> Vec<bool> {
+    are_members::<Fq8<false>>(points)
 }
 
 /// For each point of the curve, whether ζP = x²·P (see [`Affine::is_in_subgroup`]).
@@ -76,7 +85,7 @@ fn members_of_vector<L: Lanes>(points: &[Affine]) -> u8 {
     // ζP = (βx, −y): X − βx·ZZ and Y + y·ZZZ are to be zero, ZZ is not.
     let [none, two, eight] = [0, 2, 8].map(L::multiple_of_q);
     let (mut product, mut zeta_x, mut difference) = (zero, zero, zero);
-    L::mul(&mut zeta_x, &x, &L::gather(&[L::cell(&BETA)], &[0; MAX_WIDTH], 0));
+    L::mul(&mut zeta_x, &x, &L::gather(&[L::cell(&BETA)], |_| 0));
     L::mul_sub(&mut product, &zeta_x, &multiple.zz, &zero, &none);
     L::sub_factor(&mut difference, &multiple.x, &product, &two);
     let same_x = difference.zero_lanes();
@@ -115,7 +124,7 @@ fn double<L: Lanes>(p: &mut Lifted<L>, zero: &L) {
 /// P + Q ("add-2008-s").
 #[inline(always)]
 fn add<L: Lanes>(p: &mut Lifted<L>, other: &Lifted<L>, zero: &L) {
-    let [none, two, four, six] = [0, 2, 4, 6].map(L::multiple_of_q);
+    let [none, two, six, eight] = [0, 2, 6, 8].map(L::multiple_of_q);
     let (mut u1, mut s1, mut u2, mut s2) = (*zero, *zero, *zero, *zero);
     L::mul_sub(&mut u1, &p.x, &other.zz, zero, &none);
     L::mul_sub(&mut s1, &p.y, &other.zzz, zero, &none);
@@ -128,9 +137,10 @@ fn add<L: Lanes>(p: &mut Lifted<L>, other: &Lifted<L>, zero: &L) {
     L::mul(&mut pp, &dx, &dx);
     L::mul_sub(&mut ppp, &dx, &pp, zero, &none);
     L::mul_sub(&mut q, &u1, &pp, zero, &none);
-    L::square_sub(&mut p.x, &dy, &q, &ppp, &four);
+    // Three products are below 6·q, and x below 8·q then.
+    L::square_sub(&mut p.x, &dy, &q, &ppp, &six);
     let (mut difference, mut product) = (*zero, *zero);
-    L::sub_factor(&mut difference, &q, &p.x, &six);
+    L::sub_factor(&mut difference, &q, &p.x, &eight);
     L::mul_sub(&mut product, &s1, &ppp, zero, &none);
     L::mul_sub(&mut p.y, &dy, &difference, &product, &two);
     for (coordinate, factor, other) in [(&mut p.zz, &pp, &other.zz), (&mut p.zzz, &ppp, &other.zzz)] {

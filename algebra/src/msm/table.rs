@@ -2,8 +2,7 @@
 
 use super::{
     affine::{Batch, Work},
-    lanes::{Indices, Lanes, MAX_WIDTH},
-    rounds::NEGATIVE,
+    lanes::{Lanes, MAX_WIDTH, NEGATIVE},
     window::Window,
 };
 use crate::curve::{Affine, BETA};
@@ -79,9 +78,7 @@ impl<L: Lanes> Table<L> {
 /// Lane l from cell l; the last cell again where there are fewer.
 #[inline(always)]
 fn load<L: Lanes>(cells: &[L::Cell]) -> L {
-    let mut at: Indices = [0; MAX_WIDTH];
-    at.iter_mut().enumerate().for_each(|(lane, at)| *at = lane.min(cells.len() - 1) as u32);
-    L::gather(cells, &at, 0)
+    L::gather(cells, |lane| lane.min(cells.len() - 1))
 }
 
 /// The coordinates of points, one in each lane; the last point again where there are fewer.

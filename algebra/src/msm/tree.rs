@@ -99,7 +99,7 @@ impl<L: Lanes> Tree<L> {
                 infinity |= self.add_pairs(points, first_sum, start, vectors.min(start + CHUNK));
             }
             points.cells.truncate(2 * (first_sum + self.count));
-            points.bound = 2 * points.bound + 2;
+            points.bound = 2 * points.bound + 3;
             if infinity {
                 drop_infinities::<L>(points, lists);
             }
@@ -151,8 +151,8 @@ impl<L: Lanes> Tree<L> {
                 }
             }
             let pairs = &self.pairs[vector];
-            let x1 = L::gather(&points.cells, &pairs.left, 0);
-            let x2 = L::gather(&points.cells, &pairs.right, 0);
+            let x1 = L::gather(&points.cells, |lane| pairs.left[lane] as usize);
+            let x2 = L::gather(&points.cells, |lane| pairs.right[lane] as usize);
             L::sub(&mut self.batch.dx[vector - start], &x2, &x1, &raise);
             let missing = ((vector + 1) * L::WIDTH).saturating_sub(self.count);
             self.batch.push(vector - start, L::ALL >> missing);
@@ -161,8 +161,8 @@ impl<L: Lanes> Tree<L> {
         let mut excluded = Vec::new();
         self.batch.invert(end - start, |vector, lanes| excluded.push((start + vector, lanes)));
 
-        // 2·x₁ + dx = x₁ + x₂ + bound·q.
-        let raises = [2 * bound + 1, 2 * bound + 2].map(L::multiple_of_q);
+        // 2·x₁ + dx = x₁ + x₂ + bound·q lies between bound·q and 3·bound·q, and λ² is below 2·q.
+        let raises = [3 * bound + 1, 2 * bound + 3].map(L::multiple_of_q);
         let [raise_x, raise_difference] = &raises;
         let mut last = end;
         while last > start {
@@ -173,8 +173,10 @@ impl<L: Lanes> Tree<L> {
             }
             for (vector, work) in vectors.clone().rev().zip(&mut self.work) {
                 let Pairs { left, right } = &self.pairs[vector];
-                (work.x, work.y) = (L::gather(&points.cells, left, 0), L::gather(&points.cells, left, 1));
-                L::sub_factor(&mut work.numerator, &L::gather(&points.cells, right, 1), &work.y, &raise);
+                work.x = L::gather(&points.cells, |lane| left[lane] as usize);
+                work.y = L::gather(&points.cells, |lane| left[lane] as usize + 1);
+                let y2 = L::gather(&points.cells, |lane| right[lane] as usize + 1);
+                L::sub_factor(&mut work.numerator, &y2, &work.y, &raise);
                 L::mul(&mut work.slope, &work.numerator, &work.inverse);
             }
             for (vector, work) in vectors.rev().zip(&mut self.work) {
@@ -213,7 +215,7 @@ fn add_completely<L: Lanes>(points: &mut Points<L>, sum: usize, pair: [u32; 2]) 
 pub(crate) fn read_point<L: Lanes>(points: &Points<L>, point: usize) -> Affine {
     let mut cell = [L::Cell::default(); MAX_WIDTH];
     let mut coordinate = |index: usize| {
-        L::gather(&points.cells, &[index as u32; MAX_WIDTH], 0).canonical().scatter::<1>(&mut cell);
+        L::gather(&points.cells, |_| index).canonical().scatter::<1>(&mut cell);
         L::element(&cell[0])
     };
     Affine { x: coordinate(2 * point), y: coordinate(2 * point + 1) }
@@ -239,4 +241,54 @@ fn drop_infinities<L: Lanes>(points: &Points<L>, lists: &mut Lists) {
         *end = write as u32;
     }
     lists.items.truncate(write);
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::{
+        Backend, Fq,
+        avx512::fq::{Fq8, Row, multiple_of_q},
+    };
+
+    /// The cell of x + k·q.
+    fn raised(x: &Fq, k: u32) -> Row {
+        let mut carry = 0;
+        let limbs = Row::new(x).limbs();
+        Row::from_limbs(core::array::from_fn(|i| {
+            let sum = limbs[i] + multiple_of_q(k)[i] + carry;
+            carry = if i < 7 { sum >> 52 } else { 0 };
+            if i < 7 { sum & ((1 << 52) - 1) } else { sum }
+        }))
+    }
+
+    /// (2, 3) and twice itself, (0, 1), with coordinates as large as the bound allows, and as small.
+    fn check<const IFMA: bool>(bound: u32) {
+        let p = Affine { x: Fq::from(2), y: Fq::from(3) };
+        let q = Affine { x: Fq::ZERO, y: Fq::ONE };
+        let sum = (p.to_projective() + q.to_projective()).to_affine().unwrap();
+        for raises in 0..16u32 {
+            let raise = |place: u32| if raises >> place & 1 == 1 { bound - 1 } else { 0 };
+            let cells =
+                vec![raised(&p.x, raise(0)), raised(&p.y, raise(1)), raised(&q.x, raise(2)), raised(&q.y, raise(3))];
+            let mut points = Points::<Fq8<IFMA>> { cells, bound };
+            let mut lists = Lists::default();
+            (0..2).for_each(|point| lists.push(point));
+            lists.end();
+            Tree::new(8).sum_lists(&mut points, &mut lists);
+            assert_eq!(read_point(&points, lists.sum(0) as usize), sum, "bound {bound}, raises {raises:04b}");
+        }
+    }
+
+    #[test]
+    fn coordinates_up_to_the_bound_are_summed() {
+        for bound in [1, 2, 3, 10, 80, 1000, 1 << 17] {
+            if Backend::Ifma.is_available() {
+                check::<true>(bound);
+            }
+            if Backend::Avx512.is_available() {
+                check::<false>(bound);
+            }
+        }
+    }
 }

@@ -11,8 +11,8 @@
 
 use super::roots::{powers, reverse_bits};
 use crate::{
+    avx512::fr::{Fr8, Limbs, TIMES_4, TIMES_8, TWICE, constant},
     field::Fr,
-    ifma::fr::{Fr8, Limbs, TIMES_4, TIMES_8, TWICE, constant},
 };
 
 /// The smallest transform: one block of 64.

@@ -17,7 +17,7 @@ use crate::{Backend, BackendError, Fr};
 use roots::{powers, reverse_bits, root_of_unity};
 #[cfg(target_arch = "x86_64")]
 use {
-    crate::{ifma::fr::Fr8, poly},
+    crate::{avx512::fr::Fr8, poly},
     scalar::Adx,
 };
 
@@ -90,7 +90,9 @@ impl Domain {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Backend::Ifma | Backend::Scalar if Backend::Scalar.is_available() => Kernels::Scalar(scalar()),
+            Backend::Ifma | Backend::Avx512 | Backend::Scalar if Backend::Scalar.is_available() => {
+                Kernels::Scalar(scalar())
+            }
             _ => Kernels::Portable(scalar()),
         };
         Ok(Self { log_n, omega, size_inv, inverse_coset, kernels })

@@ -1,8 +1,8 @@
 //! Polynomials over a domain, eight elements at a time, in AVX-512 IFMA lanes.
 
 use crate::{
+    avx512::fr::{Fr8, Limbs, MODULUS, TO_ELEMENT, constant},
     field::Fr,
-    ifma::fr::{Fr8, Limbs, MODULUS, TO_ELEMENT, constant},
     ntt::lanes::{self, Twiddles, from_reversed, natural, to_reversed},
 };
 

@@ -1,16 +1,18 @@
 //! Eight elements of Fq: eight limbs of 52 bits, R = 2^416 = 1.2·10^12·q.
 //!
 //! A multiplication is 256 `vpmadd52`: 128 for the product, 8 for the quotient digits of Montgomery's reduction, 120 for
-//! their multiples of q (of the 128, the lowest column's cancel: its carry is known without them).
+//! their multiples of q (of the 128, the lowest column's cancel: its carry is known without them). Where there is no `vpmadd52`, limbs
+//! are multiplied in double precision: see [`super::double`].
 
-use super::{MASK52, from_limbs52, to_limbs52, transpose::transpose8};
+use super::{MASK52, double, from_limbs52, to_limbs52, transpose::transpose8};
 use crate::field::{Fq, FqParams, Params, inverse::inverse, montgomery};
 use core::arch::x86_64::*;
 
-/// Eight elements of Fq.
+/// Eight elements of Fq, multiplied by `vpmadd52` or in double precision. With `IFMA`, these are used only where the processor has
+/// AVX-512 IFMA.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Fq8(pub(crate) [__m512i; 8]);
+pub(crate) struct Fq8<const IFMA: bool>(pub(crate) [__m512i; 8]);
 
 /// One element's limbs side by side: a row, one cache line.
 #[derive(Clone, Copy, Default)]
@@ -20,9 +22,9 @@ pub(crate) struct Row([u64; 8]);
 /// A multiple of q in limbs, which keeps a difference from becoming negative.
 pub(crate) type Multiple = [u64; 8];
 
-const Q: [u64; 8] = to_limbs52(&FqParams::MODULUS);
+pub(super) const Q: [u64; 8] = to_limbs52(&FqParams::MODULUS);
 /// `−q^(−1) mod 2^52`.
-const NEG_INV: u64 = FqParams::NEG_INV & MASK52;
+pub(super) const NEG_INV: u64 = FqParams::NEG_INV & MASK52;
 /// `R mod q`: one, and what takes an element from [`Fq`]'s form to this one, x·2^384·R/2^384.
 const R: [u64; 6] = montgomery::power_of_two(416, &FqParams::MODULUS);
 /// `R³ mod q`: takes the inverse of x·R as a plain integer back to this form, x^(−1)·R^(−1)·R³/R.
@@ -43,6 +45,9 @@ pub(crate) fn multiple_of_q(multiple: u32) -> Multiple {
     limbs[7] += (carry as u64) << 52;
     limbs
 }
+
+/// One limb of eight elements in each register.
+pub(super) type Limbs8 = [__m512i; 8];
 
 /// The rows of the reduction and of the product, on the sixteen columns `t`.
 ///
@@ -78,7 +83,7 @@ macro_rules! columns {
     };
 }
 
-/// The columns' carries into limbs, and the mask if this is to be a value.
+/// The carries of columns 8 to 15 into limbs, and the mask if this is to be a value.
 macro_rules! finish {
     ($out:ident, $t:ident, $mask:ident, $value:ident) => {{
         for j in 8..15 {
@@ -88,24 +93,25 @@ macro_rules! finish {
             }
         }
         for j in 0..8 {
-            $out.0[j] = $t[8 + j];
+            $out[j] = $t[8 + j];
         }
     }};
 }
+
+pub(super) use finish;
 
 /// `a·b/R + addend` of factors, below `q·(1 + ab/(R·q²)) + addend`. With `VALUE` the result is a value, and `addend` is added: limbs
 /// of any sign below 2^60, positive in all. Otherwise the result is a factor and `addend` is ignored.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline(never)]
-fn product<const VALUE: bool>(out: &mut Fq8, a: &Fq8, b: &Fq8, addend: &Fq8) {
+fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs8, addend: &Limbs8) {
     let zero = _mm512_setzero_si512();
     let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
     let mask = _mm512_set1_epi64(MASK52 as i64);
     let q = splat_limbs(&Q);
-    let (a, b) = (&a.0, &b.0);
     let mut t = [zero; 16];
     if VALUE {
-        t[8..].copy_from_slice(&addend.0);
+        t[8..].copy_from_slice(addend);
     }
     columns!(t, a, b, q, neg_inv, mask);
     macro_rules! row {
@@ -156,12 +162,11 @@ fn product<const VALUE: bool>(out: &mut Fq8, a: &Fq8, b: &Fq8, addend: &Fq8) {
 /// `a²/R + addend`, as [`product`]: 200 `vpmadd52`, for the columns of the product are symmetric.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline(never)]
-fn squared<const VALUE: bool>(out: &mut Fq8, a: &Fq8, addend: &Fq8) {
+fn squared<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, addend: &Limbs8) {
     let zero = _mm512_setzero_si512();
     let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
     let mask = _mm512_set1_epi64(MASK52 as i64);
     let q = splat_limbs(&Q);
-    let a = &a.0;
     let mut t = [zero; 16];
     // `a_i·a_j` for i < j.
     macro_rules! row {
@@ -200,7 +205,7 @@ fn squared<const VALUE: bool>(out: &mut Fq8, a: &Fq8, addend: &Fq8) {
     diagonal!(7);
     if VALUE {
         for j in 0..8 {
-            t[8 + j] = _mm512_add_epi64(t[8 + j], addend.0[j]);
+            t[8 + j] = _mm512_add_epi64(t[8 + j], addend[j]);
         }
     }
     next_column!(0, d0);
@@ -231,7 +236,7 @@ fn squared<const VALUE: bool>(out: &mut Fq8, a: &Fq8, addend: &Fq8) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn splat_limbs(limbs: &[u64; 8]) -> [__m512i; 8] {
+fn splat_limbs(limbs: &[u64; 8]) -> Limbs8 {
     let mut out = [_mm512_setzero_si512(); 8];
     for (out, limb) in out.iter_mut().zip(limbs) {
         *out = _mm512_set1_epi64(*limb as i64);
@@ -239,7 +244,7 @@ fn splat_limbs(limbs: &[u64; 8]) -> [__m512i; 8] {
     out
 }
 
-impl Fq8 {
+impl<const IFMA: bool> Fq8<IFMA> {
     /// Eight times the same element, as a value below q.
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -286,30 +291,45 @@ impl Fq8 {
         rows
     }
 
-    /// `out = a·b/R`: a factor below `q·(1 + ab/(R·q²))`.
+    /// `out = a·b/R`: a factor below `q·(1.55 + ab/(R·q²))`.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn mul_to(out: &mut Self, a: &Self, b: &Self) {
-        product::<false>(out, a, b, a);
+        if IFMA {
+            // SAFETY: these lanes are used only where the processor has IFMA.
+            unsafe { product::<false>(&mut out.0, &a.0, &b.0, &a.0) }
+        } else {
+            double::product::<false>(&mut out.0, &a.0, &b.0, &a.0);
+        }
     }
 
     /// `out = a·b/R + addend`: a value; the addend's limbs may have any sign, its sum with the product must not be negative.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn mul_add_to(out: &mut Self, a: &Self, b: &Self, addend: &Self) {
-        product::<true>(out, a, b, addend);
+        if IFMA {
+            // SAFETY: these lanes are used only where the processor has IFMA.
+            unsafe { product::<true>(&mut out.0, &a.0, &b.0, &addend.0) }
+        } else {
+            double::product::<true>(&mut out.0, &a.0, &b.0, &addend.0);
+        }
     }
 
     /// `out = a²/R + addend`, as [`Self::mul_add_to`].
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn square_add_to(out: &mut Self, a: &Self, addend: &Self) {
-        squared::<true>(out, a, addend);
+        if IFMA {
+            // SAFETY: these lanes are used only where the processor has IFMA.
+            unsafe { squared::<true>(&mut out.0, &a.0, &addend.0) }
+        } else {
+            double::product::<true>(&mut out.0, &a.0, &a.0, &addend.0);
+        }
     }
 
     /// [`Self::mul_to`], by value: for where the copy does not matter.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn mul(&self, other: &Self) -> Self {
         let mut out = *self;
         Self::mul_to(&mut out, self, other);
@@ -379,9 +399,9 @@ impl Fq8 {
 
     /// The same elements as values below q.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn canonical(&self) -> Self {
-        // Times one: at most q + tiny. A difference to q that is negative keeps the value.
+        // Times one: below 2·q. A difference to q that is negative keeps the value.
         let value = self.mul(&Self::one()).masked();
         let difference = value.limbs_sub(&Self::splat(&Q)).to_value();
         let keep = _mm512_cmplt_epi64_mask(difference.0[7], _mm512_setzero_si512());
@@ -390,7 +410,7 @@ impl Fq8 {
 
     /// Which elements are zero modulo q.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn zero_lanes(&self) -> u8 {
         let value = self.canonical();
         let any = value.0[1..].iter().fold(value.0[0], |any, limb| _mm512_or_si512(any, *limb));
@@ -420,11 +440,11 @@ impl Fq8 {
         out
     }
 
-    /// `1/a` in every lane of a factor, as a factor below q + tiny; `None` if any lane is zero.
+    /// `1/a` in every lane of a factor, as a factor; `None` if any lane is zero.
     ///
     /// The product of all lanes is inverted once, and the inverse unfolded (Montgomery's trick, over a tree).
     #[inline(never)]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f")]
     pub(crate) fn inverse(&self) -> Option<Self> {
         let pairs = self.mul(&self.rotated::<4>());
         let fours = pairs.mul(&pairs.rotated::<2>());
@@ -450,6 +470,18 @@ impl Fq8 {
 }
 
 impl Row {
+    /// A row of limbs.
+    #[cfg(test)]
+    pub(crate) fn from_limbs(limbs: [u64; 8]) -> Self {
+        Self(limbs)
+    }
+
+    /// The limbs.
+    #[cfg(test)]
+    pub(crate) fn limbs(&self) -> [u64; 8] {
+        self.0
+    }
+
     /// An element in the lanes' form, below q.
     pub(crate) fn new(x: &Fq) -> Self {
         Self(to_limbs52(&(*x * Fq::from_montgomery(R)).montgomery()))

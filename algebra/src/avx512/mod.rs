@@ -9,11 +9,14 @@
 //! they return.
 //!
 //! Values are not reduced: each function says how large its result may be, in multiples of the modulus. Montgomery's R is so
-//! much larger than the modulus that no product of what occurs here comes out above the modulus plus a millionth of it.
+//! much larger than the modulus that no product of what occurs here comes out above twice the modulus.
 //!
-//! What must not be broken: every function here runs only where the processor has AVX-512 F and IFMA. They are declared with
+//! Processors with AVX-512 but without these instructions multiply the limbs of Fq in double precision.
+//!
+//! What must not be broken: every function here runs only where the processor has AVX-512 F, and IFMA where it says so. They are declared with
 //! `target_feature`, so that calling one from code without these features takes an `unsafe` block that says why it may.
 
+mod double;
 pub(crate) mod fq;
 pub(crate) mod fr;
 pub(crate) mod transpose;
