@@ -16,6 +16,7 @@
 //! What must not be broken: everything a peer or a client sends is bounded before it is kept, and the ledger is only
 //! written through [`ChainService`].
 
+mod checked;
 mod clock;
 mod config;
 mod entropy;

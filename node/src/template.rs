@@ -134,7 +134,7 @@ impl Ingredients<'_> {
             if shares.len() == limit {
                 break;
             }
-            let fits = context.share_claim(&share).is_ok_and(|claim| claim.statement == id.statement);
+            let fits = context.share_item(&share).is_ok_and(|item| item.statement == id.statement);
             if fits && !state.has_share(&id)? {
                 shares.push(share);
             }

@@ -27,8 +27,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, Hash, Share, ShareId, SignedTransaction,
-    rules::{ChainContext, ProofChecker, ProvenBlock},
+    Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
+    rules::{ChainContext, ProofChecker, ProvenBlock, ShareError},
 };
 use lode_explorer::{Event, SubmitError};
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
@@ -38,6 +38,7 @@ use tracing::{info, warn};
 
 use crate::{
     Clock, Entropy, Journal, Mempool, MempoolLimits,
+    checked::Checked,
     share_pool::{SharePool, WaitingShare},
     template::Templates,
 };
@@ -78,6 +79,7 @@ pub struct ChainService<C> {
     /// Rings when something waits in [`Pools::accepted`].
     accepted: Notify,
     counters: Counters,
+    checked: Checked,
 }
 
 struct Pools {
@@ -87,6 +89,8 @@ struct Pools {
     journals: Option<Journals>,
     /// The rules' view of the chain below the next block on top of the tip.
     context: Arc<ChainContext>,
+    /// The work of the chain up to that tip.
+    work: ChainWork,
     /// What came through this node's own API and is to be published.
     accepted: VecDeque<Gossip>,
 }
@@ -128,10 +132,10 @@ impl<C: Clock> ChainService<C> {
             }
             None => (None, Vec::new(), Vec::new()),
         };
-        let (tip_hash, context) = {
+        let (tip_hash, context, work) = {
             let reader = ledger.read();
             let (_, tip_hash) = reader.tip()?;
-            (tip_hash, Arc::new(reader.context(&tip_hash)?))
+            (tip_hash, Arc::new(reader.context(&tip_hash)?), reader.work()?)
         };
         let service = Self {
             ledger,
@@ -142,6 +146,7 @@ impl<C: Clock> ChainService<C> {
                 templates: Templates::default(),
                 journals,
                 context,
+                work,
                 accepted: VecDeque::new(),
             }),
             checks: Arc::new(Semaphore::new(MAX_CHECKS)),
@@ -149,6 +154,7 @@ impl<C: Clock> ChainService<C> {
             tip: watch::Sender::new(tip_hash),
             accepted: Notify::new(),
             counters: Counters::default(),
+            checked: Checked::default(),
         };
         let (waiting, counted) = (transactions.len(), shares.len());
         let transactions = transactions.into_iter().filter(|signed| service.take_transaction(signed).is_ok()).count();
@@ -189,6 +195,11 @@ impl<C: Clock> ChainService<C> {
             .rewrite(mempool.in_order().map(|(_, signed)| signed))
             .and_then(|()| journals.shares.rewrite(shares.iter()))
             .map_err(journal_error)
+    }
+
+    /// Whether a prover is an address. What passed before passes at once.
+    pub(crate) fn check_prover(&self, prover: &Address) -> Result<(), SubmitError> {
+        self.checked.address(prover).map_err(|error| submit::share_error(ShareError::Prover(error)))
     }
 
     fn pools(&self) -> MutexGuard<'_, Pools> {
@@ -256,7 +267,7 @@ impl<C: Clock> ChainService<C> {
             }
         }
         pools.shares.remove(&counted);
-        pools.context = Arc::new(context);
+        (pools.context, pools.work) = (Arc::new(context), reader.work()?);
         self.tip.send_replace(tip_hash);
         Ok(())
     }
@@ -343,7 +354,7 @@ impl Counters {
 
 /// Lets a share of a block that came off the chain wait again, if it fits the new chain.
 fn wait_again(pool: &mut SharePool, share: &Share, context: &ChainContext) {
-    if let (Ok(claim), Some(anchor_height)) = (context.share_claim(share), context.anchor_height(&share.anchor_hash)) {
+    if let (Ok(claim), Some(anchor_height)) = (context.share_item(share), context.anchor_height(&share.anchor_hash)) {
         let id = ShareId { statement: claim.statement, nonce: claim.nonce };
         pool.insert(id, WaitingShare { share: share.clone(), anchor_height });
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lode_consensus::{Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext};
+use lode_consensus::{ChainWork, Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext};
 use lode_explorer::SubmitError;
 use lode_network::{Gossip, MempoolPage, message::MAX_MEMPOOL_PAGE};
 use lode_puzzle::{Claim, Item, Seed, Ticket};
@@ -32,18 +32,26 @@ impl<C: Clock> ChainService<C> {
         (pools.context.height.saturating_sub(1), pools.context.parent_hash)
     }
 
+    /// The work of the chain, without asking the ledger.
+    pub(crate) fn work(&self) -> ChainWork {
+        self.pools().work
+    }
+
     /// What can be said of a share without its proof, and what the proof must show. [`SubmitError::Invalid`] is what
     /// anybody who knows the anchor can see; everything else depends on where this node stands.
     pub(crate) fn check_share(&self, share: &Share) -> Result<Item, SubmitError> {
         let context = self.context();
-        let item = context.share_claim(share).map_err(share_error)?;
+        let item = context.share_item(share).map_err(share_error)?;
         let id = ShareId { statement: item.statement, nonce: item.nonce };
         if self.pools().shares.contains(&id) || self.ledger.read().has_share(&id).map_err(internal)? {
             return Err(SubmitError::Stale("the share is known".to_owned()));
         }
         let value = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof).share_value();
         match item.claim {
-            Claim::Share(target) if target.is_met_by(value) => Ok(item),
+            Claim::Share(target) if target.is_met_by(value) => {
+                self.check_prover(&share.prover)?;
+                Ok(item)
+            }
             _ => Err(SubmitError::Invalid("ticket: it misses the share target".to_owned())),
         }
     }
@@ -57,9 +65,9 @@ impl<C: Clock> ChainService<C> {
         }
     }
 
-    /// Whether a share waits here, with these very bytes: then its proof holds.
+    /// Whether a share waited here, with these very bytes: then its proof holds.
     pub(crate) fn is_proven_share(&self, id: &ShareId, share: &Share) -> bool {
-        self.pools().shares.get(id) == Some(share)
+        self.checked.has_share(id, share) || self.pools().shares.get(id) == Some(share)
     }
 
     /// Whether a transaction waits here, with these very bytes: then its signature holds.

@@ -37,7 +37,9 @@ impl<C: Clock> ChainService<C> {
             reader.context(&block.header.parent_hash).map_err(ledger_submit_error)?
         };
         let sealed = SealedHeader::from(&block);
-        let fitting = FittingBlock::new(block, context, self.ledger.params()).map_err(block_error)?;
+        let fitting = FittingBlock::new(block, context, self.ledger.params())
+            .map_err(block_error)?
+            .except(|id, share| self.is_proven_share(id, share), |signed| self.is_verified_transaction(signed));
         let weights = self.effects.entropy.weights(fitting.claims().len()).map_err(entropy_error)?;
         let proven = fitting.prove(&*self.effects.checker, &weights).map_err(block_error)?;
         let StoreOutcome { refused, .. } = self.connect(proven).map_err(ledger_submit_error)?;
@@ -105,7 +107,8 @@ impl<C: Clock> ChainService<C> {
             let pools = self.pools();
             (pools.context.clone(), pools.templates.get(&attempt.content_hash))
         };
-        let claim = context.share_claim(attempt).map_err(share_error)?;
+        let claim = context.share_item(attempt).map_err(share_error)?;
+        self.check_prover(&attempt.prover)?;
         let id = ShareId { statement: claim.statement, nonce: claim.nonce };
         if self.pools().shares.contains(&id) || self.ledger.read().has_share(&id).map_err(internal)? {
             return Err(SubmitError::Stale("this attempt was submitted before".to_owned()));
@@ -187,13 +190,14 @@ impl<C: Clock> ChainService<C> {
         }
         pools.journal_share(share);
         drop(pools);
+        self.checked.note_share(&id, share);
         let _ = self.events.send(Event::Share { prover: share.prover, height: context.height });
         true
     }
 
     /// Work for a prover: the latest template while it is fresh, else a new one.
     pub fn mining_job(&self, prover: Address) -> Result<MiningJob, SubmitError> {
-        prover.check().map_err(|error| SubmitError::Invalid(error.to_string()))?;
+        self.check_prover(&prover)?;
         self.fresh_template(prover).map(|template| template.job.clone())
     }
 

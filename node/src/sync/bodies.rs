@@ -93,9 +93,8 @@ impl<C: Clock> SyncMachine<C> {
     /// Brings the path up to the best header. It is empty if that has no more work than the ledger's chain.
     fn find_path(&mut self) -> Result<(), LedgerError> {
         let service = self.service.clone();
-        let reader = service.ledger().read();
         loop {
-            let own = reader.work()?;
+            let own = service.work();
             let best = self.tree.best().filter(|best| own.moves_to(best.goal));
             let Some((mut hash, height)) = best.map(|best| (best.header.hash(), best.height())) else {
                 self.clear_path();
@@ -115,7 +114,7 @@ impl<C: Clock> SyncMachine<C> {
                 hash = node.header.header().parent_hash;
             }
             self.bodies.path = if joined { path } else { path.split_off(&lowest) };
-            if self.trim_path(&reader)? {
+            if self.trim_path(&service.ledger().read())? {
                 return Ok(());
             }
         }

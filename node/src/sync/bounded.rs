@@ -4,23 +4,23 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// A set of at most `limit` values; the oldest gives way. Seeing a value again does not make it younger.
 #[derive(Debug)]
-pub(super) struct Recent<T> {
+pub(crate) struct Recent<T> {
     values: BTreeSet<T>,
     order: VecDeque<T>,
     limit: usize,
 }
 
 impl<T: Ord + Copy> Recent<T> {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { values: BTreeSet::new(), order: VecDeque::new(), limit }
     }
 
-    pub(super) fn contains(&self, value: &T) -> bool {
+    pub(crate) fn contains(&self, value: &T) -> bool {
         self.values.contains(value)
     }
 
     /// Adds a value. Returns whether it is new.
-    pub(super) fn insert(&mut self, value: T) -> bool {
+    pub(crate) fn insert(&mut self, value: T) -> bool {
         if !self.values.insert(value) {
             return false;
         }

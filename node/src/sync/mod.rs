@@ -29,7 +29,7 @@
 
 mod announce;
 mod bodies;
-mod bounded;
+pub(crate) mod bounded;
 mod candidate;
 mod headers;
 mod jobs;
