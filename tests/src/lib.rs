@@ -1,6 +1,9 @@
-//! Several processes on one machine, end to end: what the tests in this crate share.
+//! Several processes on one machine, end to end: what the tests in this crate share. And [`sim`], where whole networks run
+//! in one thread.
 //!
 //! The binaries are the ones that `cargo test --workspace` builds beside the tests.
+
+pub mod sim;
 
 use std::{
     fs,

@@ -1,0 +1,91 @@
+//! The simulated network's parameters, and the keys and addresses of all who take part. They are the same in every run, so
+//! that a process makes them once.
+
+use std::sync::LazyLock;
+
+use lode_consensus::{Address, NetworkParams};
+use lode_genesis::Network;
+use lode_puzzle::{LogSize, Target};
+use rand::{SeedableRng, rngs::StdRng};
+use snarkvm::console::{account::PrivateKey, network::MainnetV0};
+
+/// Accounts that pay each other.
+pub const USERS: usize = 5;
+/// Most miners.
+pub const MAX_NODES: usize = 64;
+/// When every run starts, in ms since the Unix epoch: an interval after genesis.
+pub const START_MS: u64 = GENESIS_MS + 15_000;
+
+const GENESIS_MS: u64 = 1_793_318_400_000;
+/// Microcredits of each user at genesis.
+const ALLOCATION: u64 = 1_000_000_000_000;
+
+/// An account with its key.
+#[derive(Debug)]
+pub struct User {
+    /// Signs.
+    pub key: PrivateKey<MainnetV0>,
+    /// Is paid.
+    pub address: Address,
+}
+
+/// Everybody.
+#[derive(Debug)]
+pub struct Actors {
+    /// The network that all runs are on.
+    pub network: Network,
+    /// Who pays.
+    pub users: Vec<User>,
+    miners: Vec<Address>,
+}
+
+impl Actors {
+    /// The address of a node's miner.
+    pub fn miner(&self, node: usize) -> Address {
+        self.miners[node]
+    }
+
+    /// The address in whose name attackers forge.
+    pub fn attacker(&self) -> Address {
+        self.miners[MAX_NODES]
+    }
+}
+
+/// Everybody, the same in every run.
+pub fn actors() -> &'static Actors {
+    static ACTORS: LazyLock<Actors> = LazyLock::new(make);
+    &ACTORS
+}
+
+fn make() -> Actors {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut user = || {
+        let key = PrivateKey::<MainnetV0>::new(&mut rng).expect("a key");
+        let address = snarkvm::console::account::Address::try_from(&key).expect("a key has an address");
+        User { address: Address::try_from(&address).expect("an address"), key }
+    };
+    let users: Vec<User> = (0..USERS).map(|_| user()).collect();
+    let miners = (0..=MAX_NODES).map(|_| user().address).collect();
+    let mut allocations: Vec<(Address, u64)> = users.iter().map(|user| (user.address, ALLOCATION)).collect();
+    allocations.sort_unstable();
+    let params = NetworkParams {
+        name: "simnet".to_owned(),
+        log_n: LogSize::MIN,
+        // Mainnet's figures, but for epochs and maturity, so that an hour sees several of them.
+        block_interval_ms: 15_000,
+        asert_tau_ms: 3_600_000,
+        future_limit_ms: 15_000,
+        epoch_length: 80,
+        shares_per_block: 16,
+        share_window: 64,
+        anchor_depth: 16,
+        maturity: 20,
+        genesis_timestamp_ms: GENESIS_MS,
+        // 300 attempts.
+        genesis_target: Target::new(u128::MAX / 300).expect("not zero"),
+        allocations,
+        srs_checksum: [0; 64],
+    };
+    params.check().expect("the parameters are in range");
+    Actors { network: Network::from_params(params).expect("a genesis state"), users, miners }
+}

@@ -1,0 +1,102 @@
+//! The judge of proofs: knows which attempts were honest.
+//!
+//! Tickets are real. They are hashes, so that an attempt with random bytes for a proof has the same odds as one with a
+//! true proof, and every check of a ticket against a target is the node's own. Only the equation is replaced: what no
+//! honest attempt registered does not hold.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use lode_consensus::rules::ProofChecker;
+use lode_puzzle::{Claim, Half, Item, Proof, Seed, Statement, Ticket, VerifyError};
+
+/// All honest attempts of a run that anybody was told of.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    honest: Mutex<BTreeMap<(Statement, u64), Proof>>,
+    judged: AtomicU64,
+}
+
+impl Oracle {
+    /// Takes an attempt for honest.
+    pub fn register(&self, statement: Statement, nonce: u64, proof: Proof) {
+        self.honest().insert((statement, nonce), proof);
+    }
+
+    /// Whether an attempt was honest, to the byte.
+    pub fn is_honest(&self, statement: Statement, nonce: u64, proof: &Proof) -> bool {
+        self.honest().get(&(statement, nonce)) == Some(proof)
+    }
+
+    /// How many proofs were judged.
+    pub fn judged(&self) -> u64 {
+        self.judged.load(Ordering::Relaxed)
+    }
+
+    fn honest(&self) -> MutexGuard<'_, BTreeMap<(Statement, u64), Proof>> {
+        self.honest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn judge(&self, item: &Item) -> Result<Ticket, VerifyError> {
+        let ticket = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof);
+        let (half, target, value) = match item.claim {
+            Claim::None => (Half::Block, None, 0),
+            Claim::Block(target) => (Half::Block, Some(target), ticket.block_value()),
+            Claim::Share(target) => (Half::Share, Some(target), ticket.share_value()),
+        };
+        if let Some(target) = target.filter(|target| !target.is_met_by(value)) {
+            return Err(VerifyError::TargetMissed { half, target, value });
+        }
+        if self.is_honest(item.statement, item.nonce, &item.proof) {
+            Ok(ticket)
+        } else {
+            Err(VerifyError::PairingFailed)
+        }
+    }
+}
+
+impl ProofChecker for Oracle {
+    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+        self.judged.fetch_add(items.len() as u64, Ordering::Relaxed);
+        if items.len() != weights.len() {
+            let error = VerifyError::MissingWeights { expected: items.len(), got: weights.len() };
+            return vec![Err(error); items.len()];
+        }
+        items.iter().map(|item| self.judge(item)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lode_puzzle::Target;
+
+    #[test]
+    fn only_what_was_registered_holds_and_only_for_its_claim() {
+        let oracle = Oracle::default();
+        let (statement, proof) = (Statement([1; 32]), Proof { commitment: [2; 96], opening: [3; 96] });
+        oracle.register(statement, 7, proof);
+        let ticket = Ticket::new(&Seed::new(&statement, 7), &proof);
+        let claim = Claim::Block(Target::new(ticket.block_value()).unwrap());
+        let honest = Item { statement, nonce: 7, proof, claim };
+        let missed = Claim::Block(Target::new(ticket.block_value() - 1).unwrap());
+        let items = [
+            honest,
+            Item { claim: Claim::None, ..honest },
+            Item { claim: missed, ..honest },
+            Item { nonce: 8, claim: Claim::None, ..honest },
+            Item { statement: Statement([9; 32]), claim: Claim::None, ..honest },
+            Item { proof: Proof { opening: [4; 96], ..proof }, claim: Claim::None, ..honest },
+        ];
+        let verdicts = oracle.check(&items, &[1; 6]);
+        assert_eq!(verdicts[..2], [Ok(ticket), Ok(ticket)]);
+        assert!(matches!(verdicts[2], Err(VerifyError::TargetMissed { half: Half::Block, .. })));
+        assert!(verdicts[3..].iter().all(|verdict| *verdict == Err(VerifyError::PairingFailed)));
+        assert!(oracle.check(&items, &[1; 5]).iter().all(Result::is_err));
+    }
+}
