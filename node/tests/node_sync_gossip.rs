@@ -328,3 +328,26 @@ fn a_flood_of_shares_fills_its_own_queue_only() {
     assert_eq!(world.nodes[1].penalties, [], "good shares, only too many");
     world.check();
 }
+
+#[test]
+fn old_blocks_are_not_looked_at_and_known_ones_not_again() {
+    let (mut world, puppet) = world();
+    // A sibling of what will be an old block.
+    let (sibling, _) = block_on_tip(&world, 0, |header| header.timestamp_ms += 1);
+    let known = world.sealed_tip(0);
+    for _ in 0..7 {
+        world.mine(0);
+    }
+    world.converge(2_000);
+    world.run_ms(200);
+    let checked = world.nodes[1].proofs;
+    assert_eq!(verdict(&mut world, puppet, Gossip::Block(sibling)), Verdict::Ignore, "six below the tip");
+    world.nodes[1].forget_gossip();
+    world.nodes[1].verdicts.clear();
+    assert_eq!(verdict(&mut world, puppet, Gossip::Block(known)), Verdict::Ignore);
+    let tip = Gossip::Block(world.sealed_tip(0));
+    assert_eq!(verdict(&mut world, puppet, tip), Verdict::Accept, "the tip is news to somebody yet");
+    assert_eq!(world.nodes[1].proofs, checked);
+    assert_eq!(world.nodes[1].penalties, []);
+    world.check();
+}

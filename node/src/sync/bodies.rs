@@ -33,6 +33,8 @@ const PROGRESS_BLOCKS: Height = 1_000;
 pub(super) struct Bodies {
     /// The best chain of headers above the ledger's blocks: hash by height.
     path: BTreeMap<Height, Hash>,
+    /// The best header and the tip that the path was found for.
+    found_for: Option<(Hash, Hash)>,
     states: BTreeMap<Hash, BodyState>,
     /// Bytes of the bodies that are here.
     bytes_held: usize,
@@ -100,6 +102,10 @@ impl<C: Clock> SyncMachine<C> {
                 self.clear_path();
                 return Ok(());
             };
+            let found_for = Some((hash, service.tip().1));
+            if self.bodies.found_for == found_for {
+                return Ok(());
+            }
             let mut path = std::mem::take(&mut self.bodies.path);
             path.split_off(&height.saturating_add(1));
             let mut joined = false;
@@ -115,6 +121,7 @@ impl<C: Clock> SyncMachine<C> {
             }
             self.bodies.path = if joined { path } else { path.split_off(&lowest) };
             if self.trim_path(&service.ledger().read())? {
+                self.bodies.found_for = found_for;
                 return Ok(());
             }
         }
@@ -148,6 +155,7 @@ impl<C: Clock> SyncMachine<C> {
 
     fn clear_path(&mut self) {
         self.bodies.path.clear();
+        self.bodies.found_for = None;
     }
 
     /// Forgets a header and all that descend from it.

@@ -5,7 +5,7 @@ use lode_consensus::{
     headers::ProvenHeader,
     rules::{Ancestry, BlockError},
 };
-use lode_ledger::{LedgerError, Reader};
+use lode_ledger::{Ledger, LedgerError, Reader};
 use lode_network::{Network, PeerId, Penalty, Request, message::MAX_LOCATOR};
 
 use super::{
@@ -20,10 +20,10 @@ use crate::Clock;
 
 impl<C: Clock> SyncMachine<C> {
     /// The most work that is proven: of the ledger's chain, or of headers above it.
-    fn best_work(&self, reader: &Reader<'_>) -> Result<ChainWork, LedgerError> {
+    fn best_work(&self) -> ChainWork {
         let goal = self.tree.best().map_or(ChainWork::ZERO, |best| best.goal);
         let replayed = self.replay.as_ref().map_or(ChainWork::ZERO, |replaying| replaying.replay.goal);
-        Ok(reader.work()?.max(goal).max(replayed))
+        self.service.work().max(goal).max(replayed)
     }
 
     /// The height at which the operator assumes a block to be valid, while the node is below it.
@@ -34,21 +34,19 @@ impl<C: Clock> SyncMachine<C> {
 
     /// Takes every candidate as far as it goes, and begins new ones.
     pub(super) fn advance_headers(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        for id in self.peers.keys().copied().collect::<Vec<_>>() {
-            if self.peers.get(&id).is_some_and(|peer| peer.candidate.is_some()) {
-                self.accept(id, &reader)?;
-                self.finish(id, &reader, network)?;
-                self.ask_on(id, &reader, network)?;
-            }
+        let judged: Vec<PeerId> =
+            self.peers.iter().filter(|(_, peer)| peer.candidate.is_some()).map(|(id, _)| *id).collect();
+        for id in judged {
+            self.accept(id)?;
+            self.finish(id, network);
+            self.ask_on(id, network)?;
         }
-        self.begin_candidates(&reader, network)
+        self.begin_candidates(network)
     }
 
     /// Moves a candidate's headers to the tree if their work suffices.
-    fn accept(&mut self, id: PeerId, reader: &Reader<'_>) -> Result<(), LedgerError> {
-        let best = self.best_work(reader)?;
+    fn accept(&mut self, id: PeerId) -> Result<(), LedgerError> {
+        let best = self.best_work();
         let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
         let room = self.tree.room();
         let Some(peer) = self.peers.get_mut(&id) else {
@@ -61,7 +59,7 @@ impl<C: Clock> SyncMachine<C> {
         // Headers in the tree went through this before.
         let base_hash = candidate.base_hash();
         if !self.tree.contains(&base_hash)
-            && let Err(error) = fork_is_retained(self.tree.chain(reader, &base_hash), reader)
+            && let Err(error) = fork_is_retained(self.service.ledger(), &base_hash)
         {
             candidate.first.map(|first| self.deep.insert(first));
             peer.candidate = None;
@@ -117,19 +115,19 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// Ends a candidate that has nothing more to give.
-    fn finish(&mut self, id: PeerId, reader: &Reader<'_>, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let best = self.best_work(reader)?;
+    fn finish(&mut self, id: PeerId, network: &mut dyn Network) {
+        let best = self.best_work();
         let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
         let pause_until_ms = self.now_ms.saturating_add(BUSY_PAUSE_MS);
         let Some(peer) = self.peers.get_mut(&id) else {
-            return Ok(());
+            return;
         };
         let Some(candidate) = &peer.candidate else {
-            return Ok(());
+            return;
         };
         let waits = candidate.suffices(best, minimum, assume);
         if !candidate.is_endless() && (!candidate.is_done() || peer.headers_request.is_some() || waits) {
-            return Ok(());
+            return;
         }
         // Whoever reorganises meanwhile ends with more work than it claimed, never with less.
         let is_short = candidate.claimed_work > candidate.work && !candidate.truncated;
@@ -142,7 +140,7 @@ impl<C: Clock> SyncMachine<C> {
             {
                 candidate.adopt((status.tip_hash, status.work));
             }
-            return Ok(());
+            return;
         }
         if candidate.truncated {
             peer.no_headers_until_ms = pause_until_ms;
@@ -151,7 +149,6 @@ impl<C: Clock> SyncMachine<C> {
         if is_short {
             self.low_work(id, claimed, shown, network);
         }
-        Ok(())
     }
 
     /// A peer's headers show less work than it claims to have.
@@ -165,8 +162,8 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// Asks for a candidate's next headers.
-    fn ask_on(&mut self, id: PeerId, reader: &Reader<'_>, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let best = self.best_work(reader)?;
+    fn ask_on(&mut self, id: PeerId, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let best = self.best_work();
         let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
         // Headers wait for bodies: as many as a candidate can hold must find room in the tree.
         let has_room = self.tree.room() >= self.config.bounds.held;
@@ -182,17 +179,11 @@ impl<C: Clock> SyncMachine<C> {
             return Ok(());
         }
         let from = [candidate.tip_hash(), candidate.base_hash()];
-        self.ask_headers(id, &from, reader, network)
+        self.ask_headers(id, &from, network)
     }
 
-    fn ask_headers(
-        &mut self,
-        id: PeerId,
-        from: &[Hash],
-        reader: &Reader<'_>,
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
-        let locator = self.locator(from, reader)?;
+    fn ask_headers(&mut self, id: PeerId, from: &[Hash], network: &mut dyn Network) -> Result<(), LedgerError> {
+        let locator = self.locator(from)?;
         let most = u16::try_from(self.config.bounds.unproven).unwrap_or(u16::MAX);
         let limit = HEADERS_PER_REQUEST.min(most.max(1));
         let request = self.ask(id, Question::Headers { limit }, Request::Headers { locator, limit }, network);
@@ -204,12 +195,13 @@ impl<C: Clock> SyncMachine<C> {
 
     /// Hashes by which a peer finds where its chain leaves the best one here: `from`, then ten steps of one from the best
     /// header down, then steps that double.
-    fn locator(&self, from: &[Hash], reader: &Reader<'_>) -> Result<Vec<Hash>, LedgerError> {
+    fn locator(&self, from: &[Hash]) -> Result<Vec<Hash>, LedgerError> {
+        let reader = self.service.ledger().read();
         let own = reader.tip()?;
         let own_work = reader.work()?;
         let best = self.tree.best().filter(|best| own_work.moves_to(best.work));
         let (mut height, tip_hash) = best.map_or(own, |best| (best.height(), best.header.hash()));
-        let chain = self.tree.chain(reader, &tip_hash)?;
+        let chain = self.tree.chain(&reader, &tip_hash)?;
         let mut locator: Vec<Hash> = Vec::new();
         let mut add = |hash: Hash| {
             if !locator.contains(&hash) {
@@ -232,8 +224,8 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// Begins to judge the chains of peers that claim more work, or that announced a block out of nowhere.
-    fn begin_candidates(&mut self, reader: &Reader<'_>, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let best = self.best_work(reader)?;
+    fn begin_candidates(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
+        let best = self.best_work();
         let now_ms = self.now_ms;
         let under_way = |machine: &Self| {
             let peers = machine.peers.values();
@@ -268,7 +260,7 @@ impl<C: Clock> SyncMachine<C> {
                 from.extend([spare.tip_hash(), spare.base_hash()]);
                 peer.candidate = Some(spare);
             }
-            self.ask_headers(id, &from, reader, network)?;
+            self.ask_headers(id, &from, network)?;
         }
         Ok(())
     }
@@ -292,7 +284,8 @@ impl<C: Clock> SyncMachine<C> {
         };
         let (claim, candidate) = ((status.tip_hash, status.work), peer.candidate.take());
         let Some(parent_hash) = headers.first().map(|first| first.header.parent_hash) else {
-            return self.no_headers(id, candidate, claim.1, &reader, network);
+            self.no_headers(id, candidate, claim.1, network);
+            return Ok(());
         };
         let follows = |candidate: &Candidate| candidate.tip_hash() == parent_hash;
         let Some((mut candidate, headers)) = (match candidate.filter(follows) {
@@ -343,15 +336,8 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// A peer has no headers behind those that it was asked about.
-    fn no_headers(
-        &mut self,
-        id: PeerId,
-        candidate: Option<Candidate>,
-        claimed: ChainWork,
-        reader: &Reader<'_>,
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
-        let best = self.best_work(reader)?;
+    fn no_headers(&mut self, id: PeerId, candidate: Option<Candidate>, claimed: ChainWork, network: &mut dyn Network) {
+        let best = self.best_work();
         match candidate {
             Some(mut candidate) => {
                 candidate.exhausted = true;
@@ -363,7 +349,6 @@ impl<C: Clock> SyncMachine<C> {
             None if best.moves_to(claimed) => self.low_work(id, claimed, best, network),
             None => {}
         }
-        Ok(())
     }
 
     /// A candidate from the last header that is known, and those that follow. `None` if nothing is to be judged.
@@ -406,7 +391,7 @@ impl<C: Clock> SyncMachine<C> {
         }
         if rest.is_empty() && is_last {
             // Its chain ends with what is known here.
-            let best = self.best_work(reader)?;
+            let best = self.best_work();
             if best.moves_to(claim.1) {
                 self.low_work(id, claim.1, best, network);
             }
@@ -444,7 +429,6 @@ impl<C: Clock> SyncMachine<C> {
         {
             // Nothing above a bad header is of use, nor is what lies below it, from somebody who sends such ones.
             *slot = None;
-            self.work.segments.retain(|task| task.candidate != candidate);
         }
         if self.peers.contains_key(&id) {
             for error in bad {
@@ -456,11 +440,9 @@ impl<C: Clock> SyncMachine<C> {
     }
 }
 
-/// Whether the ledger can go back to where a branch begins.
-fn fork_is_retained(
-    chain: Result<super::tree::TreeChain<'_>, LedgerError>,
-    reader: &Reader<'_>,
-) -> Result<(), LedgerError> {
-    let (fork, floor) = (chain?.fork(), reader.state_floor()?);
+/// Whether the ledger can go back to where the chain that ends in a block leaves its own.
+fn fork_is_retained(ledger: &Ledger, hash: &Hash) -> Result<(), LedgerError> {
+    let reader = ledger.read();
+    let (fork, floor) = (reader.branch(hash)?.fork(), reader.state_floor()?);
     if fork < floor { Err(LedgerError::ReorgTooDeep { fork, floor }) } else { Ok(()) }
 }

@@ -44,7 +44,11 @@ mod status;
 mod tree;
 mod work;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use lode_consensus::{ChainWork, Hash, Height};
 use lode_ledger::LedgerError;
@@ -283,9 +287,9 @@ impl<C: Clock> SyncMachine<C> {
     fn settle(&mut self, done: Result<(), LedgerError>, network: &mut dyn Network) {
         let done = done.and_then(|()| self.advance(network));
         if let Err(error) = done {
-            error!("{error}");
             self.halt(format!("the ledger failed: {error}"));
         }
+        self.drop_lost_segments();
     }
 
     fn advance(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
@@ -304,6 +308,16 @@ impl<C: Clock> SyncMachine<C> {
             error!("halted: {reason}");
             self.halted = Some(reason);
         }
+    }
+
+    /// Forgets headers that wait for their check and belong to no candidate any more.
+    fn drop_lost_segments(&mut self) {
+        if self.work.segments.is_empty() {
+            return;
+        }
+        let candidates = self.peers.values().filter_map(|peer| peer.candidate.as_ref()).chain(&self.spare);
+        let ids: BTreeSet<u64> = candidates.map(|candidate| candidate.id).collect();
+        self.work.segments.retain(|task| ids.contains(&task.candidate));
     }
 
     /// Whether what peers gossip is of the present: the node is where most of them are.

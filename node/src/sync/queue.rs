@@ -32,6 +32,11 @@ impl<K: Ord + Copy, T> Lanes<K, T> {
         self.lanes.get(peer).map_or(0, VecDeque::len)
     }
 
+    /// Whether no entry waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.values().all(VecDeque::is_empty)
+    }
+
     /// The next peer in turn that is `ready` and has entries: its queue, from which the caller takes at least one.
     pub(super) fn next(&mut self, ready: impl Fn(&K) -> bool) -> Option<(K, &mut VecDeque<T>)> {
         self.lanes.retain(|_, lane| !lane.is_empty());

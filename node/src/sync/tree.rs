@@ -231,13 +231,6 @@ pub(super) struct TreeChain<'a> {
     base: Branch<'a>,
 }
 
-impl TreeChain<'_> {
-    /// The last height in common with the ledger's own chain.
-    pub(super) fn fork(&self) -> Height {
-        self.base.fork()
-    }
-}
-
 impl Ancestry for TreeChain<'_> {
     type Error = LedgerError;
 
