@@ -439,7 +439,10 @@ fn a_signal_ends_mining_with_a_summary() {
 fn proving_threads(child: &Child) -> Vec<(String, String)> {
     let mut threads = Vec::new();
     for task in std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap() {
-        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        // A thread may end between the listing and the reading.
+        let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else {
+            continue;
+        };
         let (name, fields) = stat.rsplit_once(") ").unwrap();
         // The third field of proc_pid_stat(5) is the first here.
         let field = |number: usize| fields.split(' ').nth(number - 3).unwrap().to_owned();
