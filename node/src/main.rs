@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless RUST_LOG says otherwise: libraries speak of single connections, which concern nobody.
-const DEFAULT_LOG: &str = "info,libp2p_gossipsub=error,libp2p_swarm=error,netlink_proto=error";
+const DEFAULT_LOG: &str = "info,libp2p_gossipsub=error,libp2p_kad=error,libp2p_swarm=error,netlink_proto=error";
 
 /// A full node of the Lode proof-mining chain: keeps the ledger, follows its peers, takes transactions and attempts, serves
 /// the HTTP API.

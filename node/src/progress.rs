@@ -1,11 +1,12 @@
 //! How far the sync has come, for whoever watches: a bar on a terminal, a line now and then elsewhere.
 
 use std::{
+    fmt,
     io::{self, IsTerminal, Write},
     time::{Duration, Instant},
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use lode_node::sync::{SyncState, SyncStatus};
 use tokio::sync::watch;
 use tracing::info;
@@ -99,9 +100,47 @@ fn clear(bar: &mut Option<(&'static str, ProgressBar)>) {
 }
 
 fn new_bar(step: Step) -> ProgressBar {
-    let template = "{prefix:>8} {bar:40.cyan/238} {pos}/{len}  {per_sec}, {eta} left";
+    let template = "{prefix:>8} {bar:40.cyan/238} {pos}/{len}  {rate}/s, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(step.of.into()).with_style(style.progress_chars("━╸─"));
+    // The writer is a string: nothing can fail.
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{:.0}", state.per_sec());
+    };
+    let bar = ProgressBar::new(step.of.into()).with_style(style.with_key("rate", rate).progress_chars("━╸─"));
+    let bar = bar.with_prefix(step.what).with_position(step.done.into());
     // The rate is that of this run, not of what was there before.
-    bar.with_prefix(step.what).with_position(step.done.into())
+    bar.reset_eta();
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use lode_consensus::Hash;
+
+    use super::*;
+
+    #[test]
+    fn a_step_shows_what_is_left_of_it_and_nothing_near_the_tip() {
+        let at = |state, tip, proven, headers, peers| {
+            let status = SyncStatus {
+                state,
+                tip: (tip, Hash::ZERO),
+                tip_timestamp_ms: 0,
+                best_header_height: headers,
+                proven_header_height: proven,
+                peers_height: peers,
+                peers: 1,
+                ready: false,
+                reason: None,
+            };
+            Step::of(&status)
+        };
+        let step = |what, done, of| Some(Step { what, done, of });
+        assert_eq!(at(SyncState::Headers, 10, 500, 10, 9_000), step("headers", 500, 9_000));
+        assert_eq!(at(SyncState::Bodies, 10, 9_000, 9_000, 9_000), step("blocks", 10, 9_000));
+        assert_eq!(at(SyncState::Bodies, 8_992, 9_000, 9_000, 9_000), None);
+        assert_eq!(at(SyncState::Headers, 10, 9_005, 10, 9_000), None);
+        assert_eq!(at(SyncState::Synced, 10, 10, 10, 9_000), None);
+        assert_eq!(at(SyncState::Halted, 10, 10, 10, 9_000), None);
+    }
 }
