@@ -100,6 +100,8 @@ pub(super) fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs
         ($i:expr, $limbs:ident, $factor:expr) => {
             let factor = $factor;
             for j in 0..8 {
+                // Typed: LLVM gives an output without a type the number of a vector of 128 bits, and names another register then.
+                let (_upper, _lower): (__m512d, __m512d);
                 // SAFETY: AVX-512 F is this function's; only registers are read and written.
                 unsafe {
                     asm!(
@@ -109,8 +111,8 @@ pub(super) fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs
                         "vfmadd231pd {lower}, {limb}, {factor}, {{rz-sae}}",
                         "vpaddq {low_column}, {low_column}, {lower}",
                         "vpaddq {high_column}, {high_column}, {upper}",
-                        upper = out(zmm_reg) _,
-                        lower = out(zmm_reg) _,
+                        upper = out(zmm_reg) _upper,
+                        lower = out(zmm_reg) _lower,
                         high = in(zmm_reg) high,
                         high_and_low = in(zmm_reg) high_and_low,
                         limb = in(zmm_reg) $limbs[j],
