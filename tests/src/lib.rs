@@ -3,11 +3,16 @@
 //!
 //! The binaries are the ones that `cargo test --workspace` builds beside the tests.
 
+pub mod cluster;
+pub mod hostile;
+pub mod inject;
+pub mod link;
+pub mod netns;
 pub mod sim;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -40,6 +45,12 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Whether the long tests are asked for: `./x test --long`.
 pub fn long() -> bool {
     std::env::var_os("LODE_TEST_LONG").is_some()
+}
+
+/// Says that a test cannot run here, and why: past the test harness's capture, in a line that `.ci/run` counts.
+pub fn skipped(test: &str, why: &str) {
+    // Where nobody reads standard error, nobody counts either.
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED {test}: {why}");
 }
 
 /// A binary of this workspace.
@@ -212,6 +223,19 @@ impl Process {
                 Err(error) => panic!("no line with {text:?} ({error}); there were: {:#?}", self.seen),
             }
         }
+    }
+
+    /// What it wrote up to the line that was waited for last.
+    pub fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    /// Memory that it occupies now, in bytes (`VmRSS`).
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the child runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("every process has it");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB");
+        kib * 1024
     }
 
     /// Sends a signal.

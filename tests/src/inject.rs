@@ -1,0 +1,177 @@
+//! Blocks and shares on demand: attempts that the test makes itself and hands in through a node's API, with no miner that
+//! would decide when.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use lode_algebra::Backend;
+use lode_consensus::{Address, Decode, Hash, Header, Share};
+use lode_genesis::{Network, srs};
+use lode_puzzle::{Attempt, Claim, CpuEngine, Engine, Item, Statement, Tables, Target};
+use serde_json::{Value, json};
+
+use crate::Node;
+
+/// Most memory for the prover's tables, in bytes: small and quick to make.
+const TABLE_BYTES: usize = 128 << 20;
+
+/// A network where every attempt is a block and a share, so that a block comes when it is wanted.
+pub fn willing_network(log_n: u8) -> String {
+    format!(
+        r#"
+name = "willing"
+log_n = {log_n}
+block_interval_ms = 1_000
+asert_tau_ms = 1_000_000_000
+future_limit_ms = 10_000
+epoch_length = 1_000
+shares_per_block = 16
+share_window = 64
+anchor_depth = 16
+maturity = 100
+genesis_timestamp_ms = 1_793_318_400_000
+genesis_target = "0xffffffffffffffffffffffffffffffff"
+"#
+    )
+}
+
+/// The first address there is: nobody's, and good for mining.
+pub fn prover() -> Address {
+    let candidate = |number: u8| {
+        let mut bytes = [0; 32];
+        bytes[0] = number;
+        Address(bytes)
+    };
+    (1..=u8::MAX).map(candidate).find(|address| address.check().is_ok()).expect("one in two is an address")
+}
+
+/// What a node gives out to be worked on.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The header that lacks its attempt.
+    pub header: Header,
+    /// The network.
+    pub genesis_hash: Hash,
+    /// The challenge of the header's epoch.
+    pub epoch_challenge: Hash,
+    /// What an attempt's share half is held to.
+    pub share_target: Target,
+}
+
+impl Work {
+    /// Asks a node for it.
+    pub fn of(node: &Node) -> Self {
+        let job = node.get(&format!("mining/job?address={}", prover()));
+        let text = |name: &str| job[name].as_str().unwrap_or_else(|| panic!("{name}: {job}"));
+        let hash = |name: &str| text(name).parse::<Hash>().expect("a hash");
+        let header = hex::decode(text("header_bytes")).expect("hex");
+        Self {
+            header: Header::decode(&header).expect("a header"),
+            genesis_hash: hash("genesis_hash"),
+            epoch_challenge: hash("epoch_challenge"),
+            share_target: Target::new(text("share_target").parse().expect("a number")).expect("not 0"),
+        }
+    }
+
+    /// What an attempt at the header proves.
+    pub fn statement(&self) -> Statement {
+        self.share(self.header.content_hash()).statement(&self.genesis_hash, &self.epoch_challenge)
+    }
+
+    /// A share without its attempt.
+    fn share(&self, content_hash: Hash) -> Share {
+        let proof = lode_puzzle::Proof::ZERO;
+        Share { anchor_hash: self.header.anchor_hash, content_hash, prover: self.header.producer, nonce: 0, proof }
+    }
+}
+
+/// Makes attempts.
+pub struct Injector {
+    engine: CpuEngine,
+    next: AtomicU64,
+    made: Mutex<Vec<Item>>,
+}
+
+impl Injector {
+    /// For a network, as the text of its file.
+    pub fn new(network: &str) -> Self {
+        let log_n = Network::parse(network, "test").expect("a network").params.log_n;
+        let srs = srs::load(log_n).expect("the setup");
+        let tables = Tables::new(&srs, Backend::best(), TABLE_BYTES).expect("tables");
+        Self { engine: CpuEngine::new(Arc::new(tables)), next: AtomicU64::new(1), made: Mutex::default() }
+    }
+
+    /// The first attempt at a statement that meets a target.
+    pub fn attempt(&self, statement: &Statement, target: Target) -> (u64, Attempt) {
+        let made = |nonce| Some((nonce, self.engine.attempt(statement, nonce).ok()?));
+        let meets = |(_, attempt): &(u64, Attempt)| target.is_met_by(attempt.ticket.block_value());
+        (0..).filter_map(made).find(meets).expect("some attempt meets it")
+    }
+
+    fn note(&self, statement: Statement, nonce: u64, attempt: &Attempt) {
+        let item = Item { statement, nonce, proof: attempt.proof, claim: Claim::None };
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    }
+
+    /// The proofs of all blocks and shares so far, as a verifier takes them.
+    pub fn made(&self) -> Vec<Item> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An attempt at a node's next block, ready to be handed in.
+    pub fn next_block(&self, node: &Node) -> Share {
+        let work = Work::of(node);
+        let (nonce, attempt) = self.attempt(&work.statement(), work.header.target);
+        self.note(work.statement(), nonce, &attempt);
+        Share { nonce, proof: attempt.proof, ..work.share(work.header.content_hash()) }
+    }
+
+    /// Extends a node's chain by one block, and gives its hash.
+    pub fn block(&self, node: &Node) -> Hash {
+        let answer = submit(node, &self.next_block(node));
+        answer["block"].as_str().unwrap_or_else(|| panic!("no block: {answer}")).parse().expect("a hash")
+    }
+
+    /// Extends a node's chain by so many blocks.
+    pub fn blocks(&self, node: &Node, count: usize) {
+        (0..count).for_each(|_| {
+            self.block(node);
+        });
+    }
+
+    /// Gives a node shares that wait for its next block: of provers who work on headers that it does not know.
+    pub fn shares(&self, node: &Node, count: usize) {
+        let work = Work::of(node);
+        for _ in 0..count {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let content_hash = Hash::of("lode/test/share", &[&work.header.content_hash().0, &number.to_le_bytes()]);
+            let share = work.share(content_hash);
+            let statement = share.statement(&work.genesis_hash, &work.epoch_challenge);
+            let attempt = self.engine.attempt(&statement, share.nonce).expect("an attempt");
+            self.note(statement, share.nonce, &attempt);
+            let answer = submit(node, &Share { proof: attempt.proof, ..share });
+            assert_eq!(answer["share"], true, "{answer}");
+        }
+    }
+}
+
+/// Hands an attempt in.
+pub fn submit(node: &Node, attempt: &Share) -> Value {
+    let body = json!({
+        "anchor_hash": attempt.anchor_hash.to_string(),
+        "content_hash": attempt.content_hash.to_string(),
+        "prover": attempt.prover.to_string(),
+        "nonce": attempt.nonce.to_string(),
+        "commitment": hex::encode(attempt.proof.commitment),
+        "opening": hex::encode(attempt.proof.opening),
+    });
+    let request = ureq::post(format!("{}/mining/submit", node.url)).config();
+    let request = request.timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false).build();
+    let mut response = request.send_json(&body).unwrap_or_else(|error| panic!("{}: {error}", node.url));
+    response.body_mut().read_json().expect("JSON")
+}
