@@ -44,6 +44,31 @@ fn ten_peers_with_forged_proofs_are_gone_and_an_honest_block_does_not_wait() {
 }
 
 #[test]
+fn a_block_whose_body_is_withheld_holds_up_nobody() {
+    let mut world = World::new(3);
+    world.mine_quietly(0, 3);
+    world.link_all();
+    world.converge(5_000);
+    world.run_ms(200);
+    let puppet = world.puppet(50, 0);
+    let (withheld, _) = block_on_tip(&world, 0, |header| header.transactions_root = Hash([7; 32]));
+    world.gossip(puppet, 0, Gossip::Block(withheld));
+    world.run_ms(500);
+    for node in &world.nodes {
+        assert_eq!((node.height(), node.status().best_header_height), (3, 4), "its header is good, and passed on");
+    }
+    // Others mine on what they have, and a block of the same work counts if its body is to be had.
+    world.mine_now(1);
+    let ms = world.converge(8_000);
+    println!("one tip after {ms} simulated ms beside a withheld block");
+    assert_eq!(world.nodes[2].height(), 4);
+    world.mine(2);
+    world.converge(2_000);
+    assert_eq!(world.nodes[0].height(), 5);
+    world.check();
+}
+
+#[test]
 fn bytes_that_were_found_wrong_are_not_checked_again() {
     let mut world = World::new(1);
     world.mine_quietly(0, 2);

@@ -18,10 +18,10 @@ use super::{
     jobs::{BodyResult, BodyTask},
     limits::{
         BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_BODIES_PER_PEER, MAX_BODY_BYTES_HELD, MAX_SERVERS,
-        RELAY_DEPTH,
+        RELAY_DEPTH, WITHHELD_AFTER_MS,
     },
     peers::Question,
-    tree::Known,
+    tree::{Known, Node},
 };
 use crate::Clock;
 
@@ -33,9 +33,9 @@ const PROGRESS_BLOCKS: Height = 1_000;
 pub(super) struct Bodies {
     /// The best chain of headers above the ledger's blocks: hash by height.
     path: BTreeMap<Height, Hash>,
-    /// The best header and the tip that the path was found for.
-    found_for: Option<(Hash, Hash)>,
     states: BTreeMap<Hash, BodyState>,
+    /// The path's first body while it is missing, and since when it is waited for.
+    awaited: Option<(Hash, u64)>,
     /// Bytes of the bodies that are here.
     bytes_held: usize,
     /// Who sent the bodies of blocks that are stored and not applied yet.
@@ -82,7 +82,7 @@ impl<C: Clock> SyncMachine<C> {
     pub(super) fn advance_bodies(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
         loop {
             self.find_path()?;
-            if !self.connect_next(network)? {
+            if !self.connect_next(network)? && !self.pass_over_withheld() {
                 break;
             }
         }
@@ -96,16 +96,10 @@ impl<C: Clock> SyncMachine<C> {
     fn find_path(&mut self) -> Result<(), LedgerError> {
         let service = self.service.clone();
         loop {
-            let own = service.work();
-            let best = self.tree.best().filter(|best| own.moves_to(best.goal));
-            let Some((mut hash, height)) = best.map(|best| (best.header.hash(), best.height())) else {
+            let Some((mut hash, height)) = self.best_to_fetch() else {
                 self.clear_path();
                 return Ok(());
             };
-            let found_for = Some((hash, service.tip().1));
-            if self.bodies.found_for == found_for {
-                return Ok(());
-            }
             let mut path = std::mem::take(&mut self.bodies.path);
             path.split_off(&height.saturating_add(1));
             let mut joined = false;
@@ -121,10 +115,51 @@ impl<C: Clock> SyncMachine<C> {
             }
             self.bodies.path = if joined { path } else { path.split_off(&lowest) };
             if self.trim_path(&service.ledger().read())? {
-                self.bodies.found_for = found_for;
                 return Ok(());
             }
         }
+    }
+
+    /// The best header with more work than the ledger's chain. One that was passed over has its turn again when nothing else
+    /// is left.
+    fn best_to_fetch(&mut self) -> Option<(Hash, Height)> {
+        let own = self.service.work();
+        let moves = |best: &&Node| own.moves_to(best.goal);
+        if self.tree.best_available().filter(moves).is_none() && self.tree.best().filter(moves).is_some() {
+            self.tree.release_withheld();
+        }
+        self.tree.best_available().filter(moves).map(|best| (best.header.hash(), best.height()))
+    }
+
+    /// Gives the next branch its turn if nobody gives the body that the path needs first. Returns whether there is such a
+    /// branch.
+    ///
+    /// A header is passed on before its body is seen, so a miner that announces a block and keeps its body would leave the
+    /// whole network waiting, each node on a tip of its own, while other miners' blocks of the same work pass by.
+    fn pass_over_withheld(&mut self) -> bool {
+        let first = self.bodies.path.first_key_value().map(|(_, hash)| *hash);
+        let is_here = |hash: &Hash| {
+            matches!(self.bodies.states.get(hash), Some(BodyState::Checking { .. } | BodyState::Proven { .. }))
+        };
+        let Some(first) = first.filter(|hash| !is_here(hash)) else {
+            self.bodies.awaited = None;
+            return false;
+        };
+        match self.bodies.awaited {
+            Some((hash, since_ms)) if hash == first => {
+                if self.now_ms.saturating_sub(since_ms) < WITHHELD_AFTER_MS {
+                    return false;
+                }
+            }
+            _ => {
+                self.bodies.awaited = Some((first, self.now_ms));
+                return false;
+            }
+        }
+        self.bodies.awaited = None;
+        self.tree.withhold(&first);
+        let own = self.service.work();
+        self.tree.best_available().is_some_and(|best| own.moves_to(best.goal))
     }
 
     /// Takes blocks off the path's beginning that are stored. Returns whether the path stands on a stored block now; if
@@ -155,7 +190,6 @@ impl<C: Clock> SyncMachine<C> {
 
     fn clear_path(&mut self) {
         self.bodies.path.clear();
-        self.bodies.found_for = None;
     }
 
     /// Forgets a header and all that descend from it.
@@ -210,7 +244,7 @@ impl<C: Clock> SyncMachine<C> {
 
     /// Whether peers may not have heard of a tip that came by a sync: it is not announced, and nothing better is known.
     fn is_news(&self, tip: Height, hash: &Hash) -> bool {
-        let best = self.tree.best().map_or(tip, |best| best.height());
+        let best = self.tree.best_available().map_or(tip, |best| best.height());
         !self.announcements.announced.contains(hash) && best <= tip && self.is_near_tip()
     }
 
@@ -367,6 +401,9 @@ impl<C: Clock> SyncMachine<C> {
             match result {
                 Ok(block) => {
                     self.bodies.states.insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
+                    if self.tree.is_withheld(&hash) {
+                        self.tree.release_withheld();
+                    }
                 }
                 Err(error) => {
                     self.bodies.forget(&hash);

@@ -90,6 +90,8 @@ pub(super) const STALL_PAUSE_MS: u64 = 5_000;
 pub(super) const BUSY_PAUSE_MS: u64 = 1_000;
 /// How long a body that a peer lacks is not asked of it again.
 pub(super) const LACKING_MS: u64 = 250;
+/// How long a branch waits for its next body before another branch has its turn.
+pub(super) const WITHHELD_AFTER_MS: u64 = 5_000;
 /// Pages of waiting shares and transactions that are read from one peer.
 pub(super) const MAX_MEMPOOL_PAGES: u32 = 16;
 

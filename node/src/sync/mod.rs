@@ -325,7 +325,7 @@ impl<C: Clock> SyncMachine<C> {
         let (tip, _) = self.service.tip();
         let heights = self.peers.values().filter(|peer| peer.status.is_some()).map(|peer| peer.height).collect();
         let peers_height = status::median(heights).unwrap_or(tip);
-        let best = self.tree.best().map_or(tip, |best| best.height());
+        let best = self.tree.best_available().map_or(tip, |best| best.height());
         best.max(peers_height).saturating_sub(tip) <= limits::READY_LAG
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Node {
     /// Whose chain it is part of, as that peer says; nobody's if it was announced, since whoever passes an announcement
     /// on has not seen the body.
     pub(super) source: Option<PeerId>,
+    /// Whether it is [withheld](HeaderTree::withhold).
+    is_withheld: bool,
     arrival: u64,
 }
 
@@ -51,6 +53,8 @@ pub(super) struct HeaderTree {
     /// Parent and child.
     children: BTreeSet<(Hash, Hash)>,
     ranks: BTreeSet<Rank>,
+    /// Those of headers that are not withheld.
+    available: BTreeSet<Rank>,
     arrivals: u64,
 }
 
@@ -85,7 +89,8 @@ pub(super) enum Known {
 
 impl HeaderTree {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, nodes: BTreeMap::new(), children: BTreeSet::new(), ranks: BTreeSet::new(), arrivals: 0 }
+        let (ranks, available) = (BTreeSet::new(), BTreeSet::new());
+        Self { limit, nodes: BTreeMap::new(), children: BTreeSet::new(), ranks, available, arrivals: 0 }
     }
 
     /// How many headers still fit.
@@ -105,6 +110,38 @@ impl HeaderTree {
     pub(super) fn best(&self) -> Option<&Node> {
         let (.., hash) = self.ranks.last()?;
         self.nodes.get(hash)
+    }
+
+    /// The same among those whose bodies may be had.
+    pub(super) fn best_available(&self) -> Option<&Node> {
+        let (.., hash) = self.available.last()?;
+        self.nodes.get(hash)
+    }
+
+    /// Passes over a header and all that descend from it, because nobody gives its body. What comes on top of it later is
+    /// passed over, too.
+    pub(super) fn withhold(&mut self, hash: &Hash) {
+        let mut waiting = vec![*hash];
+        while let Some(hash) = waiting.pop() {
+            waiting.extend(self.children_of(&hash));
+            if let Some(node) = self.nodes.get_mut(&hash) {
+                node.is_withheld = true;
+                self.available.remove(&node.rank());
+            }
+        }
+    }
+
+    /// Passes over nothing any more.
+    pub(super) fn release_withheld(&mut self) {
+        for node in self.nodes.values_mut().filter(|node| node.is_withheld) {
+            node.is_withheld = false;
+            self.available.insert(node.rank());
+        }
+    }
+
+    /// Whether a header is passed over.
+    pub(super) fn is_withheld(&self, hash: &Hash) -> bool {
+        self.nodes.get(hash).is_some_and(|node| node.is_withheld)
     }
 
     /// What ledger and tree know of a hash. A stored block off the ledger's chain, and so deep that no branch on it can be
@@ -138,10 +175,14 @@ impl HeaderTree {
         let goal = origins.goal.unwrap_or(work).max(work);
         let assumed = origins.assumed_to.is_some_and(|height| header.header().height <= height);
         self.arrivals = self.arrivals.saturating_add(1);
-        let node = Node { work, goal, assumed, source: origins.source, arrival: self.arrivals, header };
-        let hash = node.header.hash();
-        self.children.insert((node.header.header().parent_hash, hash));
+        let (hash, parent_hash) = (header.hash(), header.header().parent_hash);
+        let is_withheld = self.is_withheld(&parent_hash);
+        let node = Node { work, goal, assumed, source: origins.source, is_withheld, arrival: self.arrivals, header };
+        self.children.insert((parent_hash, hash));
         self.ranks.insert(node.rank());
+        if !is_withheld {
+            self.available.insert(node.rank());
+        }
         self.nodes.insert(hash, node);
         true
     }
@@ -151,6 +192,7 @@ impl HeaderTree {
         let node = self.nodes.remove(hash)?;
         self.children.remove(&(node.header.header().parent_hash, *hash));
         self.ranks.remove(&node.rank());
+        self.available.remove(&node.rank());
         Some(node)
     }
 
@@ -187,8 +229,12 @@ impl HeaderTree {
     pub(super) fn lower_goals(&mut self) {
         for node in self.nodes.values_mut().filter(|node| node.goal != node.work) {
             self.ranks.remove(&node.rank());
+            let was_available = self.available.remove(&node.rank());
             node.goal = node.work;
             self.ranks.insert(node.rank());
+            if was_available {
+                self.available.insert(node.rank());
+            }
         }
     }
 
@@ -332,6 +378,7 @@ mod tests {
         // Also below a hash that is not here itself.
         assert_eq!(tree.remove_branch(&Hash::ZERO).len(), 3);
         assert!(tree.best().is_none() && tree.children.is_empty() && tree.ranks.is_empty());
+        assert!(tree.available.is_empty());
     }
 
     #[test]
@@ -368,5 +415,30 @@ mod tests {
         tree.lower_goals();
         assert_eq!(tree.best().unwrap().header.hash(), ahead[4]);
         assert_eq!(tree.ranks.len(), tree.nodes.len());
+    }
+
+    #[test]
+    fn a_withheld_branch_has_no_turn_until_it_is_released() {
+        let mut tree = HeaderTree::new(100);
+        let base = (Hash([1; 32]), 0);
+        let stem = plant(&mut tree, base, 2, 1);
+        let long = plant(&mut tree, (stem[1], 2), 3, 2);
+        let short = plant(&mut tree, (stem[1], 2), 1, 3);
+        let best = |tree: &HeaderTree| tree.best_available().map(|node| node.header.hash());
+        assert_eq!(best(&tree), Some(long[2]));
+        tree.withhold(&long[0]);
+        assert_eq!(best(&tree), Some(short[0]));
+        // What comes on top of it waits with it; what does not, does not.
+        let higher = plant(&mut tree, (long[2], 5), 1, 4);
+        assert!(tree.is_withheld(&higher[0]) && !tree.is_withheld(&stem[1]));
+        tree.lower_goals();
+        assert_eq!(best(&tree), Some(short[0]));
+        assert_eq!(tree.best().unwrap().header.hash(), higher[0], "its work is still known");
+        tree.withhold(&stem[0]);
+        assert_eq!(best(&tree), None);
+        tree.release_withheld();
+        assert_eq!(best(&tree), Some(higher[0]));
+        tree.remove_branch(&stem[0]);
+        assert!(tree.available.is_empty() && tree.ranks.is_empty());
     }
 }
