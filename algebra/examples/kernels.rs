@@ -4,11 +4,14 @@
 
 use std::{hint::black_box, time::Instant};
 
-use lode_algebra::{Affine, Backend, Domain, FixedBase, Fq, Fr, blake2b, multiply_fq, multiply_fr};
+use lode_algebra::{
+    Affine, Backend, Domain, FixedBase, Fq, Fr, G2, PairingProduct, are_in_subgroup, blake2b, multiply_fq, multiply_fr,
+    sum_of_multiples,
+};
 use snarkvm::{
     curves::{
         AffineCurve, ProjectiveCurve,
-        bls12_377::{G1Affine, G1Projective},
+        bls12_377::{G1Affine, G1Projective, G2Affine},
     },
     utilities::ToBytes,
 };
@@ -48,6 +51,17 @@ fn bases() -> Vec<Affine> {
     walk.into_iter().map(|p| point(p.to_affine())).collect()
 }
 
+/// The generator of G2.
+fn g2() -> G2 {
+    let generator = G2Affine::prime_subgroup_generator();
+    let coordinate =
+        |c: &snarkvm::curves::bls12_377::Fq| Fq::from_bytes(&c.to_bytes_le().unwrap_or_default()).unwrap_or_default();
+    G2 {
+        x: [coordinate(&generator.x.c0), coordinate(&generator.x.c1)],
+        y: [coordinate(&generator.y.c0), coordinate(&generator.y.c1)],
+    }
+}
+
 fn main() {
     let bases = bases();
     let mut seed = [0; 53];
@@ -62,6 +76,16 @@ fn main() {
         report("product in Fq", time(32 * 1000, || multiply_fq(backend, &mut x, &y, 1000)));
         let mut x = a[..32].to_vec();
         report("product in Fr", time(32 * 1000, || multiply_fr(backend, &mut x, &b[..32], 1000)));
+
+        report("two points in the subgroup", time(1, || _ = black_box(are_in_subgroup(backend, &bases[..2]))));
+        let terms = [(bases[0], Fr::ONE), (bases[1], a[1]), (bases[2], a[2])];
+        report("sum of three multiples", time(1, || _ = black_box(sum_of_multiples(&terms).to_affine())));
+        if let Some(pairings) = PairingProduct::new(backend, &[g2(), g2()]) {
+            report(
+                "product of two pairings",
+                time(1, || _ = black_box(pairings.is_one([Some(bases[7]), Some(bases[9])]))),
+            );
+        }
 
         let Ok(domain) = Domain::new(backend, LOG_N) else { continue };
         let mut workspace = domain.workspace();

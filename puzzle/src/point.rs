@@ -4,7 +4,7 @@
 //! through [`decode`] and the checks that [`crate::Verifier`] runs after it, and through nothing else.
 
 use crate::{Seed, bytes::blake2b_512};
-use snarkvm::curves::bls12_377::{Fq, Fr, G1Affine};
+use snarkvm::curves::bls12_377::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use snarkvm::fields::{PrimeField, Zero};
 use snarkvm::utilities::{BigInteger256, BigInteger384};
 
@@ -33,12 +33,12 @@ pub(crate) fn to_algebra(point: &G1Affine) -> Option<lode_algebra::Affine> {
     lode_algebra::Affine::from_bytes(&encode(point)?)
 }
 
-/// The same point for snarkVM; `None` is the point at infinity.
-pub(crate) fn from_algebra(point: Option<lode_algebra::Affine>) -> Option<G1Affine> {
-    match point {
-        Some(point) => decode(&point.to_bytes()),
-        None => Some(G1Affine::zero()),
-    }
+/// The same point of G2 for the fast kernels, which must not be infinity.
+pub(crate) fn g2_to_algebra(point: &G2Affine) -> lode_algebra::G2 {
+    // A canonical integer of one field's type is one of the other's.
+    let element = |c: &Fq| lode_algebra::Fq::from_canonical(c.to_bigint().0).unwrap_or_default();
+    let coordinate = |c: &Fq2| [element(&c.c0), element(&c.c1)];
+    lode_algebra::G2 { x: coordinate(&point.x), y: coordinate(&point.y) }
 }
 
 fn coordinate(bytes: &[u8; 48]) -> Option<Fq> {

@@ -101,7 +101,7 @@ fn are_consecutive(powers: &[G1Affine], tau_g2: &G2Affine) -> bool {
     // A pairing is blind to parts outside of the prime-order subgroup, so they are looked for apart.
     left.is_in_correct_subgroup_assuming_on_curve()
         && right.is_in_correct_subgroup_assuming_on_curve()
-        && crate::verifier::pairing_product_is_one(
+        && crate::reference_verifier::pairing_product_is_one(
             &left,
             &G2Affine::prime_subgroup_generator().prepare(),
             &-right,

@@ -16,17 +16,14 @@
 use crate::{
     Claim, Expansion, Item, LogSize, Part, Proof, Seed, Srs, Statement, Ticket, VerifyError, point, pool::Pool,
 };
-use lode_algebra::{Affine, Backend, Domain, DomainError, Fq, Fr, Workspace, are_in_subgroup, sum_of_multiples};
-use snarkvm::{
-    curves::{
-        AffineCurve, PairingCurve, PairingEngine,
-        bls12_377::{Bls12_377, G1Affine, G2Affine},
-    },
-    fields::One,
+use lode_algebra::{
+    Affine, Backend, Domain, DomainError, Fq, Fr, PairingProduct, Workspace, are_in_subgroup, sum_of_multiples,
+};
+use snarkvm::curves::{
+    AffineCurve,
+    bls12_377::{G1Affine, G2Affine},
 };
 use std::{fmt, sync::Arc};
-
-pub(crate) type G2Prepared = <G2Affine as PairingCurve>::Prepared;
 
 /// Checks proofs of one network. Cheap to clone and to share, and safe from any thread.
 #[derive(Clone)]
@@ -37,8 +34,8 @@ struct Shared {
     backend: Backend,
     log_n: LogSize,
     generator: Affine,
-    g2: G2Prepared,
-    tau_g2: G2Prepared,
+    /// With G2's generator, and with τ times that.
+    pairings: PairingProduct,
     evaluators: Pool<Evaluator>,
 }
 
@@ -86,13 +83,14 @@ impl Verifier {
         // The generator has coordinates.
         let generator = G1Affine::prime_subgroup_generator();
         let generator = point::to_algebra(&generator).expect("a generator is not at infinity");
+        let domain = Domain::new(backend, srs.log_n().log_n().into())?;
+        let g2 = [&G2Affine::prime_subgroup_generator(), srs.tau_g2()].map(point::g2_to_algebra);
         Ok(Self(Arc::new(Shared {
-            domain: Domain::new(backend, srs.log_n().log_n().into())?,
+            domain,
             backend,
             log_n: srs.log_n(),
             generator,
-            g2: G2Affine::prime_subgroup_generator().prepare(),
-            tau_g2: srs.tau_g2().prepare(),
+            pairings: PairingProduct::new(backend, &g2).expect("a setup's points have order r"),
             evaluators: Pool::default(),
         })))
     }
@@ -247,10 +245,7 @@ impl Shared {
         let proofs = opened.iter().flat_map(|o| [(o.commitment, o.weight), (o.opening, o.weight * o.point)]);
         let left: Vec<_> = proofs.chain([(self.generator, -value)]).collect();
         let right: Vec<_> = opened.iter().map(|o| (-o.opening, o.weight)).collect();
-        let [left, right] = [left, right].map(|terms| point::from_algebra(sum_of_multiples(&terms).to_affine()));
-        // Every sum has an encoding.
-        let (Some(left), Some(right)) = (left, right) else { return false };
-        pairing_product_is_one(&left, &self.g2, &right, &self.tau_g2)
+        self.pairings.is_one([left, right].map(|terms| sum_of_multiples(&terms).to_affine()))
     }
 }
 
@@ -262,11 +257,4 @@ fn check_weights(items: &[Item], weights: &[u128]) -> Result<(), VerifyError> {
         Some(index) => Err(VerifyError::ZeroWeight { index }),
         None => Ok(()),
     }
-}
-
-/// Whether `e(p1, q1)·e(p2, q2) = 1`.
-pub(crate) fn pairing_product_is_one(p1: &G1Affine, q1: &G2Prepared, p2: &G1Affine, q2: &G2Prepared) -> bool {
-    let (p1, p2) = (p1.prepare(), p2.prepare());
-    let product = Bls12_377::miller_loop([(&p1, q1), (&p2, q2)].into_iter());
-    Bls12_377::final_exponentiation(&product).is_some_and(|result| result.is_one())
 }

@@ -33,14 +33,14 @@ const R3: [u64; 6] = montgomery::power_of_two(1248, &FqParams::MODULUS);
 const TO_SCALAR: [u64; 6] = montgomery::power_of_two(352, &FqParams::MODULUS);
 
 /// `multiple·q`, for multiples up to 2^38.
-pub(crate) fn multiple_of_q(multiple: u32) -> Multiple {
-    let mut carry = 0u128;
-    let mut limbs = Q.map(|limb| {
-        carry += u128::from(limb) * u128::from(multiple);
-        let low = carry as u64 & MASK52;
+pub(crate) const fn multiple_of_q(multiple: u32) -> Multiple {
+    let (mut limbs, mut carry, mut i) = (Q, 0u128, 0);
+    while i < 8 {
+        carry += Q[i] as u128 * multiple as u128;
+        limbs[i] = carry as u64 & MASK52;
         carry >>= 52;
-        low
-    });
+        i += 1;
+    }
     // The product fits eight limbs, since q leaves 39 bits of them free.
     limbs[7] += (carry as u64) << 52;
     limbs
@@ -389,7 +389,7 @@ impl<const IFMA: bool> Fq8<IFMA> {
     /// A factor's limbs without what stands above bit 52: a value.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn masked(mut self) -> Self {
+    pub(crate) fn masked(mut self) -> Self {
         let mask = _mm512_set1_epi64(MASK52 as i64);
         for limb in &mut self.0[..7] {
             *limb = _mm512_and_si512(*limb, mask);

@@ -31,16 +31,19 @@ mod tree;
 mod window;
 
 pub(crate) use digits::split;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use scalar::Adx;
+pub(crate) use scalar::{Multiply, Portable};
 
+#[cfg(target_arch = "x86_64")]
+use crate::avx512::fq::Fq8;
 use crate::{Affine, Backend, BackendError, Fr, Projective};
 use core::sync::atomic::AtomicBool;
 use lanes::Lanes;
-use scalar::{One, Portable};
+use scalar::One;
 pub use subgroup::are_in_subgroup;
 use table::Table;
 use window::Window;
-#[cfg(target_arch = "x86_64")]
-use {crate::avx512::fq::Fq8, scalar::Adx};
 
 /// The most bases of a table.
 pub const MAX_BASES: usize = 1 << 20;
