@@ -103,7 +103,9 @@ fn no_peer_is_asked_for_more_bodies_than_it_may_owe_nor_all_together() {
     // Nobody delivers.
     world.run_ms(6_000);
     let asked = bodies_asked(&world, 6);
-    assert_eq!(asked.iter().map(|(_, count)| count).sum::<usize>(), 64);
+    // 64 bodies, and the very next one of each other peer as well.
+    let all: usize = asked.iter().map(|(_, count)| count).sum();
+    assert!((64..=64 + 5).contains(&all), "{all}");
     assert!(asked.iter().all(|(_, count)| *count <= 8));
     for peer in 0..6 {
         let owed: usize = asked.iter().filter(|(id, _)| *id == world.nodes[peer].peer).map(|(_, count)| count).sum();

@@ -209,7 +209,7 @@ impl<C: Clock> SyncMachine<C> {
         };
         let (height, work) = (header.header().height, parent.work.after(header.header().target));
         if let Some(peer) = self.peers.get_mut(&origin.peer) {
-            peer.reaches(work, height);
+            peer.shows(work, height);
         }
         if self.tree.room() == 0 {
             self.tree.prune(service.tip().0);

@@ -3,10 +3,10 @@
 //! What must not be broken: a body that does not match its header speaks against who sent it and not against the header;
 //! a block that breaks a rule takes all that descend from it along.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use lode_consensus::{
-    Body, Hash, Height,
+    Body, ChainWork, Hash, Height,
     rules::{BlockError, ChainContext, ProvenBlock},
 };
 use lode_ledger::{LedgerError, Reader, StoreOutcome};
@@ -18,9 +18,9 @@ use super::{
     jobs::{BodyResult, BodyTask},
     limits::{
         BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_BODIES_PER_PEER, MAX_BODY_BYTES_HELD, MAX_SERVERS,
-        RELAY_DEPTH, WITHHELD_AFTER_MS,
+        NEXT_BODY_MS, RELAY_DEPTH, WITHHELD_AFTER_MS,
     },
-    peers::Question,
+    peers::{Peer, Question},
     tree::{Known, Node},
 };
 use crate::Clock;
@@ -44,8 +44,8 @@ pub(super) struct Bodies {
 
 #[derive(Debug)]
 enum BodyState {
-    /// Asked of a peer.
-    Asked(PeerId),
+    /// Asked of a peer, at a time.
+    Asked(PeerId, u64),
     /// Here; its check waits or runs.
     Checking { bytes: usize },
     /// Good, and waits for those before it.
@@ -60,7 +60,7 @@ impl Bodies {
 
     /// A body that was asked of a peer did not come.
     pub(super) fn not_delivered(&mut self, hash: &Hash, peer: &PeerId) {
-        if matches!(self.states.get(hash), Some(BodyState::Asked(asked)) if asked == peer) {
+        if matches!(self.states.get(hash), Some(BodyState::Asked(asked, _)) if asked == peer) {
             self.states.remove(hash);
         }
     }
@@ -73,7 +73,7 @@ impl Bodies {
     }
 
     fn asked(&self) -> usize {
-        self.states.values().filter(|state| matches!(state, BodyState::Asked(_))).count()
+        self.states.values().filter(|state| matches!(state, BodyState::Asked(..))).count()
     }
 }
 
@@ -276,8 +276,28 @@ impl<C: Clock> SyncMachine<C> {
         }
     }
 
+    /// Whoever keeps the very next block waiting is not waited for alone: it is asked of another peer, if there is one. The
+    /// first answer counts, whosever it is.
+    fn ask_again(&mut self) {
+        let Some((height, hash)) = self.bodies.path.first_key_value().map(|(height, hash)| (*height, *hash)) else {
+            return;
+        };
+        let Some(BodyState::Asked(asked, since_ms)) = self.bodies.states.get(&hash) else {
+            return;
+        };
+        let (asked, is_late) = (*asked, since_ms.saturating_add(NEXT_BODY_MS) <= self.now_ms);
+        let is_other = |(id, peer): (&PeerId, &Peer)| *id != asked && peer.may_have_next(&hash, height, self.now_ms);
+        if is_late && self.peers.iter().any(is_other) {
+            self.bodies.states.remove(&hash);
+            if let Some(peer) = self.peers.get_mut(&asked) {
+                peer.delays(hash, self.now_ms);
+            }
+        }
+    }
+
     /// Asks for the bodies that the path needs next, each peer for a few.
     fn fetch(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
+        self.ask_again();
         let window = self.bodies.path.iter().take(BODY_WINDOW);
         let missing: Vec<(Height, Hash)> = window
             .filter(|(_, hash)| !self.bodies.states.contains_key(*hash))
@@ -303,16 +323,21 @@ impl<C: Clock> SyncMachine<C> {
             if is_full && height != first {
                 continue;
             }
-            let work = node.work;
-            let able = self.peers.iter().filter(|(_, peer)| peer.may_have(&hash, work, self.now_ms));
+            let (work, is_next) = (node.work, height == first);
+            let able = self.peers.iter().filter(|(_, peer)| {
+                peer.may_have(&hash, work, self.now_ms) || is_next && peer.may_have_next(&hash, height, self.now_ms)
+            });
             let loads = able.map(|(id, peer)| {
                 let planned = plan.get(id).map_or(0, Vec::len);
-                (peer.bodies_in_flight.saturating_add(planned), planned, *id)
+                // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
+                let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
+                ((peer.delays, Reverse(shown)), peer.bodies_in_flight.saturating_add(planned), planned, *id)
             });
-            let free = loads.filter(|(load, planned, _)| *load < MAX_BODIES_PER_PEER && *planned < BODIES_PER_REQUEST);
+            let free =
+                loads.filter(|(_, load, planned, _)| *load < MAX_BODIES_PER_PEER && *planned < BODIES_PER_REQUEST);
             // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
             // loaded.
-            let chosen = free.min_by_key(|(load, planned, id)| (*planned == 0, *load, *id));
+            let chosen = free.min_by_key(|(trust, load, planned, id)| (*trust, *planned == 0, *load, *id));
             if let Some((.., id)) = chosen {
                 plan.entry(id).or_default().push(hash);
                 in_flight = in_flight.saturating_add(1);
@@ -320,7 +345,7 @@ impl<C: Clock> SyncMachine<C> {
         }
         for (id, hashes) in plan {
             for hash in &hashes {
-                self.bodies.states.insert(*hash, BodyState::Asked(id));
+                self.bodies.states.insert(*hash, BodyState::Asked(id, self.now_ms));
             }
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.bodies_in_flight = peer.bodies_in_flight.saturating_add(hashes.len());
@@ -341,11 +366,19 @@ impl<C: Clock> SyncMachine<C> {
         let mut bodies = bodies.into_iter();
         for hash in hashes {
             let body = bodies.next();
-            let is_due = matches!(self.bodies.states.get(&hash), Some(BodyState::Asked(asked)) if *asked == id);
+            let is_due = match self.bodies.states.get(&hash) {
+                Some(BodyState::Asked(asked, _)) if *asked == id => {
+                    self.bodies.states.remove(&hash);
+                    true
+                }
+                // Another one was asked meanwhile, who is not faster.
+                Some(BodyState::Asked(..)) => matches!(body, Some(Some(_))),
+                None => self.bodies.path.values().any(|wanted| *wanted == hash),
+                Some(BodyState::Checking { .. } | BodyState::Proven { .. }) => false,
+            };
             if !is_due {
                 continue;
             }
-            self.bodies.states.remove(&hash);
             match body {
                 Some(Some(body)) => self.check_body(hash, body, Some(id))?,
                 Some(None) => {
@@ -400,6 +433,9 @@ impl<C: Clock> SyncMachine<C> {
             let bytes = *bytes;
             match result {
                 Ok(block) => {
+                    if let Some(peer) = server.and_then(|server| self.peers.get_mut(&server)) {
+                        peer.delays = 0;
+                    }
                     self.bodies.states.insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
                     if self.tree.is_withheld(&hash) {
                         self.tree.release_withheld();

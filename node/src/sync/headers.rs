@@ -70,7 +70,7 @@ impl<C: Clock> SyncMachine<C> {
         }
         let (work, height) = (candidate.work, candidate.height);
         let accepted = candidate.accept(assume);
-        peer.reaches(work, height);
+        peer.shows(work, height);
         match accepted {
             Accepted::Replay(replay) => {
                 self.replay = Some(Replaying::new(replay, self.now_ms));

@@ -80,6 +80,8 @@ pub(super) const GOSSIP_BURST: u64 = 1_024;
 pub(super) const STATUS_INTERVAL_MS: u64 = 5_000;
 /// How long a peer may take for a status, headers or a page of what waits.
 pub(super) const REQUEST_TIMEOUT_MS: u64 = 5_000;
+/// How long the very next block may keep a node waiting before another peer is asked for it as well.
+pub(super) const NEXT_BODY_MS: u64 = 500;
 /// How long a peer may take for bodies before others are asked.
 pub(super) const BODY_TIMEOUT_MS: u64 = 8_000;
 /// How long an answer may still come that is not waited for any more.

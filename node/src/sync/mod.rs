@@ -183,6 +183,10 @@ impl<C: Clock> SyncMachine<C> {
             NetworkEvent::Gossip { id, source, message } => {
                 let origin = jobs::Origin { peer: source, gossip: Some(id) };
                 match message {
+                    _ if self.is_out(&source) => {
+                        ignore(origin, network);
+                        Ok(())
+                    }
                     Gossip::Block(header) => self.announced(header, origin, network),
                     Gossip::Share(share) => {
                         self.share(share, origin, network);
@@ -356,9 +360,24 @@ impl<C: Clock> SyncMachine<C> {
         self.announcements.drop_peer(&peer, network);
     }
 
+    /// Charges a peer. Once it has earned a ban nothing more that it brought is looked at, however long the network takes to
+    /// throw it out.
     fn penalize(&mut self, peer: PeerId, penalty: Penalty, why: &dyn fmt::Display, network: &mut dyn Network) {
+        if self.is_out(&peer) {
+            return;
+        }
         warn!("peer {peer}: {penalty:?}: {why}");
         network.penalize(peer, penalty);
+        let now_ms = self.now_ms;
+        if self.peers.get_mut(&peer).is_some_and(|peer| peer.charge(penalty, now_ms)) {
+            self.drop_work(peer, network);
+            network.disconnect(peer);
+        }
+    }
+
+    /// Whether a peer is on its way out.
+    fn is_out(&self, peer: &PeerId) -> bool {
+        self.peers.get(peer).is_some_and(|peer| peer.is_out)
     }
 
     /// Tells peers what this node's own API took in.

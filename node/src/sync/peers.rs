@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{ChainWork, Hash, Height};
-use lode_network::{PeerId, RequestId, Status};
+use lode_network::{
+    PeerId, Penalty, RequestId, Status,
+    penalty::{BAN_POINTS, FORGIVE_MS},
+};
 
 use super::{
     bounded::Bucket,
     candidate::Candidate,
-    limits::{GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, MAX_LACKING, SERVE_BURST_BYTES, SERVE_BYTES_PER_S},
+    limits::{
+        BODY_TIMEOUT_MS, GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, MAX_LACKING, SERVE_BURST_BYTES, SERVE_BYTES_PER_S,
+    },
 };
 
 /// A connected peer.
@@ -23,6 +28,8 @@ pub(super) struct Peer {
     /// The most work that it claimed or showed, and the height there.
     pub(super) work: ChainWork,
     pub(super) height: Height,
+    /// The most work of headers that it brought and that were proven: no claim.
+    pub(super) shown: ChainWork,
     pub(super) status_request: Option<RequestId>,
     pub(super) headers_request: Option<RequestId>,
     /// Its chain of headers, while that is judged.
@@ -30,7 +37,9 @@ pub(super) struct Peer {
     /// It announced a header whose parent is not known: what leads there is to be asked for.
     pub(super) wants_headers: bool,
     pub(super) bodies_in_flight: usize,
-    /// Bodies that it did not have, and until when they are not asked of it again.
+    /// How often it kept the node waiting for a body since it last delivered one.
+    pub(super) delays: u32,
+    /// Bodies that it did not have, or not in time, and until when they are not asked of it again.
     lacking: BTreeMap<Hash, u64>,
     /// Until when it is not asked for blocks.
     pub(super) paused_until_ms: u64,
@@ -47,6 +56,10 @@ pub(super) struct Peer {
     pub(super) gossip: Bucket,
     /// Shares that are checked in one batch: more when they turn out good, one again after a bad one.
     pub(super) batch: usize,
+    /// Penalty points, and when they were last counted.
+    points: (u32, u64),
+    /// It has earned a ban, and is still connected.
+    pub(super) is_out: bool,
 }
 
 /// How far what waits at a peer was read.
@@ -68,11 +81,13 @@ impl Peer {
             asked_status_ms: None,
             work: ChainWork::ZERO,
             height: 0,
+            shown: ChainWork::ZERO,
             status_request: None,
             headers_request: None,
             candidate: None,
             wants_headers: false,
             bodies_in_flight: 0,
+            delays: 0,
             lacking: BTreeMap::new(),
             paused_until_ms: 0,
             no_headers_until_ms: 0,
@@ -82,7 +97,28 @@ impl Peer {
             refusals: 0,
             gossip: Bucket::full(GOSSIP_BURST, GOSSIP_PER_S, now_ms),
             batch: 1,
+            points: (0, now_ms),
+            is_out: false,
         }
+    }
+
+    /// Counts penalty points as the network does. Returns whether they have just become enough for a ban; then the peer is
+    /// asked for nothing any more.
+    pub(super) fn charge(&mut self, penalty: Penalty, now_ms: u64) -> bool {
+        let (points, at_ms) = self.points;
+        let forgiven = u32::try_from(now_ms.saturating_sub(at_ms) / FORGIVE_MS).unwrap_or(u32::MAX);
+        let points = points.saturating_sub(forgiven).saturating_add(penalty.points());
+        self.points = (points, now_ms);
+        if points >= BAN_POINTS {
+            (self.is_out, self.candidate, self.paused_until_ms) = (true, None, u64::MAX);
+        }
+        self.is_out
+    }
+
+    /// Takes note of proven work that the peer brought.
+    pub(super) fn shows(&mut self, work: ChainWork, height: Height) {
+        self.shown = self.shown.max(work);
+        self.reaches(work, height);
     }
 
     /// Takes note of work that the peer claims or has shown.
@@ -94,16 +130,32 @@ impl Peer {
 
     /// Takes note that the peer lacks a body.
     pub(super) fn lacks(&mut self, hash: Hash, now_ms: u64) {
+        self.is_not_asked(hash, now_ms.saturating_add(LACKING_MS));
+    }
+
+    /// Takes note that the peer keeps the node waiting for a body. It may still come.
+    pub(super) fn delays(&mut self, hash: Hash, now_ms: u64) {
+        self.delays = self.delays.saturating_add(1);
+        self.is_not_asked(hash, now_ms.saturating_add(BODY_TIMEOUT_MS));
+    }
+
+    fn is_not_asked(&mut self, hash: Hash, until_ms: u64) {
         if self.lacking.len() >= MAX_LACKING {
             self.lacking.clear();
         }
-        self.lacking.insert(hash, now_ms.saturating_add(LACKING_MS));
+        self.lacking.insert(hash, until_ms);
     }
 
     /// Whether the peer may be asked for a body.
     pub(super) fn may_have(&self, hash: &Hash, work: ChainWork, now_ms: u64) -> bool {
         let lacks = self.lacking.get(hash).is_some_and(|until_ms| now_ms < *until_ms);
         self.status.is_some() && self.work >= work && now_ms >= self.paused_until_ms && !lacks
+    }
+
+    /// Whether the peer may be asked for the next block at a height though it has not said that it has it: it stood right
+    /// below, and blocks travel faster than statuses.
+    pub(super) fn may_have_next(&self, hash: &Hash, height: Height, now_ms: u64) -> bool {
+        self.height.saturating_add(1) >= height && self.may_have(hash, ChainWork::ZERO, now_ms)
     }
 }
 
