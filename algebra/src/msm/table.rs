@@ -5,7 +5,10 @@ use super::{
     lanes::{Lanes, MAX_WIDTH, NEGATIVE},
     window::Window,
 };
-use crate::curve::{Affine, BETA};
+use crate::{
+    curve::{Affine, BETA},
+    memory::on_huge_pages,
+};
 
 /// Cells for each multiple: x, βx, β²x and y.
 pub(crate) const CELLS: usize = 4;
@@ -32,11 +35,8 @@ impl<L: Lanes> Table<L> {
     /// The table of bases in the subgroup of order r, at least one.
     #[inline(always)]
     pub(crate) fn new(bases: &[Affine], window: Window) -> Self {
-        let mut table = Self {
-            cells: vec![L::Cell::default(); CELLS * bases.len() * window.positions],
-            window,
-            bases: bases.len(),
-        };
+        let mut table =
+            Self { cells: on_huge_pages(CELLS * bases.len() * window.positions), window, bases: bases.len() };
         let vectors = bases.len().div_ceil(L::WIDTH);
         let (mut x, mut y): (Vec<L>, Vec<L>) = bases.chunks(L::WIDTH).map(load_points::<L>).unzip();
         let beta = load(&[L::cell(&BETA)]);
