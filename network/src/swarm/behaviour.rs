@@ -42,6 +42,10 @@ const MAX_PENDING_OUTBOUND: u32 = 16;
 pub(super) const MAX_TRANSIENT: u32 = 8;
 /// The part of the machine's memory above which no further connection is taken.
 const MAX_MEMORY_PART: f64 = 0.9;
+/// What rejected messages cost in gossipsub's own scores: this times the square of their number.
+const INVALID_MESSAGE_WEIGHT: f64 = -1.0;
+/// The score below which gossipsub does not hear a peer any more.
+const GRAYLIST_THRESHOLD: f64 = -120.0;
 /// Largest packet of Kademlia, in bytes.
 const MAX_KAD_BYTES: usize = 16 << 10;
 /// Kademlia's bucket size and number of answers.
@@ -151,7 +155,7 @@ impl Behaviour {
 
     /// Sends a request; its id is unique among those of its kind.
     pub(super) fn send_request(&mut self, peer: &PeerId, request: Request) -> OutboundRequestId {
-        self.requests(request.kind()).send_request(peer, request)
+        self.requests(request.kind()).send_request(peer, Ok(request))
     }
 
     /// Lets Kademlia name a peer's addresses to others.
@@ -214,8 +218,10 @@ fn gossip(
     Ok(gossip)
 }
 
-/// Gossipsub's own scores decide about its mesh and about who is heard at all. A good peer has a few points; one rejected
-/// message costs them, three in an hour make a peer unheard. Rates of delivery do not count (P3): blocks come too seldom.
+/// Gossipsub's own scores decide about its mesh and about who is heard at all. A good peer has a few points, and rejected
+/// messages cost them. But whoever is unheard commits no further offence and stays connected, so the scores must not
+/// run ahead of the table of offences: it bans before [`thresholds`] silence. Rates of delivery do not count (P3): blocks come
+/// too seldom.
 fn scores(topics: &[gossipsub::IdentTopic]) -> PeerScoreParams {
     let hour = Duration::from_secs(3_600);
     let topic = TopicScoreParams {
@@ -228,7 +234,7 @@ fn scores(topics: &[gossipsub::IdentTopic]) -> PeerScoreParams {
         first_message_deliveries_cap: 10.0,
         mesh_message_deliveries_weight: 0.0,
         mesh_failure_penalty_weight: 0.0,
-        invalid_message_deliveries_weight: -20.0,
+        invalid_message_deliveries_weight: INVALID_MESSAGE_WEIGHT,
         invalid_message_deliveries_decay: score_parameter_decay(hour),
         ..TopicScoreParams::default()
     };
@@ -247,7 +253,7 @@ fn thresholds() -> PeerScoreThresholds {
     PeerScoreThresholds {
         gossip_threshold: -40.0,
         publish_threshold: -80.0,
-        graylist_threshold: -120.0,
+        graylist_threshold: GRAYLIST_THRESHOLD,
         accept_px_threshold: 10.0,
         opportunistic_graft_threshold: 2.0,
     }
@@ -272,4 +278,25 @@ fn kademlia(local: PeerId, settings: &Settings) -> kad::Behaviour<MemoryStore> {
     let mut kad = kad::Behaviour::with_config(local, MemoryStore::with_config(local, nothing), config);
     kad.set_mode(Some(if settings.listens { kad::Mode::Server } else { kad::Mode::Client }));
     kad
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::penalty::{BAN_POINTS, Penalty};
+
+    #[test]
+    fn who_sends_what_is_rejected_is_banned_before_it_is_unheard() {
+        let rejected = [
+            Penalty::InvalidProof,
+            Penalty::InvalidBlock,
+            Penalty::InvalidHeader,
+            Penalty::InvalidTransaction,
+            Penalty::MalformedMessage,
+        ];
+        for penalty in rejected {
+            let number = f64::from(BAN_POINTS.div_ceil(penalty.points()));
+            assert!(INVALID_MESSAGE_WEIGHT * number * number > GRAYLIST_THRESHOLD, "{penalty:?}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use libp2p::{
     PeerId, Swarm,
     futures::StreamExt,
     gossipsub::{self, MessageAcceptance, MessageId, PublishError},
-    request_response::{self, InboundFailure, OutboundFailure},
+    request_response::{self, OutboundFailure},
     swarm::{ConnectionId, SwarmEvent},
 };
 use lode_consensus::Hash;
@@ -31,7 +31,7 @@ use super::{
     gate::now_ms,
     peers::{MAX_EARLY_REQUESTS, Peer},
     serving::{Asked, Asking, Serving},
-    wire::is_malformed,
+    wire::{Received, is_malformed},
 };
 use crate::{
     book::AddressBook,
@@ -301,17 +301,22 @@ impl EventLoop {
         }
     }
 
-    fn request_event(&mut self, kind: RequestKind, event: request_response::Event<Request, Response>) {
+    fn request_event(&mut self, kind: RequestKind, event: request_response::Event<Received, Response>) {
         use request_response::{Event, Message};
         match event {
-            Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
-                match self.serving.begin(peer, kind, request_id, channel) {
-                    Ok(id) => self.inbound_request(peer, id, request),
-                    Err(channel) => {
-                        let _ = self.swarm.behaviour_mut().requests(kind).send_response(channel, Response::Busy);
-                    }
-                }
+            // The channel is dropped, and the stream ends.
+            Event::Message { peer, message: Message::Request { request: Err(error), .. }, .. } => {
+                debug!("request of {peer}: {error}");
+                self.penalize(peer, Penalty::MalformedMessage);
             }
+            Event::Message {
+                peer, message: Message::Request { request_id, request: Ok(request), channel }, ..
+            } => match self.serving.begin(peer, kind, request_id, channel) {
+                Ok(id) => self.inbound_request(peer, id, request),
+                Err(channel) => {
+                    let _ = self.swarm.behaviour_mut().requests(kind).send_response(channel, Response::Busy);
+                }
+            },
             Event::Message { message: Message::Response { request_id, response }, .. } => {
                 if let Some(Asked { peer, id, request }) = self.asking.end(kind, request_id) {
                     let fits = request.is_answered_by(&response);
@@ -338,14 +343,9 @@ impl EventLoop {
                     self.emit(NetworkEvent::Response { peer, id: asked.id, result: Err(error) });
                 }
             }
-            Event::InboundFailure { peer, request_id, error, .. } => {
+            Event::InboundFailure { peer, request_id, .. } | Event::ResponseSent { peer, request_id, .. } => {
                 self.serving.end(peer, kind, request_id);
-                if matches!(&error, InboundFailure::Io(error) if is_malformed(error)) {
-                    debug!("request of {peer}: {error}");
-                    self.penalize(peer, Penalty::MalformedMessage);
-                }
             }
-            Event::ResponseSent { peer, request_id, .. } => self.serving.end(peer, kind, request_id),
         }
     }
 
