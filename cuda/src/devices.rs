@@ -1,7 +1,11 @@
 //! The devices of this machine, and which of them to use.
 #![allow(unsafe_code, reason = "the driver's C interface: each call with its reason")]
 
-use std::{ffi::CStr, fmt, str::FromStr};
+use std::{
+    ffi::{CStr, c_int},
+    fmt,
+    str::FromStr,
+};
 
 use cudarc::driver::{
     result::{self, DriverError},
@@ -15,6 +19,8 @@ use crate::{CudaError, error::During};
 const MAX_DEVICES: usize = 64;
 /// The architecture that the PTX is written for.
 const MIN_CAPABILITY: (i32, i32) = (7, 0);
+/// The CUDA version of driver 525, whose interface cudarc is built for.
+const MIN_CUDA: (i32, i32) = (12, 0);
 /// Bytes for a bus id, `domain:bus:device.function` and its terminator: the driver's manual asks for 13.
 const BUS_ID_BYTES: usize = 32;
 
@@ -48,12 +54,9 @@ impl fmt::Display for Device {
 /// Lists the devices, in the driver's order. Makes no context, so that nothing of a device's trouble reaches this process.
 ///
 /// # Errors
-/// [`CudaError::NoDriver`], [`CudaError::NoDevices`], or [`CudaError::Driver`].
+/// [`CudaError::NoDriver`], [`CudaError::OldDriver`], [`CudaError::NoDevices`], or [`CudaError::Driver`].
 pub fn devices() -> Result<Vec<Device>, CudaError> {
-    // SAFETY: this loads a library by its well-known name, and runs its constructors. cudarc panics later unless it is there.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(CudaError::NoDriver);
-    }
+    check_driver()?;
     match result::init() {
         Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => return Err(CudaError::NoDevices),
         outcome => outcome.during("initialising the driver")?,
@@ -62,6 +65,24 @@ pub fn devices() -> Result<Vec<Device>, CudaError> {
     let devices = (0..count).map(|ordinal| describe(ordinal).during("describing a device"));
     let devices = devices.collect::<Result<Vec<_>, _>>()?;
     if devices.is_empty() { Err(CudaError::NoDevices) } else { Ok(devices) }
+}
+
+/// Whether there is a driver with all functions that are called: cudarc looks for each at its first call, and panics if it
+/// is missing.
+fn check_driver() -> Result<(), CudaError> {
+    type GetVersion = unsafe extern "C" fn(*mut c_int) -> CUresult;
+    // SAFETY: this loads a library by its well-known name, and runs its constructors.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(CudaError::NoDriver);
+    }
+    // SAFETY: the library is present, and the type is that of the driver's manual.
+    let get_version = unsafe { sys::culib().get::<GetVersion>(b"cuDriverGetVersion") };
+    let mut version = 0;
+    // SAFETY: the function writes a number there, and may be called before the driver is initialised.
+    let outcome = unsafe { get_version.map_err(|_| CudaError::NoDriver)?(&raw mut version) };
+    outcome.result().during("asking the driver for its version")?;
+    let got = (version / 1000, version % 1000 / 10);
+    if got < MIN_CUDA { Err(CudaError::OldDriver { expected: MIN_CUDA, got }) } else { Ok(()) }
 }
 
 fn describe(ordinal: i32) -> Result<Device, DriverError> {

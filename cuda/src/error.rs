@@ -8,6 +8,17 @@ pub enum CudaError {
     /// There is no driver on this machine.
     #[error("no NVIDIA driver: expected libcuda.so of driver 525 or newer")]
     NoDriver,
+    /// The driver lacks functions that are called. Versions are major and minor.
+    #[error(
+        "the NVIDIA driver is too old: expected one for CUDA {}.{}, which is 525 or newer, got one for CUDA {}.{}",
+        expected.0, expected.1, got.0, got.1
+    )]
+    OldDriver {
+        /// The oldest that will do.
+        expected: (i32, i32),
+        /// What the driver says.
+        got: (i32, i32),
+    },
     /// There is a driver, and nothing for it to drive.
     #[error("the NVIDIA driver finds no device")]
     NoDevices,

@@ -142,6 +142,19 @@ fn what_is_missing_is_one_line_and_never_a_run_on_the_cpu() {
             assert_complains(lode_miner(arguments).output().unwrap(), "no NVIDIA driver: expected libcuda.so");
         }
     }
+    let folder = tempfile::tempdir().unwrap();
+    let old = "int cuDriverGetVersion(int *version) { *version = 11040; return 0; }";
+    for (driver, text) in
+        [("int x;", "no NVIDIA driver: expected libcuda.so"), (old, "expected one for CUDA 12.0, which")]
+    {
+        let source = folder.path().join("driver.c");
+        std::fs::write(&source, driver).unwrap();
+        let library = folder.path().join("libcuda.so.1");
+        let status = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status().unwrap();
+        assert!(status.success());
+        let output = lode_miner(&arguments).env("LD_LIBRARY_PATH", folder.path()).output().unwrap();
+        assert_complains(output, text);
+    }
     assert_complains(with(&[("CUEMU_DEVICES", "0")]), "the NVIDIA driver finds no device");
     let devices = [&arguments[..], &["--devices", "0,2"]].concat();
     let output = emulated(&devices, &[("CUEMU_DEVICES", "2")]).output().unwrap();
