@@ -311,7 +311,7 @@ impl CudaEngine {
         }
     }
 
-    /// Reports those winners of a batch that hold. They come in any order; the first that does not hold ends it.
+    /// Reports the winners of a batch. The first that does not hold ends it.
     fn check_batch(
         &self,
         request: &Request,
@@ -319,24 +319,13 @@ impl CudaEngine {
         job: &Job,
         out: &mut dyn FnMut(Output),
     ) -> Result<(), Fault> {
-        if batch.count != request.count {
-            return Err(ProcessError::OutOfTurn.into());
-        }
-        let mut winners: Vec<&Record> = batch.winners.iter().collect();
-        winners.sort_by_key(|record| record.index);
-        for record in winners {
-            let nonce = request.first_nonce.wrapping_add(u64::from(record.index));
-            let wrong = |reason: &str| Fault::Wrong { nonce, reason: reason.to_owned() };
-            if record.index >= request.count {
-                return Err(wrong("it is none of the batch's"));
-            }
-            // A void attempt is counted and passed over.
-            let Ok(attempt) = record.attempt(&job.statement, nonce) else { continue };
+        for attempt in winners(request, batch)? {
+            let wrong = |reason: &str| Fault::Wrong { nonce: attempt.nonce, reason: reason.to_owned() };
             if !job.is_won_by(&attempt) {
                 return Err(wrong("its ticket meets neither target"));
             }
             self.verifier
-                .verify(&job.statement, nonce, &attempt.proof, Claim::None)
+                .verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None)
                 .map_err(|error| wrong(&error.to_string()))?;
             out(Output::Won(attempt));
         }
@@ -369,6 +358,28 @@ impl CudaEngine {
     }
 }
 
+/// The winners of a batch, by nonce; they come in any order. A void one counts as wrong: no seed is known to make one, and a card
+/// that calls its winners void would earn nothing, and look well.
+fn winners(request: &Request, batch: &Batch) -> Result<Vec<Attempt>, Fault> {
+    if batch.count != request.count {
+        return Err(ProcessError::OutOfTurn.into());
+    }
+    let mut records: Vec<&Record> = batch.winners.iter().collect();
+    records.sort_by_key(|record| record.index);
+    let mut next = 0;
+    let mut winners = Vec::with_capacity(records.len());
+    for record in records {
+        let nonce = request.first_nonce.wrapping_add(u64::from(record.index));
+        let wrong = |reason: String| Fault::Wrong { nonce, reason };
+        if !(next..request.count).contains(&record.index) {
+            return Err(wrong("it is none of the batch's, or there twice".to_owned()));
+        }
+        next = record.index + 1;
+        winners.push(record.attempt(&request.statement, nonce).map_err(|void| wrong(void.to_string()))?);
+    }
+    Ok(winners)
+}
+
 fn failed(reason: impl Into<String>) -> EngineError {
     EngineError { engine: CudaEngine::NAME, reason: reason.into() }
 }
@@ -387,8 +398,9 @@ impl Engine for CudaEngine {
         Self::NAME
     }
 
-    /// Makes one attempt, on the first device that is free. It is checked by whoever compares it.
+    /// Makes one attempt, on the first device that is free, and holds every byte of it to the reference engine's.
     fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, AttemptError> {
+        let expected = self.reference.attempt(statement, nonce)?;
         let (slot, mut work) = loop {
             if let Some(claim) = self.claim() {
                 break claim;
@@ -398,13 +410,18 @@ impl Engine for CudaEngine {
             }
             thread::sleep(LOOK_INTERVAL);
         };
-        let attempt = |work: &mut SlotWork| -> Result<Option<Record>, Fault> {
+        let attempt = |work: &mut SlotWork| -> Result<Option<Attempt>, Fault> {
             let Some((process, _)) = self.ready(slot, work, &AtomicBool::new(false))? else { return Ok(None) };
-            process.request(&attempt_request(*statement, nonce))?;
-            Ok(process.batch()?.winners.pop())
+            let request = attempt_request(*statement, nonce);
+            process.request(&request)?;
+            let Some(attempt) = winners(&request, &process.batch()?)?.pop() else { return Ok(None) };
+            if attempt == expected {
+                return Ok(Some(attempt));
+            }
+            Err(Fault::Wrong { nonce, reason: "the reference engine's is another one".to_owned() })
         };
         match attempt(&mut work) {
-            Ok(Some(record)) => Ok(record.attempt(statement, nonce)?),
+            Ok(Some(attempt)) => Ok(attempt),
             Ok(None) => Err(failed(format!("{} made no attempt", slot.status().device)).into()),
             Err(fault) => {
                 self.take_off(slot, &mut work, &fault);
@@ -446,5 +463,33 @@ impl CudaEngine {
             _ => None,
         });
         failed(format!("no device is left; {}", reasons.collect::<Vec<_>>().join("; ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{RECORD_BYTES, Stages};
+
+    fn read(count: u32, records: &[(u32, u32)]) -> Result<Vec<u64>, String> {
+        let request = Request { count: 4, first_nonce: u64::MAX, ..attempt_request(KNOWN_STATEMENT, 0) };
+        let record = |(index, state): &(u32, u32)| {
+            let head = [index.to_le_bytes(), state.to_le_bytes()].concat();
+            Record::parse(&[&head[..], &[1; RECORD_BYTES - 8]].concat()).unwrap()
+        };
+        let batch = Batch { count, stages: Stages::default(), winners: records.iter().map(record).collect() };
+        let winners = winners(&request, &batch).map_err(|fault| fault.to_string())?;
+        Ok(winners.into_iter().map(|attempt| attempt.nonce).collect())
+    }
+
+    #[test]
+    fn winners_are_of_the_batch_each_once_and_not_void() {
+        assert_eq!(read(4, &[]), Ok(vec![]));
+        assert_eq!(read(4, &[(3, 0), (0, 0), (1, 0)]), Ok(vec![u64::MAX, 0, 2]), "in order, and around the end");
+        assert!(read(3, &[]).is_err(), "another batch");
+        for (records, nonce) in [(&[(4, 0)][..], 3), (&[(2, 0), (2, 0)], 1), (&[(0, 0), (1, 1)], 0), (&[(1, 2)], 0)] {
+            let error = read(4, records).unwrap_err();
+            assert!(error.starts_with(&format!("wrong result, nonce {nonce}: ")), "{error}");
+        }
     }
 }

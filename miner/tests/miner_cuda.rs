@@ -109,6 +109,25 @@ fn attempts_are_the_vectors() {
 }
 
 #[test]
+fn an_attempt_with_flipped_bits_is_not_printed() {
+    let statement = "00".repeat(32);
+    let expected = lode_miner(&attempt("reference", &statement, "1", "2")).output().unwrap().stdout;
+    let mut refused = 0;
+    // After the known answers about every third copy is flipped; which ones, the seed decides.
+    for seed in ["9", "22", "42", "46"] {
+        let settings = [("CUEMU_SEED", seed), ("CUEMU_FAULT", "bitflip:0.3:64")];
+        let output = emulated(&attempt("cuda", &statement, "1", "2"), &settings).output().unwrap();
+        if output.status.success() {
+            assert_eq!(output.stdout, expected, "seed {seed}");
+        } else {
+            refused += 1;
+            assert_complains(output, "GPU 0");
+        }
+    }
+    assert!(refused > 0, "no seed flips anything");
+}
+
+#[test]
 fn devices_are_listed() {
     let list = |flags: &[&str]| {
         let output = emulated(&[&["devices"], flags].concat(), &[("CUEMU_DEVICES", "3"), ("CUEMU_MEM", "2G")]).output();
