@@ -87,12 +87,29 @@ pub enum Consequence {
 
 /// Points and when they were counted.
 #[derive(Debug, Clone, Copy)]
-struct Score {
+pub struct Score {
     points: u32,
     counted_ms: u64,
 }
 
 impl Score {
+    /// No points, at a time.
+    pub fn new(now_ms: u64) -> Self {
+        Self { points: 0, counted_ms: now_ms }
+    }
+
+    /// With an offence's points on top of those that are left at a time.
+    #[must_use]
+    pub fn charged(self, penalty: Penalty, now_ms: u64) -> Self {
+        let left = self.at(now_ms);
+        Self { points: left.points.saturating_add(penalty.points()), ..left }
+    }
+
+    /// Whether they are enough for a ban.
+    pub fn is_ban(self) -> bool {
+        self.points >= BAN_POINTS
+    }
+
     /// The points that are left. The rest of a minute is not lost: `counted_ms` moves by whole ones.
     fn at(self, now_ms: u64) -> Self {
         let forgiven = now_ms.saturating_sub(self.counted_ms) / FORGIVE_MS;
@@ -122,16 +139,16 @@ struct SavedBan {
 impl Reputation {
     /// Charges a source with an offence at a time.
     pub fn penalize(&mut self, source: Source, penalty: Penalty, now_ms: u64) -> Consequence {
-        let before = self.scores.get(&source).map_or(Score { points: 0, counted_ms: now_ms }, |score| score.at(now_ms));
-        let points = before.points.saturating_add(penalty.points());
-        if points >= BAN_POINTS {
+        let before = self.scores.get(&source).copied().unwrap_or_else(|| Score::new(now_ms));
+        let score = before.charged(penalty, now_ms);
+        if score.is_ban() {
             self.scores.remove(&source);
             self.ban(source, now_ms.saturating_add(BAN_MS), now_ms);
             return Consequence::Ban;
         }
-        if points > 0 {
+        if score.points > 0 {
             make_room(&mut self.scores, &source, MAX_SCORES, |score| u64::from(score.at(now_ms).points));
-            self.scores.insert(source, Score { points, ..before });
+            self.scores.insert(source, score);
         }
         if penalty.disconnects() { Consequence::Disconnect } else { Consequence::None }
     }

@@ -123,12 +123,16 @@ impl<C: Clock> SyncMachine<C> {
     /// The best header with more work than the ledger's chain. One that was passed over has its turn again when nothing else
     /// is left.
     fn best_to_fetch(&mut self) -> Option<(Hash, Height)> {
-        let own = self.service.work();
-        let moves = |best: &&Node| own.moves_to(best.goal);
-        if self.tree.best_available().filter(moves).is_none() && self.tree.best().filter(moves).is_some() {
+        if self.better(self.tree.best_available()).is_none() && self.better(self.tree.best()).is_some() {
             self.tree.release_withheld();
         }
-        self.tree.best_available().filter(moves).map(|best| (best.header.hash(), best.height()))
+        self.better(self.tree.best_available()).map(|best| (best.header.hash(), best.height()))
+    }
+
+    /// A header, if it has more work than the ledger's chain.
+    fn better<'a>(&self, header: Option<&'a Node>) -> Option<&'a Node> {
+        let own = self.service.work();
+        header.filter(|header| own.moves_to(header.goal))
     }
 
     /// Gives the next branch its turn if nobody gives the body that the path needs first. Returns whether there is such a
@@ -158,8 +162,7 @@ impl<C: Clock> SyncMachine<C> {
         }
         self.bodies.awaited = None;
         self.tree.withhold(&first);
-        let own = self.service.work();
-        self.tree.best_available().is_some_and(|best| own.moves_to(best.goal))
+        self.better(self.tree.best_available()).is_some()
     }
 
     /// Takes blocks off the path's beginning that are stored. Returns whether the path stands on a stored block now; if

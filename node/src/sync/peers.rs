@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{ChainWork, Hash, Height};
-use lode_network::{
-    PeerId, Penalty, RequestId, Status,
-    penalty::{BAN_POINTS, FORGIVE_MS},
-};
+use lode_network::{PeerId, Penalty, RequestId, Status, reputation::Score};
 
 use super::{
     bounded::Bucket,
@@ -56,8 +53,8 @@ pub(super) struct Peer {
     pub(super) gossip: Bucket,
     /// Shares that are checked in one batch: more when they turn out good, one again after a bad one.
     pub(super) batch: usize,
-    /// Penalty points, and when they were last counted.
-    points: (u32, u64),
+    /// Its penalty points here, which are not its address's.
+    score: Score,
     /// It has earned a ban, and is still connected.
     pub(super) is_out: bool,
 }
@@ -97,7 +94,7 @@ impl Peer {
             refusals: 0,
             gossip: Bucket::full(GOSSIP_BURST, GOSSIP_PER_S, now_ms),
             batch: 1,
-            points: (0, now_ms),
+            score: Score::new(now_ms),
             is_out: false,
         }
     }
@@ -105,11 +102,8 @@ impl Peer {
     /// Counts penalty points as the network does. Returns whether they have just become enough for a ban; then the peer is
     /// asked for nothing any more.
     pub(super) fn charge(&mut self, penalty: Penalty, now_ms: u64) -> bool {
-        let (points, at_ms) = self.points;
-        let forgiven = u32::try_from(now_ms.saturating_sub(at_ms) / FORGIVE_MS).unwrap_or(u32::MAX);
-        let points = points.saturating_sub(forgiven).saturating_add(penalty.points());
-        self.points = (points, now_ms);
-        if points >= BAN_POINTS {
+        self.score = self.score.charged(penalty, now_ms);
+        if self.score.is_ban() {
             (self.is_out, self.candidate, self.paused_until_ms) = (true, None, u64::MAX);
         }
         self.is_out
