@@ -1,6 +1,7 @@
 //! Times of the kernels at the size of the public networks, for each back end that this processor has.
 //!
-//! `cargo run --release --example kernels`: a quick look. `./x bench` compares with other implementations.
+//! A quick look: `cargo build --release --workspace --example kernels` makes it `release/examples/kernels` in the target folder. `./x bench`
+//! compares with other implementations.
 
 use std::{hint::black_box, time::Instant};
 

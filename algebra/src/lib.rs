@@ -1,5 +1,6 @@
 //! Kernels without protocol: the fields Fq and Fr of BLS12-377, its curve G1, multi-scalar multiplication over fixed bases
-//! ([`FixedBase`]), products of pairings with fixed points of G2 ([`PairingProduct`]), transforms and polynomials over a domain ([`Domain`]), and BLAKE2b of many short messages ([`mod@blake2b`]).
+//! ([`FixedBase`]), products of pairings with fixed points of G2 ([`PairingProduct`]), transforms and polynomials over a domain
+//! ([`Domain`]), and BLAKE2b of many short messages ([`mod@blake2b`]).
 //!
 //! Every kernel exists for each [`Backend`], chosen at run time; all give the same bits. Tables are built once and shared; what a
 //! computation works in ([`Scratch`], [`Workspace`]) is made once for each thread, and nothing is allocated after that.

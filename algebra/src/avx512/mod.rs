@@ -16,6 +16,17 @@
 //! What must not be broken: every function here runs only where the processor has AVX-512 F, and IFMA where it says so. They are declared with
 //! `target_feature`, so that calling one from code without these features takes an `unsafe` block that says why it may.
 
+/// Runs an expression of lane functions, in methods that are inlined.
+macro_rules! lanes {
+    ($expression:expr) => {
+        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F, and IFMA if they are to multiply with that
+        // (`Backend::Ifma`, `Backend::Avx512`). The methods here are inlined into functions compiled for these features.
+        unsafe { $expression }
+    };
+}
+
+pub(crate) use lanes;
+
 mod double;
 pub(crate) mod fq;
 pub(crate) mod fr;

@@ -7,19 +7,13 @@ use super::{
     window::Window,
 };
 use crate::{
-    avx512::fq::{Fq8, Multiple, Row, multiple_of_q},
+    avx512::{
+        fq::{Fq8, Multiple, Row, multiple_of_q},
+        lanes,
+    },
     field::{Fq, Fr},
 };
 use core::arch::x86_64::{_mm256_loadu_ps, _mm256_movemask_ps};
-
-/// Runs an expression of lane functions.
-macro_rules! lanes {
-    ($expression:expr) => {
-        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F, and IFMA if they are to multiply with that
-        // (`Backend::Ifma`, `Backend::Avx512`). The methods here are inlined into functions compiled for these features.
-        unsafe { $expression }
-    };
-}
 
 impl<const IFMA: bool> Lanes for Fq8<IFMA> {
     const WIDTH: usize = 8;

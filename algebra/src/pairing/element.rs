@@ -2,7 +2,10 @@
 
 use super::tower::{self, Fq2, Fq6};
 #[cfg(target_arch = "x86_64")]
-use crate::avx512::fq::{Fq8, Multiple, Row, multiple_of_q};
+use crate::avx512::{
+    fq::{Fq8, Multiple, Row, multiple_of_q},
+    lanes,
+};
 use crate::{
     field::{Fq, FqParams, Params, montgomery},
     msm::Multiply,
@@ -155,16 +158,6 @@ fn mul_fq2_lanes<const IFMA: bool>(a: &Fq2<Fq8<IFMA>>, b: &Fq2<Fq8<IFMA>>) -> Fq
 #[target_feature(enable = "avx512f")]
 fn mul_fq6_lanes<const IFMA: bool>(a: &Fq6<Fq8<IFMA>>, b: &Fq6<Fq8<IFMA>>) -> Fq6<Fq8<IFMA>> {
     tower::karatsuba(a, b)
-}
-
-/// Runs an expression of lane functions.
-#[cfg(target_arch = "x86_64")]
-macro_rules! lanes {
-    ($expression:expr) => {
-        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F, and IFMA if they are to multiply with that
-        // (`Backend::Ifma`, `Backend::Avx512`). The methods here are inlined into functions compiled for these features.
-        unsafe { $expression }
-    };
 }
 
 #[cfg(target_arch = "x86_64")]

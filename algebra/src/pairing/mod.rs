@@ -2,7 +2,7 @@
 //!
 //! - [`lines`] holds what is fixed, and runs Miller's loop: with lanes, in eight parts side by side;
 //! - [`tower`] is the arithmetic of Fq¹², on one element or on eight;
-//! - [`hard`] is what is left of the final exponentiation, one chain of some 300 squares; [`spread`] runs it in lanes, the products of one
+//! - [`hard`] is what is left of the final exponentiation, one chain of 317 squares; [`spread`] runs it in lanes, the products of one
 //!   square side by side.
 //!
 //! The easy part of the exponentiation stands between the loop and its parts' product: the squares of that product, too, are then those
