@@ -211,7 +211,13 @@ impl Devnet {
             match ended {
                 Some(Err(error)) => return Err(node_error(error)),
                 Some(Ok(())) => return Ok(view.height),
-                None if until_height.is_some_and(|until| view.height >= until) => return self.agree(out).await,
+                None if until_height.is_some_and(|until| view.height >= until) => {
+                    return tokio::select! {
+                        agreed = self.agree(out) => agreed,
+                        _ = interrupt.recv() => Ok(view.height),
+                        _ = terminate.recv() => Ok(view.height),
+                    };
+                }
                 None => {}
             }
         }
