@@ -166,6 +166,11 @@ impl Seat {
 }
 
 impl Node {
+    /// Ends it as Ctrl-C does.
+    pub fn stop(self) {
+        assert!(self.process.interrupt().success(), "{}", self.url);
+    }
+
     /// Where its chain ends.
     pub fn tip(&self) -> Tip {
         self.try_tip().unwrap_or_else(|error| panic!("{}: {error}", self.url))

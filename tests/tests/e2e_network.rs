@@ -10,11 +10,6 @@ use lode_tests::{
     wait_for,
 };
 
-/// Ends a node as Ctrl-C does.
-fn stop(node: Node) {
-    assert!(node.process.interrupt().success());
-}
-
 #[test]
 fn three_miners_one_cut_off_and_one_late_end_on_one_tip() {
     let cluster = Cluster::new(FAST_NETWORK);
@@ -51,7 +46,7 @@ fn three_miners_one_cut_off_and_one_late_end_on_one_tip() {
     let tip = wait_for_one_tip(&[&node_a, &node_b, &node_c, &node_late]);
     assert!(tip.work > alone.work);
     wait_for("the end of the sync", || node_late.get("sync")["state"] == "synced");
-    [node_a, node_b, node_c, node_late].into_iter().for_each(stop);
+    [node_a, node_b, node_c, node_late].into_iter().for_each(Node::stop);
     seats.iter().for_each(|seat| seat.assert_sound());
 }
 
@@ -68,22 +63,22 @@ fn a_node_comes_back_by_what_it_remembers_though_most_of_it_is_stale() {
     wait_for_peers(&back, 2);
     injector.blocks(&node, 3);
     wait_for_one_tip(&[&node, &back]);
-    stop(back);
+    back.stop();
     let book = std::fs::read_to_string(returns.file("peers.json")).unwrap();
     assert_eq!(book.matches("/tcp/4130").count(), 2, "{book}");
     // Of the two that it knows one is no more, and a third one never was.
-    stop(gone);
+    gone.stop();
     let stale = cluster.seat();
     std::fs::write(returns.file("peers.json"), book.replace(&moves.ip.to_string(), &stale.ip.to_string())).unwrap();
 
     injector.blocks(&node, 20);
     let back = returns.start(&[]);
     assert_eq!(wait_for_one_tip(&[&node, &back]).height, 23);
-    [node, back].into_iter().for_each(stop);
+    [node, back].into_iter().for_each(Node::stop);
     // With nothing but what is stale it runs alone, and says so.
     let alone = returns.start(&[]);
     assert_eq!((alone.height(), alone.peer_count()), (23, 0));
-    stop(alone);
+    alone.stop();
     returns.assert_sound();
 }
 

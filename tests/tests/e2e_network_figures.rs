@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_genesis::{Network, srs};
+use lode_genesis::srs;
 use lode_node::{Entropy, SystemEntropy};
 use lode_puzzle::{Item, LogSize, Verifier};
 use lode_tests::{
@@ -43,10 +43,6 @@ fn report(what: &str, measured: &str, bound: &str, holds: bool) {
 
 fn verifier() -> Verifier {
     Verifier::new(&srs::load(LogSize::new(log_n()).unwrap()).unwrap())
-}
-
-fn stop(nodes: Vec<Node>) {
-    nodes.into_iter().for_each(|node| assert!(node.process.interrupt().success()));
 }
 
 #[test]
@@ -89,7 +85,7 @@ fn a_network_parted_two_to_three_ends_on_one_tip() {
         "10 s",
         took <= Duration::from_secs(10),
     );
-    stop(nodes);
+    nodes.into_iter().for_each(Node::stop);
     seats.iter().for_each(Seat::assert_sound);
 }
 
@@ -134,7 +130,7 @@ fn a_cold_sync_is_as_fast_as_its_proofs() {
             thread::sleep(Duration::from_millis(10));
         }
         let took = begun.elapsed();
-        stop(vec![node]);
+        node.stop();
         seat.assert_sound();
         took
     };
@@ -157,7 +153,7 @@ fn a_cold_sync_is_as_fast_as_its_proofs() {
         "3 times",
         times >= 3.0,
     );
-    stop(vec![source]);
+    source.stop();
 }
 
 #[test]
@@ -223,14 +219,13 @@ fn an_announced_block_is_accepted_by_all() {
         "15",
         p99 <= 15 * one,
     );
-    stop(nodes);
+    nodes.into_iter().for_each(Node::stop);
 }
 
 #[test]
 fn ten_liars_are_thrown_out_and_hold_up_nobody() {
     const LIARS: u8 = 10;
     let network = willing_network(log_n());
-    assert_eq!(Network::parse(&network, "test").unwrap().params.log_n.log_n(), log_n());
     let (cluster, injector) = (Cluster::new(&network), Injector::new(&network));
     // Each with an address of its own where that can be; else bans go by peer, as they do on loopback.
     let mut world = World::new().ok();
@@ -314,6 +309,6 @@ fn under_attack(victim: &Seat, honest: &Seat, liars: &[Seat], injector: &Injecto
         *lies.entry(id.clone()).or_default() += 1;
     }
     assert_eq!(node.peer_count(), 1, "the honest peer is there all the time");
-    stop(vec![node, friend]);
+    [node, friend].into_iter().for_each(Node::stop);
     Attack { lies, offered, slowest, growth: most.saturating_sub(before) }
 }

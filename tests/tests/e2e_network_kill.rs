@@ -107,6 +107,6 @@ fn kill_any_node_at_any_moment_and_no_committed_block_is_lost() {
     assert!(last.interrupt().success());
     let tip = wait_for_one_tip(&all);
     println!("one tip: height {}", tip.height);
-    nodes.into_iter().for_each(|node| assert!(node.process.interrupt().success()));
+    nodes.into_iter().for_each(Node::stop);
     seats.iter().for_each(Seat::assert_sound);
 }

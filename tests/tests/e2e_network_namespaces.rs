@@ -37,10 +37,6 @@ fn ip_of(peer: &Value) -> Ipv4Addr {
     address.split('/').nth(2).and_then(|ip| ip.parse().ok()).unwrap_or_else(|| panic!("{address}"))
 }
 
-fn stop(node: Node) {
-    assert!(node.process.interrupt().success());
-}
-
 #[test]
 fn a_liar_is_banned_by_its_address_and_a_restart_does_not_forget() {
     let network = willing_network(6);
@@ -61,7 +57,7 @@ fn a_liar_is_banned_by_its_address_and_a_restart_does_not_forget() {
         // Not even a new key gets in from there, before a restart and after it; from elsewhere everybody does.
         let peers_of = |node: &Node| node.peers().iter().map(ip_of).collect::<Vec<_>>();
         let in_vain = Hostile::start(&forge, address, liar.namespace.clone());
-        stop(node);
+        node.stop();
         let node = victim.start_among(&[]);
         wait_for("the ban of before", || node.bans() == [liar.ip.to_string()]);
         let friend = honest.start_among(&[victim.peer_address()]);

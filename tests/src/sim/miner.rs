@@ -1,6 +1,6 @@
 //! Miners: attempts at a rate, each with the odds of a real one.
 
-use lode_consensus::{Address, Hash, Share};
+use lode_consensus::{Address, Share};
 use lode_explorer::MiningJob;
 use lode_puzzle::{Proof, Seed, Ticket};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -47,11 +47,6 @@ impl Miner {
         self.working_since = now;
         self.round += 1;
         self.job = job;
-    }
-
-    /// The content hash of the present job.
-    pub fn content_hash(&self) -> Option<Hash> {
-        self.job.as_ref().map(|job| job.content_hash)
     }
 
     /// The expected number of attempts of all the time that this miner had work.

@@ -6,10 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use lode_consensus::rules::ProofChecker;
@@ -19,7 +16,6 @@ use lode_puzzle::{Claim, Half, Item, Proof, Seed, Statement, Ticket, VerifyError
 #[derive(Debug, Default)]
 pub struct Oracle {
     honest: Mutex<BTreeMap<(Statement, u64), Proof>>,
-    judged: AtomicU64,
 }
 
 impl Oracle {
@@ -31,11 +27,6 @@ impl Oracle {
     /// Whether an attempt was honest, to the byte.
     pub fn is_honest(&self, statement: Statement, nonce: u64, proof: &Proof) -> bool {
         self.honest().get(&(statement, nonce)) == Some(proof)
-    }
-
-    /// How many proofs were judged.
-    pub fn judged(&self) -> u64 {
-        self.judged.load(Ordering::Relaxed)
     }
 
     fn honest(&self) -> MutexGuard<'_, BTreeMap<(Statement, u64), Proof>> {
@@ -62,7 +53,6 @@ impl Oracle {
 
 impl ProofChecker for Oracle {
     fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
-        self.judged.fetch_add(items.len() as u64, Ordering::Relaxed);
         if items.len() != weights.len() {
             let error = VerifyError::MissingWeights { expected: items.len(), got: weights.len() };
             return vec![Err(error); items.len()];

@@ -123,14 +123,6 @@ impl Scenario {
             transfer_interval: 0,
         }
     }
-
-    /// Honest nodes and a rough network.
-    pub fn honest(seed: u64, nodes: usize, duration: Micros) -> Self {
-        let mut scenario = Self::random(seed, nodes, duration);
-        scenario.roles = vec![Role::Honest; nodes];
-        scenario.plan = Vec::new();
-        scenario
-    }
 }
 
 /// About half of the nodes mine, the strongest up to ten times as fast as the weakest. A selfish miner has 15 to 30 % of all

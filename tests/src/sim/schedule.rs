@@ -64,22 +64,13 @@ pub struct Schedule<E> {
     now: Micros,
     sequence: u64,
     events: u64,
-    peak: usize,
     trace: Hash,
     scratch: Vec<u8>,
 }
 
 impl<E> Default for Schedule<E> {
     fn default() -> Self {
-        Self {
-            queue: BinaryHeap::new(),
-            now: 0,
-            sequence: 0,
-            events: 0,
-            peak: 0,
-            trace: Hash::ZERO,
-            scratch: Vec::new(),
-        }
+        Self { queue: BinaryHeap::new(), now: 0, sequence: 0, events: 0, trace: Hash::ZERO, scratch: Vec::new() }
     }
 }
 
@@ -94,7 +85,6 @@ impl<E: Traced> Schedule<E> {
         assert!(self.queue.len() < MAX_EVENTS, "more than {MAX_EVENTS} events wait");
         self.sequence += 1;
         self.queue.push(Reverse(Entry { at: at.max(self.now), sequence: self.sequence, event }));
-        self.peak = self.peak.max(self.queue.len());
     }
 
     /// Lets an event happen after a while.
@@ -125,11 +115,6 @@ impl<E: Traced> Schedule<E> {
     /// How many events have happened.
     pub fn events(&self) -> u64 {
         self.events
-    }
-
-    /// The most events that have waited at one time.
-    pub fn peak(&self) -> usize {
-        self.peak
     }
 }
 
@@ -172,6 +157,6 @@ mod tests {
         assert_eq!(schedule.next_until(100), Some(1));
         assert_eq!(schedule.now(), 50);
         assert_eq!(schedule.next_until(100), Some(2));
-        assert_eq!((schedule.now(), schedule.events(), schedule.peak()), (57, 2, 2));
+        assert_eq!((schedule.now(), schedule.events()), (57, 2));
     }
 }
