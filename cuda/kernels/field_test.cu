@@ -40,3 +40,9 @@ template <class F> INLINE void sums(const Fp<F> *a, const Fp<F> *b, Fp<F> *out, 
     }
 LODE_FIELD_TESTS(fr, Fr)
 LODE_FIELD_TESTS(fq, Fq)
+
+// out: 1 for a root of unity of order 2^log_n.
+extern "C" __global__ void fr_is_in_domain(const Fr *a, u32 *out, u32 log_n, u32 n) {
+    u32 i = INDEX;
+    if (i < n) out[i] = is_in_domain(Fr::load(a + i), log_n);
+}

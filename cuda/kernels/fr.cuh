@@ -26,3 +26,10 @@ struct FrParams {
 };
 
 typedef Fp<FrParams> Fr;
+
+// Whether z^(2^log_n) = 1; z < 2·r.
+INLINE bool is_in_domain(const Fr &z, u32 log_n) {
+    Fr power = z;
+    for (u32 k = 0; k < log_n; k++) power = mul(power, power);
+    return is_zero_integer(canonical(subtract_once<2>(sub<1>(power, Fr::one()))));
+}

@@ -3,8 +3,9 @@
 import random
 import time
 
-from bls12_377 import FQ, FR
-from harness import Cuda, case, check, test_ptx, words  # noqa: F401
+from bls12_377 import FQ, FR, R
+from harness import Cuda, case, check, check_equal, test_ptx
+from puzzle_reference import root_of_unity
 
 FIELDS = {"fr": FR, "fq": FQ}
 BLOCK = 128
@@ -111,6 +112,20 @@ def sums():
             total, half = x + y, x + y - 2 * p if x + y >= 2 * p else x + y
             wrong += got[4 * i : 4 * i + 4] != [total, x - y + 2 * p, half, half % p]
         check(f"{name}: {len(a)} sums, differences, reductions", wrong == 0, f"{wrong} are wrong")
+
+
+@case()
+def domain_members():
+    """Roots of unity of the domain's order and of others, below 2·r."""
+    cuda, rng, log_n = Cuda(), random.Random(13), 5
+    members = [pow(root_of_unity(1 << log_n), k, R) for k in range(1 << log_n)]
+    others = [0, 2, root_of_unity(2 << log_n), pow(root_of_unity(64), 3, R)] + [rng.randrange(R) for _ in range(40)]
+    values = [FR.to_montgomery(z) + k * R for z in members + others for k in (0, 1)]
+    n = len(values)
+    out = cuda.alloc(4 * n)
+    kernel = cuda.function(cuda.load("field_test"), "fr_is_in_domain")
+    cuda.launch(kernel, [(n + BLOCK - 1) // BLOCK], [BLOCK], cuda.upload(FR.encode(values)), out, log_n, n)
+    check_equal("members", cuda.download_words(out, n), [1] * 2 * len(members) + [0] * 2 * len(others))
 
 
 def without_carry(ptx, kernel, opcode, site):

@@ -111,6 +111,30 @@ def msm_digits():
     check("the fullest first", lengths == sorted(lengths, reverse=True))
 
 
+@case()
+def infinity_voids_an_attempt():
+    """A commitment or an opening at infinity leaves its bit in the attempt's state, and an opening clears no bit."""
+    gpu = Launcher()
+    gpu.cuda = Cuda()
+    gpu.module = gpu.cuda.load("attempt")
+    upload, alloc = gpu.cuda.upload, gpu.cuda.alloc
+    x, y = bls.to_edwards(bls.GENERATOR)
+    finite = bls.FQ.encode([bls.FQ.to_montgomery(v) for v in (x, y, 1, x * y)])
+    identity = bls.FQ.encode([bls.FQ.to_montgomery(v) for v in (0, 1, 1, 0)])
+    points = [finite, identity, finite, identity]
+    n = len(points)
+    folds = upload(b"".join(bytes(192) + point for point in points))
+    seeds, commitments, openings, tickets = upload(bytes(32 * n)), alloc(96 * n), alloc(96 * n), alloc(32 * n)
+    state = upload(words([7] * n))
+    gpu.launch("attempt_point", [1], 128, folds, seeds, commitments, alloc(32 * n), alloc(32 * n), state, 2, n)
+    check_equal("commitments", gpu.cuda.download_words(state, n), [0, 1, 0, 1])
+    coordinates = bls.FQ.decode(gpu.cuda.download(commitments, 96 * n))
+    check_equal("their coordinates", coordinates, [*bls.GENERATOR, 0, 0] * 2)
+    state = upload(words([0, 0, 2, 2]))
+    gpu.launch("attempt_ticket", [1], 128, folds, seeds, commitments, openings, tickets, state, n)
+    check_equal("openings", gpu.cuda.download_words(state, n), [0, 1, 2, 3])
+
+
 M128 = 2**128 - 1
 
 
