@@ -161,7 +161,7 @@ typedef struct {
   int device; // -1: every device
   double rate;
   uint64_t n, count;
-  int sticky;
+  int sticky, hang;
 } Fault;
 
 // settings.c

@@ -27,7 +27,7 @@ static int parse_size(const char *s, char **end, uint64_t *size) {
   return 1;
 }
 
-// bitflip:RATE[:BYTES], launch:N[:sticky] or oom:BYTES, each with an optional @DEVICE
+// bitflip:RATE[:BYTES], launch:N[:sticky|:hang] or oom:BYTES, each with an optional @DEVICE
 static int parse_fault(char *s, Fault *f) {
   char *end = s;
   *f = (Fault){.device = -1};
@@ -43,6 +43,9 @@ static int parse_fault(char *s, Fault *f) {
     if (!strncmp(end, ":sticky", 7)) {
       f->sticky = 1;
       end += 7;
+    } else if (!strncmp(end, ":hang", 5)) {
+      f->hang = 1;
+      end += 5;
     }
   } else if (!strncmp(s, "oom:", 4)) {
     f->kind = FAULT_OOM;
@@ -118,18 +121,20 @@ void fault_on_copy(Device *d, uint8_t *data, size_t size) {
 
 // True if this launch must not run; *result is then what cuLaunchKernel returns.
 int fault_on_launch(Device *d, Result *result) {
-  int hit = 0;
+  int hit = 0, hang = 0;
   pthread_mutex_lock(&fault_lock);
   for (int i = 0; i < fault_count; i++) {
     Fault *f = &faults[i];
     if (f->kind != FAULT_LAUNCH || (f->device >= 0 && f->device != d->ordinal)) continue;
     if (++f->count != f->n) continue;
     hit = 1;
-    fprintf(stderr, "cuemu: FAULT launch %llu fails on device %d%s\n", (unsigned long long)f->n,
-            d->ordinal, f->sticky ? ", and every later call" : "");
+    hang |= f->hang;
+    fprintf(stderr, "cuemu: FAULT launch %llu %s on device %d%s\n", (unsigned long long)f->n,
+            f->hang ? "hangs" : "fails", d->ordinal, f->sticky ? ", and every later call" : "");
     *result = f->sticky ? SUCCESS : ILLEGAL_ADDRESS; // sticky: asynchronous, as on a GPU
     if (f->sticky) __atomic_store_n(&d->sticky, ILLEGAL_ADDRESS, __ATOMIC_RELAXED);
   }
   pthread_mutex_unlock(&fault_lock);
+  while (hang) pause();
   return hit;
 }

@@ -1,6 +1,7 @@
 """Injected faults: flipped bits, failed launches, memory that runs out."""
 
 import random
+import threading
 
 from harness import ILLEGAL_ADDRESS, OUT_OF_MEMORY, Cuda, case, check, check_equal, error_of
 
@@ -84,6 +85,15 @@ def fault_launch_sticky():
     check_equal("copy", error_of(cuda.download, data, 4), ILLEGAL_ADDRESS)
     check_equal("allocate", error_of(cuda.alloc, 4), ILLEGAL_ADDRESS)
     check_equal("the other device works", launches(Cuda(1), 2)[0], [0, 0])
+
+
+@case(CUEMU_FAULT="launch:2:hang@0", CUEMU_DEVICES="2", stderr="cuemu: FAULT launch 2 hangs on device 0")
+def fault_launch_hangs():
+    thread = threading.Thread(target=lambda: launches(Cuda(0), 2), daemon=True)
+    thread.start()
+    check_equal("the other device works", launches(Cuda(1), 2)[0], [0, 0])
+    thread.join(1)
+    check("the launch does not return", thread.is_alive())
 
 
 @case(CUEMU_FAULT="oom:1M")
