@@ -134,9 +134,9 @@ impl FromStr for DeviceSelection {
         }
         text.split(',')
             .try_fold(0, |set, index| {
-                let index: usize = index.parse().map_err(|_| DeviceSelectionError)?;
-                let is_new = index < MAX_DEVICES && set >> index & 1 == 0;
-                if is_new { Ok(set | 1 << index) } else { Err(DeviceSelectionError) }
+                // By their text: to Rust, `+1` and `01` are numbers too.
+                let index = (0..MAX_DEVICES).find(|number| number.to_string() == index).ok_or(DeviceSelectionError)?;
+                if set >> index & 1 == 0 { Ok(set | 1 << index) } else { Err(DeviceSelectionError) }
             })
             .map(Self::Set)
     }
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!("all".parse(), Ok(DeviceSelection::All));
         assert_eq!("2,0".parse(), Ok(DeviceSelection::Set(0b101)));
         assert_eq!("63".parse(), Ok(DeviceSelection::Set(1 << 63)));
-        for text in ["", "a", "0,", "1,1", "-1", "All", "0 1", "64"] {
+        for text in ["", "a", "0,", "1,1", "-1", "All", "0 1", "64", "+1", "01"] {
             assert_eq!(text.parse::<DeviceSelection>(), Err(DeviceSelectionError), "{text:?}");
         }
     }

@@ -193,7 +193,7 @@ impl CudaEngine {
     }
 
     fn measure_slot(&self, slot: &Slot, work: &mut SlotWork, batches: u32) -> Result<Stages, Fault> {
-        let Some((process, batch)) = self.ready(slot, work, &AtomicBool::new(false))? else {
+        let Some((process, batch, _)) = self.ready(slot, work, &AtomicBool::new(false))? else {
             return Ok(Stages::default());
         };
         let mut sum = [0.0; Stages::COUNT];
@@ -227,14 +227,14 @@ impl CudaEngine {
         })
     }
 
-    /// The device's process and its batch size, started and tested. `None`: cancelled before.
+    /// The device's process and its batch size, started and tested, and its count of failures. `None`: cancelled before.
     fn ready<'a>(
         &self,
         slot: &Slot,
         work: &'a mut SlotWork,
         cancel: &AtomicBool,
-    ) -> Result<Option<(&'a mut Process, u32)>, Fault> {
-        let SlotWork { process, is_tested, .. } = work;
+    ) -> Result<Option<(&'a mut Process, u32, &'a mut u32)>, Fault> {
+        let SlotWork { process, is_tested, failures, .. } = work;
         let process = match process {
             Some(process) => process,
             None => {
@@ -260,7 +260,7 @@ impl CudaEngine {
             status.state = DeviceState::Ready;
             status.batch = batch;
         }
-        Ok(Some((process, batch)))
+        Ok(Some((process, batch, failures)))
     }
 
     /// The reference engine's results, computed once.
@@ -273,7 +273,7 @@ impl CudaEngine {
         self.known.get_or_init(|| KNOWN_NONCES.into_iter().map(compute).collect()).clone()
     }
 
-    /// Works on a job until its nonces are used up or it is cancelled. Returns whether any batch was made.
+    /// Works on a job until its nonces are used up or it is cancelled.
     fn serve(
         &self,
         slot: &Slot,
@@ -282,11 +282,10 @@ impl CudaEngine {
         job: &Job,
         cancel: &AtomicBool,
         out: &mut dyn FnMut(Output),
-    ) -> Result<bool, Fault> {
-        let Some((process, most)) = self.ready(slot, work, cancel)? else { return Ok(false) };
+    ) -> Result<(), Fault> {
+        let Some((process, most, failures)) = self.ready(slot, work, cancel)? else { return Ok(()) };
         let mut asked: VecDeque<Request> = VecDeque::with_capacity(IN_FLIGHT);
         let mut since = Instant::now();
-        let mut has_made_any = false;
         loop {
             while asked.len() < IN_FLIGHT && !nonces.is_empty() && !cancel.load(Ordering::Relaxed) {
                 let count = u32::try_from(nonces.end - nonces.start).unwrap_or(u32::MAX).min(most);
@@ -296,9 +295,8 @@ impl CudaEngine {
                 nonces.start += u64::from(count);
                 asked.push_back(request);
             }
-            let Some(request) = asked.pop_front() else { return Ok(has_made_any) };
+            let Some(request) = asked.pop_front() else { return Ok(()) };
             let batch = process.batch()?;
-            has_made_any = true;
             let now = Instant::now();
             {
                 let mut status = slot.status();
@@ -307,6 +305,7 @@ impl CudaEngine {
             }
             since = now;
             self.check_batch(&request, &batch, job, out)?;
+            *failures = 0;
             out(Output::Attempts(u64::from(request.count)));
         }
     }
@@ -411,7 +410,7 @@ impl Engine for CudaEngine {
             thread::sleep(LOOK_INTERVAL);
         };
         let attempt = |work: &mut SlotWork| -> Result<Option<Attempt>, Fault> {
-            let Some((process, _)) = self.ready(slot, work, &AtomicBool::new(false))? else { return Ok(None) };
+            let Some((process, ..)) = self.ready(slot, work, &AtomicBool::new(false))? else { return Ok(None) };
             let request = attempt_request(*statement, nonce);
             process.request(&request)?;
             let Some(attempt) = winners(&request, &process.batch()?)?.pop() else { return Ok(None) };
@@ -440,16 +439,12 @@ impl Engine for CudaEngine {
                 thread::sleep(LOOK_INTERVAL);
                 continue;
             };
-            match self.serve(slot, &mut work, &mut nonces, job, cancel, out) {
-                Ok(true) => work.failures = 0,
-                Ok(false) => {}
-                Err(fault) => {
-                    let reason = self.take_off(slot, &mut work, &fault);
-                    out(match fault {
-                        Fault::Wrong { .. } => Output::Invalid { reason },
-                        _ => Output::Fault { reason },
-                    });
-                }
+            if let Err(fault) = self.serve(slot, &mut work, &mut nonces, job, cancel, out) {
+                let reason = self.take_off(slot, &mut work, &fault);
+                out(match fault {
+                    Fault::Wrong { .. } => Output::Invalid { reason },
+                    _ => Output::Fault { reason },
+                });
             }
         }
         Ok(())
@@ -468,6 +463,8 @@ impl CudaEngine {
 
 #[cfg(test)]
 mod tests {
+    use lode_puzzle::{LogSize, Proof};
+
     use super::*;
     use crate::wire::{RECORD_BYTES, Stages};
 
@@ -480,6 +477,36 @@ mod tests {
         let batch = Batch { count, stages: Stages::default(), winners: records.iter().map(record).collect() };
         let winners = winners(&request, &batch).map_err(|fault| fault.to_string())?;
         Ok(winners.into_iter().map(|attempt| attempt.nonce).collect())
+    }
+
+    #[test]
+    fn only_what_is_won_and_verified_goes_out() {
+        let srs = Arc::new(lode_genesis::srs::load(LogSize::new(2).unwrap()).unwrap());
+        let program = WorkerProgram { program: "/none".into(), arguments: Vec::new() };
+        let verifier = Arc::new(Verifier::new(&srs));
+        let engine = CudaEngine::new(Vec::new(), program, srs, verifier);
+        let [good, other] = [5, 6].map(|nonce| engine.reference.attempt(&KNOWN_STATEMENT, nonce).unwrap());
+        let forged = Attempt { proof: Proof { opening: other.proof.opening, ..good.proof }, ..good };
+        let check = |attempt: &Attempt, target| {
+            let Attempt { proof, point, value, .. } = attempt;
+            let record = [&[0; 8], &proof.commitment[..], point, value, &proof.opening].concat();
+            let winners = vec![Record::parse(&record).unwrap()];
+            let batch = Batch { count: 1, stages: Stages::default(), winners };
+            let job = Job { statement: KNOWN_STATEMENT, nonces: 5..6, block_target: Target::MIN, share_target: target };
+            let mut outputs = Vec::new();
+            let request = attempt_request(KNOWN_STATEMENT, 5);
+            let outcome = engine.check_batch(&request, &batch, &job, &mut |output| outputs.push(output));
+            (outcome.map_err(|fault| fault.to_string()), outputs)
+        };
+        assert_eq!(check(&good, Target::MAX), (Ok(()), vec![Output::Won(good)]));
+        for (attempt, target, reason) in [
+            (&good, Target::MIN, "its ticket meets neither target"),
+            (&forged, Target::MAX, "the pairing equation does not hold"),
+        ] {
+            let (outcome, outputs) = check(attempt, target);
+            assert_eq!(outcome, Err(format!("wrong result, nonce 5: {reason}")));
+            assert_eq!(outputs, []);
+        }
     }
 
     #[test]

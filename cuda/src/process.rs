@@ -18,7 +18,7 @@ use std::{
 
 use crate::{
     Device,
-    wire::{Batch, IN_FLIGHT, MAX_TEXT, Reply, Request},
+    wire::{Batch, IN_FLIGHT, MAX_TEXT, Reply, Request, printable},
 };
 
 /// How long a device may take to get ready: the driver compiles the kernels the first time, which takes seconds; an emulator does so
@@ -205,10 +205,37 @@ fn keep_last_line(errors: impl io::Read, complaint: &Mutex<String>) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let text = String::from_utf8_lossy(&line);
-        let text: String = text.trim().chars().filter(|letter| !letter.is_control()).collect();
+        let text = printable(&line);
         if !text.is_empty() {
             *complaint.lock().unwrap_or_else(PoisonError::into_inner) = text;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_does_not_end_by_itself_is_killed() {
+        let program =
+            WorkerProgram { program: "/bin/sh".into(), arguments: vec!["-c".into(), "exec sleep 600".into()] };
+        let device = Device {
+            index: 0,
+            name: "card".to_owned(),
+            bus_id: "0000:01:00.0".to_owned(),
+            memory_bytes: 1 << 30,
+            compute_capability: "8.6".to_owned(),
+            multiprocessors: 1,
+            clock_max_mhz: 1000,
+            is_supported: true,
+        };
+        let process = Process::start(&program, &device).unwrap();
+        let id = format!("/proc/{}", process.child.id());
+        assert!(Path::new(&id).exists());
+        drop(process);
+        assert!(!Path::new(&id).exists());
     }
 }

@@ -242,11 +242,16 @@ impl Reply {
                     winners: winners.ok_or_else(malformed)?,
                 })
             }
-            [FAILED] => Self::Failed(String::from_utf8_lossy(std::mem::take(&mut rest)).into_owned()),
+            [FAILED] => Self::Failed(printable(std::mem::take(&mut rest))),
             _ => return Err(malformed()),
         };
         if rest.is_empty() { Ok(Some(reply)) } else { Err(malformed()) }
     }
+}
+
+/// Text for a terminal, on one line: what may come from a driver, or from a process gone wrong.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().chars().filter(|letter| !letter.is_control()).collect()
 }
 
 /// Takes the next bytes.
@@ -315,6 +320,13 @@ mod tests {
         assert_eq!(attempt.ticket, Ticket::new(&attempt.seed, &attempt.proof));
         assert_eq!(Reply::read(&mut pipe).unwrap(), Some(Reply::Failed("ä".repeat(MAX_TEXT / 2))));
         assert_eq!(Reply::read(&mut pipe).unwrap(), None);
+    }
+
+    #[test]
+    fn last_words_do_not_move_the_cursor() {
+        let mut bytes = Vec::new();
+        write_failed(&mut bytes, "\x1b[2Jout of\nmemory\x07\n").unwrap();
+        assert_eq!(Reply::read(&mut &bytes[..]).unwrap(), Some(Reply::Failed("[2Jout ofmemory".to_owned())));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
     io::{self, Read, Write},
     sync::mpsc::{Receiver, TryRecvError, sync_channel},
     thread,
+    time::Duration,
 };
 
 use lode_puzzle::Srs;
@@ -19,6 +20,9 @@ use crate::{
     prover::{LANES, Prover},
     wire::{self, IN_FLIGHT, Request},
 };
+
+/// How long the batches under way have once there are no more requests.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a device's process ends.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +43,8 @@ pub enum WorkerError {
     },
 }
 
-/// Proves on the device with this bus id whatever is requested, until the requests end. What goes wrong is both the last reply
-/// and the result.
+/// Proves on the device with this bus id whatever is requested, until the requests end; the process ends a second later at the
+/// latest, even where a driver hangs. What goes wrong is both the last reply and the result.
 ///
 /// # Errors
 /// [`WorkerError`]
@@ -76,6 +80,10 @@ fn serve(
                 break;
             }
         }
+        // The miner has gone. This process is through within a batch, unless its driver hangs.
+        drop(queue);
+        thread::sleep(END_PATIENCE);
+        std::process::exit(1);
     })?;
     let mut idle: VecDeque<usize> = (0..LANES).collect();
     let mut busy: VecDeque<(usize, u32)> = VecDeque::new();

@@ -6,6 +6,7 @@ mod fake_node;
 
 use std::{
     io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
@@ -182,7 +183,10 @@ fn what_is_missing_is_one_line_and_never_a_run_on_the_cpu() {
     assert_complains(with(&[("CUEMU_FAULT", "launch:20")]), "CUDA error 700");
     assert_complains(with(&[("CUEMU_FAULT", "launch:20:sticky")]), "CUDA error 700");
     assert_complains(with(&[("CUEMU_FAULT", "bitflip:1")]), " of 1 attempts won");
-    assert_complains(with(&[("CUEMU_FAULT", "bitflip:1:64")]), "known-answer test failed");
+    assert_complains(with(&[("CUEMU_FAULT", "bitflip:1:64")]), "known-answer test failed: nonce 0 of");
+    // With this seed, the first answer's copy is spared and the second one's is not.
+    let second = [("CUEMU_FAULT", "bitflip:0.3:64"), ("CUEMU_SEED", "1")];
+    assert_complains(with(&second), "known-answer test failed: nonce 18446744073709551615 of");
 
     let reference = attempt("reference", &statement, "1", "2");
     let output = emulated(&[&reference[..], &["--devices", "0"]].concat(), &[]).output().unwrap();
@@ -231,7 +235,7 @@ impl Rig {
     fn start(node: &FakeNode, settings: &[(&str, &str)]) -> Self {
         let (log_n, address) = (LOG_N.to_string(), address().to_string());
         let arguments = ["mine", "--node", &node.url(), "--address", &address, "--engine", "cuda", "--log-n", &log_n];
-        let mut child = emulated(&arguments, settings).spawn().unwrap();
+        let mut child = emulated(&arguments, settings).process_group(0).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let collect = |stream: Box<dyn Read + Send>| {
             let lines = lines.clone();
@@ -257,9 +261,10 @@ impl Rig {
         }
     }
 
-    /// Sends a signal, unless it has ended by itself.
+    /// Sends a signal to the miner's process group, as a terminal does, unless it has ended by itself.
     fn signal(&self, name: &str) {
-        Command::new("kill").args(["-s", name, &self.child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        let group = format!("-{}", self.child.id());
+        Command::new("kill").args(["-s", name, "--", &group]).stderr(Stdio::null()).status().unwrap();
     }
 
     /// Waits for the end. Exit code and lines.
@@ -325,6 +330,7 @@ fn shares_arrive_and_an_interrupt_ends_all_processes() {
         assert!(attempts_in(summary_of(&lines, device)) > 0, "{lines:?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("stopped after ")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("failed")), "the interrupt reached a device's process: {lines:?}");
     assert_eq!(node.state().faults, [""; 0]);
     let is_gone = |process: &u32| field_of_stat(*process, 3).is_none_or(|state| state == "Z");
     assert!(workers.iter().all(is_gone), "a device's process outlived the miner");
@@ -340,11 +346,47 @@ fn a_killed_miner_leaves_no_process_behind() {
     assert_eq!(workers.len(), 1);
     rig.signal("KILL");
     rig.end();
+    wait_until_gone(workers[0]);
+}
+
+#[test]
+fn a_driver_that_hangs_keeps_neither_the_miner_nor_its_process() {
+    let _alone = alone();
+    let node = FakeNode::start(header(3, 4));
+    let rig = Rig::start(&node, &[("CUEMU_DEVICES", "2"), ("CUEMU_FAULT", "launch:60:hang@1")]);
+    node.wait_until("shares of the other device", |state| state.received.len() >= 20);
+    let workers = rig.workers();
+    assert_eq!(workers.len(), 2);
+    rig.signal("INT");
+    let (code, lines) = rig.end();
+    assert_eq!(code, Some(0), "{lines:?}");
+    workers.into_iter().for_each(wait_until_gone);
+}
+
+fn wait_until_gone(process: u32) {
     let deadline = Instant::now() + PATIENCE;
-    while field_of_stat(workers[0], 3).is_some_and(|state| state != "Z") {
+    while field_of_stat(process, 3).is_some_and(|state| state != "Z") {
         assert!(Instant::now() < deadline, "a device's process outlived the miner");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_device_that_works_between_its_failures_is_kept() {
+    let _alone = alone();
+    let node = FakeNode::start(header(3, 4));
+    // Every process makes a few batches, and then fails: six times in all, each of them the first failure in a row.
+    let rig = Rig::start(&node, &[("CUEMU_FAULT", "launch:100:sticky")]);
+    let is_failure = |line: &&String| line.contains("GPU 0 (") && line.contains("started again in 1 s");
+    let deadline = Instant::now() + PATIENCE;
+    while rig.lines.lock().unwrap().iter().filter(is_failure).count() < 6 {
+        assert!(Instant::now() < deadline && !rig.has_line(&["DISABLED"]), "{:?}", rig.lines.lock().unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    rig.signal("INT");
+    let (code, lines) = rig.end();
+    assert_eq!(code, Some(0), "{lines:?}");
+    assert_eq!(node.state().faults, [""; 0]);
 }
 
 #[test]
