@@ -88,6 +88,10 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     }
 }
 
+/// The size of a cache line.
+#[cfg(target_arch = "x86_64")]
+const LINE_BYTES: usize = 64;
+
 /// Asks for an element of a slice, all of its cache lines, to be brought near; any index will do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(slice: &[T], index: usize) {
@@ -95,11 +99,16 @@ pub(crate) fn prefetch<T>(slice: &[T], index: usize) {
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let element: *const i8 = slice.as_ptr().wrapping_add(index).cast();
+        // SAFETY: SSE is part of x86-64, and a prefetch of any address has no effect on the program.
+        let prefetch = |offset: usize| unsafe { _mm_prefetch::<_MM_HINT_T0>(element.wrapping_add(offset)) };
         let mut offset = 0;
         while offset < size_of::<T>() {
-            // SAFETY: SSE is part of x86-64, and a prefetch of any address has no effect on the program.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(element.wrapping_add(offset)) };
-            offset += 64;
+            prefetch(offset);
+            offset += LINE_BYTES;
+        }
+        // Elements that are not aligned to lines may end in one more.
+        if align_of::<T>() < LINE_BYTES {
+            prefetch(size_of::<T>() - 1);
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
