@@ -82,7 +82,9 @@ fn members_of_vector<L: Lanes>(points: &[Affine]) -> u8 {
             }
         }
     }
-    // ζP = (βx, −y): X − βx·ZZ and Y + y·ZZZ are to be zero, ZZ is not.
+    // ζP = (βx, −y): X − βx·ZZ and Y + y·ZZZ are to be zero, ZZ is not. Either coordinate alone would do: x²P = −ζP holds for (0, ±1)
+    // alone, since gcd(x⁴ + x² + 1, h·r) = 3, and x²P = −P or ζ⁻¹P for points of order 2 alone, and of both ZZ is zero. Comparing
+    // both costs little and needs no such argument.
     let [none, two, eight] = [0, 2, 8].map(L::multiple_of_q);
     let (mut product, mut zeta_x, mut difference) = (zero, zero, zero);
     L::mul(&mut zeta_x, &x, &L::gather(&[L::cell(&BETA)], |_| 0));
