@@ -63,11 +63,12 @@ impl Backend {
         Self::available().next().unwrap_or(Self::Portable)
     }
 
-    /// The back end that [`CPU_VARIABLE`] asks for, or the fastest if it is unset or empty.
+    /// The back end that [`CPU_VARIABLE`] asks for, or the fastest if it is unset. Empty is not unset: whoever measures must not be given
+    /// another back end than the one asked for.
     pub fn detect() -> Result<Self, BackendError> {
         match std::env::var_os(CPU_VARIABLE) {
-            Some(name) if !name.is_empty() => name.to_string_lossy().parse::<Self>()?.checked(),
-            _ => Ok(Self::best()),
+            Some(name) => name.to_string_lossy().parse::<Self>()?.checked(),
+            None => Ok(Self::best()),
         }
     }
 

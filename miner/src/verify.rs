@@ -1,5 +1,6 @@
 //! `lode-miner verify`: checks one proof, or names the rule that it breaks.
 
+use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_puzzle::{Claim, Part, Proof, Ticket, Verifier, VerifyError};
 
@@ -44,6 +45,12 @@ pub enum Error {
     /// The proof breaks a rule.
     #[error("refused by rule \"{rule}\": {0}", rule = .0.rule())]
     Rule(#[from] VerifyError),
+    /// The environment asks for instructions that there are not: no verdict.
+    #[error("{CPU_VARIABLE}: {0}")]
+    Backend(#[from] BackendError),
+    /// The verifier has no domain: no verdict.
+    #[error("verifier: {0}")]
+    Verifier(#[from] DomainError),
     /// The setup could not be loaded: no verdict.
     #[error("setup: {0}")]
     Srs(#[from] SrsLoadError),
@@ -59,8 +66,8 @@ pub fn run(args: &Args) -> Result<Ticket, Error> {
         commitment: decode(Part::Commitment, &args.commitment)?,
         opening: decode(Part::Opening, &args.opening)?,
     };
-    let srs = srs::load(log_n)?;
-    Ok(Verifier::new(&srs).verify(&statement, nonce, &proof, Claim::None)?)
+    let verifier = Verifier::with_backend(&srs::load(log_n)?, Backend::detect()?)?;
+    Ok(verifier.verify(&statement, nonce, &proof, Claim::None)?)
 }
 
 fn decode(part: Part, digits: &str) -> Result<[u8; 96], Error> {

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_ledger::{
     Ledger, LedgerError,
     fsck::{Depth, FsckError, NoChecker, Report},
 };
 use lode_network::NetworkError;
-use lode_puzzle::Verifier;
+use lode_puzzle::{LogSize, Verifier};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing::info;
 
@@ -32,6 +33,12 @@ pub enum NodeError {
     /// The setup that came with the program is broken.
     #[error(transparent)]
     Srs(#[from] SrsLoadError),
+    /// The environment asks for instructions that there are not.
+    #[error("{CPU_VARIABLE}: {0}")]
+    Backend(#[from] BackendError),
+    /// The verifier has no domain.
+    #[error("verifier: {0}")]
+    Verifier(#[from] DomainError),
     /// The API's address cannot be listened on.
     #[error("cannot listen on {address}: {error} (is another node running? choose another --api)")]
     Listen {
@@ -149,12 +156,17 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
     let ledger = Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
-    let checker = Arc::new(Verifier::new(&srs::load(log_n)?));
+    let checker = Arc::new(verifier(log_n)?);
     let effects = Effects { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
     let service = ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
     let (height, hash) = ledger.read().tip()?;
     info!("{name}: chain in {}, tip at height {height} {hash}", config.data_dir.display());
     Ok((ledger, Arc::new(service)))
+}
+
+/// With the instructions that the environment's [`CPU_VARIABLE`] names, or the fastest.
+fn verifier(log_n: LogSize) -> Result<Verifier, NodeError> {
+    Ok(Verifier::with_backend(&srs::load(log_n)?, Backend::detect()?)?)
 }
 
 /// Replays a network's ledger into a scratch folder and compares. No node may be running on it.
@@ -178,7 +190,7 @@ pub fn run_fsck(config: &NodeConfig, depth: Depth, mut progress: impl FnMut(u32,
     let report = match depth {
         Depth::Replay => ledger.fsck(depth, &NoChecker, entropy, scratch.path(), report_progress)?,
         Depth::Proofs => {
-            let verifier = Verifier::new(&srs::load(config.network.params.log_n)?);
+            let verifier = verifier(config.network.params.log_n)?;
             ledger.fsck(depth, &verifier, entropy, scratch.path(), report_progress)?
         }
     };

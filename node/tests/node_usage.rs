@@ -1,6 +1,9 @@
 //! The binary's flags: help that teaches, and one exit code for wrong usage.
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
 
 fn node(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lode-node")).args(arguments).output().unwrap()
@@ -53,4 +56,24 @@ fn fsck_of_nothing_says_so() {
     let output = node(&["fsck", "--network", "devnet", "--data-dir", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no chain"));
+}
+
+#[test]
+fn a_wrong_lode_cpu_is_an_error() {
+    for cpu in ["sse9", ""] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lode-node"));
+        command.args(["--network", "devnet", "--no-p2p", "--api", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        let mut child = command.env("LODE_CPU", cpu).stderr(Stdio::piped()).spawn().unwrap();
+        // A node that starts all the same would run on.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let expected = format!("LODE_CPU: expected ifma, avx512, scalar or portable, got {cpu:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains(&expected));
+    }
 }
