@@ -7,7 +7,7 @@
 use std::{
     fmt, io,
     sync::{
-        Arc, Barrier,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -175,13 +175,17 @@ fn describe(cuda: &CudaEngine, stages: &[Stages], clocks: &[Clocks]) -> Vec<Devi
 
 /// Measures, and calls `at_half_time` halfway.
 fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnOnce()) -> Result<Report, Error> {
-    let start = Arc::new(Barrier::new(threads + 1));
+    // Not a barrier: those who leave it pass a lock on, and with hundreds of threads on few cores each waits for all who prove already.
+    let start = Arc::new(AtomicBool::new(false));
+    let (ready, all_ready) = mpsc::channel();
+    let mut workers = Vec::with_capacity(threads);
     let cancel = Arc::new(AtomicBool::new(false));
     let attempts = Arc::new(AtomicU64::new(0));
     let (results, ends) = mpsc::channel();
     // Another statement for each thread would make no difference; other nonces do.
     for (index, core) in (0..).zip(cores(threads)) {
-        let (start, cancel, attempts, results) = (start.clone(), cancel.clone(), attempts.clone(), results.clone());
+        let (start, cancel, attempts) = (start.clone(), cancel.clone(), attempts.clone());
+        let (ready, results) = (ready.clone(), results.clone());
         let (engine, verifier) = (rig.engine.clone(), rig.verifier.clone());
         let job = Job {
             statement: Statement([0; 32]),
@@ -194,7 +198,10 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
                 verifier.verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None).map_err(Error::from)
             });
             // Whoever failed still lets the others start.
-            start.wait();
+            let _ = ready.send(());
+            while !start.load(Ordering::Acquire) {
+                std::thread::park();
+            }
             let mut count = |output| {
                 if let Output::Attempts(made) = output {
                     attempts.fetch_add(made, Ordering::Relaxed);
@@ -206,11 +213,16 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
             // Nobody listens any more once another thread has failed.
             let _ = results.send(end);
         };
-        spawn_alone(format!("lode-bench-{index}"), core, body)?;
+        workers.push(spawn_alone(format!("lode-bench-{index}"), core, body)?);
     }
-    drop(results);
-    start.wait();
+    drop((ready, results));
+    // A panic on the way there ends the process.
+    for _ in 0..threads {
+        all_ready.recv().map_err(|_| Error::Died)?;
+    }
     let started = Instant::now();
+    start.store(true, Ordering::Release);
+    workers.iter().for_each(|worker| worker.thread().unpark());
     std::thread::sleep(duration / 2);
     at_half_time();
     std::thread::sleep(duration.saturating_sub(started.elapsed()));
