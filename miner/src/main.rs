@@ -4,7 +4,10 @@
 use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
-use lode_miner::{attempt, bench, cuda, mine, verify};
+use lode_miner::{attempt, bench, cuda, mine, rig::RigError, verify};
+
+/// What a shell sees when the flags make no sense.
+const UNUSABLE_FLAGS: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,9 +75,24 @@ fn main() -> ExitCode {
         Ok(line) => line.map_or(ExitCode::SUCCESS, |line| print(&line)),
         Err(error) => {
             complain(&error.to_string()); // each error's line holds its cause's already
-            ExitCode::FAILURE
+            if rig_error(&error).is_some_and(RigError::is_unusable_flags) {
+                ExitCode::from(UNUSABLE_FLAGS)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
+}
+
+/// The error of a command's engine, if that is what it is.
+fn rig_error(error: &anyhow::Error) -> Option<&RigError> {
+    if let Some(attempt::Error::Rig(error)) = error.downcast_ref() {
+        return Some(error);
+    }
+    if let Some(bench::Error::Rig(error)) = error.downcast_ref() {
+        return Some(error);
+    }
+    if let Some(mine::Error::Rig(error)) = error.downcast_ref() { Some(error) } else { None }
 }
 
 /// Returns what is to be printed.
@@ -111,13 +129,13 @@ fn unusable_flags(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(error.to_string().trim_end()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             complain("error: expected a command; try 'lode-miner --help'");
-            ExitCode::from(2)
+            ExitCode::from(UNUSABLE_FLAGS)
         }
         _ => {
             let text = error.to_string();
             let paragraph = text.split("\n\n").next().unwrap_or_default();
             complain(&paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
-            ExitCode::from(2)
+            ExitCode::from(UNUSABLE_FLAGS)
         }
     }
 }

@@ -23,15 +23,18 @@ pub enum EngineName {
 }
 
 /// Arguments that choose an engine.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct EngineArgs {
     /// The back end that proves. All back ends give the same bytes.
     #[arg(long, value_enum, default_value = "cpu")]
     pub engine: EngineName,
 
-    /// The most memory, in MiB, for the cpu engine's table, which all threads share. 2^13 bases take 32 MiB at most.
-    #[arg(long, value_name = "N", default_value_t = EngineArgs::TABLE_MIB, value_parser = clap::value_parser!(u64).range(1..=MAX_TABLE_MIB))]
-    pub table_mib: u64,
+    /// The most memory, in MiB, for the cpu engine's table, which all threads share [default: 256].
+    ///
+    /// For the 2^13 bases of the public networks one size is the smallest and the fastest: 32 MiB, or 24 without AVX-512. More is
+    /// not taken, and less is an error that names the least.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_TABLE_MIB))]
+    pub table_mib: Option<u64>,
 
     /// The GPUs of the cuda engine: `all`, or numbers that `lode-miner devices` lists, as in `0,2` [default: all].
     #[arg(long, value_name = "LIST")]
@@ -45,19 +48,21 @@ impl EngineArgs {
     /// The GPUs that the cuda engine is to use; none for other engines.
     ///
     /// # Errors
-    /// [`RigError::Cuda`] if they are not there, [`RigError::Devices`] if they are named for another engine.
+    /// [`RigError::Cuda`] if they are not there, [`RigError::Devices`] and [`RigError::Table`] if there are flags for another engine.
     pub fn pick_devices(&self) -> Result<Vec<Device>, RigError> {
+        if self.engine != EngineName::Cpu && self.table_mib.is_some() {
+            return Err(RigError::Table);
+        }
         match (self.engine, self.devices) {
             (EngineName::Cuda, devices) => Ok(devices.unwrap_or_default().pick(lode_cuda::devices()?)?),
             (_, Some(_)) => Err(RigError::Devices),
             (_, None) => Ok(Vec::new()),
         }
     }
-}
 
-impl Default for EngineArgs {
-    fn default() -> Self {
-        Self { engine: EngineName::default(), table_mib: Self::TABLE_MIB, devices: None }
+    /// The most memory for the cpu engine's table.
+    fn max_table_mib(&self) -> u64 {
+        self.table_mib.unwrap_or(Self::TABLE_MIB)
     }
 }
 
@@ -104,12 +109,22 @@ pub enum RigError {
     /// Devices were named, and another engine.
     #[error("--devices is for --engine cuda")]
     Devices,
+    /// A table was bounded, and another engine named.
+    #[error("--table-mib is for --engine cpu")]
+    Table,
     /// Threads were numbered for the cuda engine.
     #[error("--threads is for engines on the processor: the cuda engine has one for each device")]
     Threads,
     /// The program's own file, which each GPU's process runs.
     #[error("cannot find this program's file: {0}")]
     Program(io::Error),
+}
+
+impl RigError {
+    /// Whether the flags make no sense together, or with the processor: others would do.
+    pub fn is_unusable_flags(&self) -> bool {
+        matches!(self, Self::TableMemory { .. } | Self::Table | Self::Devices | Self::Threads)
+    }
 }
 
 impl Rig {
@@ -126,7 +141,7 @@ impl Rig {
         let (engine, description): (Arc<dyn Engine>, _) = match args.engine {
             EngineName::Cpu => {
                 let started = Instant::now();
-                let max_bytes = usize::try_from(args.table_mib << 20).unwrap_or(usize::MAX);
+                let max_bytes = usize::try_from(args.max_table_mib() << 20).unwrap_or(usize::MAX);
                 let tables = Tables::new(&srs, backend, max_bytes).map_err(|error| table_error(error, args, log_n))?;
                 let (mib, seconds) = (tables.table_bytes().div_ceil(1 << 20), started.elapsed().as_secs_f64());
                 let description = format!("cpu engine ({backend}, table of {mib} MiB built in {seconds:.2} s)");
@@ -163,7 +178,7 @@ fn table_error(error: TablesError, args: &EngineArgs, log_n: LogSize) -> RigErro
     match error {
         TablesError::Powers(TableError::Memory { expected, .. }) => RigError::TableMemory {
             expected_mib: (expected as u64).div_ceil(1 << 20),
-            got_mib: args.table_mib,
+            got_mib: args.max_table_mib(),
             log_n: log_n.log_n(),
         },
         error => error.into(),

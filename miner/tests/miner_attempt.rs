@@ -77,6 +77,18 @@ fn lode_cpu_chooses_among_what_the_processor_has() {
     assert_eq!(&serde_json::from_str::<Value>(&outcome.stdout).unwrap(), vector);
     let outcome = lode_miner_with(&args, &[("LODE_CPU", "sse9")]);
     assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"");
+    let outcome = lode_miner_with(&args, &[("LODE_CPU", "")]);
+    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"\"");
+}
+
+#[test]
+fn lode_cpu_chooses_what_verify_uses() {
+    let vector = &vectors()[0];
+    let mut args = vec!["verify", "--statement", field(vector, "statement"), "--nonce", "0"];
+    args.extend(["--commitment", field(vector, "commitment"), "--opening", field(vector, "opening")]);
+    assert_eq!(lode_miner_with(&args, &[("LODE_CPU", "portable")]).code, Some(0));
+    let outcome = lode_miner_with(&args, &[("LODE_CPU", "sse9")]);
+    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"");
 }
 
 #[test]
@@ -86,9 +98,25 @@ fn a_table_larger_than_allowed_is_an_error() {
         let args = ["attempt", "--statement", &statement, "--nonce", "0", "--table-mib", table_mib];
         lode_miner_with(&args, &[("LODE_CPU", "portable")])
     };
-    assert_complains(&attempt("23"), 1, "--table-mib: expected at least 24 for 2^13 bases, got 23");
+    assert_complains(&attempt("23"), 2, "--table-mib: expected at least 24 for 2^13 bases, got 23");
     assert_eq!(attempt("24").code, Some(0));
     assert_complains(&attempt("0"), 2, "--table-mib");
+    assert_complains(&lode_miner(&["bench", "--table-mib", "1"]), 2, "--table-mib: expected at least ");
+}
+
+#[test]
+fn flags_for_another_engine_are_an_error() {
+    let statement = "00".repeat(32);
+    for command in [&["bench"][..], &["attempt", "--statement", &statement, "--nonce", "0"]] {
+        for engine in ["reference", "cuda"] {
+            let args = [command, &["--engine", engine, "--table-mib", "64"]].concat();
+            assert_complains(&lode_miner(&args), 2, "--table-mib is for --engine cpu");
+        }
+        for engine in ["reference", "cpu"] {
+            let args = [command, &["--engine", engine, "--devices", "0"]].concat();
+            assert_complains(&lode_miner(&args), 2, "--devices is for --engine cuda");
+        }
+    }
 }
 
 #[test]

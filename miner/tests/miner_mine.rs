@@ -492,6 +492,8 @@ fn unusable_flags_get_one_line_and_exit_code_2() {
         (vec!["mine", "--address", &address, "--threads", "0"], "expected 1 to 1024 threads"),
         (vec!["mine", "--address", &address, "--threads", "many"], "expected 1 to 1024 threads"),
         (vec!["mine", "--address", &address, "--engine", "abacus"], "possible values: cpu, reference, cuda"),
+        (vec!["mine", "--address", &address, "--engine", "reference", "--table-mib", "64"], "--table-mib is for"),
+        (vec!["mine", "--address", &address, "--table-mib", "1", "--log-n", "13"], "--table-mib: expected at least "),
         (vec!["mine", "--address", &address, "--network", "a/b"], "expected a letter"),
         (vec!["mine", "--address", &address, "--priority", "high"], "possible values: lowest, normal"),
         (vec!["mine", "--address", &address, "--log-n", "16"], "between 2 and 15"),
@@ -530,7 +532,7 @@ fn bench_prints_what_it_measured() {
         let output = lode_miner(&flags).env("LODE_CPU", cpu).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    let reference = text("reference", "");
+    let reference = text("reference", "portable");
     assert!(
         reference.contains(" attempts/s: ") && reference.contains("\nreference engine, log_n 2, 1 thread, "),
         "{reference}"
