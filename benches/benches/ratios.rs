@@ -56,6 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure(Args { quick, filter, .. }: &Args) -> Report {
     let (sizes, budget) = if *quick { (13..=13, Duration::from_secs(3)) } else { (12..=15, Duration::from_secs(12)) };
+    // First: what is built from another commit meanwhile is not what was measured.
+    let machine = Machine::here(if *quick { "./x bench --quick" } else { "./x bench" }.into());
     let crews = [1, 2].map(|threads| Arc::new(Crew::new(threads)));
     let mut cases = Vec::new();
     for operation in Operation::ALL.into_iter().filter(|operation| operation.is_selected(filter.as_deref())) {
@@ -70,8 +72,7 @@ fn measure(Args { quick, filter, .. }: &Args) -> Report {
             }
         }
     }
-    let command = if *quick { "./x bench --quick" } else { "./x bench" };
-    Report { machine: Machine::here(command.into()), cases }
+    Report { machine, cases }
 }
 
 fn write(path: &Path, report: &Report) -> Result<(), Box<dyn Error>> {

@@ -65,6 +65,7 @@ fn distances_are_good_when_small_and_the_better_peer_counts() {
         (Contender::SCALAR, &[20e6]),
         (Contender::REFERENCE, &[160e6]),
         (Contender::REFERENCE_EACH, &[140e6]),
+        (Contender::LIMIT, &[6e6]),
     ];
     let text = report(vec![case(Operation::Attempt, 1, &one), case(Operation::Attempt, 2, &two)]).to_markdown();
     assert!(goal(&text, "attempts/s").contains("**17.5×**"), "{text}");
@@ -73,7 +74,15 @@ fn distances_are_good_when_small_and_the_better_peer_counts() {
     assert!(distance.contains("**1.50×**") && distance.ends_with("| holds |"), "{text}");
     assert!(goal(&text, "reference engine").ends_with("| **1.08×** | 1.08× … 1.08× | 1.00× | holds |"), "{text}");
     // 2.1·10⁶·33 instructions in 10 ms.
-    assert!(text.contains("at 6.93·10⁹/s a core = 10.0 ms"), "{text}");
+    assert!(
+        text.contains("at 6.93·10⁹/s a core = 10.0 ms an attempt and core; ours takes 15.0 ms, 1.50× of it."),
+        "{text}"
+    );
+    // And in 2·6 ms, since two cores share an item's time.
+    assert!(
+        text.contains("at 5.78·10⁹/s a core = 12.0 ms an attempt and core; ours takes 16.0 ms, 1.33× of it."),
+        "{text}"
+    );
     assert!(text.contains("| 2^13 | 2 | 8.00 ms | 160 ms, 20.0× |  | 20.0 ms | 140 ms, 17.5× |"), "{text}");
 }
 
