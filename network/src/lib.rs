@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod book;
+pub mod bucket;
 pub mod codec;
 pub mod events;
 mod files;
@@ -21,6 +22,7 @@ pub mod penalty;
 pub mod reputation;
 pub mod swarm;
 
+pub use bucket::Bucket;
 pub use events::{InboundId, Network, NetworkEvent, RequestError, RequestId, Verdict};
 pub use libp2p::{Multiaddr, PeerId};
 pub use message::{Gossip, GossipId, MempoolPage, Request, RequestKind, Response, Status, Topic};

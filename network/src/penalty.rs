@@ -32,6 +32,8 @@ pub enum Penalty {
     UnconnectedHeaders,
     /// A peer that announced blocks or took requests, and does not deliver.
     Stall,
+    /// More gossip than the whole network can have to say.
+    Flood,
     /// More requests than the rate that a peer is served at.
     TooManyRequests,
     /// A chain with less work than the minimum: of no use, and no crime.
@@ -42,7 +44,7 @@ pub enum Penalty {
 
 impl Penalty {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidProof,
         Self::InvalidBlock,
         Self::InvalidHeader,
@@ -52,6 +54,7 @@ impl Penalty {
         Self::UnrequestedResponse,
         Self::UnconnectedHeaders,
         Self::Stall,
+        Self::Flood,
         Self::TooManyRequests,
         Self::LowWork,
         Self::WrongGenesis,
@@ -64,7 +67,7 @@ impl Penalty {
             Self::InvalidBlock => 100,
             Self::InvalidHeader | Self::MalformedMessage | Self::BodyMismatch => 50,
             Self::InvalidProof | Self::UnrequestedResponse => 25,
-            Self::InvalidTransaction | Self::UnconnectedHeaders | Self::Stall => 10,
+            Self::InvalidTransaction | Self::UnconnectedHeaders | Self::Stall | Self::Flood => 10,
             Self::TooManyRequests => 2,
             Self::LowWork | Self::WrongGenesis => 0,
         }
@@ -72,6 +75,6 @@ impl Penalty {
 
     /// Whether the connection ends even if the source is not banned.
     pub const fn disconnects(self) -> bool {
-        matches!(self, Self::LowWork | Self::WrongGenesis | Self::BodyMismatch | Self::MalformedMessage)
+        matches!(self, Self::LowWork | Self::WrongGenesis | Self::BodyMismatch | Self::MalformedMessage | Self::Flood)
     }
 }

@@ -14,6 +14,15 @@ use std::{
 
 use common::{noise, sealed_header, share, status};
 use hostile::{Act, Hostile, connect, stranger};
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, SwarmBuilder,
+    connection_limits::{self, ConnectionLimits},
+    futures::StreamExt,
+    identify, kad, noise as encryption,
+    request_response::{self, ProtocolSupport},
+    swarm::{NetworkBehaviour, SwarmEvent},
+    tcp, yamux,
+};
 use lode_consensus::Hash;
 use lode_network::{
     Gossip, Network, NetworkEvent, NetworkOptions, NetworkView, Request, RequestError, RequestKind, Response, Topic,
@@ -78,6 +87,108 @@ async fn a_peer_that_floods_garbage_is_banned_and_honest_ones_are_heard() {
     assert_eq!((heard.1, &heard.2), (honest.id(), &Gossip::Share(share(1))));
     node.client.verdict(heard.0, heard.1, Verdict::Accept);
     honest.expect_silence(Duration::from_millis(100), |event| matches!(event, NetworkEvent::Disconnected { .. })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_floods_well_formed_gossip_is_thrown_out() {
+    let (_folder, mut node) = start().await;
+    let hostile = connect(node.address(), &GENESIS, "status", Vec::new()).await;
+    node.wait_connected(hostile.id).await;
+    let send = |seeds: std::ops::Range<u64>| {
+        for seed in seeds {
+            hostile.acts.send(Act::Gossip("blocks", Gossip::Block(sealed_header(seed)).encode())).unwrap();
+        }
+    };
+    // As many as a network may have in a while are heard, each of them.
+    send(0..500);
+    for _ in 0..500 {
+        let (id, source) = node
+            .wait(|event| match event {
+                NetworkEvent::Gossip { id, source, .. } => Some((id, source)),
+                NetworkEvent::Disconnected { .. } => panic!("thrown out too soon"),
+                _ => None,
+            })
+            .await;
+        node.client.verdict(id, source, Verdict::Ignore);
+    }
+    send(500..3_000);
+    let mut heard = 0;
+    node.wait(|event| {
+        heard += usize::from(matches!(event, NetworkEvent::Gossip { .. }));
+        matches!(event, NetworkEvent::Disconnected { .. }).then_some(())
+    })
+    .await;
+    assert!(heard < 1_000, "{heard} after the burst");
+    assert!(!is_banned(&node.client.view(), &hostile), "not for the first time");
+}
+
+/// A peer whose Kademlia names addresses within the node's own network.
+#[derive(NetworkBehaviour)]
+struct Guide {
+    limits: connection_limits::Behaviour,
+    identify: identify::Behaviour,
+    kad: kad::Behaviour<kad::store::MemoryStore>,
+    requests: request_response::Behaviour<hostile::Raw>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
+    let inner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", inner.local_addr().unwrap().port()).parse().unwrap();
+    let folder = tempdir().unwrap();
+    let open = NetworkOptions { listen: vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], ..options(folder.path()) };
+    let node = Node::start(open).await;
+    let is_local = |address: &Multiaddr| address.to_string().contains("/127.0.0.1/");
+    let address = node.client.view().listening.iter().find(|address| is_local(address)).unwrap().clone();
+    let protocol = |what| StreamProtocol::try_from_owned(hostile::name(&GENESIS, what)).unwrap();
+    let mut guide = SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(tcp::Config::default(), encryption::Config::new, yamux::Config::default)
+        .unwrap()
+        .with_behaviour(|key| {
+            let id = key.public().to_peer_id();
+            let store = kad::store::MemoryStore::new(id);
+            let mut kad = kad::Behaviour::with_config(id, store, kad::Config::new(protocol("kad")));
+            kad.set_mode(Some(kad::Mode::Server));
+            let requests = request_response::Behaviour::with_codec(
+                hostile::Raw,
+                [(protocol("status"), ProtocolSupport::Full)],
+                request_response::Config::default(),
+            );
+            let identify = identify::Behaviour::new(identify::Config::new("/guide".to_owned(), key.public()));
+            Guide { limits: connection_limits::Behaviour::new(ConnectionLimits::default()), identify, kad, requests }
+        })
+        .unwrap()
+        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
+        .build();
+    guide.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
+    guide.dial(address).unwrap();
+    while !matches!(guide.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {}
+    // From now on it does not dial itself.
+    *guide.behaviour_mut().limits.limits_mut() = ConnectionLimits::default().with_max_pending_outgoing(Some(0));
+    for _ in 0..40 {
+        guide.behaviour_mut().kad.add_address(&PeerId::random(), target.clone());
+    }
+    // It is asked, and answers: whoever believes it dials at once.
+    let mut questions = 0;
+    let asked = async {
+        while questions < 3 {
+            if let SwarmEvent::Behaviour(GuideEvent::Kad(kad::Event::InboundRequest { .. })) =
+                guide.select_next_some().await
+            {
+                questions += 1;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asked).await.expect("the node looks around");
+    let ended = tokio::time::timeout(Duration::from_millis(500), async {
+        tokio::select! {
+            accepted = inner.accept() => accepted.map(|(_, from)| from),
+            _ = async { loop { guide.select_next_some().await; } } => unreachable!(),
+        }
+    });
+    assert!(ended.await.is_err(), "it was dialled");
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,7 @@ fn the_table_of_penalties_is_what_the_module_says() {
         assert_eq!(reputation.is_banned(&numbered(1), NOW_MS), expected == Consequence::Ban);
     }
     let points = Penalty::ALL.map(Penalty::points);
-    assert_eq!(points, [25, 100, 50, 10, 50, 50, 25, 10, 10, 2, 0, 0]);
+    assert_eq!(points, [25, 100, 50, 10, 50, 50, 25, 10, 10, 10, 2, 0, 0]);
 }
 
 #[test]

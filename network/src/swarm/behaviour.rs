@@ -21,7 +21,8 @@ use libp2p::{
 };
 use lode_consensus::Hash;
 
-use super::{gate::Gate, wire::Wire};
+use super::{discovery::Kademlia, gate::Gate, wire::Wire};
+use crate::address::Scope;
 use crate::message::{GossipId, Request, RequestKind, Topic};
 
 /// The largest gossipsub frame, in bytes: several messages, or announcements of messages.
@@ -102,7 +103,7 @@ pub(super) struct Behaviour {
     pub(super) headers: request_response::Behaviour<Wire>,
     pub(super) bodies: request_response::Behaviour<Wire>,
     pub(super) mempool: request_response::Behaviour<Wire>,
-    pub(super) kad: kad::Behaviour<MemoryStore>,
+    pub(super) kad: Kademlia,
 }
 
 /// What the parts need to know of the options.
@@ -114,6 +115,8 @@ pub(super) struct Settings {
     pub(super) max_outbound: u32,
     /// Whether others can reach us, so that Kademlia may name us to them.
     pub(super) listens: bool,
+    /// The least scope of the addresses that others may tell us.
+    pub(super) scope: Scope,
 }
 
 impl Behaviour {
@@ -260,7 +263,7 @@ fn thresholds() -> PeerScoreThresholds {
 }
 
 /// For finding peers only: whatever records others want us to store are dropped.
-fn kademlia(local: PeerId, settings: &Settings) -> kad::Behaviour<MemoryStore> {
+fn kademlia(local: PeerId, settings: &Settings) -> Kademlia {
     let mut config = kad::Config::new(settings.names.kad());
     config
         .set_record_filtering(kad::StoreInserts::FilterBoth)
@@ -277,7 +280,7 @@ fn kademlia(local: PeerId, settings: &Settings) -> kad::Behaviour<MemoryStore> {
         MemoryStoreConfig { max_records: 0, max_value_bytes: 0, max_providers_per_key: 0, max_provided_keys: 0 };
     let mut kad = kad::Behaviour::with_config(local, MemoryStore::with_config(local, nothing), config);
     kad.set_mode(Some(if settings.listens { kad::Mode::Server } else { kad::Mode::Client }));
-    kad
+    Kademlia::new(kad, settings.scope)
 }
 
 #[cfg(test)]

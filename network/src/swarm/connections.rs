@@ -100,7 +100,7 @@ impl EventLoop {
     fn dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
         debug!("cannot connect to {peer:?}: {error}");
         match self.dials.remove(&connection) {
-            Some(Dial::Seed(index)) => self.dialing.seed_failed(index, Instant::now()),
+            Some(Dial::Seed(index)) => self.dialing.seed_failed(index, Instant::now(), &reason_of(error)),
             Some(Dial::Book(peer)) => self.book.failed(&peer, now_ms()),
             None => {}
         }
@@ -213,5 +213,13 @@ impl EventLoop {
                 self.book.add(info.peer_id, address);
             }
         }
+    }
+}
+
+/// Why a dial failed, in one line.
+fn reason_of(error: &DialError) -> String {
+    match error {
+        DialError::LocalPeerId { .. } => "it is this node itself".to_owned(),
+        error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }

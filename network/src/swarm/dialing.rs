@@ -12,7 +12,7 @@ use libp2p::{
     swarm::dial_opts::{DialOpts, PeerCondition},
 };
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{NetworkOptions, event_loop::EventLoop, gate::now_ms, peers::Peer};
 use crate::{
@@ -25,7 +25,7 @@ const SEED_RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=
 /// Pauses between two queries for peers: short while slots are free, long otherwise.
 const LOOK_AROUND: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
 /// Most seeds.
-pub(super) const MAX_SEEDS: usize = 64;
+pub const MAX_SEEDS: usize = 64;
 /// Dials begun in one tick.
 const MAX_DIALS_PER_TICK: usize = 4;
 
@@ -69,6 +69,12 @@ pub(super) struct Found {
     address: Option<Multiaddr>,
 }
 
+/// The least scope of the addresses that the operator named.
+pub(super) fn scope_of(options: &NetworkOptions) -> Scope {
+    let named = options.listen.iter().chain(&options.seeds);
+    named.filter_map(|address| ip_of(address).and_then(Scope::of)).min().unwrap_or(Scope::Global)
+}
+
 impl Dialing {
     pub(super) fn new(options: &NetworkOptions) -> Self {
         let now = Instant::now();
@@ -76,9 +82,8 @@ impl Dialing {
             let (address, peer) = split_peer(address.clone());
             Seed { address, peer, retry_at: now, failures: 0, under_way: false }
         };
-        let seeds: Vec<Seed> = options.seeds.iter().take(MAX_SEEDS).map(seed).collect();
-        let told = options.listen.iter().chain(&options.seeds);
-        let scope = told.filter_map(|address| ip_of(address).and_then(Scope::of)).min().unwrap_or(Scope::Global);
+        let seeds: Vec<Seed> = options.seeds.iter().map(seed).collect();
+        let scope = scope_of(options);
         let (send_found, found) = mpsc::channel(MAX_SEEDS);
         let look_around_pause = *LOOK_AROUND.start();
         Self { seeds, scope, look_around_at: now, look_around_pause, send_found, found }
@@ -110,9 +115,12 @@ impl Dialing {
         self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.fail(now));
     }
 
-    /// A seed cannot be reached.
-    pub(super) fn seed_failed(&mut self, index: usize, now: Instant) {
+    /// A seed cannot be reached. The first time in a row the operator is told.
+    pub(super) fn seed_failed(&mut self, index: usize, now: Instant, why: &dyn std::fmt::Display) {
         if let Some(seed) = self.seeds.get_mut(index) {
+            if seed.failures == 0 {
+                warn!("cannot reach seed peer {}: {why}; trying again", seed.address);
+            }
             seed.fail(now);
         }
     }
@@ -201,7 +209,7 @@ impl EventLoop {
     pub(super) fn dial_found(&mut self, found: Found) {
         match found.address {
             Some(address) => self.dial_seed(found.seed, address),
-            None => self.dialing.seed_failed(found.seed, Instant::now()),
+            None => self.dialing.seed_failed(found.seed, Instant::now(), &"its name has no address"),
         }
     }
 
@@ -223,7 +231,7 @@ impl EventLoop {
             Err(error) => {
                 debug!("cannot dial: {error}");
                 match dial {
-                    Dial::Seed(index) => self.dialing.seed_failed(index, Instant::now()),
+                    Dial::Seed(index) => self.dialing.seed_failed(index, Instant::now(), &error),
                     Dial::Book(peer) => self.book.failed(&peer, now_ms()),
                 }
             }
@@ -291,7 +299,7 @@ mod tests {
         let now = Instant::now();
         let pauses: Vec<u64> = (0..8)
             .map(|_| {
-                dialing.seed_failed(0, now);
+                dialing.seed_failed(0, now, &"no answer");
                 dialing.seeds[0].retry_at.duration_since(now).as_secs()
             })
             .collect();

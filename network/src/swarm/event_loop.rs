@@ -29,7 +29,7 @@ use super::{
     client::NetworkView,
     dialing::{Dial, Dialing},
     gate::now_ms,
-    peers::{MAX_EARLY_REQUESTS, Peer},
+    peers::{Flow, MAX_EARLY_REQUESTS, Peer},
     serving::{Asked, Asking, Serving},
     wire::{Received, is_malformed},
 };
@@ -290,6 +290,16 @@ impl EventLoop {
         let Some(topic) = self.names.topic_of(&message.topic) else {
             return self.verdict(id, &source, Verdict::Ignore);
         };
+        match self.peers.get_mut(&source).map(|peer| peer.gossips(topic, now_ms())) {
+            None | Some(Flow::Fine) => {}
+            Some(flow) => {
+                self.verdict(id, &source, Verdict::Ignore);
+                if flow == Flow::Flooding {
+                    self.penalize(source, Penalty::Flood);
+                }
+                return;
+            }
+        }
         match Gossip::decode(topic, &message.data) {
             Err(error) => {
                 debug!("gossip of {source}: {error}");

@@ -11,6 +11,7 @@ mod behaviour;
 mod client;
 mod connections;
 mod dialing;
+mod discovery;
 mod event_loop;
 mod gate;
 mod key;
@@ -38,6 +39,7 @@ use self::{
 };
 pub use self::{
     client::{Client, Events, NetworkView, PeerView},
+    dialing::MAX_SEEDS,
     gate::MAX_PENDING_PER_IP,
 };
 use crate::{address::ip_of, book::AddressBook, outbox::Outbox, reputation::Reputation};
@@ -115,6 +117,12 @@ pub enum NetworkError {
         /// Why not.
         reason: String,
     },
+    /// More seeds than are dialled.
+    #[error("expected at most {MAX_SEEDS} seed peers, got {got}")]
+    Seeds {
+        /// How many were named.
+        got: usize,
+    },
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -156,6 +164,9 @@ impl Stopper {
 /// # Errors
 /// [`NetworkError`]: the key, a listener, or libp2p. Damaged files of peers and bans are set aside with a warning.
 pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
+    if options.seeds.len() > MAX_SEEDS {
+        return Err(NetworkError::Seeds { got: options.seeds.len() });
+    }
     let files = Files::in_folder(&options.data_dir);
     std::fs::create_dir_all(&options.data_dir)
         .map_err(|error| NetworkError::File { path: options.data_dir.clone(), error })?;
@@ -194,6 +205,7 @@ fn build(key: Keypair, gate: Gate, names: &Names, options: &NetworkOptions) -> R
         max_inbound: options.max_inbound,
         max_outbound: options.max_outbound,
         listens: !options.listen.is_empty() && !options.connect_only,
+        scope: dialing::scope_of(options),
     };
     let refused = |error: &dyn std::fmt::Display| NetworkError::Settings(error.to_string());
     let streams = || {

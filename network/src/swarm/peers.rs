@@ -5,12 +5,21 @@ use std::time::Instant;
 use libp2p::{Multiaddr, PeerId};
 
 use super::client::PeerView;
-use crate::{address::Subnet, book::subnet_of, events::NetworkEvent, reputation::Source};
+use crate::{
+    address::Subnet, book::subnet_of, bucket::Bucket, events::NetworkEvent, message::Topic, reputation::Source,
+};
 
 /// Requests that a peer may make before it has told who it is.
 pub(super) const MAX_EARLY_REQUESTS: usize = 8;
 /// Longest name of a peer's software, in characters.
 const MAX_AGENT_CHARS: usize = 64;
+
+/// Gossip of one peer in the long run, in messages per second, and at once. Gossipsub remembers each for two minutes, whatever
+/// becomes of it: some 10 MiB for a peer that keeps to this.
+const GOSSIP_PER_S: u64 = 256;
+const GOSSIP_BURST: u64 = 4_096;
+/// The messages that an announced block counts for: there are few of them.
+const BLOCK_COST: u64 = 8;
 
 /// Why there is a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +49,19 @@ pub(super) struct Peer {
     pub(super) ping_ms: Option<u64>,
     /// Requests that came before the peer was announced.
     pub(super) early: Vec<NetworkEvent>,
+    gossip: Bucket,
+    is_flooding: bool,
+}
+
+/// Whether a message is more than its peer may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It is not.
+    Fine,
+    /// It is the first one that is.
+    Flooding,
+    /// It is, and the peer was told off for it.
+    Flooded,
 }
 
 impl Peer {
@@ -54,6 +76,20 @@ impl Peer {
             connected_at_ms: now_ms,
             ping_ms: None,
             early: Vec::new(),
+            gossip: Bucket::full(GOSSIP_BURST, GOSSIP_PER_S, now_ms),
+            is_flooding: false,
+        }
+    }
+
+    /// Counts a message of gossip.
+    pub(super) fn gossips(&mut self, topic: Topic, now_ms: u64) -> Flow {
+        let cost = if topic == Topic::Blocks { BLOCK_COST } else { 1 };
+        if self.gossip.take(cost, now_ms) {
+            Flow::Fine
+        } else if std::mem::replace(&mut self.is_flooding, true) {
+            Flow::Flooded
+        } else {
+            Flow::Flooding
         }
     }
 

@@ -19,7 +19,8 @@ use super::{
     ignore,
     jobs::Origin,
     limits::{
-        MAX_ANNOUNCED, MAX_DEFERRED, MAX_DEFERRED_PER_PEER, MAX_ORPHANS, MAX_ORPHANS_PER_PEER, ORPHAN_MS, RELAY_DEPTH,
+        MAX_ANNOUNCED, MAX_DEFERRAL_MS, MAX_DEFERRED, MAX_DEFERRED_PER_PEER, MAX_ORPHANS, MAX_ORPHANS_PER_PEER,
+        ORPHAN_MS, RELAY_DEPTH,
     },
     tree::{Known, Origins},
     verdict,
@@ -115,9 +116,11 @@ impl<C: Clock> SyncMachine<C> {
             ignore(origin, network);
             return Ok(());
         }
-        if deferral_ms(params, &sealed.header, service.now_ms()).is_some() {
+        if let Some(wait_ms) = deferral_ms(params, &sealed.header, service.now_ms()) {
             ignore(origin, network);
-            self.defer(sealed, origin.peer);
+            if wait_ms <= MAX_DEFERRAL_MS {
+                self.defer(sealed, origin.peer);
+            }
             return Ok(());
         }
         let parent = match self.tree.look_up(&reader, &parent_hash)? {

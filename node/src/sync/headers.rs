@@ -238,7 +238,12 @@ impl<C: Clock> SyncMachine<C> {
             .iter()
             .filter(|(_, peer)| peer.candidate.is_none() && peer.is_free_for_headers(now_ms))
             .filter(|(_, peer)| best.moves_to(peer.work) || peer.wants_headers)
-            .map(|(id, peer)| ((!peer.outbound, std::cmp::Reverse(peer.work)), *id))
+            .map(|(id, peer)| {
+                // Those that dialled us have their turn in the order in which they came, whatever they claim: nobody's lies are
+                // to keep another one from being asked.
+                let came_ms = if peer.outbound { 0 } else { peer.since_ms };
+                ((!peer.outbound, peer.evasions, came_ms, std::cmp::Reverse(peer.work)), *id)
+            })
             .collect();
         waiting.sort_unstable();
         for (_, id) in waiting {
@@ -279,6 +284,7 @@ impl<C: Clock> SyncMachine<C> {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
+        peer.evasions = 0;
         let Some(status) = peer.status.clone() else {
             return Ok(());
         };

@@ -13,6 +13,10 @@ pub(super) const HEADERS_PER_REQUEST: u16 = 512;
 pub(super) const MAX_CANDIDATES: usize = 4;
 /// How many of them may come from peers that dialled us: anybody can do that.
 pub(super) const MAX_INBOUND_CANDIDATES: usize = 2;
+/// Times in a row that a peer may fail to say what headers it has before its claims are passed over.
+pub(super) const MAX_EVASIONS: u32 = 2;
+/// How often the time for which such a peer is not asked doubles.
+pub(super) const MAX_EVASION_DOUBLINGS: u32 = 4;
 /// Announced headers this far below the tip are not looked at: nothing that matters hangs on them.
 pub(super) const RELAY_DEPTH: Height = 6;
 /// How long nobody may have the headers of a chain that is read again before it is given up.
@@ -32,6 +36,8 @@ pub(super) const ORPHAN_MS: u64 = 3_000;
 pub(super) const MAX_DEFERRED: usize = 64;
 /// How many of them one peer may have.
 pub(super) const MAX_DEFERRED_PER_PEER: usize = 4;
+/// How far beyond the future limit. Further ahead no honest clock is.
+pub(super) const MAX_DEFERRAL_MS: u64 = 60_000;
 /// Hashes of bytes that were found invalid, and of blocks whose bodies were.
 pub(super) const MAX_INVALID: usize = 8_192;
 /// Hashes of blocks that were announced, by us or through us.

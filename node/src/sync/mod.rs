@@ -257,10 +257,8 @@ impl<C: Clock> SyncMachine<C> {
         let best_header_height = self.tree.best().map_or(tip, |best| best.height()).max(tip);
         let candidates = || self.peers.values().filter_map(|peer| peer.candidate.as_ref());
         let proven_header_height = candidates().map(|candidate| candidate.height).fold(best_header_height, Height::max);
-        let heights: Vec<Height> =
-            self.peers.values().filter(|peer| peer.status.is_some()).map(|peer| peer.height).collect();
-        let peers = heights.len();
-        let peers_height = status::median(heights).unwrap_or(tip);
+        let peers = self.peers.values().filter(|peer| peer.status.is_some()).count();
+        let peers_height = self.peers_height(tip);
         let state = if self.halted.is_some() {
             SyncState::Halted
         } else if self.replay.is_some() || candidates().any(|candidate| !candidate.is_done()) {
@@ -327,10 +325,15 @@ impl<C: Clock> SyncMachine<C> {
     /// Whether what peers gossip is of the present: the node is where most of them are.
     fn is_near_tip(&self) -> bool {
         let (tip, _) = self.service.tip();
-        let heights = self.peers.values().filter(|peer| peer.status.is_some()).map(|peer| peer.height).collect();
-        let peers_height = status::median(heights).unwrap_or(tip);
         let best = self.tree.best_available().map_or(tip, |best| best.height());
-        best.max(peers_height).saturating_sub(tip) <= limits::READY_LAG
+        best.max(self.peers_height(tip)).saturating_sub(tip) <= limits::READY_LAG
+    }
+
+    /// The median of the heights that peers claim, `tip` without peers.
+    fn peers_height(&self, tip: Height) -> Height {
+        let work = self.service.work();
+        let claims = self.peers.values().filter_map(|peer| peer.claimed_height(tip, work));
+        status::median(claims.collect()).unwrap_or(tip)
     }
 
     fn disconnected(&mut self, peer: PeerId, network: &mut dyn Network) {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{ChainWork, Hash, Height};
-use lode_network::{PeerId, Penalty, RequestId, Status, reputation::Score};
+use lode_network::{Bucket, PeerId, Penalty, RequestId, Status, reputation::Score};
 
 use super::{
-    bounded::Bucket,
     candidate::Candidate,
     limits::{
-        BODY_TIMEOUT_MS, GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, MAX_LACKING, SERVE_BURST_BYTES, SERVE_BYTES_PER_S,
+        BODY_TIMEOUT_MS, GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, MAX_EVASION_DOUBLINGS, MAX_EVASIONS, MAX_LACKING,
+        SERVE_BURST_BYTES, SERVE_BYTES_PER_S,
     },
 };
 
@@ -29,6 +29,10 @@ pub(super) struct Peer {
     pub(super) shown: ChainWork,
     pub(super) status_request: Option<RequestId>,
     pub(super) headers_request: Option<RequestId>,
+    /// How often in a row it did not say what headers it has.
+    pub(super) evasions: u32,
+    /// When it connected.
+    pub(super) since_ms: u64,
     /// Its chain of headers, while that is judged.
     pub(super) candidate: Option<Candidate>,
     /// It announced a header whose parent is not known: what leads there is to be asked for.
@@ -81,6 +85,8 @@ impl Peer {
             shown: ChainWork::ZERO,
             status_request: None,
             headers_request: None,
+            evasions: 0,
+            since_ms: now_ms,
             candidate: None,
             wants_headers: false,
             bodies_in_flight: 0,
@@ -120,6 +126,23 @@ impl Peer {
         if self.work.moves_to(work) {
             (self.work, self.height) = (work, height);
         }
+    }
+
+    /// The height that it claims, as far as that says how far behind this node is, whose chain ends at `own` with `work`. A
+    /// chain with no more work is not ahead, however long it is said to be; and who claims more, and will not show it, has
+    /// said nothing.
+    pub(super) fn claimed_height(&self, own: Height, work: ChainWork) -> Option<Height> {
+        if self.status.is_none() || self.evasions >= MAX_EVASIONS {
+            return None;
+        }
+        Some(if work.moves_to(self.work) { self.height } else { self.height.min(own) })
+    }
+
+    /// Takes note that the peer does not say what headers it has. Returns for how much longer it is left alone than the first
+    /// time, as a power of two.
+    pub(super) fn evades(&mut self) -> u32 {
+        self.evasions = self.evasions.saturating_add(1);
+        self.evasions.saturating_sub(1).min(MAX_EVASION_DOUBLINGS)
     }
 
     /// Takes note that the peer lacks a body.

@@ -182,8 +182,9 @@ impl<C: Clock> SyncMachine<C> {
                 self.bodies.not_delivered(hash, &id);
             }
         }
-        let until_ms = self.now_ms.saturating_add(pause_ms);
         if let Some(peer) = self.peers.get_mut(&id) {
+            let doublings = if matches!(question, Question::Headers { .. }) { peer.evades() } else { 0 };
+            let until_ms = self.now_ms.saturating_add(pause_ms << doublings);
             if *question != Question::Status {
                 peer.paused_until_ms = peer.paused_until_ms.max(until_ms);
             }

@@ -30,7 +30,8 @@ pub struct SyncStatus {
     pub best_header_height: Height,
     /// The greatest height up to which headers of any chain were proven: the progress of a first reading too.
     pub proven_header_height: Height,
-    /// The median of the heights that peers claim; a few liars do not move it. The node's own height without peers.
+    /// The median of the heights that peers claim; a few liars do not move it, nor do those whose claim has no more work than
+    /// this chain, or who will not show it. The node's own height without peers.
     pub peers_height: Height,
     /// Connected peers that said where they stand.
     pub peers: usize,

@@ -11,12 +11,15 @@ use lode_tests::sim::{
 };
 use tracing_subscriber::EnvFilter;
 
+/// The longest run, in simulated hours: a month.
+const MAX_HOURS: u64 = 720;
+
 /// Whole networks of nodes in simulated time, from seeds. The same seed makes the same run.
 #[derive(Debug, Parser)]
 #[command(name = "lode-sim", version)]
 struct Arguments {
     /// How many seeds to run, one after the other on each core.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
@@ -37,8 +40,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
     let nodes = usize::from(arguments.nodes.unwrap_or(if arguments.selfish { 6 } else { 20 }));
     let duration = (arguments.hours * HOUR as f64) as Micros;
-    if duration < MINUTE {
-        eprintln!("--hours: expected at least a minute, got {}", arguments.hours);
+    if !(MINUTE..=MAX_HOURS * HOUR).contains(&duration) {
+        eprintln!("--hours: expected a minute to {MAX_HOURS} hours, got {}", arguments.hours);
         return ExitCode::from(2);
     }
     if arguments.selfish {

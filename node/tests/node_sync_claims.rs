@@ -1,0 +1,106 @@
+//! Peers that claim what they do not show: they neither take honest peers' turns nor make the node think itself behind.
+
+mod net;
+
+use lode_consensus::{ChainWork, Hash};
+use lode_network::{Gossip, NetworkEvent, PeerId, Request, RequestId, Response, Status};
+use net::{Effect, World};
+
+/// How long a liar takes for an answer: a little less than its time is up.
+const DAWDLE_MS: u64 = 4_700;
+const STEP_MS: u64 = 100;
+
+/// Peers that claim a tip each, and answer questions for headers late, as busy.
+struct Liars {
+    peers: Vec<PeerId>,
+    victim: usize,
+    /// Questions that wait for their answer.
+    asked: Vec<(PeerId, RequestId, u64)>,
+    looked_at: usize,
+    answered: usize,
+}
+
+impl Liars {
+    fn connect(world: &mut World, victim: usize, count: usize, tip_height: u64, work: &str) -> Self {
+        let own = world.status_of(victim);
+        let work: ChainWork = work.parse().unwrap();
+        let mut peers = Vec::new();
+        for number in 0..count {
+            let liar = world.puppet(50 + number, victim);
+            let tip_hash = Hash([u8::try_from(number).unwrap(); 32]);
+            let status = Status { tip_height: tip_height.try_into().unwrap(), tip_hash, work, ..own.clone() };
+            world.answer(liar, move |request| match request {
+                Request::Status(_) => Some(Response::Status(status.clone())),
+                _ => None,
+            });
+            peers.push(liar);
+        }
+        Self { peers, victim, asked: Vec::new(), looked_at: 0, answered: 0 }
+    }
+
+    fn run_until(&mut self, world: &mut World, limit_ms: u64, is_so: impl Fn(&World) -> bool) -> u64 {
+        let end_ms = world.now_ms() + limit_ms;
+        let begun_ms = world.now_ms();
+        while !is_so(world) && world.now_ms() < end_ms {
+            world.run_ms(STEP_MS);
+            let sent = &world.nodes[self.victim].sent;
+            for effect in &sent[self.looked_at..] {
+                if let Effect::Request(peer, id, Request::Headers { .. }) = effect
+                    && self.peers.contains(peer)
+                {
+                    self.asked.push((*peer, *id, world.now_ms() + DAWDLE_MS));
+                }
+            }
+            self.looked_at = sent.len();
+            let now_ms = world.now_ms();
+            for (peer, id, _) in self.asked.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>() {
+                self.answered += 1;
+                world.inject(self.victim, NetworkEvent::Response { peer, id, result: Ok(Response::Busy) });
+            }
+        }
+        world.now_ms() - begun_ms
+    }
+}
+
+#[test]
+fn who_puts_off_questions_takes_nobodys_turn() {
+    const HUGE: &str = "1000000000000000000000000000000";
+    let (honest, victim) = (0, 1);
+    let mut world = World::new(2);
+    world.mine_quietly(honest, 5);
+    let mut liars = Liars::connect(&mut world, victim, 6, 1_000, HUGE);
+    liars.run_until(&mut world, 2_000, |_| false);
+    world.link(honest, victim);
+    let ms = liars.run_until(&mut world, 60_000, |world| world.nodes[victim].height() == 5);
+    println!("{ms} simulated ms, {} questions put off", liars.answered);
+    // Two of the six at a time, and then it is the honest one's turn.
+    assert!(ms <= 15_000, "{ms} ms");
+    // What they claim counts no longer, and they are asked ever less often.
+    liars.run_until(&mut world, 60_000, |_| false);
+    let before = liars.answered;
+    liars.run_until(&mut world, 60_000, |_| false);
+    assert!((1..=24).contains(&(liars.answered - before)), "{} questions", liars.answered - before);
+    assert_eq!(world.nodes[victim].status().peers_height, 5);
+    assert_eq!(world.nodes[victim].penalties_of(world.nodes[honest].peer), []);
+    world.check();
+}
+
+#[test]
+fn a_height_without_work_makes_nobody_behind() {
+    let (honest, victim) = (0, 1);
+    let mut world = World::new(2);
+    world.mine_quietly(honest, 5);
+    world.link(honest, victim);
+    world.converge(5_000);
+    let mut liars = Liars::connect(&mut world, victim, 5, 4_000_000_000, "1");
+    liars.run_until(&mut world, 6_000, |_| false);
+    let status = world.nodes[victim].status();
+    assert_eq!((status.peers, status.peers_height), (6, 5));
+    assert!(status.ready, "{status:?}");
+    assert_eq!(liars.answered, 0, "nothing better is to be had there");
+    // Shares are heard as ever.
+    let share = Gossip::Share(world.find_share(honest));
+    world.run_ms(1_000);
+    assert_eq!(world.nodes[victim].verdict_on(&share), Some(lode_network::Verdict::Accept));
+    world.check();
+}
