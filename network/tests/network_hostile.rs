@@ -15,7 +15,7 @@ use std::{
 use common::{noise, sealed_header, share, status};
 use hostile::{Act, Hostile, connect, stranger};
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, SwarmBuilder,
+    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
     connection_limits::{self, ConnectionLimits},
     futures::StreamExt,
     identify, kad, noise as encryption,
@@ -131,17 +131,9 @@ struct Guide {
     requests: request_response::Behaviour<hostile::Raw>,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
-    let inner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", inner.local_addr().unwrap().port()).parse().unwrap();
-    let folder = tempdir().unwrap();
-    let open = NetworkOptions { listen: vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], ..options(folder.path()) };
-    let node = Node::start(open).await;
-    let is_local = |address: &Multiaddr| address.to_string().contains("/127.0.0.1/");
-    let address = node.client.view().listening.iter().find(|address| is_local(address)).unwrap().clone();
+fn guide() -> Swarm<Guide> {
     let protocol = |what| StreamProtocol::try_from_owned(hostile::name(&GENESIS, what)).unwrap();
-    let mut guide = SwarmBuilder::with_new_identity()
+    SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default(), encryption::Config::new, yamux::Config::default)
         .unwrap()
@@ -160,7 +152,25 @@ async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
         })
         .unwrap()
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
-        .build();
+        .build()
+}
+
+/// A node that listens beyond this machine, and where to reach it on this machine.
+async fn open_node(folder: &std::path::Path) -> (Node, Multiaddr) {
+    let open = NetworkOptions { listen: vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], ..options(folder) };
+    let node = Node::start(open).await;
+    let is_local = |address: &&Multiaddr| address.to_string().contains("/127.0.0.1/");
+    let address = node.client.view().listening.iter().find(is_local).unwrap().clone();
+    (node, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
+    let inner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", inner.local_addr().unwrap().port()).parse().unwrap();
+    let folder = tempdir().unwrap();
+    let (node, address) = open_node(folder.path()).await;
+    let mut guide = guide();
     guide.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
     guide.dial(address).unwrap();
     while !matches!(guide.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {}
@@ -181,13 +191,32 @@ async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), asked).await.expect("the node looks around");
-    let ended = tokio::time::timeout(Duration::from_millis(500), async {
+    let dialled = async {
         tokio::select! {
-            accepted = inner.accept() => accepted.map(|(_, from)| from),
-            _ = async { loop { guide.select_next_some().await; } } => unreachable!(),
+            accepted = inner.accept() => accepted,
+            () = async { loop { guide.select_next_some().await; } } => unreachable!(),
         }
-    });
-    assert!(ended.await.is_err(), "it was dialled");
+    };
+    assert!(tokio::time::timeout(Duration::from_millis(500), dialled).await.is_err(), "it was dialled");
+    assert_eq!(node.client.view().known_peers, 1, "the guide, which is where it comes from, and nobody else");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_is_not_believed_to_be_where_it_does_not_come_from() {
+    let folder = tempdir().unwrap();
+    let (mut node, address) = open_node(folder.path()).await;
+    let mut guide = guide();
+    guide.add_external_address("/ip4/203.0.113.9/tcp/4130".parse().unwrap());
+    let id = *guide.local_peer_id();
+    guide.dial(address).unwrap();
+    tokio::select! {
+        () = node.wait_connected(id) => {}
+        () = async { loop { guide.select_next_some().await; } } => unreachable!(),
+    }
+    assert_eq!(node.client.view().known_peers, 0);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.client.view().known_peers, 0, "the view is up to date by now");
     node.stop().await;
 }
 

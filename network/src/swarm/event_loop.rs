@@ -46,7 +46,7 @@ use crate::{
 /// How often the loop dials, ends what is overdue, saves and refreshes the view.
 const TICK: Duration = Duration::from_millis(500);
 /// How often the address book is written.
-const SAVE_INTERVAL: Duration = Duration::from_secs(300);
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 /// Peers that have left, whose sources are still known: an offence may be found out later.
 const MAX_RECENT: usize = 1_024;
 

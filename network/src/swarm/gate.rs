@@ -152,7 +152,10 @@ pub(super) fn now_ms() -> u64 {
 mod tests {
     use libp2p::{
         core::ConnectedPoint,
-        swarm::behaviour::{ConnectionClosed, ConnectionEstablished},
+        swarm::{
+            ListenError,
+            behaviour::{ConnectionClosed, ConnectionEstablished, ListenFailure},
+        },
     };
 
     use super::*;
@@ -215,16 +218,26 @@ mod tests {
     #[test]
     fn handshakes_that_dawdle_are_limited_by_address() {
         let mut gate = Gate::new(Reputation::default(), 100);
-        let mut begin = |number, ip| {
+        let begin = |gate: &mut Gate, number, ip| {
             gate.handle_pending_inbound_connection(ConnectionId::new_unchecked(number), &at("192.0.2.1"), &at(ip))
                 .is_ok()
         };
         for number in 0..MAX_PENDING_PER_IP {
-            assert!(begin(number, "203.0.113.7"));
+            assert!(begin(&mut gate, number, "203.0.113.7"));
         }
-        assert!(!begin(100, "203.0.113.7"));
-        assert!(begin(101, "203.0.113.8"));
-        (200..300).for_each(|number| assert!(begin(number, "127.0.0.1")));
+        assert!(!begin(&mut gate, 100, "203.0.113.7"));
+        assert!(begin(&mut gate, 101, "203.0.113.8"));
+        (200..300).for_each(|number| assert!(begin(&mut gate, number, "127.0.0.1")));
+        // One that failed makes room for one.
+        gate.on_swarm_event(FromSwarm::ListenFailure(ListenFailure {
+            local_addr: &at("192.0.2.1"),
+            send_back_addr: &at("203.0.113.7"),
+            error: &ListenError::Aborted,
+            connection_id: ConnectionId::new_unchecked(0),
+            peer_id: None,
+        }));
+        assert!(begin(&mut gate, 102, "203.0.113.7"));
+        assert!(!begin(&mut gate, 103, "203.0.113.7"));
     }
 
     #[test]
