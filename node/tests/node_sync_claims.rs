@@ -3,7 +3,7 @@
 mod net;
 
 use lode_consensus::{ChainWork, Hash};
-use lode_network::{Gossip, NetworkEvent, PeerId, Request, RequestId, Response, Status};
+use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status};
 use net::{Effect, World};
 
 /// How long a liar takes for an answer: a little less than its time is up.
@@ -102,5 +102,88 @@ fn a_height_without_work_makes_nobody_behind() {
     let share = Gossip::Share(world.find_share(honest));
     world.run_ms(1_000);
     assert_eq!(world.nodes[victim].verdict_on(&share), Some(lode_network::Verdict::Accept));
+    world.check();
+}
+
+#[test]
+fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
+    let (honest, victim) = (0, 1);
+    let mut world = World::new(2);
+    world.mine_quietly(honest, 5);
+    // A peer speaks for the honest node: it is asked for headers, finds a block, says so, and then answers.
+    let puppet = world.puppet(50, victim);
+    let status = world.status_of(honest);
+    world.answer(puppet, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        _ => None,
+    });
+    world.run_ms(1_000);
+    let asked = world.nodes[victim].sent.iter().find_map(|effect| match effect {
+        Effect::Request(peer, id, Request::Headers { .. }) if *peer == puppet => Some(*id),
+        _ => None,
+    });
+    let headers = (1..=5).map(|height| world.sealed_at(honest, height)).collect();
+    world.mine_quietly(honest, 1);
+    let request = Request::Status(world.status_of(honest));
+    world.inject(victim, NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000), request });
+    let result = Ok(Response::Headers(headers));
+    world.inject(victim, NetworkEvent::Response { peer: puppet, id: asked.expect("it is asked"), result });
+    world.run_ms(2_000);
+    assert_eq!(world.nodes[victim].status().best_header_height, 5);
+    assert_eq!(world.nodes[victim].penalties, []);
+    // It is asked for the rest.
+    let questions = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }));
+    assert_eq!(world.nodes[victim].sent.iter().filter(questions).count(), 2);
+    world.check();
+}
+
+/// A line that carries one body in two seconds: far fewer than are asked for at once.
+#[test]
+fn a_slow_line_gets_nobody_banned() {
+    const BLOCKS: u32 = 60;
+    const BODY_MS: u64 = 2_000;
+    let (honest, victim) = (0, 1);
+    let mut world = World::new(2);
+    for _ in 0..BLOCKS {
+        // Each block has a share in it, so that there is a body to ask for.
+        world.find_share(honest);
+        world.mine_quietly(honest, 1);
+    }
+    let puppet = world.puppet(50, victim);
+    let (status, headers): (_, Vec<_>) =
+        (world.status_of(honest), (1..=BLOCKS).map(|height| world.sealed_at(honest, height)).collect());
+    world.answer(puppet, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        Request::Headers { .. } => Some(Response::Headers(headers.clone())),
+        _ => None,
+    });
+    let (mut looked_at, mut line_free_ms, mut coming) = (0, 0, Vec::new());
+    let begun_ms = world.now_ms();
+    while world.nodes[victim].height() < BLOCKS && world.now_ms() - begun_ms < 300_000 {
+        world.run_ms(STEP_MS);
+        for effect in &world.nodes[victim].sent[looked_at..] {
+            if let Effect::Request(peer, id, Request::Bodies { hashes }) = effect
+                && *peer == puppet
+            {
+                line_free_ms = world.now_ms().max(line_free_ms) + BODY_MS * hashes.len() as u64;
+                coming.push((*id, hashes.clone(), line_free_ms));
+            }
+        }
+        looked_at = world.nodes[victim].sent.len();
+        let now_ms = world.now_ms();
+        for (id, hashes, _) in coming.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>() {
+            let reader = world.nodes[honest].service.ledger().read();
+            let body = |hash: &Hash| reader.block(hash).unwrap().map(|block| block.body);
+            let result = Ok(Response::Bodies(hashes.iter().map(body).collect()));
+            drop(reader);
+            world.inject(victim, NetworkEvent::Response { peer: puppet, id, result });
+        }
+    }
+    let ms = world.now_ms() - begun_ms;
+    println!("{BLOCKS} blocks in {ms} simulated ms, penalties {:?}", world.nodes[victim].penalties);
+    assert_eq!(world.nodes[victim].height(), BLOCKS);
+    // The line alone takes 120 s, and hardly anything is carried in vain.
+    assert!(ms <= 150_000, "{ms} ms");
+    assert_eq!(world.nodes[victim].penalties, [(puppet, Penalty::Stall)], "it looks silent at first");
     world.check();
 }

@@ -55,6 +55,15 @@ fn below_the_minimum_work_nothing_is_stored() {
         // The peer told no lie: it stays.
         assert_eq!(short.nodes[node].penalties, []);
     }
+    // Nor is one that hangs on what is stored.
+    let node = short.add(options(SyncConfig { minimum_work, assume_valid: None, bounds: SMALL }));
+    let puppet = short.puppet(50, node);
+    let first = short.sealed_at(0, 1);
+    short.gossip(puppet, node, Gossip::Block(first.clone()));
+    short.run_ms(1_000);
+    assert_eq!(short.nodes[node].verdict_on(&Gossip::Block(first)), Some(Verdict::Ignore));
+    assert_eq!((short.nodes[node].status().best_header_height, short.nodes[node].proofs), (0, 0));
+    short.link(node, 0);
     for _ in short.nodes[0].height()..155 {
         short.mine(0);
     }

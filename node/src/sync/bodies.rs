@@ -17,8 +17,8 @@ use super::{
     SyncMachine,
     jobs::{BodyResult, BodyTask},
     limits::{
-        BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_BODIES_PER_PEER, MAX_BODY_BYTES_HELD, MAX_SERVERS,
-        NEXT_BODY_MS, RELAY_DEPTH, WITHHELD_AFTER_MS,
+        BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_BODY_BYTES_HELD, MAX_SERVERS, NEXT_BODY_MS,
+        RELAY_DEPTH, WITHHELD_AFTER_MS,
     },
     peers::{Peer, Question},
     tree::{Known, Node},
@@ -70,6 +70,11 @@ impl Bodies {
         if let Some(BodyState::Checking { bytes } | BodyState::Proven { bytes, .. }) = self.states.remove(hash) {
             self.bytes_held = self.bytes_held.saturating_sub(bytes);
         }
+    }
+
+    /// Whether more bodies may be taken in than the very next one.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes_held < MAX_BODY_BYTES_HELD
     }
 
     fn asked(&self) -> usize {
@@ -322,7 +327,7 @@ impl<C: Clock> SyncMachine<C> {
                 self.check_body(hash, empty, source)?;
                 continue;
             }
-            let is_full = in_flight >= MAX_BODIES_IN_FLIGHT || self.bodies.bytes_held >= MAX_BODY_BYTES_HELD;
+            let is_full = in_flight >= MAX_BODIES_IN_FLIGHT || !self.bodies.has_room();
             if is_full && height != first {
                 continue;
             }
@@ -334,14 +339,13 @@ impl<C: Clock> SyncMachine<C> {
                 let planned = plan.get(id).map_or(0, Vec::len);
                 // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
                 let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
-                ((peer.delays, Reverse(shown)), peer.bodies_in_flight.saturating_add(planned), planned, *id)
+                let load = peer.bodies_in_flight.saturating_add(planned);
+                let is_free = load < peer.window && planned < BODIES_PER_REQUEST;
+                is_free.then_some(((peer.delays, Reverse(shown)), planned == 0, load, *id))
             });
-            let free =
-                loads.filter(|(_, load, planned, _)| *load < MAX_BODIES_PER_PEER && *planned < BODIES_PER_REQUEST);
             // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
             // loaded.
-            let chosen = free.min_by_key(|(trust, load, planned, id)| (*trust, *planned == 0, *load, *id));
-            if let Some((.., id)) = chosen {
+            if let Some((.., id)) = loads.flatten().min() {
                 plan.entry(id).or_default().push(hash);
                 in_flight = in_flight.saturating_add(1);
             }
@@ -366,6 +370,9 @@ impl<C: Clock> SyncMachine<C> {
         bodies: Vec<Option<Body>>,
     ) -> Result<(), LedgerError> {
         let now_ms = self.now_ms;
+        if let Some(peer) = self.peers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some)) {
+            peer.delivers();
+        }
         let mut bodies = bodies.into_iter();
         for hash in hashes {
             let body = bodies.next();

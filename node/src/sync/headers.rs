@@ -186,7 +186,11 @@ impl<C: Clock> SyncMachine<C> {
         let locator = self.locator(from)?;
         let most = u16::try_from(self.config.bounds.unproven).unwrap_or(u16::MAX);
         let limit = HEADERS_PER_REQUEST.min(most.max(1));
-        let request = self.ask(id, Question::Headers { limit }, Request::Headers { locator, limit }, network);
+        let Some(status) = self.peers.get(&id).and_then(|peer| peer.status.as_ref()) else {
+            return Ok(());
+        };
+        let claim = (status.tip_hash, status.work);
+        let request = self.ask(id, Question::Headers { limit, claim }, Request::Headers { locator, limit }, network);
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.headers_request = Some(request);
         }
@@ -270,12 +274,13 @@ impl<C: Clock> SyncMachine<C> {
         Ok(())
     }
 
-    /// A peer's next headers.
+    /// A peer's next headers. `claim` is what the peer said it had when it was asked: what it said since may have overtaken its
+    /// answer, and cannot be held against it.
     pub(super) fn headers_received(
         &mut self,
         id: PeerId,
         headers: Vec<SealedHeader>,
-        limit: u16,
+        (limit, claim): (u16, (Hash, ChainWork)),
         network: &mut dyn Network,
     ) -> Result<(), LedgerError> {
         let is_last = headers.len() < usize::from(limit);
@@ -285,10 +290,7 @@ impl<C: Clock> SyncMachine<C> {
             return Ok(());
         };
         peer.evasions = 0;
-        let Some(status) = peer.status.clone() else {
-            return Ok(());
-        };
-        let (claim, candidate) = ((status.tip_hash, status.work), peer.candidate.take());
+        let candidate = peer.candidate.take();
         let Some(parent_hash) = headers.first().map(|first| first.header.parent_hash) else {
             self.no_headers(id, candidate, claim.1, network);
             return Ok(());

@@ -8,8 +8,8 @@ use lode_network::{Bucket, PeerId, Penalty, RequestId, Status, reputation::Score
 use super::{
     candidate::Candidate,
     limits::{
-        BODY_TIMEOUT_MS, GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, MAX_EVASION_DOUBLINGS, MAX_EVASIONS, MAX_LACKING,
-        SERVE_BURST_BYTES, SERVE_BYTES_PER_S,
+        BODY_TIMEOUT_MS, GOSSIP_BURST, GOSSIP_PER_S, LACKING_MS, LATE_BODIES_MS, MAX_BODIES_PER_PEER,
+        MAX_EVASION_DOUBLINGS, MAX_EVASIONS, MAX_LACKING, SERVE_BURST_BYTES, SERVE_BYTES_PER_S,
     },
 };
 
@@ -38,6 +38,13 @@ pub(super) struct Peer {
     /// It announced a header whose parent is not known: what leads there is to be asked for.
     pub(super) wants_headers: bool,
     pub(super) bodies_in_flight: usize,
+    /// How many bodies may be asked of it at a time: fewer after each that does not come in time, since it may be our line
+    /// that is slow.
+    pub(super) window: usize,
+    /// Whether it has delivered any since it was last late.
+    has_delivered: bool,
+    /// Requests for bodies whose time is up, and whose answer may still be on its way.
+    late_requests: usize,
     /// How often it kept the node waiting for a body since it last delivered one.
     pub(super) delays: u32,
     /// Bodies that it did not have, or not in time, and until when they are not asked of it again.
@@ -90,6 +97,9 @@ impl Peer {
             candidate: None,
             wants_headers: false,
             bodies_in_flight: 0,
+            window: MAX_BODIES_PER_PEER,
+            has_delivered: false,
+            late_requests: 0,
             delays: 0,
             lacking: BTreeMap::new(),
             paused_until_ms: 0,
@@ -156,6 +166,32 @@ impl Peer {
         self.is_not_asked(hash, now_ms.saturating_add(BODY_TIMEOUT_MS));
     }
 
+    /// Takes note that the peer delivered bodies.
+    pub(super) fn delivers(&mut self) {
+        self.has_delivered = true;
+        self.window = self.window.saturating_add(1).min(MAX_BODIES_PER_PEER);
+    }
+
+    /// Takes note that bodies did not come in time. They may still be on their way, and it is asked for no more meanwhile.
+    /// Returns whether that is its fault: it has brought nothing at all, or cannot bring even one at a time.
+    pub(super) fn is_late(&mut self, now_ms: u64) -> bool {
+        let is_slow = std::mem::take(&mut self.has_delivered) && self.window > 1;
+        // Requests that are late together are so for one reason.
+        let is_told = self.late_requests > 0;
+        self.window = (self.window / 2).max(1);
+        self.late_requests = self.late_requests.saturating_add(1);
+        self.paused_until_ms = self.paused_until_ms.max(now_ms.saturating_add(LATE_BODIES_MS));
+        !is_slow && !is_told
+    }
+
+    /// Takes note that a late answer has come, or will not.
+    pub(super) fn late_request_ended(&mut self, now_ms: u64) {
+        self.late_requests = self.late_requests.saturating_sub(1);
+        if self.late_requests == 0 && !self.is_out {
+            self.paused_until_ms = self.paused_until_ms.min(now_ms);
+        }
+    }
+
     fn is_not_asked(&mut self, hash: Hash, until_ms: u64) {
         if self.lacking.len() >= MAX_LACKING {
             self.lacking.clear();
@@ -192,6 +228,8 @@ pub(super) enum Question {
     /// For the peer's candidate.
     Headers {
         limit: u16,
+        /// Tip and work of the status that it is asked for.
+        claim: (Hash, ChainWork),
     },
     /// For the chain that is read again.
     Replay {

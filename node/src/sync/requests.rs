@@ -89,13 +89,26 @@ impl<C: Clock> SyncMachine<C> {
         };
         self.requests.remove(&request);
         if asked.is_late {
-            return Ok(());
+            if let (Question::Bodies(_), Some(peer)) = (&asked.question, self.peers.get_mut(&id)) {
+                peer.late_request_ended(self.now_ms);
+            }
+            return match (result, asked.question) {
+                // They took long enough to come.
+                (Ok(Response::Bodies(bodies)), Question::Bodies(hashes))
+                    if bodies.len() <= hashes.len() && self.bodies.has_room() && !self.is_out(&id) =>
+                {
+                    self.bodies_received(id, hashes, bodies)
+                }
+                _ => Ok(()),
+            };
         }
         self.release_slot(request, &asked);
         match (result, asked.question) {
             (Ok(Response::Status(status)), Question::Status) => self.take_status(id, status, network),
-            (Ok(Response::Headers(headers)), Question::Headers { limit }) if headers.len() <= usize::from(limit) => {
-                return self.headers_received(id, headers, limit, network);
+            (Ok(Response::Headers(headers)), Question::Headers { limit, claim })
+                if headers.len() <= usize::from(limit) =>
+            {
+                return self.headers_received(id, headers, (limit, claim), network);
             }
             (Ok(Response::Headers(headers)), Question::Replay { limit }) if headers.len() <= usize::from(limit) => {
                 return self.replay_received(id, headers);
@@ -200,8 +213,12 @@ impl<C: Clock> SyncMachine<C> {
 
     /// A peer took a request for blocks and did not deliver. Silence about anything else harms nobody.
     fn stalled(&mut self, id: PeerId, question: &Question, network: &mut dyn Network) {
-        let harms = matches!(question, Question::Headers { .. } | Question::Replay { .. } | Question::Bodies(_));
-        if harms && self.peers.contains_key(&id) {
+        let harms = match (question, self.peers.get_mut(&id)) {
+            (Question::Headers { .. } | Question::Replay { .. }, Some(_)) => true,
+            (Question::Bodies(_), Some(peer)) => peer.is_late(self.now_ms),
+            _ => false,
+        };
+        if harms {
             self.penalize(id, Penalty::Stall, &"no answer in time", network);
         }
     }

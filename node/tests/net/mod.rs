@@ -460,8 +460,13 @@ impl World {
 
     /// A node's tip, as peers are told of it.
     pub(crate) fn sealed_tip(&self, number: usize) -> SealedHeader {
-        let service = &self.nodes[number].service;
-        service.ledger().read().sealed_header(&service.tip().1).unwrap().unwrap()
+        self.sealed_at(number, self.nodes[number].height())
+    }
+
+    /// A block of a node's chain, as peers are told of it.
+    pub(crate) fn sealed_at(&self, number: usize, height: Height) -> SealedHeader {
+        let reader = self.nodes[number].service.ledger().read();
+        reader.sealed_header(&reader.block_hash_at(height).unwrap().unwrap()).unwrap().unwrap()
     }
 
     /// What a node says when it is asked where it stands.
