@@ -26,7 +26,7 @@ use lode_miner::{
 };
 use lode_network::Multiaddr;
 use lode_node::{MempoolLimits, Node, NodeConfig, NodeError, PeersConfig, default_data_dir};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::display::{Display, Progress};
 use super::CommandError;
@@ -103,6 +103,9 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Runtime::new().map_err(node_error)?;
     let mut devnet = Devnet::default();
     let done = runtime.block_on(async {
+        // Before there is anything to stop: what comes meanwhile waits for `watch`.
+        let mut stop =
+            Stop { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
         devnet.start_nodes(args, &network, &data_dir).await?;
         for (number, node) in devnet.nodes.iter().enumerate() {
             writeln!(out, "{:<8} http://{}/{DEVNET}", if number == 0 { DEVNET } else { "" }, node.api())?;
@@ -114,7 +117,7 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         writeln!(out, "Ctrl-C stops it; the next start goes on from there.")?;
         out.flush()?;
         devnet.start_miners(args, address, &rig)?;
-        devnet.watch(address, args.until_height, out).await
+        devnet.watch(address, args.until_height, &mut stop, out).await
     });
     devnet.miners.iter().for_each(Miner::stop);
     let stopped = runtime.block_on(devnet.stop_nodes());
@@ -122,6 +125,21 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     stopped?;
     writeln!(out, "stopped at height {height}; everything is on disk")?;
     Ok(())
+}
+
+/// What ends a devnet from outside: Ctrl-C, or SIGTERM.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Nodes and their miners.
@@ -193,17 +211,15 @@ impl Devnet {
         &mut self,
         address: Address,
         until_height: Option<Height>,
+        stop: &mut Stop,
         out: &mut dyn Write,
     ) -> Result<Height, CommandError> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
         let mut draw = tokio::time::interval(DRAW_INTERVAL);
         let mut display = Display::new(self.ledger());
         loop {
             let ended = tokio::select! {
                 _ = draw.tick() => None,
-                _ = interrupt.recv() => Some(Ok(())),
-                _ = terminate.recv() => Some(Ok(())),
+                () = stop.requested() => Some(Ok(())),
                 error = any_failed(&mut self.nodes) => Some(Err(error)),
             };
             let view = Progress::read(self, address).map_err(node_error)?;
@@ -214,8 +230,7 @@ impl Devnet {
                 None if until_height.is_some_and(|until| view.height >= until) => {
                     return tokio::select! {
                         agreed = self.agree(out) => agreed,
-                        _ = interrupt.recv() => Ok(view.height),
-                        _ = terminate.recv() => Ok(view.height),
+                        () = stop.requested() => Ok(view.height),
                     };
                 }
                 None => {}

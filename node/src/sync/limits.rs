@@ -91,7 +91,7 @@ pub(super) const NEXT_BODY_MS: u64 = 500;
 /// How long a peer may take for bodies before others are asked.
 pub(super) const BODY_TIMEOUT_MS: u64 = 8_000;
 /// How long a peer is not asked for blocks while bodies that it was asked for are late.
-pub(super) const LATE_BODIES_MS: u64 = 20_000;
+pub(super) const LATE_BODIES_MS: u64 = 10_000;
 /// How long an answer may still come that is not waited for any more.
 pub(super) const LATE_ANSWER_MS: u64 = 600_000;
 /// How long a peer is not asked for blocks after it stalled.
