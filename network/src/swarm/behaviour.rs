@@ -22,8 +22,10 @@ use libp2p::{
 use lode_consensus::Hash;
 
 use super::{discovery::Kademlia, gate::Gate, wire::Wire};
-use crate::address::Scope;
-use crate::message::{GossipId, Request, RequestKind, Topic};
+use crate::{
+    address::Scope,
+    message::{GossipId, Request, RequestKind, Topic},
+};
 
 /// The largest gossipsub frame, in bytes: several messages, or announcements of messages.
 const MAX_FRAME_BYTES: usize = 64 << 10;

@@ -174,7 +174,7 @@ impl Peer {
 
     /// Takes note that bodies did not come in time. They may still be on their way, and it is asked for no more meanwhile.
     /// Returns whether that is its fault: it has brought nothing at all, or cannot bring even one at a time.
-    pub(super) fn is_late(&mut self, now_ms: u64) -> bool {
+    pub(super) fn delivers_late(&mut self, now_ms: u64) -> bool {
         let is_slow = std::mem::take(&mut self.has_delivered) && self.window > 1;
         // Requests that are late together are so for one reason.
         let is_told = self.late_requests > 0;

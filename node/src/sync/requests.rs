@@ -215,7 +215,7 @@ impl<C: Clock> SyncMachine<C> {
     fn stalled(&mut self, id: PeerId, question: &Question, network: &mut dyn Network) {
         let harms = match (question, self.peers.get_mut(&id)) {
             (Question::Headers { .. } | Question::Replay { .. }, Some(_)) => true,
-            (Question::Bodies(_), Some(peer)) => peer.is_late(self.now_ms),
+            (Question::Bodies(_), Some(peer)) => peer.delivers_late(self.now_ms),
             _ => false,
         };
         if harms {
