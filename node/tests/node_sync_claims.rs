@@ -9,6 +9,8 @@ use net::{Effect, World};
 /// How long a liar takes for an answer: a little less than its time is up.
 const DAWDLE_MS: u64 = 4_700;
 const STEP_MS: u64 = 100;
+/// More work than any chain here has.
+const HUGE: &str = "1000000000000000000000000000000";
 
 /// Peers that claim a tip each, and answer questions for headers late, as busy.
 struct Liars {
@@ -64,7 +66,6 @@ impl Liars {
 
 #[test]
 fn who_puts_off_questions_takes_nobodys_turn() {
-    const HUGE: &str = "1000000000000000000000000000000";
     let (honest, victim) = (0, 1);
     let mut world = World::new(2);
     world.mine_quietly(honest, 5);
@@ -137,53 +138,135 @@ fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
     world.check();
 }
 
-/// A line that carries one body in two seconds: far fewer than are asked for at once.
+/// A peer that has a node's chain, and whose line carries one body at a time.
+struct SlowLine {
+    honest: usize,
+    victim: usize,
+    puppet: PeerId,
+    body_ms: u64,
+    /// How long the line is busy yet.
+    free_ms: u64,
+    looked_at: usize,
+    coming: Vec<(RequestId, Vec<Hash>, u64)>,
+}
+
+impl SlowLine {
+    fn connect(world: &mut World, honest: usize, victim: usize, body_ms: u64) -> Self {
+        let puppet = world.puppet(50, victim);
+        let tip = u32::try_from(world.nodes[honest].height()).unwrap();
+        let (status, headers): (_, Vec<_>) =
+            (world.status_of(honest), (1..=tip).map(|height| world.sealed_at(honest, height)).collect());
+        world.answer(puppet, move |request| match request {
+            Request::Status(_) => Some(Response::Status(status.clone())),
+            Request::Headers { .. } => Some(Response::Headers(headers.clone())),
+            _ => None,
+        });
+        Self { honest, victim, puppet, body_ms, free_ms: 0, looked_at: 0, coming: Vec::new() }
+    }
+
+    /// Returns for how long it took.
+    fn run_until(&mut self, world: &mut World, limit_ms: u64, is_so: impl Fn(&World) -> bool) -> u64 {
+        let begun_ms = world.now_ms();
+        while !is_so(world) && world.now_ms() - begun_ms < limit_ms {
+            world.run_ms(STEP_MS);
+            for effect in &world.nodes[self.victim].sent[self.looked_at..] {
+                if let Effect::Request(peer, id, Request::Bodies { hashes }) = effect
+                    && *peer == self.puppet
+                {
+                    self.free_ms = world.now_ms().max(self.free_ms).saturating_add(self.body_ms * hashes.len() as u64);
+                    self.coming.push((*id, hashes.clone(), self.free_ms));
+                }
+            }
+            self.looked_at = world.nodes[self.victim].sent.len();
+            let now_ms = world.now_ms();
+            for (id, hashes, _) in self.coming.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>() {
+                let reader = world.nodes[self.honest].service.ledger().read();
+                let body = |hash: &Hash| reader.block(hash).unwrap().map(|block| block.body);
+                let result = Ok(Response::Bodies(hashes.iter().map(body).collect()));
+                drop(reader);
+                world.inject(self.victim, NetworkEvent::Response { peer: self.puppet, id, result });
+            }
+        }
+        world.now_ms() - begun_ms
+    }
+}
+
+/// A world of two nodes: a chain of blocks with a share each, so that there are bodies to ask for, and who is to get it.
+fn chain_with_bodies(blocks: u32) -> (World, usize, usize) {
+    let mut world = World::new(2);
+    for _ in 0..blocks {
+        world.find_share(0);
+        world.mine_quietly(0, 1);
+    }
+    (world, 0, 1)
+}
+
 #[test]
 fn a_slow_line_gets_nobody_banned() {
     const BLOCKS: u32 = 60;
-    const BODY_MS: u64 = 2_000;
-    let (honest, victim) = (0, 1);
-    let mut world = World::new(2);
-    for _ in 0..BLOCKS {
-        // Each block has a share in it, so that there is a body to ask for.
-        world.find_share(honest);
-        world.mine_quietly(honest, 1);
-    }
-    let puppet = world.puppet(50, victim);
-    let (status, headers): (_, Vec<_>) =
-        (world.status_of(honest), (1..=BLOCKS).map(|height| world.sealed_at(honest, height)).collect());
-    world.answer(puppet, move |request| match request {
-        Request::Status(_) => Some(Response::Status(status.clone())),
-        Request::Headers { .. } => Some(Response::Headers(headers.clone())),
-        _ => None,
-    });
-    let (mut looked_at, mut line_free_ms, mut coming) = (0, 0, Vec::new());
-    let begun_ms = world.now_ms();
-    while world.nodes[victim].height() < BLOCKS && world.now_ms() - begun_ms < 300_000 {
-        world.run_ms(STEP_MS);
-        for effect in &world.nodes[victim].sent[looked_at..] {
-            if let Effect::Request(peer, id, Request::Bodies { hashes }) = effect
-                && *peer == puppet
-            {
-                line_free_ms = world.now_ms().max(line_free_ms) + BODY_MS * hashes.len() as u64;
-                coming.push((*id, hashes.clone(), line_free_ms));
-            }
-        }
-        looked_at = world.nodes[victim].sent.len();
-        let now_ms = world.now_ms();
-        for (id, hashes, _) in coming.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>() {
-            let reader = world.nodes[honest].service.ledger().read();
-            let body = |hash: &Hash| reader.block(hash).unwrap().map(|block| block.body);
-            let result = Ok(Response::Bodies(hashes.iter().map(body).collect()));
-            drop(reader);
-            world.inject(victim, NetworkEvent::Response { peer: puppet, id, result });
-        }
-    }
-    let ms = world.now_ms() - begun_ms;
+    let (mut world, honest, victim) = chain_with_bodies(BLOCKS);
+    let mut line = SlowLine::connect(&mut world, honest, victim, 2_000);
+    let ms = line.run_until(&mut world, 300_000, |world| world.nodes[victim].height() == BLOCKS);
     println!("{BLOCKS} blocks in {ms} simulated ms, penalties {:?}", world.nodes[victim].penalties);
     assert_eq!(world.nodes[victim].height(), BLOCKS);
     // The line alone takes 120 s, and hardly anything is carried in vain.
     assert!(ms <= 150_000, "{ms} ms");
-    assert_eq!(world.nodes[victim].penalties, [(puppet, Penalty::Stall)], "it looks silent at first");
+    assert_eq!(world.nodes[victim].penalties, [(line.puppet, Penalty::Stall)], "it looks silent at first");
+    world.check();
+}
+
+/// The first eight bodies take 48 s, which is nearly as long as the network waits for an answer.
+#[test]
+fn a_line_that_can_hardly_bring_one_body_in_time_gets_nobody_banned() {
+    const BLOCKS: u32 = 60;
+    let (mut world, honest, victim) = chain_with_bodies(BLOCKS);
+    let mut line = SlowLine::connect(&mut world, honest, victim, 6_000);
+    let ms = line.run_until(&mut world, 1_500_000, |world| world.nodes[victim].height() == BLOCKS);
+    println!("{BLOCKS} blocks in {ms} simulated ms, penalties {:?}", world.nodes[victim].penalties);
+    assert_eq!(world.nodes[victim].height(), BLOCKS);
+    let stalls = world.nodes[victim].penalties_of(line.puppet);
+    assert!(stalls.len() <= 5, "half of what a ban takes: {stalls:?}");
+    world.check();
+}
+
+#[test]
+fn who_never_brings_a_body_is_told_each_time_and_banned_in_the_end() {
+    let (mut world, honest, victim) = chain_with_bodies(5);
+    let mut line = SlowLine::connect(&mut world, honest, victim, u64::MAX / 64);
+    let puppet = line.puppet;
+    let is_banned = |world: &World| world.nodes[victim].banned.contains(&puppet);
+    let ms = line.run_until(&mut world, 400_000, is_banned);
+    println!("banned after {ms} simulated ms: {:?}", world.nodes[victim].penalties);
+    assert!(ms < 400_000);
+    assert!(world.nodes[victim].penalties.iter().all(|(_, penalty)| *penalty == Penalty::Stall));
+    world.check();
+}
+
+/// Whoever has two reasons to be left alone is left alone for the longer time.
+#[test]
+fn bodies_that_come_late_end_no_other_pause() {
+    const BLOCKS: u32 = 40;
+    let (mut world, honest, victim) = chain_with_bodies(BLOCKS);
+    // Its first bodies take 9 s; those after them nothing.
+    let mut line = SlowLine::connect(&mut world, honest, victim, 0);
+    line.free_ms = world.now_ms() + 9_000;
+    line.run_until(&mut world, 3_000, |_| false);
+    // It claims more, is asked for headers there, and says nothing for five seconds: till the eighth.
+    world.answer(line.puppet, |_| None);
+    let more = Status { tip_hash: Hash([9; 32]), work: HUGE.parse().unwrap(), ..world.status_of(honest) };
+    let request = Request::Status(more);
+    world.inject(victim, NetworkEvent::Request { peer: line.puppet, id: InboundId(1_000_000), request });
+    let has_first = |world: &World| world.nodes[victim].height() > 0;
+    let ms = line.run_until(&mut world, 10_000, has_first);
+    assert!(has_first(&world), "{ms} ms");
+    let bodies = |world: &World| {
+        let is_bodies = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }));
+        world.nodes[victim].sent.iter().filter(is_bodies).count()
+    };
+    let asked = bodies(&world);
+    line.run_until(&mut world, 3_000, |_| false);
+    assert_eq!(bodies(&world), asked, "the headers' pause lasts");
+    line.run_until(&mut world, 10_000, |world| world.nodes[victim].height() == BLOCKS);
+    assert_eq!(world.nodes[victim].height(), BLOCKS);
     world.check();
 }

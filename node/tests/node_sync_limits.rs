@@ -2,11 +2,13 @@
 
 mod net;
 
-use lode_consensus::{Hash, SealedHeader};
+use std::collections::{BTreeMap, BTreeSet};
+
+use lode_consensus::{Body, Hash, SealedHeader};
 use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, Response, Status, Verdict};
 use lode_node::{
     MAX_ACCEPTED,
-    sync::{HeaderBounds, SyncConfig},
+    sync::{SyncBounds, SyncConfig},
 };
 use net::{Effect, Options, World, block_on_tip, share_of};
 
@@ -27,6 +29,16 @@ fn bodies_asked(world: &World, node: usize) -> Vec<(PeerId, usize)> {
         _ => None,
     })
     .collect()
+}
+
+/// The bodies that a node asked for, each as often as it did.
+fn bodies_wanted(world: &World, node: usize) -> Vec<Hash> {
+    let sent = world.nodes[node].sent.iter();
+    let wanted = sent.filter_map(|effect| match effect {
+        Effect::Request(_, _, Request::Bodies { hashes }) => Some(hashes.clone()),
+        _ => None,
+    });
+    wanted.flatten().collect()
 }
 
 /// A chain of sealed headers of a node, from height 1.
@@ -180,7 +192,8 @@ fn orphans_of_all_peers_together_are_bounded() {
 fn a_chain_too_long_to_keep_track_of_is_let_go() {
     let mut world = World::new(1);
     world.mine_quietly(0, 120);
-    let bounds = HeaderBounds { unproven: 16, held: 8, checkpoint_interval: 8, checkpoints: 5, tree: 48 };
+    let bounds =
+        SyncBounds { unproven: 16, held: 8, checkpoint_interval: 8, checkpoints: 5, tree: 48, ..SyncBounds::default() };
     let minimum_work = world.status_of(0).work;
     let node =
         world.add(Options { sync: SyncConfig { minimum_work, bounds, ..SyncConfig::default() }, ..Options::default() });
@@ -195,7 +208,14 @@ fn a_chain_too_long_to_keep_track_of_is_let_go() {
 fn a_chain_that_nobody_has_any_more_is_given_up() {
     let mut world = World::new(2);
     world.mine_quietly(0, 100);
-    let bounds = HeaderBounds { unproven: 64, held: 16, checkpoint_interval: 8, checkpoints: 1_000, tree: 48 };
+    let bounds = SyncBounds {
+        unproven: 64,
+        held: 16,
+        checkpoint_interval: 8,
+        checkpoints: 1_000,
+        tree: 48,
+        ..SyncBounds::default()
+    };
     let minimum_work = world.status_of(0).work;
     let node =
         world.add(Options { sync: SyncConfig { minimum_work, bounds, ..SyncConfig::default() }, ..Options::default() });
@@ -218,6 +238,49 @@ fn a_chain_that_nobody_has_any_more_is_given_up() {
     world.run_ms(30_000);
     assert_eq!(world.nodes[node].height(), 0, "it waits for the first one");
     world.converge_of(&[node, 1], 120_000);
+}
+
+#[test]
+fn bodies_that_wait_for_the_first_one_take_so_many_bytes() {
+    const BLOCKS: u32 = 100;
+    let mut world = World::new(1);
+    for _ in 0..BLOCKS {
+        world.find_share(0);
+        world.mine_quietly(0, 1);
+    }
+    let headers = headers_of(&world, 0);
+    let reader = world.nodes[0].service.ledger().read();
+    let bodies: BTreeMap<Hash, Body> =
+        headers.iter().map(|header| (header.hash(), reader.block(&header.hash()).unwrap().unwrap().body)).collect();
+    drop(reader);
+    let (first, size) = (headers[0].hash(), bodies[&headers[1].hash()].size_bytes());
+    let bounds = SyncBounds { body_bytes: 20 * size, ..SyncBounds::default() };
+    let victim = world.add(Options { sync: SyncConfig { bounds, ..SyncConfig::default() }, ..Options::default() });
+    // It has all bodies, and says that it lacks the first one.
+    let puppet = world.puppet(50, victim);
+    let status = world.status_of(0);
+    let answers = move |has_first: bool| {
+        let (status, headers, bodies) = (status.clone(), headers.clone(), bodies.clone());
+        let body = move |hash: &Hash| bodies.get(hash).filter(|_| has_first || *hash != first).cloned();
+        move |request: Request| match request {
+            Request::Status(_) => Some(Response::Status(status.clone())),
+            Request::Headers { .. } => Some(Response::Headers(headers.clone())),
+            Request::Bodies { hashes } => Some(Response::Bodies(hashes.iter().map(&body).collect())),
+            Request::Mempool { .. } => None,
+        }
+    };
+    world.answer(puppet, answers(false));
+    world.run_ms(4_000);
+    let asked: Vec<Hash> = bodies_wanted(&world, victim);
+    let others: BTreeSet<&Hash> = asked.iter().filter(|hash| **hash != first).collect();
+    println!("asked for {} others, {} times for the first", others.len(), asked.len() - others.len());
+    // Twenty are room; what is under way when they fill it comes on top.
+    assert!((20..20 + 16).contains(&others.len()), "{}", others.len());
+    assert!(asked.len() - others.len() > 5, "the first is asked for again and again");
+    world.answer(puppet, answers(true));
+    world.run_until(20_000, |world| world.nodes[victim].height() == BLOCKS);
+    assert_eq!(world.nodes[victim].penalties, []);
+    world.check();
 }
 
 #[test]

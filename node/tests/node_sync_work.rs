@@ -5,12 +5,12 @@ mod net;
 
 use lode_consensus::{ChainWork, Hash, Height};
 use lode_network::{Gossip, Penalty, Request, Response, Verdict};
-use lode_node::sync::{HeaderBounds, SyncConfig, SyncState};
+use lode_node::sync::{SyncBounds, SyncConfig, SyncState};
 use net::{Effect, FUTURE_LIMIT_MS, Options, World};
 
 /// Memory for little: chains of a hundred headers are long.
-const SMALL: HeaderBounds =
-    HeaderBounds { unproven: 64, held: 24, checkpoint_interval: 8, checkpoints: 1_000, tree: 48 };
+const SMALL: SyncBounds =
+    SyncBounds { unproven: 64, held: 24, checkpoint_interval: 8, checkpoints: 1_000, tree: 48, body_bytes: 48 << 20 };
 
 fn work_at(world: &World, node: usize, height: Height) -> (Hash, ChainWork) {
     let reader = world.nodes[node].service.ledger().read();
@@ -38,7 +38,7 @@ fn below_the_minimum_work_nothing_is_stored() {
     let (_, minimum_work) = work_at(&world, 0, 150);
     let mut short = World::new(1);
     short.mine_quietly(0, 120);
-    for bounds in [HeaderBounds::default(), SMALL] {
+    for bounds in [SyncBounds::default(), SMALL] {
         let node = short.add(options(SyncConfig { minimum_work, assume_valid: None, bounds }));
         let before = headers_served(&short, 0);
         short.link(node, 0);
@@ -69,7 +69,7 @@ fn below_the_minimum_work_nothing_is_stored() {
     }
     short.converge(20_000);
 
-    for bounds in [HeaderBounds::default(), SMALL] {
+    for bounds in [SyncBounds::default(), SMALL] {
         let node = world.add(options(SyncConfig { minimum_work, assume_valid: None, bounds }));
         let before = headers_served(&world, 0);
         world.link(node, 0);
@@ -162,7 +162,7 @@ fn a_candidate_outlives_the_peer_that_began_it() {
         }
         effect => Some(effect),
     });
-    let bounds = HeaderBounds { unproven: 32, ..HeaderBounds::default() };
+    let bounds = SyncBounds { unproven: 32, ..SyncBounds::default() };
     let node = world.add(options(SyncConfig { minimum_work, assume_valid: None, bounds }));
     world.link(node, 0);
     world.run_until(1_000, |world| world.nodes[node].status().proven_header_height >= 64);
@@ -182,7 +182,7 @@ fn below_an_assumed_block_shares_and_signatures_are_not_checked() {
     world.mine_quietly(0, 1);
     let (hash, _) = work_at(&world, 0, 100);
     let assume = |hash| options(SyncConfig { assume_valid: Some((100, hash)), ..SyncConfig::default() });
-    for (bounds, expected) in [(HeaderBounds::default(), true), (SMALL, true), (HeaderBounds::default(), false)] {
+    for (bounds, expected) in [(SyncBounds::default(), true), (SMALL, true), (SyncBounds::default(), false)] {
         // Another block at that height is no reason to trust this chain.
         let mut options = assume(if expected { hash } else { Hash([7; 32]) });
         options.sync.bounds = bounds;

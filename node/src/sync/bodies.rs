@@ -17,8 +17,8 @@ use super::{
     SyncMachine,
     jobs::{BodyResult, BodyTask},
     limits::{
-        BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_BODY_BYTES_HELD, MAX_SERVERS, NEXT_BODY_MS,
-        RELAY_DEPTH, WITHHELD_AFTER_MS,
+        BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH,
+        WITHHELD_AFTER_MS,
     },
     peers::{Peer, Question},
     tree::{Known, Node},
@@ -29,7 +29,7 @@ use crate::Clock;
 const PROGRESS_BLOCKS: Height = 1_000;
 
 /// Blocks of the best chain of headers that are not stored.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Bodies {
     /// The best chain of headers above the ledger's blocks: hash by height.
     path: BTreeMap<Height, Hash>,
@@ -38,6 +38,8 @@ pub(super) struct Bodies {
     awaited: Option<(Hash, u64)>,
     /// Bytes of the bodies that are here.
     bytes_held: usize,
+    /// How many may be when more than the very next body is asked for.
+    max_bytes_held: usize,
     /// Who sent the bodies of blocks that are stored and not applied yet.
     servers: BTreeMap<Hash, PeerId>,
 }
@@ -53,6 +55,18 @@ enum BodyState {
 }
 
 impl Bodies {
+    /// None of a chain.
+    pub(super) fn new(max_bytes_held: usize) -> Self {
+        Self {
+            path: BTreeMap::new(),
+            states: BTreeMap::new(),
+            awaited: None,
+            bytes_held: 0,
+            max_bytes_held,
+            servers: BTreeMap::new(),
+        }
+    }
+
     /// Whether nothing is to be fetched.
     pub(super) fn is_idle(&self) -> bool {
         self.path.is_empty()
@@ -74,7 +88,7 @@ impl Bodies {
 
     /// Whether more bodies may be taken in than the very next one.
     pub(super) fn has_room(&self) -> bool {
-        self.bytes_held < MAX_BODY_BYTES_HELD
+        self.bytes_held < self.max_bytes_held
     }
 
     fn asked(&self) -> usize {

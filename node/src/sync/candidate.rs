@@ -14,14 +14,14 @@ use lode_consensus::{
 };
 use lode_ledger::LedgerError;
 
-use super::{HeaderBounds, jobs::SegmentTask, limits::MAX_BATCH, replay::Replay, tree::Standing};
+use super::{SyncBounds, jobs::SegmentTask, limits::MAX_BATCH, replay::Replay, tree::Standing};
 
 /// The chain.
 #[derive(Debug)]
 pub(super) struct Candidate {
     /// Tells it from others, also after it is gone.
     pub(super) id: u64,
-    bounds: HeaderBounds,
+    bounds: SyncBounds,
     /// What the peer said its tip is.
     pub(super) claimed_tip: Hash,
     pub(super) claimed_work: ChainWork,
@@ -68,13 +68,7 @@ pub(super) enum Refusal {
 }
 
 impl Candidate {
-    pub(super) fn new(
-        id: u64,
-        bounds: HeaderBounds,
-        claim: (Hash, ChainWork),
-        fork_hash: Hash,
-        fork: Standing,
-    ) -> Self {
+    pub(super) fn new(id: u64, bounds: SyncBounds, claim: (Hash, ChainWork), fork_hash: Hash, fork: Standing) -> Self {
         Self {
             id,
             bounds,

@@ -155,7 +155,7 @@ impl<C: Clock> SyncMachine<C> {
     fn low_work(&mut self, id: PeerId, claimed: ChainWork, shown: ChainWork, network: &mut dyn Network) {
         if let Some(peer) = self.peers.get_mut(&id) {
             (peer.work, peer.height, peer.status) = (ChainWork::ZERO, 0, None);
-            peer.paused_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
+            peer.pauses(self.now_ms.saturating_add(STALL_PAUSE_MS));
         }
         let why = format!("it claims a work of {claimed} and shows {shown}");
         self.penalize(id, Penalty::LowWork, &why, network);

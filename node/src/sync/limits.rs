@@ -53,8 +53,6 @@ pub(super) const MAX_BODIES_IN_FLIGHT: usize = 64;
 pub(super) const BODIES_PER_REQUEST: usize = 8;
 /// Bodies that are asked for, checked, or waiting for those before them.
 pub(super) const BODY_WINDOW: usize = 128;
-/// Bytes of bodies that are here and not stored. Only the very next block is asked for beyond.
-pub(super) const MAX_BODY_BYTES_HELD: usize = 48 << 20;
 /// Stored blocks that are not applied yet of which it is known who sent them.
 pub(super) const MAX_SERVERS: usize = 4_096;
 /// Hashes of bodies that a peer said it lacks.
@@ -65,7 +63,7 @@ pub(super) const MAX_LACKING: usize = 256;
 /// Announced headers of one peer that wait for a check.
 pub(super) const MAX_ANNOUNCED_QUEUE: usize = 16;
 /// Batches of headers of one peer that wait for a check: what
-/// [`HeaderBounds::unproven`](super::HeaderBounds::unproven) and one more answer make.
+/// [`SyncBounds::unproven`](super::SyncBounds::unproven) and one more answer make.
 pub(super) const MAX_SEGMENT_QUEUE: usize = 32;
 /// Shares of one peer that wait for a check.
 pub(super) const MAX_SHARE_QUEUE: usize = 512;

@@ -73,9 +73,9 @@ pub use status::{SyncState, SyncStatus};
 /// How often a driver should call [`SyncMachine::on_tick`].
 pub const TICK_MS: u64 = 100;
 
-/// How many headers are kept of chains that are not stored.
+/// How much is kept of chains that are not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeaderBounds {
+pub struct SyncBounds {
     /// Received and not proven, of one peer's chain: no more are asked for beyond.
     pub unproven: usize,
     /// Proven, of one peer's chain, until its work suffices. Of older ones a hash in `checkpoint_interval` is kept, and
@@ -87,12 +87,21 @@ pub struct HeaderBounds {
     pub checkpoints: usize,
     /// Proven, with enough work, and without their bodies, of all chains. Headers wait for bodies beyond; at least `held`.
     pub tree: usize,
+    /// Bytes of bodies that came before those below them. Only the very next body is asked for beyond.
+    pub body_bytes: usize,
 }
 
-impl Default for HeaderBounds {
-    /// About 9 MiB for the tree, 1 MiB for each peer's chain; chains of 33 million headers.
+impl Default for SyncBounds {
+    /// About 9 MiB for the tree, 1 MiB for each peer's chain; chains of 33 million headers. 48 MiB of bodies.
     fn default() -> Self {
-        Self { unproven: 1_024, held: 2_048, checkpoint_interval: 512, checkpoints: 65_536, tree: 16_384 }
+        Self {
+            unproven: 1_024,
+            held: 2_048,
+            checkpoint_interval: 512,
+            checkpoints: 65_536,
+            tree: 16_384,
+            body_bytes: 48 << 20,
+        }
     }
 }
 
@@ -104,8 +113,8 @@ pub struct SyncConfig {
     /// A block that is assumed to be valid, with all before it: their shares' proofs and their signatures are not checked.
     /// Headers' proofs and states are.
     pub assume_valid: Option<(Height, Hash)>,
-    /// What is kept of headers.
-    pub bounds: HeaderBounds,
+    /// What is kept meanwhile.
+    pub bounds: SyncBounds,
 }
 
 /// The machine.
@@ -157,7 +166,7 @@ impl<C: Clock> SyncMachine<C> {
             tree: HeaderTree::new(config.bounds.tree.max(config.bounds.held)),
             spare: None,
             replay: None,
-            bodies: Bodies::default(),
+            bodies: Bodies::new(config.bounds.body_bytes),
             announcements: Announcements::new(),
             held_requests: Vec::new(),
             work: Queues::new(),

@@ -43,14 +43,14 @@ pub(super) struct Peer {
     pub(super) window: usize,
     /// Whether it has delivered any since it was last late.
     has_delivered: bool,
-    /// Requests for bodies whose time is up, and whose answer may still be on its way.
-    late_requests: usize,
     /// How often it kept the node waiting for a body since it last delivered one.
     pub(super) delays: u32,
     /// Bodies that it did not have, or not in time, and until when they are not asked of it again.
     lacking: BTreeMap<Hash, u64>,
-    /// Until when it is not asked for blocks.
-    pub(super) paused_until_ms: u64,
+    /// Until when it is asked for nothing but its status.
+    paused_until_ms: u64,
+    /// The same while bodies that it was asked for are late.
+    late_until_ms: u64,
     /// Until when it is not asked for headers: its next ones lie in the future.
     pub(super) no_headers_until_ms: u64,
     /// Until when it is not asked for the chain that is read again: it is on another one.
@@ -99,10 +99,10 @@ impl Peer {
             bodies_in_flight: 0,
             window: MAX_BODIES_PER_PEER,
             has_delivered: false,
-            late_requests: 0,
             delays: 0,
             lacking: BTreeMap::new(),
             paused_until_ms: 0,
+            late_until_ms: 0,
             no_headers_until_ms: 0,
             no_replay_until_ms: 0,
             mempool: MempoolReading::At { pages: 0, skip: 0 },
@@ -172,24 +172,29 @@ impl Peer {
         self.window = self.window.saturating_add(1).min(MAX_BODIES_PER_PEER);
     }
 
+    /// Leaves the peer alone for a time.
+    pub(super) fn pauses(&mut self, until_ms: u64) {
+        self.paused_until_ms = self.paused_until_ms.max(until_ms);
+    }
+
+    pub(super) fn is_paused(&self, now_ms: u64) -> bool {
+        now_ms < self.paused_until_ms.max(self.late_until_ms)
+    }
+
     /// Takes note that bodies did not come in time. They may still be on their way, and it is asked for no more meanwhile.
-    /// Returns whether that is its fault: it has brought nothing at all, or cannot bring even one at a time.
+    /// Returns whether that is its fault: it has brought nothing since the last time, or cannot bring even one at a time.
     pub(super) fn delivers_late(&mut self, now_ms: u64) -> bool {
         let is_slow = std::mem::take(&mut self.has_delivered) && self.window > 1;
         // Requests that are late together are so for one reason.
-        let is_told = self.late_requests > 0;
+        let is_told = now_ms < self.late_until_ms;
         self.window = (self.window / 2).max(1);
-        self.late_requests = self.late_requests.saturating_add(1);
-        self.paused_until_ms = self.paused_until_ms.max(now_ms.saturating_add(LATE_BODIES_MS));
+        self.late_until_ms = now_ms.saturating_add(LATE_BODIES_MS);
         !is_slow && !is_told
     }
 
-    /// Takes note that a late answer has come, or will not.
-    pub(super) fn late_request_ended(&mut self, now_ms: u64) {
-        self.late_requests = self.late_requests.saturating_sub(1);
-        if self.late_requests == 0 && !self.is_out {
-            self.paused_until_ms = self.paused_until_ms.min(now_ms);
-        }
+    /// Takes note that no bodies are on their way any more that are late.
+    pub(super) fn is_late_no_more(&mut self) {
+        self.late_until_ms = 0;
     }
 
     fn is_not_asked(&mut self, hash: Hash, until_ms: u64) {
@@ -202,7 +207,7 @@ impl Peer {
     /// Whether the peer may be asked for a body.
     pub(super) fn may_have(&self, hash: &Hash, work: ChainWork, now_ms: u64) -> bool {
         let lacks = self.lacking.get(hash).is_some_and(|until_ms| now_ms < *until_ms);
-        self.status.is_some() && self.work >= work && now_ms >= self.paused_until_ms && !lacks
+        self.status.is_some() && self.work >= work && !self.is_paused(now_ms) && !lacks
     }
 
     /// Whether the peer may be asked for the next block at a height though it has not said that it has it: it stood right

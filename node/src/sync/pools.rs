@@ -144,7 +144,7 @@ impl<C: Clock> SyncMachine<C> {
         let MempoolReading::At { pages, skip } = peer.mempool else {
             return;
         };
-        if !is_idle || peer.status.is_none() || self.now_ms < peer.paused_until_ms || !self.is_near_tip() {
+        if !is_idle || peer.status.is_none() || peer.is_paused(self.now_ms) || !self.is_near_tip() {
             return;
         }
         let request = self.ask(id, Question::Mempool, Request::Mempool { skip }, network);

@@ -176,8 +176,8 @@ impl<C: Clock> SyncMachine<C> {
             return Ok(());
         }
         let (locator, goal) = (vec![replay.last_hash(), replay.fork_hash], replay.goal);
-        let pause_ms = |peer: &Peer| peer.paused_until_ms.max(peer.no_replay_until_ms);
-        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && self.now_ms >= pause_ms(peer));
+        let is_paused = |peer: &Peer| peer.is_paused(self.now_ms) || self.now_ms < peer.no_replay_until_ms;
+        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && !is_paused(peer));
         let Some(id) = able.map(|(id, _)| *id).next() else {
             return Ok(());
         };

@@ -89,8 +89,8 @@ impl<C: Clock> SyncMachine<C> {
         };
         self.requests.remove(&request);
         if asked.is_late {
-            if let (Question::Bodies(_), Some(peer)) = (&asked.question, self.peers.get_mut(&id)) {
-                peer.late_request_ended(self.now_ms);
+            if matches!(asked.question, Question::Bodies(_)) {
+                self.late_bodies_ended(&id);
             }
             return match (result, asked.question) {
                 // They took long enough to come.
@@ -149,10 +149,23 @@ impl<C: Clock> SyncMachine<C> {
             asked.is_late = true;
             let asked = asked.clone();
             self.release_slot(request, &asked);
-            self.failed(asked.peer, &asked.question, STALL_PAUSE_MS);
+            // What is late of bodies has a pause of its own, which ends when they come.
+            let pause_ms = if matches!(asked.question, Question::Bodies(_)) { 0 } else { STALL_PAUSE_MS };
+            self.failed(asked.peer, &asked.question, pause_ms);
             self.stalled(asked.peer, &asked.question, network);
         }
         self.requests.retain(|_, asked| asked.deadline_ms.saturating_add(LATE_ANSWER_MS) > now_ms);
+    }
+
+    /// Late bodies have come, or will not. Their peer need not be left alone any longer if they were the last ones.
+    fn late_bodies_ended(&mut self, id: &PeerId) {
+        let is_late =
+            |asked: &Asked| asked.peer == *id && asked.is_late && matches!(asked.question, Question::Bodies(_));
+        if !self.requests.values().any(is_late)
+            && let Some(peer) = self.peers.get_mut(id)
+        {
+            peer.is_late_no_more();
+        }
     }
 
     /// Forgets the requests to a peer that left.
@@ -199,7 +212,7 @@ impl<C: Clock> SyncMachine<C> {
             let doublings = if matches!(question, Question::Headers { .. }) { peer.evades() } else { 0 };
             let until_ms = self.now_ms.saturating_add(pause_ms << doublings);
             if *question != Question::Status {
-                peer.paused_until_ms = peer.paused_until_ms.max(until_ms);
+                peer.pauses(until_ms);
             }
             match (question, peer.mempool) {
                 (Question::Mempool, MempoolReading::Asked { pages, skip, .. }) => {
@@ -227,7 +240,7 @@ impl<C: Clock> SyncMachine<C> {
 impl Peer {
     /// Whether the peer may be asked for headers now.
     pub(super) fn is_free_for_headers(&self, now_ms: u64) -> bool {
-        let is_paused = now_ms < self.paused_until_ms.max(self.no_headers_until_ms);
+        let is_paused = self.is_paused(now_ms) || now_ms < self.no_headers_until_ms;
         self.status.is_some() && self.headers_request.is_none() && !is_paused
     }
 }

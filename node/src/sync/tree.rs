@@ -1,7 +1,7 @@
 //! Proven headers above the ledger's blocks: what the node knows of the future of its chain.
 //!
 //! What must not be broken: only proven headers get in, so that work is never claimed, always shown; there are at most
-//! [`HeaderBounds::tree`](super::HeaderBounds::tree) of them; and a header whose block is stored leaves.
+//! [`SyncBounds::tree`](super::SyncBounds::tree) of them; and a header whose block is stored leaves.
 
 use std::{
     borrow::Cow,
