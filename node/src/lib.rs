@@ -23,6 +23,7 @@ mod entropy;
 mod journal;
 mod mempool;
 mod p2p;
+mod proof_cache;
 mod run;
 mod service;
 mod share_pool;

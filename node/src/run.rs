@@ -19,7 +19,10 @@ use lode_puzzle::{LogSize, Verifier};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing::info;
 
-use crate::{ChainService, Effects, Entropy, Handle, NodeConfig, P2p, P2pView, SystemClock, SystemEntropy};
+use crate::{
+    ChainService, Effects, Entropy, Handle, NodeConfig, P2p, P2pView, SystemClock, SystemEntropy,
+    proof_cache::ProofCache,
+};
 
 /// How often a long check reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -156,7 +159,7 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
     let ledger = Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
-    let checker = Arc::new(verifier(log_n)?);
+    let checker = Arc::new(ProofCache::new(verifier(log_n)?));
     let effects = Effects { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
     let service = ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
     let (height, hash) = ledger.read().tip()?;

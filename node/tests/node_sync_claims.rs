@@ -153,7 +153,7 @@ struct SlowLine {
 impl SlowLine {
     fn connect(world: &mut World, honest: usize, victim: usize, body_ms: u64) -> Self {
         let puppet = world.puppet(50, victim);
-        let tip = u32::try_from(world.nodes[honest].height()).unwrap();
+        let tip = world.nodes[honest].height();
         let (status, headers): (_, Vec<_>) =
             (world.status_of(honest), (1..=tip).map(|height| world.sealed_at(honest, height)).collect());
         world.answer(puppet, move |request| match request {

@@ -54,7 +54,11 @@ pub enum Claim {
 }
 
 impl Claim {
-    pub(crate) fn check(&self, ticket: &Ticket) -> Result<(), VerifyError> {
+    /// Whether a ticket meets it.
+    ///
+    /// # Errors
+    /// [`VerifyError::TargetMissed`].
+    pub fn check(&self, ticket: &Ticket) -> Result<(), VerifyError> {
         let (half, target, value) = match self {
             Self::Block(target) => (Half::Block, target, ticket.block_value()),
             Self::Share(target) => (Half::Share, target, ticket.share_value()),
