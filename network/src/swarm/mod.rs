@@ -222,6 +222,8 @@ fn build(key: Keypair, gate: Gate, names: &Names, options: &NetworkOptions) -> R
     let builder = builder
         .with_behaviour(|key| Behaviour::new(key, gate, &settings).map_err(Into::into))
         .map_err(|error| refused(&error))?;
+    // Streams are negotiated before they are used. `Version::V1Lazy` would save that round trip, but js-libp2p often loses a
+    // request that comes together with its protocol's name.
     let configure = |config: libp2p::swarm::Config| {
         config.with_idle_connection_timeout(IDLE_TIMEOUT).with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS)
     };
