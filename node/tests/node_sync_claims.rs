@@ -191,6 +191,12 @@ impl SlowLine {
     }
 }
 
+/// How many requests for bodies a node has sent.
+fn bodies_asked(world: &World, node: usize) -> usize {
+    let is_bodies = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }));
+    world.nodes[node].sent.iter().filter(is_bodies).count()
+}
+
 /// A world of two nodes: a chain of blocks with a share each, so that there are bodies to ask for, and who is to get it.
 fn chain_with_bodies(blocks: u32) -> (World, usize, usize) {
     let mut world = World::new(2);
@@ -230,6 +236,20 @@ fn a_line_that_can_hardly_bring_one_body_in_time_gets_nobody_banned() {
 }
 
 #[test]
+fn nothing_more_is_asked_for_while_some_of_what_is_late_is_on_its_way() {
+    let (mut world, honest, victim) = chain_with_bodies(40);
+    // Two requests are late at 8 s: one is answered after 12 s, the other after 24 s.
+    let mut line = SlowLine::connect(&mut world, honest, victim, 1_500);
+    line.run_until(&mut world, 14_000, |world| world.nodes[victim].height() == 8);
+    assert_eq!((world.nodes[victim].height(), bodies_asked(&world, victim)), (8, 2));
+    line.run_until(&mut world, 3_000, |_| false);
+    assert_eq!(bodies_asked(&world, victim), 2);
+    line.run_until(&mut world, 60_000, |world| world.nodes[victim].height() == 40);
+    assert_eq!(world.nodes[victim].height(), 40);
+    world.check();
+}
+
+#[test]
 fn who_never_brings_a_body_is_told_each_time_and_banned_in_the_end() {
     let (mut world, honest, victim) = chain_with_bodies(5);
     let mut line = SlowLine::connect(&mut world, honest, victim, u64::MAX / 64);
@@ -259,13 +279,9 @@ fn bodies_that_come_late_end_no_other_pause() {
     let has_first = |world: &World| world.nodes[victim].height() > 0;
     let ms = line.run_until(&mut world, 10_000, has_first);
     assert!(has_first(&world), "{ms} ms");
-    let bodies = |world: &World| {
-        let is_bodies = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }));
-        world.nodes[victim].sent.iter().filter(is_bodies).count()
-    };
-    let asked = bodies(&world);
+    let asked = bodies_asked(&world, victim);
     line.run_until(&mut world, 3_000, |_| false);
-    assert_eq!(bodies(&world), asked, "the headers' pause lasts");
+    assert_eq!(bodies_asked(&world, victim), asked, "the headers' pause lasts");
     line.run_until(&mut world, 10_000, |world| world.nodes[victim].height() == BLOCKS);
     assert_eq!(world.nodes[victim].height(), BLOCKS);
     world.check();
