@@ -4,7 +4,8 @@ mod net;
 
 use lode_consensus::{ChainWork, Hash};
 use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status};
-use net::{Effect, World};
+use lode_node::sync::{SyncBounds, SyncConfig};
+use net::{Effect, Options, World, block_on_tip};
 
 /// How long a liar takes for an answer: a little less than its time is up.
 const DAWDLE_MS: u64 = 4_700;
@@ -135,6 +136,53 @@ fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
     // It is asked for the rest.
     let questions = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }));
     assert_eq!(world.nodes[victim].sent.iter().filter(questions).count(), 2);
+    world.check();
+}
+
+/// A chain that one peer began to show goes on with the next peer, which may be on the node's own chain: then it has nothing to
+/// add to either, and has claimed nothing that the node does not have.
+#[test]
+fn headers_that_another_peer_began_are_not_held_against_the_next() {
+    let (honest, other) = (0, 1);
+    let mut world = World::new(2);
+    let bounds = SyncBounds { unproven: 3, ..SyncBounds::default() };
+    let victim = world.add(Options { sync: SyncConfig { bounds, ..SyncConfig::default() }, ..Options::default() });
+    world.mine_quietly(honest, 5);
+    world.link(honest, victim);
+    world.converge_of(&[honest, victim], 10_000);
+    // Three headers of a fork, of which it says that there are more; and it is gone.
+    world.mine_quietly(other, 3);
+    let fork: Vec<_> = (1..=3).map(|height| world.sealed_at(other, height)).collect();
+    let leaving = world.puppet(50, victim);
+    let status = Status { work: HUGE.parse().unwrap(), ..world.status_of(other) };
+    let mut answers = vec![fork];
+    world.answer(leaving, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        Request::Headers { .. } => answers.pop().map(Response::Headers),
+        _ => None,
+    });
+    let headers_asked = |world: &World, peer: PeerId| {
+        let of_peer =
+            |effect: &&Effect| matches!(effect, Effect::Request(to, _, Request::Headers { .. }) if *to == peer);
+        world.nodes[victim].sent.iter().filter(of_peer).count()
+    };
+    world.run_until(5_000, |world| headers_asked(world, leaving) == 2);
+    world.disconnect(leaving, world.nodes[victim].peer);
+    // The next one passes on a block that hangs in the air, and is asked what leads there.
+    let next = world.puppet(51, victim);
+    let status = world.status_of(honest);
+    world.answer(next, move |request| match request {
+        Request::Status(_) => Some(Response::Status(status.clone())),
+        Request::Headers { .. } => Some(Response::Headers(Vec::new())),
+        _ => None,
+    });
+    world.run_ms(1_000);
+    let (mut orphan, _) = block_on_tip(&world, honest, |_| {});
+    orphan.header.parent_hash = Hash([7; 32]);
+    world.gossip(next, victim, Gossip::Block(orphan));
+    world.run_ms(1_000);
+    assert_eq!(headers_asked(&world, next), 1);
+    assert_eq!(world.nodes[victim].penalties, []);
     world.check();
 }
 

@@ -129,8 +129,10 @@ impl<C: Clock> SyncMachine<C> {
         if !candidate.is_endless() && (!candidate.is_done() || peer.headers_request.is_some() || waits) {
             return;
         }
-        // Whoever reorganises meanwhile ends with more work than it claimed, never with less.
-        let is_short = candidate.claimed_work > candidate.work && !candidate.truncated;
+        // Whoever reorganises meanwhile ends with more work than it claimed, never with less. Who claims no more than what is
+        // here by now may be on this node's own chain, and have nothing to add to headers that another peer began.
+        let claims_more = best.moves_to(candidate.claimed_work);
+        let is_short = claims_more && candidate.claimed_work > candidate.work && !candidate.truncated;
         let (claimed, shown) = (candidate.claimed_work, candidate.work);
         if !is_short && !candidate.is_endless() && best.moves_to(shown) {
             // Better than what is here, and still below the minimum: it stays, so that a next block does not mean to begin
