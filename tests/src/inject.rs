@@ -12,7 +12,7 @@ use std::{
 use lode_algebra::Backend;
 use lode_consensus::{Address, Decode, Hash, Header, Share};
 use lode_genesis::{Network, srs};
-use lode_puzzle::{Attempt, Claim, CpuEngine, Engine, Item, Statement, Tables, Target};
+use lode_puzzle::{Attempt, Claim, CpuEngine, Engine, Item, Proof, Statement, Tables, Target, Ticket};
 use serde_json::{Value, json};
 
 use crate::Node;
@@ -22,6 +22,16 @@ const TABLE_BYTES: usize = 128 << 20;
 
 /// A network where every attempt is a block and a share, so that a block comes when it is wanted.
 pub fn willing_network(log_n: u8) -> String {
+    network(log_n, 16, "0xffffffffffffffffffffffffffffffff")
+}
+
+/// A network where one attempt in two is a block, and one in two a share. A block can have two shares, and its own attempt can be
+/// none, as on a real network.
+pub fn choosy_network(log_n: u8) -> String {
+    network(log_n, 1, "0x7fffffffffffffffffffffffffffffff")
+}
+
+fn network(log_n: u8, shares_per_block: u32, genesis_target: &str) -> String {
     format!(
         r#"
 name = "willing"
@@ -30,12 +40,12 @@ block_interval_ms = 1_000
 asert_tau_ms = 1_000_000_000
 future_limit_ms = 10_000
 epoch_length = 1_000
-shares_per_block = 16
+shares_per_block = {shares_per_block}
 share_window = 64
 anchor_depth = 16
 maturity = 100
 genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0xffffffffffffffffffffffffffffffff"
+genesis_target = "{genesis_target}"
 "#
     )
 }
@@ -85,8 +95,8 @@ impl Work {
 
     /// A share without its attempt.
     fn share(&self, content_hash: Hash) -> Share {
-        let proof = lode_puzzle::Proof::ZERO;
-        Share { anchor_hash: self.header.anchor_hash, content_hash, prover: self.header.producer, nonce: 0, proof }
+        let (nonce, proof) = (0, Proof::ZERO);
+        Share { anchor_hash: self.header.anchor_hash, content_hash, prover: self.header.producer, nonce, proof }
     }
 }
 
@@ -106,16 +116,14 @@ impl Injector {
         Self { engine: CpuEngine::new(Arc::new(tables)), next: AtomicU64::new(1), made: Mutex::default() }
     }
 
-    /// The first attempt at a statement that meets a target.
-    pub fn attempt(&self, statement: &Statement, target: Target) -> (u64, Attempt) {
-        let made = |nonce| Some((nonce, self.engine.attempt(statement, nonce).ok()?));
-        let meets = |(_, attempt): &(u64, Attempt)| target.is_met_by(attempt.ticket.block_value());
-        (0..).filter_map(made).find(meets).expect("some attempt meets it")
-    }
-
-    fn note(&self, statement: Statement, nonce: u64, attempt: &Attempt) {
-        let item = Item { statement, nonce, proof: attempt.proof, claim: Claim::None };
+    /// The first attempt at a statement whose ticket is a good one. It is noted.
+    fn attempt(&self, statement: Statement, is_good: impl Fn(&Ticket) -> bool) -> (u64, Proof) {
+        let made = |nonce| Some((nonce, self.engine.attempt(&statement, nonce).ok()?));
+        let (nonce, Attempt { proof, .. }) =
+            (0..).filter_map(made).find(|(_, attempt)| is_good(&attempt.ticket)).expect("some attempt is good");
+        let item = Item { statement, nonce, proof, claim: Claim::None };
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+        (nonce, proof)
     }
 
     /// The proofs of all blocks and shares so far, as a verifier takes them.
@@ -123,12 +131,15 @@ impl Injector {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// An attempt at a node's next block, ready to be handed in.
+    /// An attempt at a node's next block, ready to be handed in. It is a share as well only where every attempt is.
     pub fn next_block(&self, node: &Node) -> Share {
         let work = Work::of(node);
-        let (nonce, attempt) = self.attempt(&work.statement(), work.header.target);
-        self.note(work.statement(), nonce, &attempt);
-        Share { nonce, proof: attempt.proof, ..work.share(work.header.content_hash()) }
+        let is_block = |ticket: &Ticket| work.header.target.is_met_by(ticket.block_value());
+        let is_share = |ticket: &Ticket| work.share_target.is_met_by(ticket.share_value());
+        let all_are_shares = work.share_target == Target::MAX;
+        let (nonce, proof) =
+            self.attempt(work.statement(), |ticket| is_block(ticket) && (all_are_shares || !is_share(ticket)));
+        Share { nonce, proof, ..work.share(work.header.content_hash()) }
     }
 
     /// Extends a node's chain by one block, and gives its hash.
@@ -152,9 +163,8 @@ impl Injector {
             let content_hash = Hash::of("lode/test/share", &[&work.header.content_hash().0, &number.to_le_bytes()]);
             let share = work.share(content_hash);
             let statement = share.statement(&work.genesis_hash, &work.epoch_challenge);
-            let attempt = self.engine.attempt(&statement, share.nonce).expect("an attempt");
-            self.note(statement, share.nonce, &attempt);
-            let answer = submit(node, &Share { proof: attempt.proof, ..share });
+            let (nonce, proof) = self.attempt(statement, |ticket| work.share_target.is_met_by(ticket.share_value()));
+            let answer = submit(node, &Share { nonce, proof, ..share });
             assert_eq!(answer["share"], true, "{answer}");
         }
     }

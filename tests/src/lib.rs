@@ -160,6 +160,11 @@ impl Node {
         response.body_mut().read_json().map_err(|error| error.to_string())
     }
 
+    /// How many shares wait for its next block.
+    pub fn waiting_shares(&self) -> u64 {
+        self.get("status")["mempool"]["shares"].as_u64().expect("a number")
+    }
+
     /// The height of the tip.
     pub fn height(&self) -> u64 {
         self.get("status")["height"].as_u64().expect("a height")

@@ -17,7 +17,7 @@ use lode_tests::{
     Node,
     cluster::{Cluster, Seat, listen, wait_for_one_tip, wait_for_peers},
     hostile::{Forge, Hostile},
-    inject::{Injector, submit, willing_network},
+    inject::{Injector, choosy_network, submit, willing_network},
     link::Link,
     long,
     netns::World,
@@ -29,6 +29,9 @@ const REAL_LOG_N: u8 = 13;
 const SMALL_LOG_N: u8 = 6;
 /// Proofs in a batch of the verifier alone: what a job of the sync has at most.
 const BATCH: usize = 64;
+
+/// For how long a node gives out the same work, at the block interval of these networks.
+const TEMPLATE_AGE: Duration = Duration::from_millis(250);
 
 fn log_n() -> u8 {
     if long() { REAL_LOG_N } else { SMALL_LOG_N }
@@ -158,8 +161,8 @@ fn a_cold_sync_is_as_fast_as_its_proofs() {
 
 #[test]
 fn an_announced_block_is_accepted_by_all() {
-    let blocks = if long() { 100 } else { 3 };
-    let network = willing_network(log_n());
+    let (blocks, shares) = (if long() { 100 } else { 3 }, 2);
+    let network = choosy_network(log_n());
     let (cluster, injector) = (Cluster::new(&network), Injector::new(&network));
     let seats = cluster.seats(if long() { 7 } else { 4 });
     let mut nodes: Vec<Node> = Vec::new();
@@ -175,6 +178,10 @@ fn an_announced_block_is_accepted_by_all() {
     // The first ones let gossip settle who passes on to whom.
     let settling = if long() { 10 } else { 1 };
     for round in 0..settling + blocks {
+        injector.shares(&nodes[0], shares);
+        wait_for("the shares at every node", || nodes.iter().all(|node| node.waiting_shares() == shares as u64));
+        // Until then a node may give out work from before the shares.
+        thread::sleep(TEMPLATE_AGE);
         let attempt = injector.next_block(&nodes[0]);
         submit(&nodes[0], &attempt);
         let mut seen: BTreeMap<usize, Instant> = BTreeMap::new();
@@ -188,10 +195,11 @@ fn an_announced_block_is_accepted_by_all() {
             let announced = seen[&0];
             delays.extend((1..nodes.len()).map(|node| seen[&node].saturating_duration_since(announced)));
         }
-        thread::sleep(Duration::from_millis(if long() { 200 } else { 0 }));
     }
     let tip = wait_for_one_tip(&nodes.iter().collect::<Vec<_>>());
     assert_eq!(tip.height, (settling + blocks) as u64);
+    let last = nodes[0].get("block/latest");
+    assert_eq!(last["shares"].as_array().map(Vec::len), Some(shares), "{last}");
 
     let verifier = verifier();
     let mut single: Vec<Duration> = injector
