@@ -65,7 +65,7 @@ impl StoreOutcome {
 }
 
 impl Ledger {
-    /// Adds a block to the tree of blocks, without waiting for the disk. Known blocks are left as they are.
+    /// Adds a block to the tree of blocks. Known blocks are left as they are.
     pub(crate) fn insert(&self, block: &ProvenBlock) -> Result<(), LedgerError> {
         let reader = self.read();
         let hash = block.hash();
@@ -96,7 +96,7 @@ impl Ledger {
         batch.put::<Entries>(&hash, &entry)?;
         batch.put::<Blocks>(&hash, &StoredBlock::of(block.block()))?;
         batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&arrival.saturating_add(1)))?;
-        batch.write()
+        batch.commit()
     }
 
     /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be read again.

@@ -1,6 +1,6 @@
 //! RocksDB behind the typed columns.
 //!
-//! What must not be broken: every write of the ledger is a [`Batch`], and synced before anybody is told of it; every scan of a part of a column has
+//! What must not be broken: every write of the ledger is a [`Batch`] that is synced; every scan of a part of a column has
 //! an upper bound, since RocksDB's own prefix iterator runs past its prefix.
 
 use std::path::Path;
@@ -77,9 +77,6 @@ impl Database {
         options.create_missing_column_families(true);
         options.set_max_total_wal_size(MAX_LOG_BYTES);
         options.set_keep_log_file_num(KEPT_INFO_LOGS);
-        // Tests count the waits for the disk.
-        #[cfg(test)]
-        options.enable_statistics();
         options.set_max_open_files(256);
         let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
         let families = columns::ALL.iter().map(|name| {
@@ -108,22 +105,6 @@ impl Database {
             self.db.flush_cf(self.family(name)?)?;
         }
         Ok(())
-    }
-
-    /// Waits until the disk has what [`Batch::write`] left to it.
-    pub(crate) fn sync(&self) -> Result<(), LedgerError> {
-        if self.synced {
-            self.db.flush_wal(true)?;
-        }
-        Ok(())
-    }
-
-    /// How often a write has waited for the disk.
-    #[cfg(test)]
-    pub(crate) fn syncs(&self) -> u64 {
-        let statistics = self.db.property_value("rocksdb.options-statistics").unwrap().unwrap();
-        let line = statistics.lines().find_map(|line| line.strip_prefix("rocksdb.wal.synced COUNT : ")).unwrap();
-        line.trim().parse().unwrap()
     }
 
     fn family(&self, name: &'static str) -> Result<&ColumnFamily, LedgerError> {
@@ -294,19 +275,8 @@ impl<'a> Batch<'a> {
 
     /// Writes everything, and waits for the disk unless the database is scratch.
     pub(crate) fn commit(self) -> Result<(), LedgerError> {
-        let synced = self.database.synced;
-        self.write_with(synced)
-    }
-
-    /// Writes everything without waiting. The next [`Self::commit`] or [`Database::sync`] waits for this one too; a crash before
-    /// that may lose it, and never loses it and keeps a later one.
-    pub(crate) fn write(self) -> Result<(), LedgerError> {
-        self.write_with(false)
-    }
-
-    fn write_with(self, synced: bool) -> Result<(), LedgerError> {
         let mut options = WriteOptions::default();
-        options.set_sync(synced);
+        options.set_sync(self.database.synced);
         self.database.db.write_opt(self.batch, &options)?;
         Ok(())
     }

@@ -248,12 +248,7 @@ impl Ledger {
     pub fn store(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.insert(&block)?;
-        let outcome = self.activate(Some(&block))?;
-        if outcome.events.is_empty() {
-            // The steps of a chain that moves wait for the disk, and a block on a side branch waits by itself.
-            self.database.sync()?;
-        }
-        Ok(outcome)
+        self.activate(Some(&block))
     }
 
     /// Waits until everything written has reached the disk's files. Writes are synced one by one already; this also

@@ -39,27 +39,6 @@ fn heals(maker: &Maker, before: &[&[Hash]], trigger: &Hash, down: usize, up: &[H
 }
 
 #[test]
-fn a_block_waits_for_the_disk_once() {
-    let mut maker = Maker::new(network("smallnet"), 33);
-    let stem = maker.extend(&maker.genesis(), 2, Plan::FULL);
-    let old = maker.extend(&stem[1], 2, Plan::FULL);
-    let new = maker.extend(&stem[1], 3, Plan::FULL);
-    let folder = folder();
-    let ledger = open(folder.path(), maker.network()).unwrap();
-    let waits = |blocks: &[Hash]| {
-        let before = ledger.database.syncs();
-        store_all(&ledger, &maker, blocks);
-        ledger.database.syncs() - before
-    };
-    assert_eq!(waits(&stem), 2);
-    assert_eq!(waits(&old), 2);
-    assert_eq!(waits(&new[..2]), 2, "on a side branch too");
-    // Each step of a reorg is the chain of some moment: two blocks come off, and three go on.
-    assert_eq!(waits(&new[2..]), 5);
-    assert_eq!(ledger.read().tip().unwrap().1, new[2]);
-}
-
-#[test]
 fn opening_finishes_a_reorg() {
     let mut maker = Maker::new(network("smallnet"), 31);
     let stem = maker.extend(&maker.genesis(), 4, Plan::FULL);
