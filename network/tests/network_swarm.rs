@@ -176,6 +176,8 @@ async fn a_restarted_node_is_the_same_and_finds_its_peers_without_seeds() {
     let mut b = Node::start(options_with_seed(folder_b.path(), &a)).await;
     let id_b = b.id();
     b.wait_connected(a.id()).await;
+    // Each side tells of the other once that one has said who it is; of a peer that left before nothing is told.
+    a.wait_connected(id_b).await;
     b.stop().await;
     a.wait_disconnected(id_b).await;
     for file in ["peer.key", "peers.json", "bans.json"] {
@@ -226,6 +228,7 @@ async fn requests_end_once_whatever_happens() {
     assert_eq!(b.wait_response(nobody).await, Err(RequestError::Disconnected));
 
     b.wait_connected(id_a).await;
+    a.wait_connected(b.id()).await;
     // The core of `a` answers nothing; two of a kind and a peer are let through, and the third is turned away at once.
     let ids: Vec<RequestId> = (0..3).map(|_| b.ask(id_a, request())).collect();
     let busy = b
