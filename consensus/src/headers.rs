@@ -70,7 +70,8 @@ impl FittingHeader {
         checker: &(impl ProofChecker + ?Sized),
         weights: &[u128],
     ) -> Vec<Result<ProvenHeader, BlockError>> {
-        let producers: Vec<_> = headers.iter().map(|fitting| fitting.sealed.header.producer.check()).collect();
+        let producer = |fitting: &Self| checker.check_address(&fitting.sealed.header.producer);
+        let producers: Vec<_> = headers.iter().map(producer).collect();
         let good = headers.iter().zip(&producers).filter(|(_, producer)| producer.is_ok());
         let items: Vec<Item> = good.map(|(fitting, _)| fitting.item).collect();
         let judged = checker.check(&items, weights);

@@ -9,17 +9,24 @@ use std::collections::BTreeSet;
 use lode_puzzle::{Claim, Item, Ticket, Verifier, VerifyError};
 
 use crate::{
-    Block, Body, Hash, NetworkParams, Share, ShareId, SignedTransaction,
+    Address, Block, Body, Hash, NetworkParams, Share, ShareId, SignedTransaction,
+    address::AddressError,
     headers::ProvenHeader,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
     rules::{BlockError, ChainContext, check_header},
 };
 
-/// Judges proofs. The chain's judge is [`Verifier`]; a simulation may bring an oracle that knows who was honest.
+/// Judges what takes long. The chain's judge is [`Verifier`]; a node puts its memory in front of it, and a simulation may
+/// bring an oracle that knows who was honest.
 pub trait ProofChecker {
     /// One verdict for each item, in order. `weights` are random 128-bit numbers, one for each item, drawn after the
     /// batch was fixed.
     fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>>;
+
+    /// [`Address::check`], which takes a square root; a judge may remember which addresses passed.
+    fn check_address(&self, address: &Address) -> Result<(), AddressError> {
+        address.check()
+    }
 }
 
 impl ProofChecker for Verifier {
@@ -144,7 +151,7 @@ impl FittingBlock {
     /// random number for each claim.
     pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<ProvenBlock, BlockError> {
         let verdicts = checker.check(&self.items, weights);
-        self.judge(verdicts)
+        self.judge(checker, verdicts)
     }
 
     /// Checks several blocks with one batch of proofs. One result for each, in order; `weights` holds one random number
@@ -158,15 +165,15 @@ impl FittingBlock {
         let mut verdicts = checker.check(&items, weights).into_iter();
         let judge = |block: Self| {
             let own = verdicts.by_ref().take(block.items.len()).collect();
-            block.judge(own)
+            block.judge(checker, own)
         };
         blocks.into_iter().map(judge).collect()
     }
 
-    fn check_addresses(&self) -> Result<(), BlockError> {
+    fn check_addresses(&self, checker: &(impl ProofChecker + ?Sized)) -> Result<(), BlockError> {
         for index in self.places.iter().flatten() {
             if let Some(share) = self.block.body.shares.get(*index) {
-                let checked = share.prover.check();
+                let checked = checker.check_address(&share.prover);
                 checked.map_err(|error| BlockError::Share { index: *index, error: error.into() })?;
             }
         }
@@ -179,8 +186,12 @@ impl FittingBlock {
         Ok(())
     }
 
-    fn judge(self, verdicts: Vec<Result<Ticket, VerifyError>>) -> Result<ProvenBlock, BlockError> {
-        self.check_addresses()?;
+    fn judge(
+        self,
+        checker: &(impl ProofChecker + ?Sized),
+        verdicts: Vec<Result<Ticket, VerifyError>>,
+    ) -> Result<ProvenBlock, BlockError> {
+        self.check_addresses(checker)?;
         if verdicts.len() != self.items.len() {
             return Err(BlockError::Unjudged { expected: self.items.len(), got: verdicts.len() });
         }

@@ -2,7 +2,7 @@
 
 mod net;
 
-use lode_consensus::{Body, Hash, SealedHeader};
+use lode_consensus::{Address, Body, Hash, SealedHeader};
 use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status, Verdict};
 use net::{Effect, INTERVAL_MS, World, block_on_tip, forged_on_tip};
 
@@ -345,6 +345,23 @@ fn a_block_that_breaks_a_rule_is_out_with_all_that_build_on_it() {
     world.mine(1);
     world.converge(2_000);
     assert_eq!(world.nodes[0].height(), 6);
+    world.check();
+}
+
+#[test]
+fn a_producer_that_is_no_address_is_refused_each_time() {
+    let mut world = World::new(1);
+    let puppet = world.puppet(50, 0);
+    for label in 1..=2 {
+        let (bad, _) = block_on_tip(&world, 0, |header| {
+            header.producer = Address([0xFF; 32]);
+            header.timestamp_ms += label;
+        });
+        world.gossip(puppet, 0, Gossip::Block(bad.clone()));
+        world.run_ms(100);
+        assert_eq!(world.nodes[0].verdict_on(&Gossip::Block(bad)), Some(Verdict::Reject));
+    }
+    assert_eq!(world.nodes[0].penalties_of(puppet), [Penalty::InvalidHeader; 2]);
     world.check();
 }
 

@@ -28,11 +28,13 @@ use std::{
 
 use lode_consensus::{
     Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
+    address::AddressError,
     rules::{ChainContext, ProofChecker, ProvenBlock, ShareError},
 };
 use lode_explorer::{Event, SubmitError};
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
 use lode_network::Gossip;
+use lode_puzzle::{Item, Ticket, VerifyError};
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tracing::{info, warn};
 
@@ -199,7 +201,7 @@ impl<C: Clock> ChainService<C> {
 
     /// Whether a prover is an address. What passed before passes at once.
     pub(crate) fn check_prover(&self, prover: &Address) -> Result<(), SubmitError> {
-        self.checked.address(prover).map_err(|error| submit::share_error(ShareError::Prover(error)))
+        self.check_address(prover).map_err(|error| submit::share_error(ShareError::Prover(error)))
     }
 
     fn pools(&self) -> MutexGuard<'_, Pools> {
@@ -298,6 +300,17 @@ impl<C: Clock> ChainService<C> {
         }
         accepted.push_back(message);
         self.accepted.notify_one();
+    }
+}
+
+/// With a memory of the addresses that passed: most shares are a few provers'.
+impl<C: Clock> ProofChecker for ChainService<C> {
+    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+        self.effects.checker.check(items, weights)
+    }
+
+    fn check_address(&self, address: &Address) -> Result<(), AddressError> {
+        self.checked.address(address)
     }
 }
 

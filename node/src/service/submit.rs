@@ -41,7 +41,7 @@ impl<C: Clock> ChainService<C> {
             .map_err(block_error)?
             .except(|id, share| self.is_proven_share(id, share), |signed| self.is_verified_transaction(signed));
         let weights = self.effects.entropy.weights(fitting.claims().len()).map_err(entropy_error)?;
-        let proven = fitting.prove(&*self.effects.checker, &weights).map_err(block_error)?;
+        let proven = fitting.prove(self, &weights).map_err(block_error)?;
         let StoreOutcome { refused, .. } = self.connect(proven).map_err(ledger_submit_error)?;
         if let Some((_, error)) = refused.filter(|(refused, _)| *refused == hash) {
             return Err(SubmitError::Invalid(error));

@@ -4,7 +4,7 @@
 use lode_consensus::{
     Body, Hash, Share, SignedTransaction,
     headers::{FittingHeader, ProvenHeader},
-    rules::{BlockError, ChainContext, FittingBlock, ProvenBlock},
+    rules::{BlockError, ChainContext, FittingBlock, ProofChecker, ProvenBlock},
 };
 use lode_explorer::SubmitError;
 use lode_network::{GossipId, PeerId};
@@ -124,20 +124,19 @@ impl Job {
         let effects = service.effects();
         // Without weights a checker judges nothing, which is told apart from a bad proof.
         let weights = |count| effects.entropy.weights(count).unwrap_or_default();
-        let checker = &*effects.checker;
         Done(match self.0 {
             Work::Announced(origin, header) => {
-                Outcome::Announced(origin, header.hash(), Box::new(header.prove(checker, &weights(1))))
+                Outcome::Announced(origin, header.hash(), Box::new(header.prove(service, &weights(1))))
             }
             Work::Segment(peer, SegmentTask { candidate, segment, headers }) => {
                 let weights = weights(headers.len());
-                let headers = FittingHeader::prove_all(headers, checker, &weights);
+                let headers = FittingHeader::prove_all(headers, service, &weights);
                 Outcome::Segment { peer, candidate, segment, headers }
             }
             Work::Bodies(tasks) => Outcome::Bodies(check_bodies(service, tasks)),
             Work::Shares(peer, tasks) => {
                 let items: Vec<Item> = tasks.iter().map(|task| task.item).collect();
-                let mut verdicts = checker.check(&items, &weights(items.len())).into_iter();
+                let mut verdicts = service.check(&items, &weights(items.len())).into_iter();
                 let mut judge = || match verdicts.next() {
                     Some(Ok(_)) => Ok(()),
                     None | Some(Err(VerifyError::MissingWeights { .. } | VerifyError::ZeroWeight { .. })) => {
@@ -182,10 +181,9 @@ fn check_bodies<C: Clock>(service: &ChainService<C>, tasks: Vec<BodyTask>) -> Ve
             },
         ));
     }
-    let effects = service.effects();
     let claims = fitting.iter().map(|block| block.claims().len()).sum();
-    let weights = effects.entropy.weights(claims).unwrap_or_default();
-    let mut proven = FittingBlock::prove_all(fitting, &*effects.checker, &weights).into_iter();
+    let weights = service.effects().entropy.weights(claims).unwrap_or_default();
+    let mut proven = FittingBlock::prove_all(fitting, service, &weights).into_iter();
     let unjudged = BlockError::Unjudged { expected: 1, got: 0 };
     results
         .into_iter()
