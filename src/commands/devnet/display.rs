@@ -102,7 +102,10 @@ impl Display {
 
     pub(super) fn show(&mut self, view: &Progress, miners: &[Miner], out: &mut dyn Write) -> Result<(), CommandError> {
         let events = miners.iter().flat_map(|miner| std::iter::from_fn(|| miner.next_event(Duration::ZERO)));
-        for line in events.filter_map(|event| describe(&event)) {
+        let mut events: Vec<MinerEvent> = events.collect();
+        // They come from one miner after another, and blocks are read from below.
+        events.sort_by_key(|event| if let MinerEvent::BlockFound { height, .. } = event { *height } else { 0 });
+        for line in events.iter().filter_map(describe) {
             match self {
                 // Where the line cannot be drawn, the next one will be.
                 Self::Live { lines, .. } => {
