@@ -1,6 +1,9 @@
 //! Connections that come and go, who is behind them, and whom they know.
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
 use libp2p::{
     Multiaddr, PeerId, identify, kad, ping,
@@ -219,7 +222,34 @@ impl EventLoop {
 /// Why a dial failed, in one line.
 fn reason_of(error: &DialError) -> String {
     match error {
-        DialError::LocalPeerId { .. } => "it is this node itself".to_owned(),
+        // Own addresses are left out before a dial.
+        DialError::LocalPeerId { .. } | DialError::NoAddresses => "it is this node itself".to_owned(),
+        // One address was tried. The layers of the transport wrap what the system said, and say it again.
+        DialError::Transport(tried) if let [(_, error)] = &**tried => {
+            let mut deepest: &dyn Error = error;
+            while let Some(source) = deepest.source() {
+                deepest = source;
+            }
+            deepest.to_string()
+        }
         error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use libp2p::TransportError;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_dial_is_explained_by_what_the_system_said() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let wrapped = io::Error::other(io::Error::other(refused));
+        let error = DialError::Transport(vec![(Multiaddr::empty(), TransportError::Other(wrapped))]);
+        assert_eq!(reason_of(&error), "connection refused");
+        assert_eq!(reason_of(&DialError::NoAddresses), "it is this node itself");
     }
 }
