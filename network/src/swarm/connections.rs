@@ -221,7 +221,7 @@ impl EventLoop {
 
 /// Why a dial failed, in one line.
 fn reason_of(error: &DialError) -> String {
-    match error {
+    let text = match error {
         // Own addresses are left out before a dial.
         DialError::LocalPeerId { .. } | DialError::NoAddresses => "it is this node itself".to_owned(),
         // One address was tried. The layers of the transport wrap what the system said, and say it again.
@@ -232,8 +232,9 @@ fn reason_of(error: &DialError) -> String {
             }
             deepest.to_string()
         }
-        error => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
-    }
+        error => error.to_string(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -250,6 +251,8 @@ mod tests {
         let wrapped = io::Error::other(io::Error::other(refused));
         let error = DialError::Transport(vec![(Multiaddr::empty(), TransportError::Other(wrapped))]);
         assert_eq!(reason_of(&error), "connection refused");
+        let two_lines = TransportError::Other(io::Error::other("one\n  two"));
+        assert_eq!(reason_of(&DialError::Transport(vec![(Multiaddr::empty(), two_lines)])), "one two");
         assert_eq!(reason_of(&DialError::NoAddresses), "it is this node itself");
     }
 }
