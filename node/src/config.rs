@@ -7,11 +7,10 @@ use std::{
 
 use etcetera::BaseStrategy;
 use lode_consensus::Hash;
+use lode_core::{MempoolLimits, sync::SyncConfig};
 use lode_genesis::Network;
 use lode_ledger::LedgerOptions;
 use lode_network::{Multiaddr, NetworkOptions};
-
-use crate::{MempoolLimits, sync::SyncConfig};
 
 /// Most connections that a node makes by itself.
 const MAX_OUTBOUND: u32 = 8;

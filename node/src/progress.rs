@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use lode_node::sync::{SyncState, SyncStatus};
+use lode_core::sync::{SyncState, SyncStatus};
 use tokio::sync::watch;
 use tracing::info;
 

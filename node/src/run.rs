@@ -9,6 +9,7 @@ use std::{
 };
 
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
+use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pView, ProofCache, SystemClock, SystemEntropy};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_ledger::{
     Ledger, LedgerError,
@@ -19,10 +20,7 @@ use lode_puzzle::{LogSize, Verifier};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing::info;
 
-use crate::{
-    ChainService, Effects, Entropy, Handle, NodeConfig, P2p, P2pView, SystemClock, SystemEntropy,
-    proof_cache::ProofCache,
-};
+use crate::NodeConfig;
 
 /// How often a long check reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -101,9 +99,9 @@ impl Node {
             None => Handle::alone(service.clone()),
         };
 
-        let router = lode_explorer::router(Arc::new(handle));
+        let router = lode_http::router(Arc::new(handle));
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(lode_explorer::serve(listener, router, async {
+        let server = tokio::spawn(lode_http::serve(listener, router, async {
             // A sender that was dropped stops the server too.
             let _ = stopped.await;
         }));

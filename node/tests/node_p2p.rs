@@ -8,11 +8,11 @@ use std::{
 };
 
 use lode_consensus::{Address, Share, Transaction, transaction::Transfer};
-use lode_explorer::Backend;
+use lode_core::{Backend, Handle, MempoolLimits, sync::SyncState};
 use lode_genesis::{Network, srs};
 use lode_ledger::LedgerOptions;
 use lode_network::Multiaddr;
-use lode_node::{Handle, MempoolLimits, Node, NodeConfig, PeersConfig, sync::SyncState};
+use lode_node::{Node, NodeConfig, PeersConfig};
 use lode_puzzle::{Engine, ReferenceEngine};
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 

@@ -18,6 +18,7 @@ use std::{
 
 use clap::Args;
 use lode_consensus::{Address, Hash, Height};
+use lode_core::MempoolLimits;
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerError, LedgerOptions};
 use lode_miner::{
@@ -25,7 +26,7 @@ use lode_miner::{
     rig::{EngineArgs, Rig},
 };
 use lode_network::Multiaddr;
-use lode_node::{MempoolLimits, Node, NodeConfig, NodeError, PeersConfig, default_data_dir};
+use lode_node::{Node, NodeConfig, NodeError, PeersConfig, default_data_dir};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::display::{Display, Progress};

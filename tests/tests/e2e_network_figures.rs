@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lode_core::{Entropy, SystemEntropy};
 use lode_genesis::srs;
-use lode_node::{Entropy, SystemEntropy};
 use lode_puzzle::{Item, LogSize, Verifier};
 use lode_tests::{
     Node,

@@ -6,14 +6,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use lode_explorer::{Backend, MempoolView};
-use lode_genesis::Network;
-use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
-use lode_network::NetworkEvent;
-use lode_node::{
+use lode_core::{Backend, MempoolView};
+use lode_core::{
     ChainService, Clock, Effects, Entropy, EntropyError, Handle, MempoolLimits,
     sync::{Cost, Job, SyncConfig, SyncMachine, SyncStatus},
 };
+use lode_genesis::Network;
+use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
+use lode_network::NetworkEvent;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{oracle::Oracle, schedule::Micros, traffic::Outbox};

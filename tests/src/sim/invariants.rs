@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lode_consensus::{Address, Hash, Height, reward};
+use lode_core::sync::SyncState;
 use lode_ledger::{Reader, fsck::Depth};
 use lode_network::Penalty;
-use lode_node::sync::SyncState;
 use lode_puzzle::Statement;
 
 use super::{

@@ -1,7 +1,7 @@
 //! Miners: attempts at a rate, each with the odds of a real one.
 
 use lode_consensus::{Address, Share};
-use lode_explorer::MiningJob;
+use lode_core::MiningJob;
 use lode_puzzle::{Proof, Seed, Ticket};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 

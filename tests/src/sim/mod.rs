@@ -1,6 +1,6 @@
 //! The deterministic simulator: whole networks of nodes in one thread, from a seed.
 //!
-//! Each node is the real core, [`lode_node::ChainService`] and the sync machine, over the real ledger on RocksDB's files in memory;
+//! Each node is the real core, [`lode_core::ChainService`] and the sync machine, over the real ledger on RocksDB's files in memory;
 //! chain rules, state roots, reorgs, sync, budgets and penalties are the ones that run in production. Three things are not
 //! real: time ([`schedule`]), the network ([`fabric`], and [`node`] in place of the swarm), and whether a proof's
 //! equation holds ([`oracle`]).

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lode_consensus::{Hash, Share, SignedTransaction};
-use lode_explorer::{AttemptOutcome, MiningJob, SubmitError};
+use lode_core::{AttemptOutcome, MiningJob, SubmitError};
+use lode_core::{MempoolLimits, sync::Job};
 use lode_network::{
     Gossip, GossipId, InboundId, NetworkEvent, Penalty, Reputation, Request, RequestError, RequestId, RequestKind,
     Response, Topic, Verdict,
     reputation::{Consequence, Source},
 };
-use lode_node::{MempoolLimits, sync::Job};
 
 use super::{
     core::{Core, Machine, simulated},

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lode_consensus::{Hash, Height, Share, SignedTransaction, Transaction, transaction::Transfer};
-use lode_explorer::{AttemptOutcome, SubmitError};
+use lode_core::{AttemptOutcome, SubmitError};
 use lode_network::RequestId;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 

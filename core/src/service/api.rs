@@ -1,0 +1,163 @@
+//! The service as the API's backend.
+//!
+//! Threads: checks and writes run on tokio's blocking threads. A semaphore admits [`MAX_CHECKS`] at a time; a caller
+//! waits for a place at most [`MAX_CHECK_WAIT`] and is then told that the node is busy.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+};
+use lode_consensus::{Address, Block, Hash, Share, SignedTransaction};
+use lode_ledger::Ledger;
+use tokio::{
+    sync::broadcast,
+    time::{Instant, timeout_at},
+};
+
+use super::{ChainService, Counters};
+use crate::{
+    Clock,
+    p2p::{P2pView, sync_info},
+    sync::{SyncConfig, SyncMachine},
+};
+
+/// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest priority, so that
+/// these come first.
+pub const MAX_CHECKS: usize = 2;
+/// How long a submission waits for its turn before it is refused.
+pub const MAX_CHECK_WAIT: Duration = Duration::from_secs(5);
+
+impl<C: Clock> ChainService<C> {
+    /// Runs a check on a blocking thread when its turn comes.
+    async fn check<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, SubmitError> + Send + 'static,
+    ) -> Result<T, SubmitError> {
+        let turn = tokio::time::timeout(MAX_CHECK_WAIT, self.checks.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(SubmitError::Busy("too many submissions are being checked, try again later".to_owned()));
+        };
+        let service = self.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&service)
+        });
+        checked.await.unwrap_or_else(|error| Err(SubmitError::Internal(error.to_string())))
+    }
+
+    /// [`Self::take_block`] on a blocking thread.
+    pub async fn submit_block(self: &Arc<Self>, block: Block) -> Result<Hash, SubmitError> {
+        self.check(move |service| service.take_block(block)).await
+    }
+}
+
+/// The service, and its peers if it has any, as the API's backend.
+#[derive(Debug)]
+pub struct Handle<C> {
+    service: Arc<ChainService<C>>,
+    peers: Option<P2pView>,
+}
+
+impl<C> Handle<C> {
+    /// A node that extends its own chain alone.
+    pub fn alone(service: Arc<ChainService<C>>) -> Self {
+        Self { service, peers: None }
+    }
+
+    /// A node with peers.
+    pub fn with_peers(service: Arc<ChainService<C>>, peers: P2pView) -> Self {
+        Self { service, peers: Some(peers) }
+    }
+}
+
+impl<C> std::ops::Deref for Handle<C> {
+    type Target = Arc<ChainService<C>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.service
+    }
+}
+
+impl<C: Clock> Backend for Handle<C> {
+    fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    fn mempool(&self) -> MempoolView {
+        let pools = self.pools();
+        MempoolView {
+            transactions: pools.mempool.in_order().map(|(id, signed)| (id, signed.clone())).collect(),
+            bytes: pools.mempool.bytes(),
+            shares: pools.shares.len(),
+        }
+    }
+
+    fn pending_transaction(&self, id: &Hash) -> Option<SignedTransaction> {
+        self.pools().mempool.get(id).cloned()
+    }
+
+    async fn submit_transaction(&self, transaction: SignedTransaction) -> Result<Hash, SubmitError> {
+        self.check(move |service| service.take_transaction(&transaction)).await
+    }
+
+    async fn job(&self, prover: Address, after: Option<Hash>, wait: Duration) -> Result<MiningJob, SubmitError> {
+        prover.check().map_err(|error| SubmitError::Invalid(error.to_string()))?;
+        let deadline = Instant::now() + wait;
+        let mut tip = self.watch_tip();
+        loop {
+            tip.borrow_and_update();
+            let template = self.check(move |service| service.fresh_template(prover)).await?;
+            let now = Instant::now();
+            if after != Some(template.job.content_hash) || now >= deadline {
+                return Ok(template.job.clone());
+            }
+            let age_ms = self.now_ms().saturating_sub(template.built_ms);
+            let fresh_for = Duration::from_millis(self.template_age_ms().saturating_sub(age_ms).max(1));
+            // Whichever comes first: the tip moves, the template gets old, or the caller has waited long enough.
+            let _ = timeout_at(deadline.min(now + fresh_for), tip.changed()).await;
+        }
+    }
+
+    async fn submit_attempt(&self, attempt: Share) -> Result<AttemptOutcome, SubmitError> {
+        Counters::count(&self.counters.submissions);
+        let outcome = self.check(move |service| service.take_attempt(&attempt)).await;
+        if outcome.is_err() {
+            Counters::count(&self.counters.refused);
+        }
+        outcome
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    fn mining(&self) -> MiningCounters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        MiningCounters {
+            templates: read(&self.counters.templates),
+            submissions: read(&self.counters.submissions),
+            blocks: read(&self.counters.blocks),
+            shares: read(&self.counters.shares),
+            refused: read(&self.counters.refused),
+        }
+    }
+
+    fn network(&self) -> Option<NetworkInfo> {
+        self.peers.as_ref().map(P2pView::network_info)
+    }
+
+    fn sync(&self) -> SyncInfo {
+        match &self.peers {
+            Some(peers) => peers.sync_info(),
+            // Without peers there is nothing to catch up with: the tip's age decides.
+            None => sync_info(SyncMachine::new(self.service.clone(), SyncConfig::default()).status()),
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The chain service: the one writer of the ledger, the mempool and the pool of shares.
+//!
+//! Every check and write is a plain function that any thread may call; the simulator calls them under its own clock,
+//! checker and entropy. [`Handle`] puts them behind the API.
+//!
+//! Threads: none of its own. The API's calls run on tokio's blocking threads ([`Handle`] says how many); jobs of the
+//! sync machine run where its driver puts them.
+//!
+//! Queues: events go through a broadcast of [`EVENT_CAPACITY`]; a listener that lags loses the oldest. What the API took
+//! in waits to be published in a queue of [`MAX_ACCEPTED`]; the oldest gives way.
+//!
+//! What must not be broken: the two pools change under the same lock as the chain, so that a template never mixes two
+//! tips; a signature or a proof is checked outside of that lock.
+
+mod api;
+mod peers;
+mod submit;
+
+use std::{
+    collections::VecDeque,
+    fmt, io,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{Event, SubmitError};
+use lode_consensus::{
+    Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
+    address::AddressError,
+    rules::{ChainContext, ProofChecker, ProvenBlock, ShareError},
+};
+use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
+use lode_network::Gossip;
+use lode_puzzle::{Item, Ticket, VerifyError};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tracing::{info, warn};
+
+use crate::{
+    Clock, Entropy, Journal, Mempool, MempoolLimits,
+    checked::Checked,
+    share_pool::{SharePool, WaitingShare},
+    template::Templates,
+};
+
+pub use api::{Handle, MAX_CHECK_WAIT, MAX_CHECKS};
+
+/// Events that a slow listener may lag behind.
+const EVENT_CAPACITY: usize = 256;
+/// Blocks, shares and transactions that were taken in here and wait to be published to peers.
+pub const MAX_ACCEPTED: usize = 1_024;
+
+/// What the service needs of the world around it.
+#[derive(Clone)]
+pub struct Effects<C> {
+    /// Tells the time.
+    pub clock: C,
+    /// Judges proofs.
+    pub checker: Arc<dyn ProofChecker + Send + Sync>,
+    /// Gives the checker its weights.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl<C> fmt::Debug for Effects<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effects").finish_non_exhaustive()
+    }
+}
+
+/// Takes whatever changes the chain or waits to.
+pub struct ChainService<C> {
+    ledger: Arc<Ledger>,
+    effects: Effects<C>,
+    pools: Mutex<Pools>,
+    checks: Arc<Semaphore>,
+    events: broadcast::Sender<Event>,
+    /// Ticks whenever the tip moves.
+    tip: watch::Sender<Hash>,
+    /// Rings when something waits in [`Pools::accepted`].
+    accepted: Notify,
+    counters: Counters,
+    checked: Checked,
+}
+
+struct Pools {
+    mempool: Mempool,
+    shares: SharePool,
+    templates: Templates,
+    journals: Option<Journals>,
+    /// The rules' view of the chain below the next block on top of the tip.
+    context: Arc<ChainContext>,
+    /// The work of the chain up to that tip.
+    work: ChainWork,
+    /// What came through this node's own API and is to be published.
+    accepted: VecDeque<Gossip>,
+}
+
+/// Files of what waits, so that a restart does not forget it.
+struct Journals {
+    transactions: Journal<SignedTransaction>,
+    shares: Journal<Share>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    templates: AtomicU64,
+    submissions: AtomicU64,
+    blocks: AtomicU64,
+    shares: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl<C> fmt::Debug for ChainService<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainService").finish_non_exhaustive()
+    }
+}
+
+impl<C: Clock> ChainService<C> {
+    /// Starts the service over an open ledger. `journals` is the folder of the two journals, if there are to be any; what
+    /// they hold goes through every check again.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        effects: Effects<C>,
+        limits: MempoolLimits,
+        journals: Option<&Path>,
+    ) -> Result<Self, LedgerError> {
+        let (journals, transactions, shares) = match journals.map(|folder| Journals::open(folder, limits)) {
+            Some(opened) => {
+                let (journals, transactions, shares) = opened.map_err(journal_error)?;
+                (Some(journals), transactions, shares)
+            }
+            None => (None, Vec::new(), Vec::new()),
+        };
+        let (tip_hash, context, work) = {
+            let reader = ledger.read();
+            let (_, tip_hash) = reader.tip()?;
+            (tip_hash, Arc::new(reader.context(&tip_hash)?), reader.work()?)
+        };
+        let service = Self {
+            ledger,
+            effects,
+            pools: Mutex::new(Pools {
+                mempool: Mempool::new(limits),
+                shares: SharePool::default(),
+                templates: Templates::default(),
+                journals,
+                context,
+                work,
+                accepted: VecDeque::new(),
+            }),
+            checks: Arc::new(Semaphore::new(MAX_CHECKS)),
+            events: broadcast::Sender::new(EVENT_CAPACITY),
+            tip: watch::Sender::new(tip_hash),
+            accepted: Notify::new(),
+            counters: Counters::default(),
+            checked: Checked::default(),
+        };
+        let (waiting, counted) = (transactions.len(), shares.len());
+        let transactions = transactions.into_iter().filter(|signed| service.take_transaction(signed).is_ok()).count();
+        let shares = shares.into_iter().filter(|share| service.take_attempt(share).is_ok()).count();
+        if waiting + counted > 0 {
+            info!("{transactions} of {waiting} transactions and {shares} of {counted} shares still wait for a block");
+        }
+        // What was loaded is neither a submission nor news to peers, who ask for what waits when they connect.
+        service.counters.reset();
+        service.pools().accepted.clear();
+        service.save()?;
+        Ok(service)
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Local time, in ms since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.effects.clock.now_ms()
+    }
+
+    /// A receiver of the tip's hash that ticks when it moves.
+    pub fn watch_tip(&self) -> watch::Receiver<Hash> {
+        self.tip.subscribe()
+    }
+
+    /// Writes the journals anew with what still waits. The last thing before a clean exit.
+    pub fn save(&self) -> Result<(), LedgerError> {
+        let Pools { mempool, shares, journals, .. } = &mut *self.pools();
+        let Some(journals) = journals else {
+            return Ok(());
+        };
+        journals
+            .transactions
+            .rewrite(mempool.in_order().map(|(_, signed)| signed))
+            .and_then(|()| journals.shares.rewrite(shares.iter()))
+            .map_err(journal_error)
+    }
+
+    /// Whether a prover is an address. What passed before passes at once.
+    pub(crate) fn check_prover(&self, prover: &Address) -> Result<(), SubmitError> {
+        self.check_address(prover).map_err(|error| submit::share_error(ShareError::Prover(error)))
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores a proven block and brings the pools up to the new tip.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::store`]. A block that turns out not to apply is no error: the outcome names it.
+    pub fn connect(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
+        let mut pools = self.pools();
+        let outcome = self.ledger.store(block)?;
+        self.follow(&mut pools, &outcome.events)?;
+        drop(pools);
+        for event in &outcome.events {
+            self.announce(event);
+        }
+        Ok(outcome)
+    }
+
+    /// Takes what happened to the chain over into the pools.
+    fn follow(&self, pools: &mut Pools, events: &[ChainEvent]) -> Result<(), LedgerError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let genesis = self.ledger.network().genesis_hash;
+        let reader = self.ledger.read();
+        let (tip, tip_hash) = reader.tip()?;
+        let next = tip.saturating_add(1);
+        let account = |address: &Address| Ok::<_, LedgerError>(reader.account(address)?.unwrap_or_default());
+        // What came off the chain waits again, as far as it still fits: the oldest block's transactions first, and
+        // those that waited already behind them, for the nonces' sake.
+        let off_chain: Vec<&Block> = events
+            .iter()
+            .rev()
+            .filter_map(|event| match event {
+                ChainEvent::Disconnected { block, .. } => Some(block),
+                ChainEvent::Connected { .. } => None,
+            })
+            .collect();
+        if off_chain.is_empty() {
+            pools.mempool.prune(next, account)?;
+        } else {
+            let waiting = pools.mempool.drain();
+            let returning = off_chain.iter().flat_map(|block| &block.body.transactions).cloned();
+            for signed in returning.chain(waiting) {
+                let sender = account(&signed.transaction.from())?;
+                // Those that the new chain holds, or has no room for, are refused here.
+                let _ = pools.mempool.insert(signed.id(&genesis), signed, sender, next);
+            }
+        }
+        let context = reader.context(&tip_hash)?;
+        for block in off_chain {
+            for share in block.body.shares.iter().chain([&block.as_share()]) {
+                wait_again(&mut pools.shares, share, &context);
+            }
+        }
+        pools.shares.prune(&context);
+        let mut counted: Vec<ShareId> = Vec::new();
+        for share in pools.shares.iter() {
+            let id = share.id(&context.genesis_hash, &context.epoch_challenge);
+            if reader.has_share(&id)? {
+                counted.push(id);
+            }
+        }
+        pools.shares.remove(&counted);
+        (pools.context, pools.work) = (Arc::new(context), reader.work()?);
+        self.tip.send_replace(tip_hash);
+        Ok(())
+    }
+
+    fn announce(&self, event: &ChainEvent) {
+        let event = match event {
+            ChainEvent::Connected { hash, block } => Event::Block {
+                height: block.header.height,
+                hash: *hash,
+                epoch: self.ledger.params().epoch_of(block.header.height),
+                producer: block.header.producer,
+                shares: block.body.shares.len(),
+                transactions: block.body.transactions.len(),
+            },
+            ChainEvent::Disconnected { hash, block } => {
+                Event::Disconnected { height: block.header.height, hash: *hash }
+            }
+        };
+        // Nobody listening is no error.
+        let _ = self.events.send(event);
+    }
+
+    /// Puts what came through the API in line for peers.
+    fn publish(&self, message: Gossip) {
+        let accepted = &mut self.pools().accepted;
+        if accepted.len() == MAX_ACCEPTED {
+            accepted.pop_front();
+        }
+        accepted.push_back(message);
+        self.accepted.notify_one();
+    }
+}
+
+/// With a memory of the addresses that passed: most shares are a few provers'.
+impl<C: Clock> ProofChecker for ChainService<C> {
+    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+        self.effects.checker.check(items, weights)
+    }
+
+    fn check_address(&self, address: &Address) -> Result<(), AddressError> {
+        self.checked.address(address)
+    }
+}
+
+impl Journals {
+    /// Opens both, and gives what they hold.
+    fn open(folder: &Path, limits: MempoolLimits) -> io::Result<(Self, Vec<SignedTransaction>, Vec<Share>)> {
+        let most = limits.max_bytes / SignedTransaction::BYTES;
+        let (transactions, waiting) = Journal::open(&folder.join("mempool.journal"), SignedTransaction::BYTES, most)?;
+        let (shares, counted) =
+            Journal::open(&folder.join("shares.journal"), Share::BYTES, crate::share_pool::MAX_SHARES)?;
+        Ok((Self { transactions, shares }, waiting, counted))
+    }
+}
+
+impl Pools {
+    /// Notes a transaction that has just been taken in. A journal that cannot be written costs durability, nothing else.
+    fn journal_transaction(&mut self, signed: &SignedTransaction) {
+        let Some(Journals { transactions, .. }) = &mut self.journals else {
+            return;
+        };
+        let written = if transactions.is_long() {
+            transactions.rewrite(self.mempool.in_order().map(|(_, signed)| signed))
+        } else {
+            transactions.append(signed)
+        };
+        if let Err(error) = written {
+            warn!("the mempool's journal cannot be written: {error}");
+        }
+    }
+
+    /// Notes a share that has just been taken in.
+    fn journal_share(&mut self, share: &Share) {
+        let Some(Journals { shares, .. }) = &mut self.journals else {
+            return;
+        };
+        let written = if shares.is_long() { shares.rewrite(self.shares.iter()) } else { shares.append(share) };
+        if let Err(error) = written {
+            warn!("the shares' journal cannot be written: {error}");
+        }
+    }
+}
+
+impl Counters {
+    fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn reset(&self) {
+        for counter in [&self.templates, &self.submissions, &self.blocks, &self.shares, &self.refused] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Lets a share of a block that came off the chain wait again, if it fits the new chain.
+fn wait_again(pool: &mut SharePool, share: &Share, context: &ChainContext) {
+    if let (Ok(claim), Some(anchor_height)) = (context.share_item(share), context.anchor_height(&share.anchor_hash)) {
+        let id = ShareId { statement: claim.statement, nonce: claim.nonce };
+        pool.insert(id, WaitingShare { share: share.clone(), anchor_height });
+    }
+}
+
+fn journal_error(error: io::Error) -> LedgerError {
+    LedgerError::Folder { path: "the journals".into(), error }
+}
+
+fn internal(error: LedgerError) -> SubmitError {
+    warn!("{error}");
+    SubmitError::Internal(error.to_string())
+}

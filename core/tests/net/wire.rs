@@ -1,0 +1,250 @@
+//! What lies between the machines: delivery, links, gossip, bans, and workers.
+
+use lode_core::sync::Done;
+use lode_network::{
+    Gossip, GossipId, InboundId, Network, NetworkEvent, PeerId, Penalty, Request, RequestError, RequestId, Response,
+    Verdict, penalty::BAN_POINTS,
+};
+
+use super::{CHECK_MS, LATENCY_MS, Node, WORKERS, World};
+
+/// What reaches a node.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    Event(NetworkEvent),
+    Done(Done),
+    Accepted,
+}
+
+/// What leaves a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Request(PeerId, RequestId, Request),
+    Respond(InboundId, Response),
+    Publish(Gossip),
+    Verdict(GossipId, PeerId, Verdict),
+    Penalize(PeerId, Penalty),
+    Disconnect(PeerId),
+}
+
+/// Answers a request, or is silent.
+pub(crate) type Answer = Box<dyn FnMut(Request) -> Option<Response>>;
+
+/// Changes an effect, or drops it.
+pub(crate) type Tamper = Box<dyn FnMut(Effect) -> Option<Effect>>;
+
+/// Takes down what a machine does.
+#[derive(Debug, Default)]
+struct Recorder(Vec<Effect>);
+
+impl Network for Recorder {
+    fn request(&mut self, peer: PeerId, id: RequestId, request: Request) {
+        self.0.push(Effect::Request(peer, id, request));
+    }
+
+    fn respond(&mut self, id: InboundId, response: Response) {
+        self.0.push(Effect::Respond(id, response));
+    }
+
+    fn publish(&mut self, message: Gossip) {
+        self.0.push(Effect::Publish(message));
+    }
+
+    fn verdict(&mut self, id: GossipId, source: PeerId, verdict: Verdict) {
+        self.0.push(Effect::Verdict(id, source, verdict));
+    }
+
+    fn penalize(&mut self, peer: PeerId, penalty: Penalty) {
+        self.0.push(Effect::Penalize(peer, penalty));
+    }
+
+    fn disconnect(&mut self, peer: PeerId) {
+        self.0.push(Effect::Disconnect(peer));
+    }
+}
+
+fn id_of(message: &Gossip) -> GossipId {
+    GossipId::of(message.topic(), &message.encode())
+}
+
+impl World {
+    fn number(&self, id: PeerId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.peer == id)
+    }
+
+    pub(super) fn arrive(&mut self, to: PeerId, delay_ms: u64, arrival: Arrival) {
+        self.sequence += 1;
+        self.queue.insert((self.now_ms + delay_ms, self.sequence), (to, arrival));
+    }
+
+    pub(super) fn deliver(&mut self, to: PeerId, arrival: Arrival) {
+        let Some(number) = self.number(to) else {
+            return;
+        };
+        let (now_ms, mut recorder) = (self.now_ms, Recorder::default());
+        let Node { machine, running, .. } = &mut self.nodes[number];
+        match arrival {
+            Arrival::Event(event) => machine.on_event(event, now_ms, &mut recorder),
+            Arrival::Accepted => machine.on_accepted(now_ms, &mut recorder),
+            Arrival::Done(done) => {
+                *running -= 1;
+                machine.on_done(done, now_ms, &mut recorder);
+            }
+        }
+        self.take(number, recorder);
+    }
+
+    pub(super) fn tick(&mut self) {
+        for number in 0..self.nodes.len() {
+            let mut recorder = Recorder::default();
+            self.nodes[number].machine.on_tick(self.now_ms, &mut recorder);
+            self.take(number, recorder);
+        }
+    }
+
+    /// Carries out what a machine did, and gives its workers what they can take.
+    fn take(&mut self, number: usize, recorder: Recorder) {
+        let id = self.nodes[number].peer;
+        for effect in recorder.0 {
+            let effect = match self.tamper.get_mut(&id) {
+                Some(tamper) => tamper(effect),
+                None => Some(effect),
+            };
+            if let Some(effect) = effect {
+                self.nodes[number].sent.push(effect.clone());
+                self.carry_out(number, effect);
+            }
+        }
+        while self.nodes[number].running < WORKERS {
+            let node = &mut self.nodes[number];
+            let Some(job) = node.machine.next_job() else {
+                break;
+            };
+            let cost = job.cost();
+            node.running += 1;
+            node.proofs += cost.proofs;
+            let done = job.run(&node.service);
+            let ms = CHECK_MS * (cost.proofs + cost.signatures) as u64;
+            self.arrive(id, ms, Arrival::Done(done));
+        }
+    }
+
+    fn carry_out(&mut self, number: usize, effect: Effect) {
+        let id = self.nodes[number].peer;
+        match effect {
+            Effect::Request(to, request_id, request) => {
+                if !self.is_linked(id, to) {
+                    let result = Err(RequestError::Disconnected);
+                    self.arrive(id, 0, Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }));
+                    return;
+                }
+                if let Some(answer) = self.answers.get_mut(&to) {
+                    if let Some(response) = answer(request) {
+                        let event = NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
+                        self.arrive(id, 2 * LATENCY_MS, Arrival::Event(event));
+                    }
+                    return;
+                }
+                self.sequence += 1;
+                let inbound = InboundId(self.sequence);
+                self.inbound.insert(inbound, (id, request_id, to));
+                self.arrive(to, LATENCY_MS, Arrival::Event(NetworkEvent::Request { peer: id, id: inbound, request }));
+            }
+            Effect::Respond(inbound, response) => {
+                if let Some((asker, request_id, server)) = self.inbound.remove(&inbound) {
+                    let event = NetworkEvent::Response { peer: server, id: request_id, result: Ok(response) };
+                    self.arrive(asker, LATENCY_MS, Arrival::Event(event));
+                }
+            }
+            Effect::Publish(message) => {
+                let node = &mut self.nodes[number];
+                node.published.push(message.clone());
+                if node.seen.insert(id_of(&message)) {
+                    self.spread(id, id, &message);
+                }
+            }
+            Effect::Verdict(gossip, source, verdict) => {
+                let node = &mut self.nodes[number];
+                let (from, message) = node.unjudged.remove(&gossip).expect("a verdict on a message that waits for one");
+                assert_eq!(from, source);
+                node.verdicts.push((message.clone(), source, verdict));
+                if verdict == Verdict::Accept {
+                    self.spread(id, source, &message);
+                }
+            }
+            Effect::Penalize(peer, penalty) => {
+                let node = &mut self.nodes[number];
+                node.penalties.push((peer, penalty));
+                let points = node.points.entry(peer).or_default();
+                *points += penalty.points();
+                let is_banned = *points >= BAN_POINTS;
+                if is_banned {
+                    node.banned.insert(peer);
+                }
+                if is_banned || penalty.disconnects() {
+                    self.unlink(id, peer);
+                }
+            }
+            Effect::Disconnect(peer) => self.unlink(id, peer),
+        }
+    }
+
+    /// Sends gossip to all neighbours but the one that it came from.
+    fn spread(&mut self, id: PeerId, source: PeerId, message: &Gossip) {
+        for neighbour in self.neighbours(id) {
+            if neighbour != source {
+                self.pass_on(id, neighbour, message.clone());
+            }
+        }
+    }
+
+    /// Hands a node gossip, unless it has seen it.
+    pub(super) fn pass_on(&mut self, from: PeerId, to: PeerId, message: Gossip) {
+        let Some(number) = self.number(to) else {
+            return;
+        };
+        let (id, node) = (id_of(&message), &mut self.nodes[number]);
+        if node.seen.insert(id) {
+            node.unjudged.insert(id, (from, message.clone()));
+            self.arrive(to, LATENCY_MS, Arrival::Event(NetworkEvent::Gossip { id, source: from, message }));
+        }
+    }
+
+    pub(super) fn neighbours(&self, id: PeerId) -> Vec<PeerId> {
+        self.links.iter().filter(|(from, _)| *from == id).map(|(_, to)| *to).collect()
+    }
+
+    pub(super) fn link_peers(&mut self, a: PeerId, b: PeerId) {
+        if !self.links.insert((a, b)) {
+            return;
+        }
+        self.links.insert((b, a));
+        for (id, peer, outbound) in [(a, b, true), (b, a, false)] {
+            let address = "/memory/1".parse().unwrap();
+            self.arrive(id, 0, Arrival::Event(NetworkEvent::Connected { peer, address, outbound }));
+        }
+    }
+
+    /// Cuts a link: what was asked over it fails first.
+    pub(super) fn unlink(&mut self, a: PeerId, b: PeerId) {
+        if !self.links.remove(&(a, b)) {
+            return;
+        }
+        self.links.remove(&(b, a));
+        let is_between = |asker: PeerId, server: PeerId| [(a, b), (b, a)].contains(&(asker, server));
+        let cut: Vec<InboundId> = self
+            .inbound
+            .iter()
+            .filter(|(_, (asker, _, server))| is_between(*asker, *server))
+            .map(|(inbound, _)| *inbound)
+            .collect();
+        for inbound in cut {
+            let (asker, id, server) = self.inbound.remove(&inbound).unwrap();
+            let result = Err(RequestError::Disconnected);
+            self.arrive(asker, 0, Arrival::Event(NetworkEvent::Response { peer: server, id, result }));
+        }
+        for (id, peer) in [(a, b), (b, a)] {
+            self.arrive(id, 0, Arrival::Event(NetworkEvent::Disconnected { peer }));
+        }
+    }
+}

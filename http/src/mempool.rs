@@ -1,0 +1,86 @@
+//! What waits for a block: `/mempool`, and `POST /transaction`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, response::Response};
+use lode_consensus::{Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
+use serde::{Deserialize, Serialize};
+use snarkvm::{
+    console::{account::Signature, network::MainnetV0},
+    utilities::ToBytes,
+};
+
+use crate::{
+    api::Api,
+    error::{ApiError, quoted},
+    json::{Text, TransferView},
+    request::{Integer, Payload, address},
+};
+use lode_core::Backend;
+
+#[derive(Serialize)]
+struct MempoolPage {
+    bytes: usize,
+    transactions: Vec<TransferView>,
+    shares: usize,
+}
+
+/// `GET /{network}/mempool`
+pub(crate) async fn mempool<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result<Response, ApiError> {
+    api.read(|backend, _| {
+        let mempool = backend.mempool();
+        Ok(MempoolPage {
+            bytes: mempool.bytes,
+            transactions: mempool.transactions.iter().map(|(id, signed)| TransferView::of(*id, signed)).collect(),
+            shares: mempool.shares,
+        })
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransactionRequest {
+    from: String,
+    to: String,
+    amount: Integer,
+    fee: Integer,
+    nonce: Integer,
+    expiry: Height,
+    signature: String,
+}
+
+impl TransactionRequest {
+    fn into_signed(self) -> Result<SignedTransaction, ApiError> {
+        let transfer = Transfer {
+            from: address("from", &self.from)?,
+            to: address("to", &self.to)?,
+            amount: self.amount.0,
+            fee: self.fee.0,
+            nonce: self.nonce.0,
+            expiry: self.expiry,
+        };
+        let signature = signature(&self.signature)?;
+        Ok(SignedTransaction { transaction: Transaction::Transfer(transfer), signature })
+    }
+}
+
+fn signature(text: &str) -> Result<[u8; SignedTransaction::SIGNATURE_BYTES], ApiError> {
+    let refused = || ApiError::BadRequest(format!("signature: expected sign1…, got {}", quoted(text)));
+    let signature: Signature<MainnetV0> = text.parse().map_err(|_| refused())?;
+    signature.to_bytes_le().ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(refused)
+}
+
+#[derive(Serialize)]
+pub(crate) struct Accepted {
+    id: Text<Hash>,
+}
+
+/// `POST /{network}/transaction`
+pub(crate) async fn submit<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+    Payload(request): Payload<TransactionRequest>,
+) -> Result<Json<Accepted>, ApiError> {
+    let id = api.backend.submit_transaction(request.into_signed()?).await?;
+    Ok(Json(Accepted { id: Text(id) }))
+}

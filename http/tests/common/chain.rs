@@ -1,0 +1,242 @@
+//! Blocks of a small network, made as a miner makes them: with the rules, and with proofs over the real setup.
+
+use std::sync::{Arc, OnceLock};
+
+use lode_consensus::{
+    Address, Block, Body, Hash, Header, Height, NetworkParams, Share, SignedTransaction, Transaction,
+    rules::{FittingBlock, statement_of},
+    transaction::Transfer,
+    transition::Executor,
+};
+use lode_core::AttemptOutcome;
+use lode_genesis::{Network, srs};
+use lode_ledger::{Ledger, LedgerOptions, MIN_HISTORY, StoreOutcome};
+use lode_puzzle::{Engine, LogSize, Proof, ReferenceEngine, Statement, Target, Verifier};
+use rand::{SeedableRng, rngs::StdRng};
+use snarkvm::console::{
+    account::{Address as AleoAddress, PrivateKey},
+    network::MainnetV0,
+};
+use tempfile::TempDir;
+
+/// A key and its address.
+#[derive(Clone)]
+pub(crate) struct Actor {
+    pub(crate) key: PrivateKey<MainnetV0>,
+    pub(crate) address: Address,
+}
+
+/// Alice and Bob, who have credits at genesis, and Carol, who has none.
+pub(crate) fn actors() -> [Actor; 3] {
+    let mut rng = StdRng::seed_from_u64(20_261_122);
+    [(); 3].map(|()| {
+        let key = PrivateKey::<MainnetV0>::new(&mut rng).unwrap();
+        let address = Address::try_from(&AleoAddress::try_from(&key).unwrap()).unwrap();
+        Actor { key, address }
+    })
+}
+
+/// Epochs of 4 blocks, maturity after 3, and a target that every ticket meets.
+pub(crate) fn network() -> Network {
+    let [alice, bob, _] = actors();
+    let mut allocations = vec![(alice.address, 1_000_000_000), (bob.address, 2_000_000_000)];
+    allocations.sort_unstable();
+    let params = NetworkParams {
+        name: "tiny".to_owned(),
+        log_n: LogSize::MIN,
+        block_interval_ms: 1_000,
+        asert_tau_ms: 60_000,
+        future_limit_ms: 1_000,
+        epoch_length: 4,
+        shares_per_block: 2,
+        share_window: 4,
+        anchor_depth: 1,
+        maturity: 3,
+        genesis_timestamp_ms: 1_000_000,
+        genesis_target: Target::MAX,
+        allocations,
+        srs_checksum: srs::checksum(),
+    };
+    params.check().unwrap();
+    Network::from_params(params).unwrap()
+}
+
+/// The network as the file that describes it.
+pub(crate) fn network_file(params: &NetworkParams) -> String {
+    let fields = [
+        ("log_n", params.log_n.log_n().into()),
+        ("block_interval_ms", params.block_interval_ms),
+        ("asert_tau_ms", params.asert_tau_ms),
+        ("future_limit_ms", params.future_limit_ms),
+        ("epoch_length", params.epoch_length.into()),
+        ("shares_per_block", params.shares_per_block.into()),
+        ("share_window", params.share_window.into()),
+        ("anchor_depth", params.anchor_depth.into()),
+        ("maturity", params.maturity.into()),
+        ("genesis_timestamp_ms", params.genesis_timestamp_ms),
+    ];
+    let mut file = format!("name = {:?}\n", params.name);
+    fields.iter().for_each(|(field, value)| file += &format!("{field} = {value}\n"));
+    file += &format!("genesis_target = \"{:#x}\"\n[allocations]\n", params.genesis_target.get());
+    params.allocations.iter().for_each(|(address, amount)| file += &format!("{address} = {amount}\n"));
+    file
+}
+
+/// The prover and the verifier of the small network.
+fn puzzle() -> &'static (ReferenceEngine, Verifier) {
+    static PUZZLE: OnceLock<(ReferenceEngine, Verifier)> = OnceLock::new();
+    PUZZLE.get_or_init(|| {
+        let srs = Arc::new(srs::load(LogSize::MIN).unwrap());
+        (ReferenceEngine::new(srs.clone()), Verifier::new(&srs))
+    })
+}
+
+fn prove(statement: &Statement, nonce: u64) -> Proof {
+    puzzle().0.attempt(statement, nonce).unwrap().proof
+}
+
+/// A ledger, and what it takes to add blocks to it.
+pub(crate) struct Chain {
+    pub(crate) ledger: Arc<Ledger>,
+    /// Kept so that the folder lives as long as the ledger.
+    _folder: TempDir,
+}
+
+impl Chain {
+    /// Genesis only.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LedgerOptions { history: MIN_HISTORY };
+        let ledger = Arc::new(Ledger::open(folder.path(), network(), options).unwrap());
+        Self { ledger, _folder: folder }
+    }
+
+    /// The chain that most tests ask about: 10 blocks, in the third epoch. Blocks 2 to 9 each hold a share of Alice's,
+    /// the even ones a share of Bob's too; blocks 3, 4 and 5 hold one, two and three transfers from Alice to Carol.
+    pub(crate) fn standard() -> Self {
+        let [alice, bob, carol] = actors();
+        let chain = Self::new();
+        let mut nonce = 0;
+        for height in 1..=10 {
+            let mut shares = Vec::new();
+            if (2..=9).contains(&height) {
+                shares.push(chain.share(&alice, 1));
+            }
+            if (2..=9).contains(&height) && height % 2 == 0 {
+                shares.push(chain.share(&bob, 2));
+            }
+            let count = if (3..=5).contains(&height) { height - 2 } else { 0 };
+            let transfers = (0..count).map(|_| {
+                let transfer = chain.transfer(&alice, &carol, 1_000_000, nonce);
+                nonce += 1;
+                transfer
+            });
+            let transfers = transfers.collect();
+            chain.grow(&bob, 0, transfers, shares);
+        }
+        chain
+    }
+
+    pub(crate) fn params(&self) -> &NetworkParams {
+        self.ledger.params()
+    }
+
+    pub(crate) fn genesis_hash(&self) -> Hash {
+        self.ledger.network().genesis_hash
+    }
+
+    pub(crate) fn tip(&self) -> (Height, Hash) {
+        self.ledger.read().tip().unwrap()
+    }
+
+    /// The chain's block at a height.
+    pub(crate) fn block(&self, height: Height) -> (Hash, Block) {
+        self.ledger.read().block_at(height).unwrap().unwrap()
+    }
+
+    /// A signed transfer with a fee of 500, valid for the next 100 blocks.
+    pub(crate) fn transfer(&self, from: &Actor, to: &Actor, amount: u64, nonce: u64) -> SignedTransaction {
+        let expiry = self.tip().0 + 100;
+        let transfer = Transfer { from: from.address, to: to.address, amount, fee: 500, nonce, expiry };
+        let mut rng = StdRng::seed_from_u64(nonce);
+        Transaction::Transfer(transfer).sign(&from.key, &self.genesis_hash(), &mut rng).unwrap()
+    }
+
+    /// A share that the next block may include. Each `content` makes another one.
+    pub(crate) fn share(&self, prover: &Actor, content: u8) -> Share {
+        let reader = self.ledger.read();
+        let context = reader.context(&reader.tip().unwrap().1).unwrap();
+        let proof = Proof::ZERO;
+        let (_, anchor_hash) = *context.anchors.last().unwrap();
+        let (content_hash, nonce) = (Hash([content; 32]), u64::MAX - u64::from(content));
+        let mut share = Share { anchor_hash, content_hash, prover: prover.address, nonce, proof };
+        share.proof = prove(&share.statement(&context.genesis_hash, &context.epoch_challenge), nonce);
+        share
+    }
+
+    /// A block on the tip. `delay_ms` tells siblings apart.
+    pub(crate) fn build(
+        &self,
+        producer: &Actor,
+        delay_ms: u64,
+        transactions: Vec<SignedTransaction>,
+        shares: Vec<Share>,
+    ) -> Block {
+        let reader = self.ledger.read();
+        let (tip, tip_hash) = reader.tip().unwrap();
+        let context = reader.context(&tip_hash).unwrap();
+        let (_, parent) = reader.block_at(tip).unwrap().unwrap();
+        let state = reader.state().unwrap();
+        let mut executor = Executor::new(self.params(), &context, &state).unwrap();
+        for signed in &transactions {
+            executor.transaction(&signed.transaction).unwrap().unwrap();
+        }
+        let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
+        let applied = executor.finish(producer.address, &provers).unwrap();
+        let body = Body { transactions, shares };
+        let anchor = self.params().mining_anchor_height(tip);
+        let header = Header {
+            height: context.height,
+            parent_hash: tip_hash,
+            anchor_hash: reader.block_hash_at(anchor).unwrap().unwrap(),
+            timestamp_ms: parent.header.timestamp_ms + 1_000 + delay_ms,
+            transactions_root: body.transactions_root(),
+            shares_root: body.shares_root(),
+            state_root: reader.state_root_after(&applied.changes).unwrap(),
+            producer: producer.address,
+            target: context.target,
+        };
+        let nonce = u64::from(context.height) << 60 | 7;
+        let proof = prove(&statement_of(&header, &context), nonce);
+        Block { header, nonce, proof, body }
+    }
+
+    /// Checks and stores a block.
+    pub(crate) fn store(&self, block: Block) -> StoreOutcome {
+        let context = self.ledger.read().context(&block.header.parent_hash).unwrap();
+        let fitting = FittingBlock::new(block, context, self.params()).unwrap();
+        let weights: Vec<u128> = (1..).take(fitting.claims().len()).collect();
+        let outcome = self.ledger.store(fitting.prove(&puzzle().1, &weights).unwrap()).unwrap();
+        assert_eq!(outcome.refused, None);
+        outcome
+    }
+
+    /// Builds a block on the tip and stores it.
+    pub(crate) fn grow(
+        &self,
+        producer: &Actor,
+        delay_ms: u64,
+        transactions: Vec<SignedTransaction>,
+        shares: Vec<Share>,
+    ) -> Hash {
+        let block = self.build(producer, delay_ms, transactions, shares);
+        let hash = block.hash();
+        self.store(block);
+        hash
+    }
+}
+
+/// What a node says of an attempt that became a share.
+pub(crate) fn share_outcome() -> AttemptOutcome {
+    AttemptOutcome { block: None, share: true, reason: Some("the block half misses the target".to_owned()) }
+}

@@ -1,0 +1,163 @@
+//! A node whose ledger is real, and whose mempool and mining side do what a test says.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use lode_consensus::{Address, Body, Hash, Header, Share, SignedTransaction, rules::statement_of};
+use lode_core::{
+    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    SyncPhase,
+};
+use lode_ledger::Ledger;
+use tokio::sync::{broadcast, watch};
+
+use super::{Chain, chain::share_outcome};
+
+/// Capacity of the event broadcast.
+pub(crate) const EVENT_CAPACITY: usize = 16;
+
+pub(crate) struct TestNode {
+    pub(crate) chain: Chain,
+    pub(crate) mempool: Mutex<MempoolView>,
+    pub(crate) events: broadcast::Sender<Event>,
+    /// The timestamp of the present work: another one is another job.
+    pub(crate) work_ms: watch::Sender<u64>,
+    /// What the next attempts get.
+    pub(crate) verdict: Mutex<Result<AttemptOutcome, SubmitError>>,
+    /// What came in.
+    pub(crate) attempts: Mutex<Vec<Share>>,
+    /// Its peers, if it has any.
+    pub(crate) network: Mutex<Option<NetworkInfo>>,
+    /// How far it has come.
+    pub(crate) sync: Mutex<SyncInfo>,
+    /// Makes `job` panic.
+    pub(crate) panics: AtomicBool,
+    /// Makes `mempool` wait, and with it every question that asks for it.
+    pub(crate) held: (Mutex<bool>, Condvar),
+}
+
+impl TestNode {
+    pub(crate) fn new(chain: Chain) -> Arc<Self> {
+        Arc::new(Self {
+            chain,
+            mempool: Mutex::default(),
+            events: broadcast::channel(EVENT_CAPACITY).0,
+            work_ms: watch::channel(5_000_000).0,
+            verdict: Mutex::new(Ok(share_outcome())),
+            attempts: Mutex::default(),
+            network: Mutex::default(),
+            sync: Mutex::new(SyncInfo {
+                phase: SyncPhase::Synced,
+                tip: (10, Hash([7; 32])),
+                tip_timestamp_ms: 4_000_000,
+                header_height: 10,
+                proven_header_height: 10,
+                peers_height: 10,
+                peers: 0,
+                unready: None,
+            }),
+            panics: AtomicBool::new(false),
+            held: (Mutex::new(false), Condvar::new()),
+        })
+    }
+
+    /// Lets the mempool wait, or lets it go on.
+    pub(crate) fn hold(&self, held: bool) {
+        *self.held.0.lock().unwrap() = held;
+        self.held.1.notify_all();
+    }
+
+    /// The work at a moment.
+    pub(crate) fn work(&self, prover: Address, timestamp_ms: u64) -> MiningJob {
+        let reader = self.chain.ledger.read();
+        let (tip, tip_hash) = reader.tip().unwrap();
+        let context = reader.context(&tip_hash).unwrap();
+        let body = Body::default();
+        let anchor = self.chain.params().mining_anchor_height(tip);
+        let header = Header {
+            height: context.height,
+            parent_hash: tip_hash,
+            anchor_hash: reader.block_hash_at(anchor).unwrap().unwrap(),
+            timestamp_ms,
+            transactions_root: body.transactions_root(),
+            shares_root: body.shares_root(),
+            state_root: Hash([3; 32]),
+            producer: prover,
+            target: context.target,
+        };
+        MiningJob {
+            content_hash: header.content_hash(),
+            genesis_hash: context.genesis_hash,
+            epoch_challenge: context.epoch_challenge,
+            statement: statement_of(&header, &context),
+            share_target: context.share_target,
+            header,
+        }
+    }
+}
+
+impl Backend for TestNode {
+    fn ledger(&self) -> &Arc<Ledger> {
+        &self.chain.ledger
+    }
+
+    fn mempool(&self) -> MempoolView {
+        let held = self.held.0.lock().unwrap();
+        drop(self.held.1.wait_while(held, |held| *held).unwrap());
+        self.mempool.lock().unwrap().clone()
+    }
+
+    fn pending_transaction(&self, id: &Hash) -> Option<SignedTransaction> {
+        let mempool = self.mempool.lock().unwrap();
+        mempool.transactions.iter().find(|(pending, _)| pending == id).map(|(_, signed)| signed.clone())
+    }
+
+    async fn submit_transaction(&self, transaction: SignedTransaction) -> Result<Hash, SubmitError> {
+        let genesis_hash = self.chain.genesis_hash();
+        transaction.verify(&genesis_hash).map_err(|error| SubmitError::Invalid(error.to_string()))?;
+        let id = transaction.id(&genesis_hash);
+        let mut mempool = self.mempool.lock().unwrap();
+        if mempool.transactions.iter().any(|(pending, _)| *pending == id) {
+            return Err(SubmitError::Stale("it waits already".to_owned()));
+        }
+        mempool.bytes += SignedTransaction::BYTES;
+        mempool.transactions.push((id, transaction));
+        Ok(id)
+    }
+
+    async fn job(&self, prover: Address, after: Option<Hash>, wait: Duration) -> Result<MiningJob, SubmitError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "as the test wished");
+        let mut work_ms = self.work_ms.subscribe();
+        let present = |timestamp_ms: &u64| Some(self.work(prover, *timestamp_ms).content_hash) != after;
+        // A time-out answers with the present work too.
+        let _ = tokio::time::timeout(wait, work_ms.wait_for(present)).await;
+        let timestamp_ms = *self.work_ms.borrow();
+        Ok(self.work(prover, timestamp_ms))
+    }
+
+    async fn submit_attempt(&self, attempt: Share) -> Result<AttemptOutcome, SubmitError> {
+        self.attempts.lock().unwrap().push(attempt);
+        self.verdict.lock().unwrap().clone()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    fn mining(&self) -> MiningCounters {
+        MiningCounters { templates: 11, submissions: 7, blocks: 2, shares: 4, refused: 1 }
+    }
+
+    fn network(&self) -> Option<NetworkInfo> {
+        self.network.lock().unwrap().clone()
+    }
+
+    fn sync(&self) -> SyncInfo {
+        self.sync.lock().unwrap().clone()
+    }
+}
