@@ -5,6 +5,22 @@
 //! Every kernel exists for each [`Backend`], chosen at run time; all give the same bits. Tables are built once and shared; what a
 //! computation works in ([`Scratch`], [`Workspace`]) is made once for each thread, and nothing is allocated after that.
 //!
+//! ```text
+//!           pairing          poly                       straus (sums of few points), blake2b
+//!              |              |
+//!             msm            ntt                        each: mod.rs picks the back end, the algorithm stands once
+//!              |              |                         over a trait of lanes, `Lanes` or `Element`
+//!    +---------+------+-------+-------+
+//!  avx512           field::adx      field::montgomery   an element of Fq or Fr: eight in registers, one in assembly,
+//!    |                 |              |                 one in portable Rust
+//!    +-----------------+--------------+
+//!            field (Fq, Fr), curve (Affine, Projective)
+//! ```
+//!
+//! A kernel that is to be faster is changed in one of two places: in the algorithm, for all back ends, or in the arithmetic below it.
+//! Functions of a back end carry its `target_feature`, and what they call is inlined into them: a call that is not would be compiled
+//! without the instructions. `examples/kernels.rs` times single kernels, `benches/` sets them beside other implementations.
+//!
 //! Threads and queues: none. Nothing here is constant-time: no input is secret.
 //!
 //! What must not be broken: instructions beyond the architecture's are reached only through a back end that was checked

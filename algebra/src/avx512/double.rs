@@ -7,7 +7,7 @@
 
 use super::{
     MASK52,
-    fq::{Limbs8, NEG_INV, Q, finish},
+    limbs::{Limbs8, NEG_INV, Q, finish},
 };
 use core::arch::{asm, x86_64::*};
 
@@ -54,6 +54,38 @@ const OFFSETS: [u64; 16] = {
     offsets
 };
 
+/// Adds `factor·limbs` to the columns t from column i on. In assembly, because the compiler would hoist all products before their sums,
+/// and spill most of them.
+macro_rules! add_row {
+    ($t:ident, $high:ident, $high_and_low:ident, $i:expr, $limbs:ident, $factor:expr) => {
+        let factor = $factor;
+        for j in 0..8 {
+            // Typed: LLVM gives an output without a type the number of a vector of 128 bits, and names another register then.
+            let (_upper, _lower): (__m512d, __m512d);
+            // SAFETY: AVX-512 F is the function's; only registers are read and written.
+            unsafe {
+                asm!(
+                    "vmovapd {upper}, {high}",
+                    "vfmadd231pd {upper}, {limb}, {factor}, {{rz-sae}}",
+                    "vsubpd {lower}, {high_and_low}, {upper}",
+                    "vfmadd231pd {lower}, {limb}, {factor}, {{rz-sae}}",
+                    "vpaddq {low_column}, {low_column}, {lower}",
+                    "vpaddq {high_column}, {high_column}, {upper}",
+                    upper = out(zmm_reg) _upper,
+                    lower = out(zmm_reg) _lower,
+                    high = in(zmm_reg) $high,
+                    high_and_low = in(zmm_reg) $high_and_low,
+                    limb = in(zmm_reg) $limbs[j],
+                    factor = in(zmm_reg) factor,
+                    low_column = inout(zmm_reg) $t[$i + j],
+                    high_column = inout(zmm_reg) $t[$i + j + 1],
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+        }
+    };
+}
+
 /// `a·b/R + addend` of factors, below `q·(1.55 + ab/(R·q²)) + addend`: as the product by `vpmadd52`, but for the bound.
 #[target_feature(enable = "avx512f")]
 #[inline(never)]
@@ -94,65 +126,34 @@ pub(super) fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs
             *t = _mm512_add_epi64(*t, *addend);
         }
     }
-    // Adds `factor·limbs` from column i on. In assembly, because the compiler would hoist all products before their sums, and
-    // spill most of them.
-    macro_rules! row {
-        ($i:expr, $limbs:ident, $factor:expr) => {
-            let factor = $factor;
-            for j in 0..8 {
-                // Typed: LLVM gives an output without a type the number of a vector of 128 bits, and names another register then.
-                let (_upper, _lower): (__m512d, __m512d);
-                // SAFETY: AVX-512 F is this function's; only registers are read and written.
-                unsafe {
-                    asm!(
-                        "vmovapd {upper}, {high}",
-                        "vfmadd231pd {upper}, {limb}, {factor}, {{rz-sae}}",
-                        "vsubpd {lower}, {high_and_low}, {upper}",
-                        "vfmadd231pd {lower}, {limb}, {factor}, {{rz-sae}}",
-                        "vpaddq {low_column}, {low_column}, {lower}",
-                        "vpaddq {high_column}, {high_column}, {upper}",
-                        upper = out(zmm_reg) _upper,
-                        lower = out(zmm_reg) _lower,
-                        high = in(zmm_reg) high,
-                        high_and_low = in(zmm_reg) high_and_low,
-                        limb = in(zmm_reg) $limbs[j],
-                        factor = in(zmm_reg) factor,
-                        low_column = inout(zmm_reg) t[$i + j],
-                        high_column = inout(zmm_reg) t[$i + j + 1],
-                        options(pure, nomem, nostack, preserves_flags),
-                    );
-                }
-            }
-        };
-    }
     macro_rules! clear {
         ($i:literal) => {
             let digit = double(t[$i]);
             t[$i + 1] = _mm512_add_epi64(t[$i + 1], _mm512_srai_epi64::<52>(t[$i]));
-            row!($i + 1, friendly, digit);
+            add_row!(t, high, high_and_low, $i + 1, friendly, digit);
         };
     }
-    row!(0, a, b[0]);
-    row!(1, a, b[1]);
+    add_row!(t, high, high_and_low, 0, a, b[0]);
+    add_row!(t, high, high_and_low, 1, a, b[1]);
     clear!(0);
-    row!(2, a, b[2]);
+    add_row!(t, high, high_and_low, 2, a, b[2]);
     clear!(1);
-    row!(3, a, b[3]);
+    add_row!(t, high, high_and_low, 3, a, b[3]);
     clear!(2);
-    row!(4, a, b[4]);
+    add_row!(t, high, high_and_low, 4, a, b[4]);
     clear!(3);
-    row!(5, a, b[5]);
+    add_row!(t, high, high_and_low, 5, a, b[5]);
     clear!(4);
-    row!(6, a, b[6]);
+    add_row!(t, high, high_and_low, 6, a, b[6]);
     clear!(5);
-    row!(7, a, b[7]);
+    add_row!(t, high, high_and_low, 7, a, b[7]);
     clear!(6);
     // By q itself, or the result would have 52 bits more.
     let neg_inv = _mm512_set1_pd(NEG_INV as f64);
     let column = double(t[7]);
     let upper = _mm512_fmadd_round_pd::<TOWARDS_ZERO>(column, neg_inv, high);
     let digit = _mm512_fmadd_round_pd::<TOWARDS_ZERO>(column, neg_inv, _mm512_sub_pd(high_and_low, upper));
-    row!(7, q, _mm512_sub_pd(digit, low));
+    add_row!(t, high, high_and_low, 7, q, _mm512_sub_pd(digit, low));
     t[8] = _mm512_add_epi64(t[8], _mm512_srai_epi64::<52>(t[7]));
     finish!(out, t, mask, VALUE);
 }

@@ -1,10 +1,13 @@
 //! Eight elements of Fq: eight limbs of 52 bits, R = 2^416 = 1.2·10^12·q.
 //!
-//! A multiplication is 256 `vpmadd52`: 128 for the product, 8 for the quotient digits of Montgomery's reduction, 120 for
-//! their multiples of q (of the 128, the lowest column's cancel: its carry is known without them). Where there is no `vpmadd52`, limbs
-//! are multiplied in double precision: see [`super::double`].
+//! Products are [`super::ifma`]'s, or [`super::double`]'s where there is no `vpmadd52`.
 
-use super::{MASK52, double, from_limbs52, to_limbs52, transpose::transpose8};
+use super::{
+    MASK52, double, from_limbs52, ifma,
+    limbs::{Q, splat_limbs},
+    to_limbs52,
+    transpose::transpose8,
+};
 use crate::field::{Fq, FqParams, Params, inverse::inverse, montgomery};
 use core::arch::x86_64::*;
 
@@ -22,9 +25,6 @@ pub(crate) struct Row([u64; 8]);
 /// A multiple of q in limbs, which keeps a difference from becoming negative.
 pub(crate) type Multiple = [u64; 8];
 
-pub(super) const Q: [u64; 8] = to_limbs52(&FqParams::MODULUS);
-/// `−q^(−1) mod 2^52`.
-pub(super) const NEG_INV: u64 = FqParams::NEG_INV & MASK52;
 /// `R mod q`: one, and what takes an element from [`Fq`]'s form to this one, x·2^384·R/2^384.
 const R: [u64; 6] = montgomery::power_of_two(416, &FqParams::MODULUS);
 /// `R³ mod q`: takes the inverse of x·R as a plain integer back to this form, x^(−1)·R^(−1)·R³/R.
@@ -44,204 +44,6 @@ pub(crate) const fn multiple_of_q(multiple: u32) -> Multiple {
     // The product fits eight limbs, since q leaves 39 bits of them free.
     limbs[7] += (carry as u64) << 52;
     limbs
-}
-
-/// One limb of eight elements in each register.
-pub(super) type Limbs8 = [__m512i; 8];
-
-/// The rows of the reduction and of the product, on the sixteen columns `t`.
-///
-/// Their order is the point. Each quotient digit depends on the one before through two multiplications; between them stand a
-/// row of the product and a row of the reduction that nobody waits for, so that the multipliers never idle.
-macro_rules! columns {
-    ($t:ident, $a:ident, $b:ident, $q:ident, $neg_inv:ident, $mask:ident) => {
-        /// Column i of the quotient.
-        macro_rules! digit {
-            ($i:literal) => {
-                _mm512_madd52lo_epu64(_mm512_setzero_si512(), $t[$i], $neg_inv)
-            };
-        }
-        /// What column i+1 needs from digit i. Column i becomes a multiple of 2^52, by less than 2^52: the carry is the ceiling.
-        macro_rules! next_column {
-            ($i:literal, $digit:ident) => {
-                let carry = _mm512_srli_epi64::<52>(_mm512_add_epi64($t[$i], $mask));
-                let low = _mm512_madd52lo_epu64(carry, $digit, $q[1]);
-                $t[$i + 1] = _mm512_add_epi64(_mm512_madd52hi_epu64($t[$i + 1], $digit, $q[0]), low);
-            };
-        }
-        /// What the later columns need from digit i.
-        macro_rules! later_columns {
-            ($i:literal, $digit:ident) => {
-                for j in 2..8 {
-                    $t[$i + j] = _mm512_madd52lo_epu64($t[$i + j], $digit, $q[j]);
-                }
-                for j in 1..8 {
-                    $t[$i + j + 1] = _mm512_madd52hi_epu64($t[$i + j + 1], $digit, $q[j]);
-                }
-            };
-        }
-    };
-}
-
-/// The carries of columns 8 to 15 into limbs, and the mask if this is to be a value.
-macro_rules! finish {
-    ($out:ident, $t:ident, $mask:ident, $value:ident) => {{
-        for j in 8..15 {
-            $t[j + 1] = _mm512_add_epi64($t[j + 1], _mm512_srai_epi64::<52>($t[j]));
-            if $value {
-                $t[j] = _mm512_and_si512($t[j], $mask);
-            }
-        }
-        for j in 0..8 {
-            $out[j] = $t[8 + j];
-        }
-    }};
-}
-
-pub(super) use finish;
-
-/// `a·b/R + addend` of factors, below `q·(1 + ab/(R·q²)) + addend`. With `VALUE` the result is a value, and `addend` is added: limbs
-/// of any sign below 2^60, positive in all. Otherwise the result is a factor and `addend` is ignored.
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline(never)]
-fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs8, addend: &Limbs8) {
-    let zero = _mm512_setzero_si512();
-    let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
-    let mask = _mm512_set1_epi64(MASK52 as i64);
-    let q = splat_limbs(&Q);
-    let mut t = [zero; 16];
-    if VALUE {
-        t[8..].copy_from_slice(addend);
-    }
-    columns!(t, a, b, q, neg_inv, mask);
-    macro_rules! row {
-        ($i:literal) => {
-            for j in 0..8 {
-                t[$i + j] = _mm512_madd52lo_epu64(t[$i + j], a[j], b[$i]);
-            }
-            for j in 0..8 {
-                t[$i + j + 1] = _mm512_madd52hi_epu64(t[$i + j + 1], a[j], b[$i]);
-            }
-        };
-    }
-    row!(0);
-    let d0 = digit!(0);
-    row!(1);
-    next_column!(0, d0);
-    let d1 = digit!(1);
-    later_columns!(0, d0);
-    row!(2);
-    next_column!(1, d1);
-    let d2 = digit!(2);
-    later_columns!(1, d1);
-    row!(3);
-    next_column!(2, d2);
-    let d3 = digit!(3);
-    later_columns!(2, d2);
-    row!(4);
-    next_column!(3, d3);
-    let d4 = digit!(4);
-    later_columns!(3, d3);
-    row!(5);
-    next_column!(4, d4);
-    let d5 = digit!(5);
-    later_columns!(4, d4);
-    row!(6);
-    next_column!(5, d5);
-    let d6 = digit!(6);
-    later_columns!(5, d5);
-    row!(7);
-    next_column!(6, d6);
-    let d7 = digit!(7);
-    later_columns!(6, d6);
-    next_column!(7, d7);
-    later_columns!(7, d7);
-    finish!(out, t, mask, VALUE)
-}
-
-/// `a²/R + addend`, as [`product`]: 200 `vpmadd52`, for the columns of the product are symmetric.
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline(never)]
-fn squared<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, addend: &Limbs8) {
-    let zero = _mm512_setzero_si512();
-    let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
-    let mask = _mm512_set1_epi64(MASK52 as i64);
-    let q = splat_limbs(&Q);
-    let mut t = [zero; 16];
-    // `a_i·a_j` for i < j.
-    macro_rules! row {
-        ($i:literal) => {
-            for j in $i + 1..8 {
-                t[$i + j] = _mm512_madd52lo_epu64(t[$i + j], a[$i], a[j]);
-            }
-            for j in $i + 1..8 {
-                t[$i + j + 1] = _mm512_madd52hi_epu64(t[$i + j + 1], a[$i], a[j]);
-            }
-        };
-    }
-    // Columns 2i and 2i+1, complete after row i: doubled, and the square of a_i added.
-    macro_rules! diagonal {
-        ($i:literal) => {
-            t[2 * $i] = _mm512_madd52lo_epu64(_mm512_add_epi64(t[2 * $i], t[2 * $i]), a[$i], a[$i]);
-            t[2 * $i + 1] = _mm512_madd52hi_epu64(_mm512_add_epi64(t[2 * $i + 1], t[2 * $i + 1]), a[$i], a[$i]);
-        };
-    }
-    columns!(t, a, a, q, neg_inv, mask);
-    row!(0);
-    diagonal!(0);
-    let d0 = digit!(0);
-    row!(1);
-    diagonal!(1);
-    row!(2);
-    diagonal!(2);
-    row!(3);
-    diagonal!(3);
-    row!(4);
-    diagonal!(4);
-    row!(5);
-    diagonal!(5);
-    row!(6);
-    diagonal!(6);
-    diagonal!(7);
-    if VALUE {
-        for j in 0..8 {
-            t[8 + j] = _mm512_add_epi64(t[8 + j], addend[j]);
-        }
-    }
-    next_column!(0, d0);
-    let d1 = digit!(1);
-    later_columns!(0, d0);
-    next_column!(1, d1);
-    let d2 = digit!(2);
-    later_columns!(1, d1);
-    next_column!(2, d2);
-    let d3 = digit!(3);
-    later_columns!(2, d2);
-    next_column!(3, d3);
-    let d4 = digit!(4);
-    later_columns!(3, d3);
-    next_column!(4, d4);
-    let d5 = digit!(5);
-    later_columns!(4, d4);
-    next_column!(5, d5);
-    let d6 = digit!(6);
-    later_columns!(5, d5);
-    next_column!(6, d6);
-    let d7 = digit!(7);
-    later_columns!(6, d6);
-    next_column!(7, d7);
-    later_columns!(7, d7);
-    finish!(out, t, mask, VALUE)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn splat_limbs(limbs: &[u64; 8]) -> Limbs8 {
-    let mut out = [_mm512_setzero_si512(); 8];
-    for (out, limb) in out.iter_mut().zip(limbs) {
-        *out = _mm512_set1_epi64(*limb as i64);
-    }
-    out
 }
 
 impl<const IFMA: bool> Fq8<IFMA> {
@@ -297,7 +99,7 @@ impl<const IFMA: bool> Fq8<IFMA> {
     pub(crate) fn mul_to(out: &mut Self, a: &Self, b: &Self) {
         if IFMA {
             // SAFETY: these lanes are used only where the processor has IFMA.
-            unsafe { product::<false>(&mut out.0, &a.0, &b.0, &a.0) }
+            unsafe { ifma::product::<false>(&mut out.0, &a.0, &b.0, &a.0) }
         } else {
             double::product::<false>(&mut out.0, &a.0, &b.0, &a.0);
         }
@@ -309,7 +111,7 @@ impl<const IFMA: bool> Fq8<IFMA> {
     pub(crate) fn mul_add_to(out: &mut Self, a: &Self, b: &Self, addend: &Self) {
         if IFMA {
             // SAFETY: these lanes are used only where the processor has IFMA.
-            unsafe { product::<true>(&mut out.0, &a.0, &b.0, &addend.0) }
+            unsafe { ifma::product::<true>(&mut out.0, &a.0, &b.0, &addend.0) }
         } else {
             double::product::<true>(&mut out.0, &a.0, &b.0, &addend.0);
         }
@@ -321,7 +123,7 @@ impl<const IFMA: bool> Fq8<IFMA> {
     pub(crate) fn square_add_to(out: &mut Self, a: &Self, addend: &Self) {
         if IFMA {
             // SAFETY: these lanes are used only where the processor has IFMA.
-            unsafe { squared::<true>(&mut out.0, &a.0, &addend.0) }
+            unsafe { ifma::squared::<true>(&mut out.0, &a.0, &addend.0) }
         } else {
             double::product::<true>(&mut out.0, &a.0, &a.0, &addend.0);
         }

@@ -30,6 +30,8 @@ pub(crate) use lanes;
 mod double;
 pub(crate) mod fq;
 pub(crate) mod fr;
+mod ifma;
+mod limbs;
 pub(crate) mod transpose;
 
 /// The low 52 bits.

@@ -1,6 +1,6 @@
 //! Eight states side by side, in AVX-512 lanes: lane l holds the counter 8k + l.
 
-use super::{IV, PARAMETERS, SIGMA, Template};
+use super::block::{IV, PARAMETERS, SIGMA, Template};
 use crate::{
     avx512::{
         fr::{Fr8, Limbs},

@@ -1,6 +1,6 @@
 //! One state at a time.
 
-use super::{IV, PARAMETERS, SIGMA, Template};
+use super::block::{IV, PARAMETERS, SIGMA, Template};
 
 /// The digest of the message with a counter, in words.
 pub(super) fn digest(template: &Template, counter: u32) -> [u64; 8] {

@@ -1,7 +1,7 @@
 //! Inversion modulo a prime by divsteps (Bernstein and Yang, Fast constant-time gcd computation and modular inversion,
 //! 2019), 62 at a time on signed 62-bit limbs, as libsecp256k1's `modinv64_var` does it. Variable time: nothing here is secret.
 
-use super::Params;
+use super::prime::Params;
 
 /// Signed limbs of 62 bits, least significant first, the last one holding the sign. Seven for Fq, five used for Fr.
 type Signed62 = [i64; 7];

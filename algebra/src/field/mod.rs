@@ -11,8 +11,10 @@ pub(crate) mod adx;
 pub(crate) mod inverse;
 pub(crate) mod montgomery;
 mod params;
+mod prime;
 
 pub use params::{FqParams, FrParams};
+pub(crate) use prime::Params;
 
 use core::{
     fmt,
@@ -26,18 +28,6 @@ pub type Fq = Fp<FqParams, 6>;
 
 /// The scalar field of BLS12-377, r of 253 bits.
 pub type Fr = Fp<FrParams, 4>;
-
-/// A prime field of `N` 64-bit limbs whose top limb has its highest bit clear.
-pub trait Params<const N: usize>: Copy + Send + Sync + 'static {
-    /// The prime, least significant limb first.
-    const MODULUS: [u64; N];
-    /// `−MODULUS^(−1) mod 2^64`.
-    const NEG_INV: u64;
-    /// `2^(64·N) mod MODULUS`: one, in Montgomery form.
-    const R: [u64; N];
-    /// `2^(128·N) mod MODULUS`.
-    const R2: [u64; N];
-}
 
 /// An element `x` of a prime field, held as `x·2^(64·N) mod p`, always reduced.
 pub struct Fp<P, const N: usize> {

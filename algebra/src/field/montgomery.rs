@@ -1,6 +1,6 @@
 //! Arithmetic modulo a prime on arrays of 64-bit limbs, least significant first, portable and branch-free.
 
-use super::Params;
+use super::prime::Params;
 
 /// `a + b·c + carry`, as (low, high) words. Never overflows: (2^64 − 1)² + 2·(2^64 − 1) = 2^128 − 1.
 #[inline(always)]

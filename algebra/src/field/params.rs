@@ -2,8 +2,8 @@
 //! r = x⁴ − x² + 1 and q = (x − 1)²·r/3 + x.
 
 use super::{
-    Params,
     montgomery::{neg_inv, power_of_two},
+    prime::Params,
 };
 
 /// The base field: q of 377 bits.

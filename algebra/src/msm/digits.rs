@@ -1,6 +1,9 @@
 //! From scalars to digits, one scalar at a time (see [`super::window`]).
 
-use super::{lanes::NEGATIVE, table::cell_index, window::Window};
+use super::{
+    entry::{NEGATIVE, cell_index},
+    window::Window,
+};
 use crate::{curve::ZETA, field::Fr};
 
 /// `±ζ^unit` times the bucket's x + yζ.

@@ -1,8 +1,7 @@
 //! From scalars to digits, eight scalars at a time: [`super::digits`] in AVX-512 lanes.
 
 use super::{
-    lanes::NEGATIVE,
-    table::{CELLS, cell_index},
+    entry::{CELLS, NEGATIVE, cell_index},
     window::Window,
 };
 use crate::{

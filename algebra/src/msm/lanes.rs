@@ -13,9 +13,6 @@ use crate::field::{Fq, Fr};
 /// How many elements the widest back end takes side by side.
 pub(crate) const MAX_WIDTH: usize = 8;
 
-/// The sign of a table entry: whether its y is to be negated.
-pub(crate) const NEGATIVE: u32 = 1 << 31;
-
 /// A cell for each lane, by index. Narrow back ends use the first entries.
 pub(crate) type Indices = [u32; MAX_WIDTH];
 
@@ -48,7 +45,7 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn gather(cells: &[Self::Cell], at: impl Fn(usize) -> usize) -> Self;
     /// Lane l of a value to cell `STRIDE·l`, for the first lanes: as many as there are cells.
     fn scatter<const STRIDE: usize>(&self, cells: &mut [Self::Cell]);
-    /// Which lanes' entries have the bit [`NEGATIVE`].
+    /// Which lanes' entries have the bit [`NEGATIVE`](super::entry::NEGATIVE).
     #[inline(always)]
     fn signs(entries: &Indices) -> u8 {
         (0..Self::WIDTH).fold(0, |signs, lane| signs | ((entries[lane] >> 31) as u8) << lane)

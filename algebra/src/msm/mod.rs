@@ -20,6 +20,7 @@ mod digits;
 mod digits_eight;
 #[cfg(target_arch = "x86_64")]
 mod eight;
+mod entry;
 mod lanes;
 mod rounds;
 mod scalar;

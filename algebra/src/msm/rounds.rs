@@ -8,7 +8,8 @@
 
 use super::{
     affine::{Batch, Work},
-    lanes::{Indices, Lanes, NEGATIVE, prefetch},
+    entry::NEGATIVE,
+    lanes::{Indices, Lanes, prefetch},
     schedule::{PADDING, Schedule},
 };
 use core::sync::atomic::{AtomicBool, Ordering};

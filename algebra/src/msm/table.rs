@@ -2,7 +2,8 @@
 
 use super::{
     affine::{Batch, Work},
-    lanes::{Lanes, MAX_WIDTH, NEGATIVE},
+    entry::{CELLS, NEGATIVE, cell_index},
+    lanes::{Lanes, MAX_WIDTH},
     window::Window,
 };
 use crate::{
@@ -10,20 +11,11 @@ use crate::{
     memory::on_huge_pages,
 };
 
-/// Cells for each multiple: x, βx, β²x and y.
-pub(crate) const CELLS: usize = 4;
-
 /// `2^(bits·position)·base` for every base and position: cells [`cell_index`] and the three behind it, all below q.
 pub(crate) struct Table<L: Lanes> {
     pub(crate) cells: Vec<L::Cell>,
     pub(crate) window: Window,
     pub(crate) bases: usize,
-}
-
-/// The first cell of a multiple.
-#[inline(always)]
-pub(crate) fn cell_index(window: &Window, base: usize, position: usize) -> u32 {
-    (CELLS * (base * window.positions + position)) as u32
 }
 
 impl<L: Lanes> Table<L> {

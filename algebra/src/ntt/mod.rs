@@ -9,6 +9,8 @@
 //! No threads. What must not be broken: all back ends give the same elements, reduced.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod constants;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod lanes;
 mod roots;
 pub(crate) mod scalar;
@@ -17,7 +19,8 @@ use crate::{Backend, BackendError, Fr};
 use roots::{powers, reverse_bits, root_of_unity};
 #[cfg(target_arch = "x86_64")]
 use {
-    crate::{avx512::fr::Fr8, poly},
+    crate::avx512::fr::Fr8,
+    constants::{Constants, interpolate},
     scalar::Adx,
 };
 
@@ -35,7 +38,7 @@ pub struct Domain {
 #[allow(clippy::large_enum_variant, reason = "a domain has one, and never moves it")]
 pub(crate) enum Kernels {
     #[cfg(target_arch = "x86_64")]
-    Ifma(lanes::Twiddles, poly::lanes::Constants),
+    Ifma(lanes::Twiddles, Constants),
     #[cfg(target_arch = "x86_64")]
     Scalar(scalar::Twiddles),
     Portable(scalar::Twiddles),
@@ -83,10 +86,7 @@ impl Domain {
             Backend::Ifma if log_n >= lanes::MIN_LOG_N => {
                 // SAFETY: the back end was checked.
                 unsafe {
-                    Kernels::Ifma(
-                        lanes::Twiddles::new(log_n, omega, psi),
-                        poly::lanes::Constants::new(log_n, size_inv, psi_inv),
-                    )
+                    Kernels::Ifma(lanes::Twiddles::new(log_n, omega, psi), Constants::new(log_n, size_inv, psi_inv))
                 }
             }
             #[cfg(target_arch = "x86_64")]
@@ -164,7 +164,7 @@ impl Domain {
             #[cfg(target_arch = "x86_64")]
             (Kernels::Ifma(twiddles, constants), Memory::Lanes([data, ..])) => {
                 // SAFETY: these kernels exist only where the back end was checked.
-                unsafe { poly::lanes::interpolate(twiddles, constants, coset, data, elements) };
+                unsafe { interpolate(twiddles, constants, coset, data, elements) };
             }
             #[cfg(target_arch = "x86_64")]
             (Kernels::Scalar(twiddles), _) => interpolate_each::<Adx>(twiddles, elements, factor),

@@ -1,6 +1,5 @@
 //! Elements of Fq as the tower above them needs them: one, or eight side by side.
 
-use super::tower::{self, Fq2, Fq6};
 #[cfg(target_arch = "x86_64")]
 use crate::avx512::{
     fq::{Fq8, Multiple, Row, multiple_of_q},
@@ -41,11 +40,6 @@ pub(super) trait Element: Copy {
     fn carried(&self) -> Self;
     /// The inverses, or `None` if an element is zero.
     fn inverse(&self) -> Option<Self>;
-
-    /// [`Fq2::karatsuba`], not inlined: the tower consists of little else.
-    fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self>;
-    /// [`tower::karatsuba`], not inlined.
-    fn mul_fq6(a: &Fq6<Self>, b: &Fq6<Self>) -> Fq6<Self>;
 
     /// 5·self: −5 is the square of the tower's first step.
     #[inline(always)]
@@ -121,16 +115,6 @@ impl<M: Multiply> Element for Single<M> {
     fn inverse(&self) -> Option<Self> {
         Some(Self(self.0.inverse()?, PhantomData))
     }
-
-    #[inline(never)]
-    fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self> {
-        a.karatsuba(b)
-    }
-
-    #[inline(never)]
-    fn mul_fq6(a: &Fq6<Self>, b: &Fq6<Self>) -> Fq6<Self> {
-        tower::karatsuba(a, b)
-    }
 }
 
 /// What makes factors positive.
@@ -144,20 +128,6 @@ pub(super) const RAISE: Multiple = multiple_of_q(1 << 18);
 fn mul_raised<const IFMA: bool>(out: &mut Fq8<IFMA>, a: &Fq8<IFMA>, b: &Fq8<IFMA>) {
     let (a, b) = (a.limbs_raise(&RAISE).to_factor(), b.limbs_raise(&RAISE).to_factor());
     Fq8::mul_add_to(out, &a, &b, &Fq8::zero());
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline(never)]
-#[target_feature(enable = "avx512f")]
-fn mul_fq2_lanes<const IFMA: bool>(a: &Fq2<Fq8<IFMA>>, b: &Fq2<Fq8<IFMA>>) -> Fq2<Fq8<IFMA>> {
-    a.karatsuba(b)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline(never)]
-#[target_feature(enable = "avx512f")]
-fn mul_fq6_lanes<const IFMA: bool>(a: &Fq6<Fq8<IFMA>>, b: &Fq6<Fq8<IFMA>>) -> Fq6<Fq8<IFMA>> {
-    tower::karatsuba(a, b)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -213,15 +183,5 @@ impl<const IFMA: bool> Element for Fq8<IFMA> {
     #[inline(always)]
     fn inverse(&self) -> Option<Self> {
         lanes!(Some(self.limbs_raise(&RAISE).to_factor().inverse()?.masked()))
-    }
-
-    #[inline(always)]
-    fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self> {
-        lanes!(mul_fq2_lanes(a, b))
-    }
-
-    #[inline(always)]
-    fn mul_fq6(a: &Fq6<Self>, b: &Fq6<Self>) -> Fq6<Self> {
-        lanes!(mul_fq6_lanes(a, b))
     }
 }

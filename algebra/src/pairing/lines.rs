@@ -8,11 +8,19 @@
 //! begins with 1, all run side by side, and f is the product of the parts' results, raised to powers of two.
 
 use super::{
-    G2,
     element::{Element, Single},
-    tower::{Fq2, Fq12},
+    tower::{Fq2, Fq12, Tower},
 };
 use crate::{Affine, Fq, curve::X, msm::Portable};
+
+/// A point of G2 other than infinity, on y² = x³ + 1/u over Fq² = Fq[u]/(u² + 5): coordinates c₀ + c₁u.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct G2 {
+    /// The x-coordinate.
+    pub x: [Fq; 2],
+    /// The y-coordinate.
+    pub y: [Fq; 2],
+}
 
 /// The constants a and b of a line in each lane. Zeros make the line 1.
 #[derive(Clone, Copy)]
@@ -66,7 +74,7 @@ fn constants(point: &G2) -> Option<Constants> {
 
 /// The steps for two points of G2; `None` if one does not have order r.
 #[inline(always)]
-pub(super) fn steps<E: Element>(points: &[G2; 2]) -> Option<Vec<Step<E>>> {
+pub(super) fn steps<E: Tower>(points: &[G2; 2]) -> Option<Vec<Step<E>>> {
     let constants = [constants(&points[0])?, constants(&points[1])?];
     let bits = bits_of_part(E::WIDTH);
     let mut steps = Vec::new();
@@ -97,7 +105,7 @@ pub(super) fn steps<E: Element>(points: &[G2; 2]) -> Option<Vec<Step<E>>> {
 
 /// The results of the parts, one in each lane, for points of the subgroup of order r, `None` being infinity: its lines are 1.
 #[inline(always)]
-pub(super) fn miller_loop<E: Element>(steps: &[Step<E>], points: [Option<Affine>; 2]) -> Fq12<E> {
+pub(super) fn miller_loop<E: Tower>(steps: &[Step<E>], points: [Option<Affine>; 2]) -> Fq12<E> {
     // No point of odd order has y = 0.
     let mut inverses = points.map(|point| point.map_or(Fq::ZERO, |point| point.y));
     Fq::batch_inverse(&mut inverses, &mut [Fq::ZERO; 2]);

@@ -17,6 +17,8 @@ mod lines;
 mod spread;
 mod tower;
 
+pub use lines::G2;
+
 use crate::{
     Affine, Backend, Fq,
     msm::{Multiply, Portable},
@@ -24,22 +26,13 @@ use crate::{
 use element::{Element, Single};
 use hard::{Cyclotomic, hard_power};
 use lines::{Step, miller_loop, steps};
-use tower::powers_of_gamma;
+use tower::{Tower, powers_of_gamma};
 #[cfg(target_arch = "x86_64")]
 use {
     crate::{avx512::fq::Fq8, msm::Adx},
     lines::bits_of_part,
     spread::{Powers, Spread, powers, unzip},
 };
-
-/// A point of G2 other than infinity, on y² = x³ + 1/u over Fq² = Fq[u]/(u² + 5): coordinates c₀ + c₁u.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct G2 {
-    /// The x-coordinate.
-    pub x: [Fq; 2],
-    /// The y-coordinate.
-    pub y: [Fq; 2],
-}
 
 /// Two points of G2, prepared for products of pairings with them.
 pub struct PairingProduct(Kernels);
@@ -62,7 +55,7 @@ struct Fixed<E, P> {
     powers: P,
 }
 
-impl<E: Element, P> Fixed<E, P> {
+impl<E: Tower, P> Fixed<E, P> {
     #[inline(always)]
     fn new(points: &[G2; 2], powers: P) -> Option<Self> {
         Some(Self { steps: steps(points)?, gamma: powers_of_gamma().map(|power| E::splat(&power)), powers })

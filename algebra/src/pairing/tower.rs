@@ -5,8 +5,10 @@
 //! Sizes, in multiples of q (see [`Element`]): a product in Fq² is below 10, one in Fq⁶ below 70, one in Fq¹² below 200, and sums of
 //! up to 32 of these may be multiplied again.
 
-use super::element::Element;
-use crate::Fq;
+use super::element::{Element, Single};
+#[cfg(target_arch = "x86_64")]
+use crate::avx512::{fq::Fq8, lanes};
+use crate::{Fq, msm::Multiply};
 
 /// w^(q − 1), the twelfth root of one (−5)^((q − 1)/12), in Montgomery form.
 const GAMMA: Fq = Fq::from_montgomery([
@@ -38,7 +40,15 @@ pub(super) type Fq6<E> = [Fq2<E>; 3];
 #[derive(Clone, Copy)]
 pub(super) struct Fq12<E>(pub(super) [Fq2<E>; 6]);
 
-impl<E: Element> Fq2<E> {
+/// What a tower stands on. Its products are not inlined, and compiled for the back end's instructions: the tower consists of little else.
+pub(super) trait Tower: Element {
+    /// [`Fq2::karatsuba`], not inlined.
+    fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self>;
+    /// [`karatsuba`], not inlined.
+    fn mul_fq6(a: &Fq6<Self>, b: &Fq6<Self>) -> Fq6<Self>;
+}
+
+impl<E: Tower> Fq2<E> {
     #[inline(always)]
     pub(super) fn zero() -> Self {
         Self(E::zero(), E::zero())
@@ -117,29 +127,29 @@ impl<E: Element> Fq2<E> {
 }
 
 #[inline(always)]
-fn add<E: Element>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
+fn add<E: Tower>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
     [a[0].add(&b[0]), a[1].add(&b[1]), a[2].add(&b[2])]
 }
 
 #[inline(always)]
-fn sub<E: Element>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
+fn sub<E: Tower>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
     [a[0].sub(&b[0]), a[1].sub(&b[1]), a[2].sub(&b[2])]
 }
 
 /// v·a.
 #[inline(always)]
-fn times_v<E: Element>(a: &Fq6<E>) -> Fq6<E> {
+fn times_v<E: Tower>(a: &Fq6<E>) -> Fq6<E> {
     [a[2].times_u(), a[0], a[1]]
 }
 
 #[inline(always)]
-fn mul<E: Element>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
+fn mul<E: Tower>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
     E::mul_fq6(a, b)
 }
 
 /// The product: six multiplications in Fq² (Karatsuba).
 #[inline(always)]
-pub(super) fn karatsuba<E: Element>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
+pub(super) fn karatsuba<E: Tower>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
     let [p0, p1, p2] = [0, 1, 2].map(|i: usize| a[i].mul(&b[i]));
     let cross = |i: usize, j: usize| a[i].add(&a[j]).mul(&b[i].add(&b[j]));
     [
@@ -151,7 +161,7 @@ pub(super) fn karatsuba<E: Element>(a: &Fq6<E>, b: &Fq6<E>) -> Fq6<E> {
 
 /// [`mul`] by b₀ + b₁v: five multiplications.
 #[inline(always)]
-fn mul_short<E: Element>(a: &Fq6<E>, b: &[Fq2<E>; 2]) -> Fq6<E> {
+fn mul_short<E: Tower>(a: &Fq6<E>, b: &[Fq2<E>; 2]) -> Fq6<E> {
     let (p0, p1) = (a[0].mul(&b[0]), a[1].mul(&b[1]));
     let cross = a[0].add(&a[1]).mul(&b[0].add(&b[1]));
     [a[2].mul(&b[1]).times_u().add(&p0), cross.sub(&p0).sub(&p1), a[2].mul(&b[0]).add(&p1)]
@@ -159,7 +169,7 @@ fn mul_short<E: Element>(a: &Fq6<E>, b: &[Fq2<E>; 2]) -> Fq6<E> {
 
 /// Nine multiplications and three squares in Fq², and an inversion.
 #[inline(always)]
-fn inverse<E: Element>(a: &Fq6<E>) -> Option<Fq6<E>> {
+fn inverse<E: Tower>(a: &Fq6<E>) -> Option<Fq6<E>> {
     let c0 = a[0].square().sub(&a[1].mul(&a[2]).times_u());
     let c1 = a[2].square().times_u().sub(&a[0].mul(&a[1]));
     let c2 = a[1].square().sub(&a[0].mul(&a[2]));
@@ -167,7 +177,7 @@ fn inverse<E: Element>(a: &Fq6<E>) -> Option<Fq6<E>> {
     Some([c0.mul(&norm), c1.mul(&norm), c2.mul(&norm)])
 }
 
-impl<E: Element> Fq12<E> {
+impl<E: Tower> Fq12<E> {
     #[inline(always)]
     pub(super) fn one() -> Self {
         let zero = Fq2::zero();
@@ -267,5 +277,44 @@ impl<E: Element> Fq12<E> {
         let [a, b] = self.conjugate().square().halves();
         let power = Self::from_halves(&mul(&a, &inverse), &mul(&b, &inverse));
         Some(power.frobenius(2, gamma).mul(&power))
+    }
+}
+
+impl<M: Multiply> Tower for Single<M> {
+    #[inline(never)]
+    fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self> {
+        a.karatsuba(b)
+    }
+
+    #[inline(never)]
+    fn mul_fq6(a: &Fq6<Self>, b: &Fq6<Self>) -> Fq6<Self> {
+        karatsuba(a, b)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+#[target_feature(enable = "avx512f")]
+fn mul_fq2_lanes<const IFMA: bool>(a: &Fq2<Fq8<IFMA>>, b: &Fq2<Fq8<IFMA>>) -> Fq2<Fq8<IFMA>> {
+    a.karatsuba(b)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+#[target_feature(enable = "avx512f")]
+fn mul_fq6_lanes<const IFMA: bool>(a: &Fq6<Fq8<IFMA>>, b: &Fq6<Fq8<IFMA>>) -> Fq6<Fq8<IFMA>> {
+    karatsuba(a, b)
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<const IFMA: bool> Tower for Fq8<IFMA> {
+    #[inline(always)]
+    fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self> {
+        lanes!(mul_fq2_lanes(a, b))
+    }
+
+    #[inline(always)]
+    fn mul_fq6(a: &Fq6<Self>, b: &Fq6<Self>) -> Fq6<Self> {
+        lanes!(mul_fq6_lanes(a, b))
     }
 }
