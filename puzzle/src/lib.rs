@@ -1,5 +1,12 @@
 //! The puzzle: from a statement and a nonce to a KZG proof and its ticket (section 2 of the protocol).
 //!
+//! ```text
+//! Statement, nonce -> Seed -> Expansion (A, B) -> quotient h -> C = [h] -> point z -> W = [(h − v)/(X − z)] -> Ticket
+//!                                                              \______ Proof: C, W ______________________/
+//! prove:   Engine  <- CpuEngine (Prover over Tables) | ReferenceEngine | lode-cuda's
+//! verify:  Verifier | ReferenceVerifier: Item (statement, nonce, Proof, Claim) -> Ticket, or the VerifyError
+//! ```
+//!
 //! An attempt expands its seed into two vectors, takes the quotient of a rowcheck over a domain of `n` points, commits to it,
 //! opens the commitment at a point that the commitment fixes, and hashes the proof into a ticket. [`CpuEngine`] makes
 //! attempts, [`Verifier`] checks them alone or in batches, [`Engine`] is what another back end implements. [`ReferenceEngine`] is
@@ -23,9 +30,11 @@
 )]
 
 mod bytes;
+mod claim;
 mod cpu;
 mod engine;
 mod expansion;
+mod pairing;
 pub mod point;
 mod pool;
 mod proof;
@@ -41,6 +50,7 @@ mod verdict;
 mod verifier;
 
 pub use bytes::HexError;
+pub use claim::{Claim, Item};
 pub use cpu::CpuEngine;
 pub use engine::{AttemptError, Engine, EngineError, Job, Output, VoidAttempt};
 pub use expansion::Expansion;
@@ -53,5 +63,5 @@ pub use size::{LogSize, LogSizeError};
 pub use srs::{Srs, SrsError};
 pub use statement::{Seed, Statement};
 pub use target::{Target, TargetError};
-pub use verdict::{Claim, Half, Item, Part, VerifyError};
+pub use verdict::{Half, Part, VerifyError};
 pub use verifier::Verifier;

@@ -1,17 +1,19 @@
 //! The reference verifier: one proof at a time, on snarkVM's primitives. Tests hold [`crate::Verifier`] to it, and benchmarks
 //! measure against it.
 
-use crate::{Claim, Expansion, Part, Proof, QuotientDomain, Seed, Srs, Statement, Ticket, VerifyError, point};
+use crate::{
+    Claim, Expansion, Part, Proof, QuotientDomain, Seed, Srs, Statement, Ticket, VerifyError,
+    pairing::{G2Prepared, pairing_product_is_one},
+    point,
+};
 use snarkvm::{
     algorithms::msm::VariableBase,
     curves::{
-        AffineCurve, PairingCurve, PairingEngine, ProjectiveCurve,
-        bls12_377::{Bls12_377, G1Affine, G2Affine},
+        AffineCurve, PairingCurve, ProjectiveCurve,
+        bls12_377::{G1Affine, G2Affine},
     },
     fields::{One, PrimeField},
 };
-
-type G2Prepared = <G2Affine as PairingCurve>::Prepared;
 
 /// Checks proofs of one network, on the rayon pool that the caller has installed.
 #[derive(Clone, Debug)]
@@ -72,11 +74,4 @@ impl ReferenceVerifier {
             Err(VerifyError::PairingFailed)
         }
     }
-}
-
-/// Whether `e(p1, q1)·e(p2, q2) = 1`.
-pub(crate) fn pairing_product_is_one(p1: &G1Affine, q1: &G2Prepared, p2: &G1Affine, q2: &G2Prepared) -> bool {
-    let (p1, p2) = (p1.prepare(), p2.prepare());
-    let product = Bls12_377::miller_loop([(&p1, q1), (&p2, q2)].into_iter());
-    Bls12_377::final_exponentiation(&product).is_some_and(|result| result.is_one())
 }

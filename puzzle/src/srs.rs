@@ -1,6 +1,6 @@
 //! The structured reference string: `[τ^0] … [τ^(n−1)]` in G1, `[τ]` in G2.
 
-use crate::{LogSize, bytes::blake2b_512, point};
+use crate::{LogSize, bytes::blake2b_512, pairing::pairing_product_is_one, point};
 use snarkvm::{
     algorithms::msm::VariableBase,
     curves::{
@@ -101,10 +101,5 @@ fn are_consecutive(powers: &[G1Affine], tau_g2: &G2Affine) -> bool {
     // A pairing is blind to parts outside of the prime-order subgroup, so they are looked for apart.
     left.is_in_correct_subgroup_assuming_on_curve()
         && right.is_in_correct_subgroup_assuming_on_curve()
-        && crate::reference_verifier::pairing_product_is_one(
-            &left,
-            &G2Affine::prime_subgroup_generator().prepare(),
-            &-right,
-            &tau_g2.prepare(),
-        )
+        && pairing_product_is_one(&left, &G2Affine::prime_subgroup_generator().prepare(), &-right, &tau_g2.prepare())
 }
