@@ -1,9 +1,8 @@
 //! What is measured.
 
-use crate::{Crew, Setup, kernels, puzzle};
 use lode_algebra::Backend;
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 /// An operation that several implementations are measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,22 +29,6 @@ impl Operation {
     /// Whether a filter leaves the operation in.
     pub fn is_selected(self, filter: Option<&str>) -> bool {
         filter.is_none_or(|filter| self.to_string().contains(filter))
-    }
-
-    /// Builds the case, which runs every contender and compares their results.
-    ///
-    /// # Panics
-    /// If two contenders differ.
-    pub fn case(self, setup: &Setup, crew: &Arc<Crew>) -> Case {
-        let contenders = match self {
-            Self::FqMul => kernels::fq_mul(setup, crew),
-            Self::Msm => kernels::msm(setup, crew),
-            Self::Ntt => kernels::ntt(setup, crew),
-            Self::Attempt => puzzle::attempt(setup, crew),
-            Self::Verify => puzzle::verify(setup, crew),
-            Self::VerifyBatch => puzzle::verify_batch(setup, crew),
-        };
-        Case { operation: self, log_n: setup.log_n(), threads: crew.threads(), contenders }
     }
 }
 

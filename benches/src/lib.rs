@@ -5,6 +5,13 @@
 //! `benches/ratios.rs` runs them in turns ([`rounds`]), which is what ratios can be taken from on a machine that does other
 //! things too, and writes the [`report`].
 //!
+//! ```text
+//! data (the same input for all) -> kernels, puzzle: contenders, ours and those of peers/ -> Case
+//! Case -> rounds (in turns) -> Samples -> report (JSON) -> markdown, with goals and limit -> docs/performance.md
+//! ```
+//!
+//! A new contender is a closure in `kernels` or `puzzle` and a name in [`Contender`]; what it is to reach is a line in `goals`.
+//!
 //! Threads: those of a [`Crew`]. Ours work on one item each, since that is how a miner and a node use them; the peers' parallel
 //! kernels share one item, as they were made to.
 //!
@@ -12,6 +19,7 @@
 //! prepared, and nothing in the timed closures but that work.
 
 mod case;
+mod cases;
 mod crew;
 mod data;
 mod goals;
@@ -19,6 +27,7 @@ mod kernels;
 pub mod limit;
 mod load;
 mod machine;
+mod markdown;
 mod peers;
 mod puzzle;
 pub mod report;
