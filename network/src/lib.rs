@@ -4,6 +4,23 @@
 //! them. The core of a node sees [`NetworkEvent`]s and acts through [`Network`]; a simulated network is another
 //! implementation of the same two.
 //!
+//! ```text
+//!         the core of a node
+//!   effects |          ^ NetworkEvent
+//!  Network  v          |
+//!        outbox      events (bounded)
+//!           |          ^
+//!   +-------v----------+------------------------------------------------+
+//!   | swarm: the event loop, alone with libp2p                          |
+//!   |   connections, gate (bans, limits)   dialing, outbound: whom next |
+//!   |   wire (requests), serving           discovery (Kademlia)         |
+//!   +-------------------------------------------------------------------+
+//!   message, codec: bytes     reputation, penalty: points and bans     book: addresses     bucket: rates
+//! ```
+//!
+//! A new message is a variant and its bytes in [`message`] and [`codec`]; where it is a request, its limits stand in
+//! `swarm/serving.rs`. A new offence is a row of [`penalty`].
+//!
 //! Threads and queues: none in [`message`], [`codec`], [`penalty`], [`reputation`], [`book`] and [`events`], which know no
 //! swarm and no clock. Those of [`swarm`] are listed there.
 //!

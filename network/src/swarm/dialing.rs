@@ -1,24 +1,16 @@
-//! Whom to dial: seeds always, further peers while outbound slots are free, no two of them in one subnet.
+//! When to dial: seeds always, after growing pauses, and further peers while outbound slots are free.
 
 use std::{
-    collections::BTreeSet,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use libp2p::{
-    Multiaddr, PeerId,
-    multiaddr::Protocol,
-    swarm::dial_opts::{DialOpts, PeerCondition},
-};
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
-use super::{NetworkOptions, event_loop::EventLoop, gate::now_ms, peers::Peer};
-use crate::{
-    address::{Scope, ip_of, split_peer},
-    book::subnet_of,
-};
+use super::options::NetworkOptions;
+use crate::address::{Scope, ip_of, split_peer};
 
 /// Pauses between two attempts to reach a seed.
 const SEED_RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
@@ -26,8 +18,6 @@ const SEED_RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=
 const LOOK_AROUND: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
 /// Most seeds.
 pub const MAX_SEEDS: usize = 64;
-/// Dials begun in one tick.
-const MAX_DIALS_PER_TICK: usize = 4;
 
 /// Why we dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +55,8 @@ pub(super) struct Dialing {
 /// The IP address behind a seed's name.
 #[derive(Debug)]
 pub(super) struct Found {
-    seed: usize,
-    address: Option<Multiaddr>,
+    pub(super) seed: usize,
+    pub(super) address: Option<Multiaddr>,
 }
 
 /// The least scope of the addresses that the operator named.
@@ -125,6 +115,50 @@ impl Dialing {
         }
     }
 
+    /// The seeds that are due and not connected, the first of them, each from now on under way.
+    pub(super) fn due(
+        &mut self,
+        now: Instant,
+        most: usize,
+        is_connected: impl Fn(&PeerId) -> bool,
+    ) -> Vec<(usize, Multiaddr)> {
+        let is_due =
+            |seed: &Seed| !seed.under_way && seed.retry_at <= now && !seed.peer.is_some_and(|peer| is_connected(&peer));
+        let due = self.seeds.iter_mut().enumerate().filter(|(_, seed)| is_due(seed)).take(most);
+        due.map(|(index, seed)| {
+            seed.under_way = true;
+            (index, seed.address.clone())
+        })
+        .collect()
+    }
+
+    /// Looks a seed's name up, as the system does it.
+    pub(super) fn look_up(&self, seed: usize, host: String, port: u16) {
+        let send_found = self.send_found.clone();
+        tokio::spawn(async move {
+            let found = tokio::net::lookup_host((host.as_str(), port)).await;
+            // Another one each time, if there are several: one of them may be down.
+            let sockets: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+            let index = usize::from(rand::random::<u16>()) % sockets.len().max(1);
+            let address = sockets.get(index).map(|socket| crate::address::tcp(*socket));
+            debug!("{host} is at {address:?}");
+            // The loop has ended: nobody dials any more.
+            let _ = send_found.send(Found { seed, address }).await;
+        });
+    }
+
+    /// Whether the network is to be asked for peers now. Then the next time is put off.
+    pub(super) fn looks_around(&mut self, now: Instant, has_free_slot: bool) -> bool {
+        if self.look_around_at > now {
+            return false;
+        }
+        let longest = *LOOK_AROUND.end();
+        let pause = if has_free_slot { self.look_around_pause.saturating_mul(2) } else { longest };
+        self.look_around_pause = pause.min(longest);
+        self.look_around_at = now + self.look_around_pause;
+        true
+    }
+
     /// There is somebody new to ask.
     pub(super) fn look_around_soon(&mut self) {
         self.look_around_pause = *LOOK_AROUND.start();
@@ -141,127 +175,8 @@ impl Seed {
     }
 }
 
-impl EventLoop {
-    /// Dials whoever is due.
-    pub(super) fn dial(&mut self, now: Instant) {
-        let mut left = MAX_DIALS_PER_TICK;
-        for index in 0..self.dialing.seeds.len() {
-            let Some(seed) = self.dialing.seeds.get_mut(index) else { continue };
-            let is_there = seed.peer.is_some_and(|peer| self.peers.contains_key(&peer));
-            if left == 0 || is_there || seed.under_way || seed.retry_at > now {
-                continue;
-            }
-            left -= 1;
-            seed.under_way = true;
-            match name_of(&seed.address) {
-                Some((host, port)) => self.look_up(index, host, port),
-                None => {
-                    let address = seed.address.clone();
-                    self.dial_seed(index, address);
-                }
-            }
-        }
-        if self.options.connect_only {
-            return;
-        }
-        while left > 0 && self.has_free_slot() {
-            let subnets: BTreeSet<_> = self.taken_subnets().collect();
-            let local = *self.swarm.local_peer_id();
-            let is_taken = |peer: &PeerId| *peer == local || self.peers.contains_key(peer) || self.is_dialling(peer);
-            let Some((peer, address)) = self.book.pick(now_ms(), rand::random(), &subnets, is_taken) else { break };
-            let options = DialOpts::peer_id(peer)
-                .addresses(vec![address])
-                .condition(PeerCondition::DisconnectedAndNotDialing)
-                .build();
-            self.begin(Dial::Book(peer), options);
-            left -= 1;
-        }
-        self.look_around(now);
-    }
-
-    /// Asks the network for peers near a random place.
-    fn look_around(&mut self, now: Instant) {
-        if self.dialing.look_around_at > now || self.peers.values().all(|peer| !peer.announced) {
-            return;
-        }
-        let longest = *LOOK_AROUND.end();
-        let pause = if self.has_free_slot() { self.dialing.look_around_pause.saturating_mul(2) } else { longest };
-        self.dialing.look_around_pause = pause.min(longest);
-        self.dialing.look_around_at = now + self.dialing.look_around_pause;
-        self.swarm.behaviour_mut().kad.get_closest_peers(PeerId::random());
-    }
-
-    /// Looks a seed's name up, as the system does it.
-    fn look_up(&self, seed: usize, host: String, port: u16) {
-        let send_found = self.dialing.send_found.clone();
-        tokio::spawn(async move {
-            let found = tokio::net::lookup_host((host.as_str(), port)).await;
-            // Another one each time, if there are several: one of them may be down.
-            let sockets: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
-            let index = usize::from(rand::random::<u16>()) % sockets.len().max(1);
-            let address = sockets.get(index).map(|socket| crate::address::tcp(*socket));
-            debug!("{host} is at {address:?}");
-            // The loop has ended: nobody dials any more.
-            let _ = send_found.send(Found { seed, address }).await;
-        });
-    }
-
-    pub(super) fn dial_found(&mut self, found: Found) {
-        match found.address {
-            Some(address) => self.dial_seed(found.seed, address),
-            None => self.dialing.seed_failed(found.seed, Instant::now(), &"its name has no address"),
-        }
-    }
-
-    fn dial_seed(&mut self, index: usize, address: Multiaddr) {
-        let given = self.options.seeds.get(index).and_then(|address| split_peer(address.clone()).1);
-        let options = match given {
-            Some(peer) => DialOpts::peer_id(peer).addresses(vec![address]).condition(PeerCondition::Always).build(),
-            None => DialOpts::unknown_peer_id().address(address).build(),
-        };
-        self.begin(Dial::Seed(index), options);
-    }
-
-    fn begin(&mut self, dial: Dial, options: DialOpts) {
-        let connection = options.connection_id();
-        match self.swarm.dial(options) {
-            Ok(()) => {
-                self.dials.insert(connection, dial);
-            }
-            Err(error) => {
-                debug!("cannot dial: {error}");
-                match dial {
-                    Dial::Seed(index) => self.dialing.seed_failed(index, Instant::now(), &error),
-                    Dial::Book(peer) => self.book.failed(&peer, now_ms()),
-                }
-            }
-        }
-    }
-
-    fn is_dialling(&self, peer: &PeerId) -> bool {
-        self.dials.values().any(|dial| *dial == Dial::Book(*peer))
-    }
-
-    fn has_free_slot(&self) -> bool {
-        let taken = self.peers.values().filter(|peer| peer.fills_slot()).count();
-        let coming = self.dials.values().filter(|dial| matches!(dial, Dial::Book(_))).count();
-        taken + coming < usize::try_from(self.options.max_outbound).unwrap_or(usize::MAX)
-    }
-
-    /// Whether a peer at this address may fill a slot.
-    pub(super) fn has_slot_for(&self, address: &Multiaddr) -> bool {
-        !self.options.connect_only
-            && self.has_free_slot()
-            && subnet_of(address).is_none_or(|subnet| self.taken_subnets().all(|taken| taken != subnet))
-    }
-
-    fn taken_subnets(&self) -> impl Iterator<Item = crate::address::Subnet> + '_ {
-        self.peers.values().filter_map(Peer::slot_subnet)
-    }
-}
-
 /// The name and port of an address that has no IP address yet.
-fn name_of(address: &Multiaddr) -> Option<(String, u16)> {
+pub(super) fn name_of(address: &Multiaddr) -> Option<(String, u16)> {
     let mut parts = address.iter();
     match (parts.next()?, parts.next()?) {
         (Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name), Protocol::Tcp(port)) => {

@@ -24,11 +24,11 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    NetworkOptions,
     behaviour::{Behaviour, BehaviourEvent, Names},
     client::NetworkView,
     dialing::{Dial, Dialing},
     gate::now_ms,
+    options::NetworkOptions,
     peers::{Flow, MAX_EARLY_REQUESTS, Peer},
     serving::{Asked, Asking, Serving},
     wire::{Received, is_malformed},
@@ -43,6 +43,8 @@ use crate::{
     reputation::{Consequence, Source},
 };
 
+/// Events that wait for the core.
+pub const EVENT_CAPACITY: usize = 1_024;
 /// How often the loop dials, ends what is overdue, saves and refreshes the view.
 const TICK: Duration = Duration::from_millis(500);
 /// How often the address book is written.
@@ -156,7 +158,7 @@ impl EventLoop {
 
     /// Whether the core is so far behind that it gets only what it must.
     fn is_crowded(&self) -> bool {
-        self.events.capacity() < super::EVENT_CAPACITY / 4
+        self.events.capacity() < EVENT_CAPACITY / 4
     }
 
     fn is_announced(&self, peer: &PeerId) -> bool {

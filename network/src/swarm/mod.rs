@@ -15,6 +15,8 @@ mod discovery;
 mod event_loop;
 mod gate;
 mod key;
+mod options;
+mod outbound;
 mod peers;
 mod serving;
 mod wire;
@@ -25,7 +27,6 @@ use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, TransportError, futures::StreamExt, identity::Keypair, multiaddr::Protocol, noise,
     swarm::SwarmEvent, tcp, yamux,
 };
-use lode_consensus::Hash;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -40,12 +41,12 @@ use self::{
 pub use self::{
     client::{Client, Events, NetworkView, PeerView},
     dialing::MAX_SEEDS,
+    event_loop::EVENT_CAPACITY,
     gate::MAX_PENDING_PER_IP,
+    options::NetworkOptions,
 };
 use crate::{address::ip_of, book::AddressBook, outbox::Outbox, reputation::Reputation};
 
-/// Events that wait for the core.
-pub const EVENT_CAPACITY: usize = 1_024;
 /// Streams of a connection, both ways together.
 const MAX_STREAMS: usize = 128;
 /// Streams of a connection that are being agreed on.
@@ -54,49 +55,6 @@ const MAX_NEGOTIATING_STREAMS: usize = 64;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long a listener may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What an operator chooses.
-#[derive(Debug, Clone)]
-pub struct NetworkOptions {
-    /// The chain's network: peers of another one are not talked to.
-    pub genesis_hash: Hash,
-    /// Where the key (`peer.key`), known peers (`peers.json`) and bans (`bans.json`) are kept.
-    pub data_dir: PathBuf,
-    /// Where to listen. Nowhere if empty.
-    pub listen: Vec<Multiaddr>,
-    /// Addresses at which others reach us, if they are not those that we listen at.
-    pub announce: Vec<Multiaddr>,
-    /// Peers to stay connected to, and to find others through.
-    pub seeds: Vec<Multiaddr>,
-    /// Dial the seeds only, and look for nobody else.
-    pub connect_only: bool,
-    /// Most connections that others make.
-    pub max_inbound: u32,
-    /// Most connections that we make.
-    pub max_outbound: u32,
-    /// Most connections with one IPv4 address or IPv6 /64, loopback excepted.
-    pub max_per_ip: usize,
-    /// Name and version, told to peers.
-    pub agent: String,
-}
-
-impl NetworkOptions {
-    /// Options of a node that listens nowhere and knows nobody.
-    pub fn new(genesis_hash: Hash, data_dir: PathBuf) -> Self {
-        Self {
-            genesis_hash,
-            data_dir,
-            listen: Vec::new(),
-            announce: Vec::new(),
-            seeds: Vec::new(),
-            connect_only: false,
-            max_inbound: 56,
-            max_outbound: 8,
-            max_per_ip: 4,
-            agent: concat!("lode/", env!("CARGO_PKG_VERSION")).to_owned(),
-        }
-    }
-}
 
 /// Why the network cannot start.
 #[derive(Debug, thiserror::Error)]
