@@ -13,7 +13,7 @@ use crate::{
     MinerEvent,
     backoff::Backoff,
     client::{Client, ClientError},
-    miner::Shared,
+    shared::Shared,
     work::{JobError, Work},
 };
 

@@ -4,6 +4,17 @@
 //! what meets a target. It holds no key. [`mine`] shows it on a terminal, [`mod@bench`] measures an engine, [`attempt`] and [`verify`]
 //! make and check a single proof, [`cuda`] lists GPUs and is the process of one.
 //!
+//! ```text
+//!   node, over HTTP (client)
+//!    | job                      ^ winning attempts
+//!  jobs (1 thread)            submit (1 thread) <- bounded queue
+//!    | work: checked            ^ verified
+//!  board --------------------> workers (n threads): Engine::run
+//!  stats, events: what a terminal (mine) or a devnet shows
+//! ```
+//!
+//! `rig` turns a command's arguments into an engine: the CPU's, or GPUs through `lode-cuda`.
+//!
 //! Threads and queues: see `src/miner.rs`.
 //!
 //! Must not be broken: neither RocksDB nor libp2p is linked here. A rig needs neither.
@@ -20,6 +31,7 @@ pub mod mine;
 mod miner;
 mod priority;
 pub mod rig;
+mod shared;
 mod stats;
 mod submit;
 pub mod verify;

@@ -23,8 +23,9 @@ use crate::{
     MinerEvent, Priority, Stats,
     board::Board,
     client::{Client, NodeUrl, NodeUrlError},
-    events::{self, Announcer, Events},
+    events::{self, Events},
     jobs, priority,
+    shared::Shared,
     stats::{Counters, SAMPLE_INTERVAL},
     submit::{self, MAX_WAITING},
     workers,
@@ -95,25 +96,6 @@ pub enum MinerError {
     /// The system starts no more threads.
     #[error("cannot start a thread: {0}")]
     Spawn(#[from] io::Error),
-}
-
-/// What all threads of a miner see.
-pub(crate) struct Shared {
-    pub(crate) network: Option<String>,
-    pub(crate) address: Address,
-    pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) verifier: Arc<Verifier>,
-    pub(crate) board: Board,
-    pub(crate) counters: Counters,
-    pub(crate) events: Announcer,
-}
-
-impl Shared {
-    /// A winning attempt comes to nothing.
-    pub(crate) fn lose(&self, reason: String) {
-        self.counters.lost.add(1);
-        self.events.announce(MinerEvent::Lost { reason });
-    }
 }
 
 /// A running miner. Dropping it stops it.

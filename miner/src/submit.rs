@@ -12,7 +12,7 @@ use crate::{
     MinerEvent,
     backoff::Backoff,
     client::{Client, ClientError, Submission, Verdict, one_line},
-    miner::Shared,
+    shared::Shared,
 };
 use lode_consensus::Height;
 

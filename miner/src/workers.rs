@@ -14,7 +14,7 @@ use crate::{
     MinerEvent,
     backoff::Backoff,
     client::Submission,
-    miner::Shared,
+    shared::Shared,
     submit::{Found, MAX_WAITING},
     work::Work,
 };
