@@ -12,57 +12,12 @@ use lode_consensus::{
 };
 
 use crate::{
-    BlockEntry, BlockStatus, Ledger, LedgerError,
+    BlockEntry, BlockStatus, ChainEvent, Ledger, LedgerError, StoreOutcome,
     columns::{Blocks, Entries, Fact, Facts, Key, Leaves, Value},
     database::after_prefix,
     reader::{Branch, Reader, require},
     records::{Rank, StoredBlock},
 };
-
-/// A step of the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChainEvent {
-    /// A block became the tip.
-    Connected {
-        /// Its hash.
-        hash: Hash,
-        /// The block.
-        block: Block,
-    },
-    /// The tip was taken off.
-    Disconnected {
-        /// Its hash.
-        hash: Hash,
-        /// The block.
-        block: Block,
-    },
-}
-
-/// What became of a block that was stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StoreOutcome {
-    /// What happened to the chain, in order; empty if the block waits on a side branch, or if the chain came back to
-    /// where it was.
-    pub events: Vec<ChainEvent>,
-    /// A block that turned out not to apply, and the rule that it broke.
-    pub refused: Option<(Hash, String)>,
-}
-
-impl StoreOutcome {
-    /// Adds a step; one that takes the step before it back cancels it.
-    fn push(&mut self, event: ChainEvent) {
-        use ChainEvent::{Connected, Disconnected};
-        match (self.events.last(), &event) {
-            (Some(Connected { hash: last, .. }), Disconnected { hash, .. })
-            | (Some(Disconnected { hash: last, .. }), Connected { hash, .. })
-                if last == hash =>
-            {
-                self.events.pop();
-            }
-            _ => self.events.push(event),
-        }
-    }
-}
 
 impl Ledger {
     /// Adds a block to the tree of blocks. Known blocks are left as they are.

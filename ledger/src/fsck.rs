@@ -5,17 +5,20 @@
 //! anything behind shows, whether or not somebody thought of looking for it.
 
 mod blocks;
+mod error;
+
+pub use error::FsckError;
 
 use std::path::Path;
 
 use lode_consensus::{
-    Hash, Height,
+    Height,
     rules::{BlockError, FittingBlock, ProofChecker},
 };
 use lode_puzzle::{Item, Ticket, VerifyError};
 
 use crate::{
-    Ledger, LedgerError,
+    Ledger,
     columns::{Chain, OF_THE_CHAIN},
     database::{Place, RawRecord},
     reader::require,
@@ -37,46 +40,6 @@ pub struct Report {
     pub blocks: u64,
     /// Records compared.
     pub records: u64,
-}
-
-/// The first thing that is wrong with a ledger.
-#[derive(Debug, thiserror::Error)]
-pub enum FsckError {
-    /// The ledger cannot be read, or the scratch ledger not be written.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// A block of the chain breaks a rule.
-    #[error("block {height} {hash}: {error}")]
-    Block {
-        /// Its height.
-        height: Height,
-        /// Its hash.
-        hash: Hash,
-        /// The rule.
-        error: String,
-    },
-    /// The block stored under a hash has another hash.
-    #[error("block {height}: stored under {expected}, but its hash is {got}")]
-    Hash {
-        /// Its height.
-        height: Height,
-        /// Where it is stored.
-        expected: Hash,
-        /// What its bytes hash to.
-        got: Hash,
-    },
-    /// A record is not what it should be, by a replay or by the records that it hangs together with.
-    #[error("column {column}: key {key}: expected {expected}, got {got}")]
-    Record {
-        /// The column.
-        column: &'static str,
-        /// The key, in hex.
-        key: String,
-        /// The value expected, in hex, or "nothing".
-        expected: String,
-        /// The ledger's value, in hex, or "nothing".
-        got: String,
-    },
 }
 
 impl Ledger {

@@ -3,6 +3,19 @@
 //! Purpose: keeps every block that fits and whose proofs hold, follows the chain with the most work, and answers
 //! questions about it. The rules themselves live in `lode-consensus`.
 //!
+//! ```text
+//! store(ProvenBlock)                                          read() -> Reader, one moment of everything
+//!   | activate: into the tree of blocks; while another leaf       |
+//!   |           has more work: disconnect, connect            state: the tree's nodes and leaves at a height
+//!   | apply: one block on or off the tip, one batch               |
+//!   v                                                             v
+//! database (Batch, View): RocksDB   <-   columns: name, key and value of each, once   <-   records: the values
+//! fsck: reads it all, replays the chain into a scratch ledger, and compares raw bytes
+//! ```
+//!
+//! A new index is a column in `columns`, written where a block is connected and taken back where it is disconnected (`apply`), and
+//! read by a method of [`Reader`]; [`fsck`] compares it without being told.
+//!
 //! Threads and queues: none of its own. Any thread may read, through a [`Reader`] that sees one moment; writes go one
 //! at a time behind a mutex, and wait for the disk.
 //!
@@ -20,28 +33,25 @@ mod columns;
 #[path = "../tests/common/mod.rs"]
 mod common;
 mod database;
+mod error;
 pub mod fsck;
+mod outcome;
 mod reader;
 mod records;
 mod state;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use lode_consensus::{
-    Hash, Height, NetworkParams,
-    codec::DecodeError,
-    rules::{BlockError, ProvenBlock},
-    transition::ApplyError,
-    tree::TreeError,
-};
+use lode_consensus::{Height, NetworkParams, rules::ProvenBlock};
 use lode_genesis::Network;
 
-pub use activate::{ChainEvent, StoreOutcome};
 pub use database::MemoryDisk;
+pub use error::LedgerError;
+pub use outcome::{ChainEvent, StoreOutcome};
 pub use reader::{AccountProof, Branch, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
 
@@ -73,109 +83,6 @@ pub struct Ledger {
     history: Height,
     /// Held by whoever writes.
     writer: Mutex<()>,
-}
-
-/// Why the ledger could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The folder cannot be made or read.
-    #[error("data folder {path}: {error}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        error: std::io::Error,
-    },
-    /// Another process has the ledger open.
-    #[error("{path} is in use by another process (stop it first, or choose another --data-dir)")]
-    Locked {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// RocksDB failed: a full disk, a broken file.
-    #[error("database: {0}")]
-    Database(#[from] rocksdb::Error),
-    /// The folder holds another network's chain, or a network file has changed.
-    #[error("the data folder belongs to another network: genesis {got}, this network has {expected}")]
-    OtherNetwork {
-        /// This network's genesis hash.
-        expected: Hash,
-        /// The one in the folder.
-        got: Hash,
-    },
-    /// The folder was written by another version of the layout.
-    #[error("the data folder has layout {got}, this software reads layout {expected}")]
-    Layout {
-        /// The layout that this software reads.
-        expected: u32,
-        /// The one in the folder.
-        got: u32,
-    },
-    /// A record does not decode.
-    #[error("column {column}: {error}")]
-    Record {
-        /// The column.
-        column: &'static str,
-        /// What is wrong.
-        error: DecodeError,
-    },
-    /// A record that must be there is not.
-    #[error("column {column}: no record for {key}")]
-    Missing {
-        /// The column.
-        column: &'static str,
-        /// The key.
-        key: String,
-    },
-    /// Records that are each well-formed do not go together.
-    #[error("the database contradicts itself: {what}")]
-    Contradiction {
-        /// Which ones.
-        what: &'static str,
-    },
-    /// The state tree is broken.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
-    /// The block's parent is not known.
-    #[error("the parent {parent} is not known")]
-    Orphan {
-        /// The parent's hash.
-        parent: Hash,
-    },
-    /// The block extends a block that broke a rule.
-    #[error("the block descends from {ancestor}, which is invalid")]
-    InvalidAncestor {
-        /// The invalid block.
-        ancestor: Hash,
-    },
-    /// The block breaks a rule.
-    #[error("{0}")]
-    Block(#[from] BlockError),
-    /// The block does not apply to the state of its parent.
-    #[error("{0}")]
-    Apply(Box<ApplyError<LedgerError>>),
-    /// The block's chain forks off below the retained history: it can neither be followed nor kept. Nothing was changed.
-    /// If that chain has more work than this one, an operator has to decide.
-    #[error(
-        "the block's chain forks off at height {fork}, below {floor}, the oldest state retained: to follow it, \
-         restore a backup or start with an empty data folder, after asking why the network disagrees"
-    )]
-    ReorgTooDeep {
-        /// The last common height, as far as it was looked for: below the floor it does not matter.
-        fork: Height,
-        /// The oldest height that can be returned to.
-        floor: Height,
-    },
-    /// The state at a height is no longer, or not yet, retained.
-    #[error("the state at height {height} is not retained: heights {floor} to {tip} are")]
-    NotRetained {
-        /// The height asked for.
-        height: Height,
-        /// The oldest height retained.
-        floor: Height,
-        /// The tip.
-        tip: Height,
-    },
 }
 
 impl Ledger {

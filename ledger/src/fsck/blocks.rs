@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lode_consensus::{Hash, Height};
 
-use super::FsckError;
+use super::error::FsckError;
 use crate::{
     BlockEntry, BlockStatus, LedgerError, Reader,
     columns::{Blocks, Chain, Column, Entries, Fact, Facts, Key, Leaves, Value},
