@@ -1,7 +1,19 @@
 //! Several processes on one machine, end to end: what the tests in this crate share. And [`sim`], where whole networks run
 //! in one thread.
 //!
+//! - Here: [`Place`], a folder with a network's file, accounts, and processes of `lode-node` and `lode-miner` ([`Node`], [`Process`]).
+//! - [`cluster`]: several nodes that keep their addresses; [`netns`]: each in a network namespace; [`link`]: a connection that the test
+//!   can cut.
+//! - [`inject`] and [`hostile`]: blocks that no miner would make, and peers that break the rules.
+//! - [`sim`]: the simulator, which `lode-sim` runs too.
+//!
+//! The tests are in `tests/tests`: `e2e_…` start processes, `sim_…` none, `docs_true` compares the book with the programs. The scripts
+//! beside them are in Python, so that they share no code with what they check; `tests/structure` holds the tree to its shape.
+//!
 //! The binaries are the ones that `cargo test --workspace` builds beside the tests.
+//!
+//! Threads: a test's own, and one for each process's output. What must not be broken: no test leaves a process or a folder behind,
+//! and none waits longer than [`PATIENCE`].
 
 pub mod cluster;
 pub mod hostile;

@@ -35,7 +35,8 @@ def main():
     listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     names = [name for name in listed if (name.endswith(LANGUAGES) or name in SCRIPTS) and (ROOT / name).is_file()]
     sources = {name: (ROOT / name).read_text() for name in names}
-    roots = [pathlib.Path(target["src_path"]) for package in members for target in package["targets"]]
+    targets = [target for package in members for target in package["targets"] if target["kind"] != ["test"]]
+    roots = [pathlib.Path(target["src_path"]) for target in targets]
     found = [
         *arrows.broken(members, metadata["resolve"]["nodes"]),
         *arrows.embedded(sources),

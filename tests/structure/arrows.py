@@ -7,6 +7,8 @@ import re
 
 # Each of the workspace's crates, by its folder ("lode" is the root package), and those of them that it may use.
 MAY_USE = {
+    # What all programs share as programs: configuration, output, how they end.
+    "app": "",
     # Mathematics.
     "algebra": "",
     "accelerate": "algebra",
@@ -24,17 +26,17 @@ MAY_USE = {
     "http": "api consensus core ledger network proofs puzzle",
     "explorer": "api consensus core ledger network proofs puzzle",
     "stratum": "api consensus core puzzle",
-    "node": "algebra api consensus core explorer genesis http ledger network proofs puzzle stratum",
+    "node": "algebra api app consensus core explorer genesis http ledger network proofs puzzle stratum",
     # Those who work for one: without its database and its peers.
     "cuda": "algebra puzzle",
-    "miner": "algebra api consensus cuda genesis puzzle",
-    "prover": "accelerate algebra api consensus cuda genesis programs proofs",
+    "miner": "algebra api app consensus cuda genesis puzzle",
+    "prover": "accelerate algebra api app consensus cuda genesis programs proofs",
     # The command line: embeds a node, a miner and a prover for `lode devnet` (EMBEDDED below), and speaks through api.
-    "lode": "api consensus core genesis ledger miner network node programs proofs prover puzzle",
+    "lode": "api app consensus core genesis ledger miner network node programs proofs prover puzzle",
     # Nothing that is shipped uses these.
     "benches": "accelerate algebra consensus genesis programs proofs puzzle",
     "testkit": "algebra api consensus core genesis ledger network proofs puzzle",
-    "tests": "algebra api consensus core genesis http ledger miner network node programs proofs prover puzzle stratum testkit",
+    "tests": "algebra api app consensus core genesis http ledger miner network node programs proofs prover puzzle stratum testkit",
 }
 
 # What any crate's tests may use on top.

@@ -1,10 +1,10 @@
 """No ring of files that need each other: such files can only be read together.
 
-For every target that Cargo knows, the module tree is read from its `mod x;`, and each path in the code (`use …`, `crate::a::b`,
+For every library, program, bench and example, the module tree is read from its `mod x;`, and each path in the code (`use …`, `crate::a::b`,
 `super::c`, `child::d`, an imported name) is followed, through re-exports, to the file that defines what it names: that is an
-edge. A `pub use` is one only for names that its own file uses, a `mod x;` is none, and what stands behind `#[cfg(test)]` is left
-out. Names are followed, types are not: calling a method on a value needs no path. For C and CUDA an edge is an `#include "…"`,
-for Python an `import` of a neighbour. Rings are the strongly connected components of more than one file.
+edge. A `pub use` is one only for names that its own file uses, a `mod x;` is none; tests are left out. Names are followed, types
+are not: calling a method on a value needs no path. For C and CUDA an edge is an `#include "…"`, for Python an `import` of a
+neighbour. Rings are the strongly connected components of more than one file.
 """
 
 import pathlib

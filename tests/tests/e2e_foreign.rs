@@ -88,26 +88,8 @@ fn hear_blocks(honest: &mut Process, node: &Node, number: usize) {
     }
 }
 
-#[test]
-fn a_foreign_peer_follows_the_chain_while_others_send_garbage() {
-    let Some(installed) = std::env::var_os("LODE_FOREIGN_PEER") else {
-        assert!(std::env::var_os("CI").is_none(), "./x test has not installed the foreign peer");
-        return skipped(
-            "a_foreign_peer_follows_the_chain_while_others_send_garbage",
-            "./x test installs Node.js and js-libp2p",
-        );
-    };
-    let place = Place::new();
-    let alice = place.account("alice");
-    let node = place.start_node();
-    let miner = place.start_miner(&node, &alice);
-    node.wait_for_height(BLOCKS);
-    assert!(miner.interrupt().success());
-
-    // The chain as it stands.
-    let foreign = Foreign::new(Path::new(&installed), place.path("foreign"), &node);
-    let mut honest = foreign.start("honest.mjs");
-    let synced = event(&mut honest, "synced");
+/// What the foreign peer knows after its sync is what the node says over HTTP.
+fn check_synced(node: &Node, synced: &Value) {
     let status = node.get("status");
     let names = |what: &str| format!("/lode/{}/{what}/1", &status["genesis_hash"].as_str().unwrap()[..16]);
     assert_eq!(synced["agent"], concat!("lode/", env!("CARGO_PKG_VERSION")));
@@ -133,14 +115,13 @@ fn a_foreign_peer_follows_the_chain_while_others_send_garbage() {
     }
     assert_eq!(synced["shares"], shares);
     assert_eq!(synced["mempool_shares"], status["mempool"]["shares"]);
+}
 
-    // Blocks as they come, and garbage meanwhile.
-    let _miner = place.start_miner(&node, &alice);
-    hear_blocks(&mut honest, &node, 3);
-    let mut garbage = foreign.start("garbage.mjs");
+/// Every offence has the outcome that it should have. Returns the peers that are banned for them.
+fn check_offences(garbage: &mut Process) -> BTreeSet<String> {
     let (mut outcomes, mut banned) = (BTreeMap::new(), BTreeSet::new());
     for _ in OUTCOMES {
-        let done = event(&mut garbage, "offence");
+        let done = event(garbage, "offence");
         let text = |field: &str| done[field].as_str().unwrap().to_owned();
         let served = done["served"].as_bool().unwrap();
         outcomes.insert(text("name"), (done["done"].as_u64().unwrap(), done["closed"].as_u64().unwrap(), served));
@@ -151,6 +132,36 @@ fn a_foreign_peer_follows_the_chain_while_others_send_garbage() {
     let expected: BTreeMap<_, _> =
         OUTCOMES.into_iter().map(|(name, done, closed, served)| (name.to_owned(), (done, closed, served))).collect();
     assert_eq!(outcomes, expected);
+    banned
+}
+
+#[test]
+fn a_foreign_peer_follows_the_chain_while_others_send_garbage() {
+    let Some(installed) = std::env::var_os("LODE_FOREIGN_PEER") else {
+        assert!(std::env::var_os("CI").is_none(), "./x test has not installed the foreign peer");
+        return skipped(
+            "a_foreign_peer_follows_the_chain_while_others_send_garbage",
+            "./x test installs Node.js and js-libp2p",
+        );
+    };
+    let place = Place::new();
+    let alice = place.account("alice");
+    let node = place.start_node();
+    let miner = place.start_miner(&node, &alice);
+    node.wait_for_height(BLOCKS);
+    assert!(miner.interrupt().success());
+
+    // The chain as it stands.
+    let foreign = Foreign::new(Path::new(&installed), place.path("foreign"), &node);
+    let mut honest = foreign.start("honest.mjs");
+    let synced = event(&mut honest, "synced");
+    check_synced(&node, &synced);
+
+    // Blocks as they come, and garbage meanwhile.
+    let _miner = place.start_miner(&node, &alice);
+    hear_blocks(&mut honest, &node, 3);
+    let mut garbage = foreign.start("garbage.mjs");
+    let banned = check_offences(&mut garbage);
     wait_for("the bans", || BTreeSet::from_iter(node.bans()) == banned);
     event(&mut garbage, "flood");
     hear_blocks(&mut honest, &node, 1);

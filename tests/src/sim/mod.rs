@@ -6,7 +6,7 @@
 //! equation holds ([`oracle`]).
 //!
 //! - [`scenario`]: what a run is made of, drawn from its seed: powers, clocks, crashes, partitions, attackers.
-//! - [`world`]: the event loop; [`miner`] and [`actors`] are those who use the nodes.
+//! - [`world`]: the loop over [`event`]s; [`miner`] and [`actors`] are those who use the nodes.
 //! - [`mask`] and [`script`]: adversaries with a core and without.
 //! - [`invariants`]: what must hold after every run. [`campaign`] runs many.
 //!
@@ -19,6 +19,7 @@
 pub mod actors;
 pub mod campaign;
 pub mod core;
+pub mod event;
 pub mod fabric;
 pub mod invariants;
 pub mod mask;
