@@ -1,7 +1,7 @@
 //! Polynomials over a domain, eight elements at a time, in AVX-512 IFMA lanes.
 
 use crate::{
-    avx512::fr::{Fr8, Limbs, MODULUS, TO_ELEMENT, constant},
+    avx512::fr::{Fr8, MODULUS, TO_ELEMENT, constant},
     field::Fr,
     ntt::{
         constants::Constants,
