@@ -16,13 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_consensus::{Address, params::is_network_name};
+use lode_api::client::{Limits, NetworkName, NetworkNameError, NodeClient, NodeUrl, NodeUrlError};
+use lode_consensus::Address;
 use lode_puzzle::{Engine, Verifier};
 
 use crate::{
     MinerEvent, Priority, Stats,
     board::Board,
-    client::{Client, NodeUrl, NodeUrlError},
     events::{self, Announcer, Events},
     jobs, priority,
     stats::{Counters, SAMPLE_INTERVAL},
@@ -78,10 +78,12 @@ pub enum MinerError {
         source: NodeUrlError,
     },
     /// No network can have this name.
-    #[error("network {got:?}: expected a letter, then a–z, 0–9 and '-'")]
+    #[error("network {got:?}: {source}")]
     Network {
         /// What was given.
         got: String,
+        /// What is wrong with it.
+        source: NetworkNameError,
     },
     /// snarkVM does not take the address.
     #[error("address: {0}")]
@@ -99,7 +101,7 @@ pub enum MinerError {
 
 /// What all threads of a miner see.
 pub(crate) struct Shared {
-    pub(crate) network: Option<String>,
+    pub(crate) network: Option<NetworkName>,
     pub(crate) address: Address,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) verifier: Arc<Verifier>,
@@ -120,8 +122,8 @@ impl Shared {
 pub struct Miner {
     shared: Arc<Shared>,
     events: Events,
-    jobs: Client,
-    submissions: Client,
+    jobs: NodeClient,
+    submissions: NodeClient,
     threads: Mutex<Threads>,
 }
 
@@ -149,9 +151,7 @@ impl Miner {
     pub fn start(options: MineOptions, engine: Arc<dyn Engine>, verifier: Arc<Verifier>) -> Result<Self, MinerError> {
         let MineOptions { node, network, address, threads, priority } = options;
         let url: NodeUrl = node.parse().map_err(|source| MinerError::Node { got: node, source })?;
-        if let Some(got) = network.as_ref().filter(|name| !is_network_name(name)) {
-            return Err(MinerError::Network { got: got.clone() });
-        }
+        let network = network.map(parse_network).transpose()?;
         if !(1..=MAX_THREADS).contains(&threads) {
             return Err(MinerError::Threads { got: threads });
         }
@@ -170,8 +170,8 @@ impl Miner {
         let miner = Self {
             shared,
             events,
-            jobs: Client::new(url.clone()),
-            submissions: Client::new(url),
+            jobs: NodeClient::new(url.clone(), Limits::MINER),
+            submissions: NodeClient::new(url, Limits::MINER),
             threads: Mutex::default(),
         };
         // If one of them fails to start, dropping the miner stops the others.
@@ -241,6 +241,11 @@ impl Drop for Miner {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A network as the options name it.
+pub(crate) fn parse_network(got: String) -> Result<NetworkName, MinerError> {
+    got.parse().map_err(|source| MinerError::Network { got, source })
 }
 
 /// Samples the rates, and takes down work that nobody has confirmed for too long.
