@@ -3,11 +3,11 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, builder::ValueParser, error::ErrorKind};
+use lode_api::client::{Client, DEFAULT_NETWORK, DEFAULT_NODE, Limits, NetworkName, NodeClient, NodeUrl};
 use lode_consensus::{Hash, Height};
 
 use crate::{
     amount::Credits,
-    client::{Client, DEFAULT_NETWORK, DEFAULT_NODE, NetworkName, NodeUrl},
     commands::devnet::DevnetArgs,
     keystore::{AccountName, Keystore, KeystoreError},
 };
@@ -133,7 +133,7 @@ pub struct NodeArgs {
 impl NodeArgs {
     /// A client of that node.
     pub fn client(&self) -> Client {
-        Client::new(self.node.clone(), self.network.clone())
+        NodeClient::new(self.node.clone(), Limits::COMMAND).network(self.network.clone())
     }
 }
 
@@ -285,9 +285,12 @@ pub struct TransferArgs {
     /// Last height at which the transfer may be included [default: 240 above the tip]
     #[arg(long, value_name = "HEIGHT", allow_negative_numbers = true)]
     pub expiry: Option<Height>,
-    /// Wait until a block includes it.
+    /// Wait until a block includes it, or none can any more.
     #[arg(long)]
     pub wait: bool,
+    /// Sign even if the node is not in sync with its peers, and may not know the account's balance and nonce.
+    #[arg(long)]
+    pub force: bool,
     /// Seconds to wait with --wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "wait", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,

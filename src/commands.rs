@@ -13,15 +13,15 @@ use std::{
     path::Path,
 };
 
+use lode_api::client::{Client, ClientError, NetworkName};
 use lode_consensus::{Address, Hash, Height, transaction::SignatureError};
 use serde::Serialize;
 
 use crate::{
     amount::Credits,
     cli::{Command, NodeArgs},
-    client::{ClientError, NetworkName},
     keystore::{Keystore, KeystoreError, Passphrase, SecretError, readable_by_others},
-    text::{Text, one_line},
+    text::one_line,
 };
 
 /// Why a command did not do what it was asked. Each prints as one line.
@@ -31,8 +31,14 @@ pub enum CommandError {
     #[error(transparent)]
     Keystore(#[from] KeystoreError),
     /// The node.
-    #[error(transparent)]
+    #[error("{0}{hint}", hint = hint(.0))]
     Client(#[from] ClientError),
+    /// The node's answers may be out of date, and a signature must not depend on them.
+    #[error("the node is not in sync: {reason}; balance and nonce may be out of date (--force signs all the same)")]
+    NotInSync {
+        /// What the node says.
+        reason: String,
+    },
     /// The devnet.
     #[error(transparent)]
     Devnet(#[from] devnet::DevnetError),
@@ -78,7 +84,7 @@ pub enum CommandError {
         /// The network that was asked for.
         expected: NetworkName,
         /// What the node says.
-        got: Text,
+        got: String,
     },
     /// The node has the network's name on another chain.
     #[error("the node's genesis block {got} is not {network}'s, {expected}; nothing was signed")]
@@ -121,14 +127,29 @@ pub enum CommandError {
         expiry: Height,
     },
     /// No block included the transfer in the time given.
-    #[error("transaction {id} is in no block after {waited_s} s; it can still be included until height {expiry}")]
+    #[error(
+        "transaction {id} is in no block after {waited_s} s{}; it can still be included until height {expiry}",
+        if *waits { ", and waits in the mempool" } else { ", and the node does not hold it any more" }
+    )]
     NotYet {
         /// The transaction.
         id: Hash,
         /// How long it was watched, in seconds.
         waited_s: u64,
+        /// Whether the node still has it in its mempool.
+        waits: bool,
         /// Last height at which it is valid.
         expiry: Height,
+    },
+    /// Another transaction has taken the transfer's place.
+    #[error("transaction {id} was replaced: nonce {nonce} is used by {by}; nothing was paid by this one")]
+    Replaced {
+        /// The transaction.
+        id: Hash,
+        /// Its nonce.
+        nonce: u64,
+        /// Which one took the place, as far as the node tells.
+        by: String,
     },
     /// No block can include the transfer any more.
     #[error("transaction {id} expired at height {expiry} without being included; nothing was paid")]
@@ -138,6 +159,14 @@ pub enum CommandError {
         /// Last height at which it was valid.
         expiry: Height,
     },
+}
+
+/// What a user can do about a node that is not there.
+fn hint(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Unreachable { .. } => " (is it running? `lode devnet` starts one)",
+        _ => "",
+    }
 }
 
 impl From<SecretError> for CommandError {
@@ -198,6 +227,16 @@ fn passphrase(keystore: &Keystore, address: Address, file: Option<&Path>) -> Res
 fn warn_if_open(file: &Path) {
     if readable_by_others(file) {
         warn(&format!("others can read {}; chmod 600 makes it yours alone", file.display()));
+    }
+}
+
+/// Says in one line if the node's answers may be out of date. A node that cannot tell has failed to answer already.
+fn warn_if_unready(client: &Client) {
+    if let Ok(sync) = client.sync()
+        && !sync.ready
+    {
+        let reason = sync.reason.unwrap_or_else(|| "it does not say why".to_owned());
+        warn(&format!("the node is not in sync: {reason}; its answer may be out of date"));
     }
 }
 

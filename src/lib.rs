@@ -1,7 +1,7 @@
 //! The command line: accounts, transfers and queries, and a devnet in one process.
 //!
 //! Purpose: what a person types. [`cli`] turns flags into checked arguments, [`commands`] carries them out over
-//! [`keystore`] (private keys on disk) and [`client`] (a node's HTTP API).
+//! [`keystore`] (private keys on disk) and `lode-api`'s client (a node's HTTP API).
 //!
 //! Threads and queues: none, but for the one that a passphrase prompt waits for Ctrl-C with.
 //!
@@ -10,9 +10,7 @@
 //! through `lode account export`.
 
 pub mod amount;
-pub mod api;
 pub mod cli;
-pub mod client;
 pub mod commands;
 pub mod keystore;
 pub mod text;

@@ -2,7 +2,7 @@
 
 use lode_puzzle::{LogSize, Target};
 
-use crate::{Address, Encode, Epoch, Hash, Height};
+use crate::{Address, Encode, Epoch, Hash, Height, reward};
 
 /// Most transactions in a block.
 pub const MAX_TRANSACTIONS: usize = 2_048;
@@ -16,6 +16,9 @@ pub const MAX_SHARES_PER_BLOCK: u32 = 1_024;
 pub const MAX_SHARE_WINDOW: u32 = 1_024;
 /// Upper limit for the number of genesis allocations.
 pub const MAX_ALLOCATIONS: usize = 1_024;
+/// Most microcredits that can ever exist: 2^53 − 1. The API tells amounts as JSON numbers, which many readers hold as floats of 53
+/// bits; a network's allocations, its share fund at genesis and all that its blocks can mint stay below.
+pub const MAX_SUPPLY: u64 = (1 << 53) - 1;
 /// Longest name of a network.
 pub const MAX_NAME_BYTES: usize = 32;
 
@@ -110,13 +113,17 @@ impl NetworkParams {
         if !self.allocations.is_sorted_by(|(a, _), (b, _)| a < b) {
             return Err(ParamsError { field: "allocations", reason: "an address stands twice".to_owned() });
         }
-        // Everything that can ever exist fits u64, so that no sum over balances can overflow.
-        let total = self.allocations.iter().try_fold(0_u64, |sum, (_, amount)| sum.checked_add(*amount));
-        let room = u64::MAX / 2;
-        if total.is_none_or(|total| total > room) {
+        // No sum over balances can overflow then, nor can a reader of JSON round it.
+        let minted = reward::genesis_share_fund(self.epoch_length).saturating_add(reward::total_emission());
+        let room = MAX_SUPPLY.saturating_sub(minted);
+        let total = self.allocations.iter().fold(0_u128, |sum, (_, amount)| sum.saturating_add((*amount).into()));
+        if total > u128::from(room) {
             return Err(ParamsError {
                 field: "allocations",
-                reason: format!("expected a sum of at most {room} microcredits, got more"),
+                reason: format!(
+                    "expected a sum of at most {room} microcredits, so that with the {minted} that can be minted no amount \
+                     reaches 2^53, which JSON cannot tell exactly; got {total}"
+                ),
             });
         }
         Ok(())

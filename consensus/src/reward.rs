@@ -45,6 +45,19 @@ impl Emission {
     }
 }
 
+/// All that a chain of any length can mint: the emission of every era, block by block.
+pub fn total_emission() -> u64 {
+    let mut total = 0_u64;
+    let mut first = 0;
+    while subsidy(first.max(1)) > 0 {
+        // Genesis, the first block of the first era, emits nothing.
+        let blocks = if first == 0 { HALVING_INTERVAL.saturating_sub(1) } else { HALVING_INTERVAL };
+        total = total.saturating_add(Emission::of(first.max(1)).total().saturating_mul(blocks.into()));
+        first = first.saturating_add(HALVING_INTERVAL);
+    }
+    total
+}
+
 /// The share fund at genesis: what the shares of one epoch cost, `L · floor(subsidy(1) / 2)`.
 pub fn genesis_share_fund(epoch_length: u32) -> u64 {
     u64::from(epoch_length).saturating_mul(INITIAL_SUBSIDY >> 1)
@@ -89,6 +102,25 @@ mod tests {
         assert_eq!(subsidy(26 * HALVING_INTERVAL), 0);
         assert_eq!(subsidy(64 * HALVING_INTERVAL), 0);
         assert_eq!(subsidy(u32::MAX), 0);
+    }
+
+    #[test]
+    fn the_total_emission_is_the_sum_over_all_blocks() {
+        let eras = (0..64_u32).map(|era| {
+            let subsidy = u64::from(HALVING_INTERVAL) * (INITIAL_SUBSIDY >> era);
+            (era, subsidy)
+        });
+        let subsidies: u64 = eras.clone().map(|(_, subsidy)| subsidy).sum::<u64>() - INITIAL_SUBSIDY;
+        // What the floors leave over: at most 2 microcredits a block of 26 eras.
+        let leftover = subsidies - total_emission();
+        assert!(leftover <= 2 * 26 * u64::from(HALVING_INTERVAL), "{leftover}");
+        assert_eq!(total_emission(), 1_009_151_436_086_400 - 60_000_000);
+        let step = 20_011; // a prime, so that all places in an era are met
+        let era = |era: u32| era * HALVING_INTERVAL..(era + 1) * HALVING_INTERVAL;
+        for e in [0, 1, 7, 25, 26] {
+            let first = Emission::of(era(e).start.max(1)).total();
+            assert!(era(e).step_by(step).skip(1).all(|height| Emission::of(height).total() == first), "era {e}");
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use lode_consensus::{Address, Epoch, Hash, Height, Share, SignedTransaction, block::Header};
+use lode_consensus::{Address, Hash, Height, Share, SignedTransaction, block::Header};
 use lode_ledger::Ledger;
 use lode_puzzle::{Statement, Target};
-use tokio::sync::broadcast;
+
+use crate::events::EventLog;
 
 /// The running node, as the API sees it.
 pub trait Backend: Send + Sync + 'static {
@@ -35,8 +36,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes an attempt: as a block if it is one for a job that this node gave out, and as a share.
     fn submit_attempt(&self, attempt: Share) -> impl Future<Output = Result<AttemptOutcome, SubmitError>> + Send;
 
-    /// What happens from now on.
-    fn events(&self) -> broadcast::Receiver<Event>;
+    /// What happens.
+    fn events(&self) -> &Arc<EventLog>;
 
     /// Counters of the node's mining side.
     fn mining(&self) -> MiningCounters;
@@ -170,45 +171,6 @@ pub enum SubmitError {
     /// The node itself failed. HTTP 500.
     #[error("{0}")]
     Internal(String),
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A block became the tip.
-    Block {
-        /// Its height.
-        height: Height,
-        /// Its hash.
-        hash: Hash,
-        /// Its epoch.
-        epoch: Epoch,
-        /// Who made it.
-        producer: Address,
-        /// How many shares it includes.
-        shares: usize,
-        /// How many transactions it includes.
-        transactions: usize,
-    },
-    /// The tip was taken off for a better branch.
-    Disconnected {
-        /// Its height.
-        height: Height,
-        /// Its hash.
-        hash: Hash,
-    },
-    /// A transaction came to wait for a block.
-    Transaction {
-        /// Its id.
-        id: Hash,
-    },
-    /// A share came to wait for a block.
-    Share {
-        /// Its prover.
-        prover: Address,
-        /// The height that it was mined for.
-        height: Height,
-    },
 }
 
 /// Counters of the node's mining side, since its start.

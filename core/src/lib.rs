@@ -11,6 +11,7 @@
 //! - [`sync::SyncMachine`] on a thread of its own, with as many checks at a time as there are cores ([`P2p`]).
 //! - [`Journal`]s: files beside the database with the transactions and shares that wait for a block, so that a restart
 //!   does not forget them.
+//! - [`query`]: questions about the chain, over one moment of the ledger; [`events`]: what happens, as a log to follow.
 //! - [`Backend`]: the node as whoever serves it sees it.
 //!
 //! What must not be broken: everything a peer or a client sends is bounded before it is kept, and the ledger is only
@@ -20,18 +21,20 @@ mod backend;
 mod checked;
 mod clock;
 mod entropy;
+pub mod events;
 mod journal;
 mod mempool;
 mod p2p;
 mod proof_cache;
+pub mod query;
 mod service;
 mod share_pool;
 pub mod sync;
 mod template;
 
 pub use backend::{
-    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SubmitError,
-    SyncInfo, SyncPhase,
+    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SubmitError, SyncInfo,
+    SyncPhase,
 };
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};

@@ -5,17 +5,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use lode_ledger::LedgerError;
-use serde::Serialize;
-
-use lode_core::SubmitError;
-
-/// Longest line of an error, in characters.
-const MAX_LINE_CHARS: usize = 400;
+use lode_api::ApiError;
+use lode_core::{SubmitError, query::QueryError};
 
 /// Why a request gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ApiError {
+pub(crate) enum Failure {
     /// The request cannot be understood. 400.
     #[error("{0}")]
     BadRequest(String),
@@ -43,6 +38,14 @@ pub(crate) enum ApiError {
         /// What the request says.
         got: String,
     },
+    /// The request is for another machine's name. 421.
+    #[error(
+        "Host: this API answers under this machine's own names (localhost, 127.0.0.1, [::1]) and those of --api-host, got {got}"
+    )]
+    ForeignHost {
+        /// What the request says.
+        got: String,
+    },
     /// It breaks a rule. 422.
     #[error("{0}")]
     Refused(String),
@@ -54,7 +57,7 @@ pub(crate) enum ApiError {
     Internal(String),
 }
 
-impl ApiError {
+impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -63,6 +66,7 @@ impl ApiError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ForeignHost { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -70,29 +74,22 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
+impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body {
-            error: String,
-        }
         if let Self::Internal(reason) = &self {
             tracing::error!(%reason, "a request failed");
         }
-        (self.status(), Json(Body { error: one_line(&self.to_string()) })).into_response()
+        (self.status(), Json(ApiError::new(&self.to_string()))).into_response()
     }
 }
 
-impl From<LedgerError> for ApiError {
-    fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::NotRetained { .. } => Self::NotFound(error.to_string()),
-            _ => Self::Internal(error.to_string()),
-        }
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        if error.is_absence() { Self::NotFound(error.to_string()) } else { Self::Internal(error.to_string()) }
     }
 }
 
-impl From<SubmitError> for ApiError {
+impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Invalid(line) => Self::Refused(line),
@@ -100,28 +97,5 @@ impl From<SubmitError> for ApiError {
             SubmitError::Busy(line) => Self::Busy(line),
             SubmitError::Internal(line) => Self::Internal(line),
         }
-    }
-}
-
-/// What a request said, fit for an error: quoted, and never more than a line's worth.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(80).collect::<String>())
-}
-
-/// One printable line, whatever came in.
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_one_short_line() {
-        assert_eq!(one_line("two\r\n lines\u{1b}[2J\t here "), "two lines[2J here");
-        assert_eq!(one_line(&"é".repeat(10_000)).chars().count(), MAX_LINE_CHARS);
-        assert_eq!(quoted("a\"b\n"), r#""a\"b\n""#);
     }
 }

@@ -1,61 +1,81 @@
 //! What happens now: `/events`, a stream of server-sent events.
 //!
-//! Threads and queues: one task for each listener moves events from the node's broadcast to a queue of
-//! [`MAX_QUEUED_EVENTS`]. A listener that reads too slowly loses the oldest events and is told how many.
+//! A browser's `EventSource` comes back by itself after a clean end, with the id of the last message that it got, and gives up for
+//! good on any status but 200. So a stream ends cleanly, a full house is an empty stream, and each message has an id.
+//!
+//! Threads and queues: one task for each listener moves events from the node's log to a queue of [`MAX_QUEUED_EVENTS`]. A
+//! listener that reads too slowly falls behind in the log, and is told what it missed.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
     extract::State,
+    http::HeaderMap,
     response::{
         IntoResponse, Response,
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use lode_consensus::{Epoch, Hash, Height};
-use serde::Serialize;
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    broadcast::{self, error::RecvError},
-    mpsc,
+use lode_api::{
+    events::{BlockEvent, Event, EventId, LaggedEvent, ReorgEvent, ShareEvent, TransactionEvent},
+    text::{AddressText, Text},
 };
+use lode_core::{
+    Backend,
+    events::{self, EventListener, Heard},
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{
-    api::{Api, Closing},
-    error::ApiError,
-    json::{AddressText, Text},
-};
-use lode_core::{Backend, Event};
+use crate::state::{Api, Closing, MAX_EVENT_STREAMS};
 
 /// Messages on their way to one listener.
 const MAX_QUEUED_EVENTS: usize = 32;
 /// How often a silent stream sends a comment, so that a listener that has gone is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How soon a listener should come back after its stream has ended.
+const RETRY: Duration = Duration::from_secs(3);
+/// How soon a listener should come back that found no place.
+const RETRY_FULL: Duration = Duration::from_secs(15);
 
 /// `GET /{network}/events`
 pub(crate) async fn events<B: Backend>(
     State(api): State<Arc<Api<B>>>,
+    headers: HeaderMap,
     closing: Option<Extension<Closing>>,
-) -> Result<Response, ApiError> {
-    let place = api.event_stream()?;
+) -> Response {
     let (listener, messages) = mpsc::channel(MAX_QUEUED_EVENTS);
-    let closing = closing.map(|Extension(closing)| closing);
-    tokio::spawn(relay(api.backend.events(), listener, closing, place));
+    match api.event_stream() {
+        Some(place) => {
+            let events = api.backend.events().listen(last_event_id(&headers));
+            let closing = closing.map(|Extension(closing)| closing);
+            tokio::spawn(relay(events, listener, closing, place));
+        }
+        None => {
+            let full = format!("{MAX_EVENT_STREAMS} listen already: come back later");
+            // There is room for it, and nothing follows.
+            let _ = listener.try_send(Ok(Message::default().comment(full).retry(RETRY_FULL)));
+        }
+    }
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(ReceiverStream::new(messages)).keep_alive(keep_alive).into_response())
+    Sse::new(ReceiverStream::new(messages)).keep_alive(keep_alive).into_response()
+}
+
+/// The last event that the listener heard. What cannot be read is none of this run's, and told as such.
+fn last_event_id(headers: &HeaderMap) -> Option<events::EventId> {
+    let id = headers.get("last-event-id")?.to_str().unwrap_or("?");
+    if id.is_empty() {
+        return None;
+    }
+    let EventId { run, number } = id.parse().unwrap_or(EventId { run: 0, number: 0 });
+    Some(events::EventId { run, number })
 }
 
 type Listener = mpsc::Sender<Result<Message, Infallible>>;
 
-/// Feeds a listener until it goes, the node ends, or the server stops.
-async fn relay(
-    events: broadcast::Receiver<Event>,
-    listener: Listener,
-    closing: Option<Closing>,
-    _place: OwnedSemaphorePermit,
-) {
+/// Feeds a listener until it goes or the server stops.
+async fn relay(events: EventListener, listener: Listener, closing: Option<Closing>, _place: OwnedSemaphorePermit) {
     tokio::select! {
         () = feed(events, &listener) => {}
         () = listener.closed() => {}
@@ -63,88 +83,37 @@ async fn relay(
     }
 }
 
-async fn feed(mut events: broadcast::Receiver<Event>, listener: &Listener) {
-    let mut narrator = Narrator::default();
-    loop {
-        let messages = match events.recv().await {
-            Ok(event) => narrator.tell(event),
-            Err(RecvError::Lagged(missed)) => {
-                narrator = Narrator::default();
-                vec![message("lagged", &Lagged { missed })]
-            }
-            Err(RecvError::Closed) => return,
+async fn feed(mut events: EventListener, listener: &Listener) {
+    // A listener to whom nothing happens before it has to come back must know where it was, too.
+    let mut message = Message::default().id(id(events.place())).retry(RETRY);
+    while listener.send(Ok(message)).await.is_ok() {
+        let (place, event) = match events.next().await {
+            Heard::Event(place, event) => (place, event_of(event)),
+            Heard::Missed(place, missed) => (place, Event::Lagged(LaggedEvent { missed })),
         };
-        for message in messages {
-            if listener.send(Ok(message)).await.is_err() {
-                return;
-            }
-        }
+        // None of the types can fail to serialize.
+        message = Message::default().id(id(place)).event(event.name()).data(event.data().unwrap_or_default());
     }
 }
 
-#[derive(Serialize)]
-struct BlockEvent {
-    height: Height,
-    hash: Text<Hash>,
-    epoch: Epoch,
-    producer: AddressText,
-    shares: usize,
-    transactions: usize,
+fn id(events::EventId { run, number }: events::EventId) -> String {
+    EventId { run, number }.to_string()
 }
 
-#[derive(Serialize)]
-struct TransactionEvent {
-    id: Text<Hash>,
-}
-
-#[derive(Serialize)]
-struct ShareEvent {
-    prover: AddressText,
-    height: Height,
-}
-
-#[derive(Serialize)]
-struct ReorgEvent {
-    from: Text<Hash>,
-    to: Text<Hash>,
-    height: Height,
-}
-
-#[derive(Serialize)]
-struct Lagged {
-    missed: u64,
-}
-
-/// Makes messages of events: blocks that come off in a row, and the first one that goes on after them, are one reorg.
-#[derive(Default)]
-struct Narrator {
-    /// The tip before the first of the blocks that came off.
-    left: Option<Hash>,
-}
-
-impl Narrator {
-    fn tell(&mut self, event: Event) -> Vec<Message> {
-        match event {
-            Event::Block { height, hash, epoch, producer, shares, transactions } => {
-                let reorg = self.left.take().map(|from| ReorgEvent { from: Text(from), to: Text(hash), height });
-                let mut messages: Vec<_> = reorg.iter().map(|reorg| message("reorg", reorg)).collect();
-                let (hash, producer) = (Text(hash), AddressText(producer));
-                messages.push(message("block", &BlockEvent { height, hash, epoch, producer, shares, transactions }));
-                messages
-            }
-            Event::Disconnected { hash, .. } => {
-                self.left.get_or_insert(hash);
-                Vec::new()
-            }
-            Event::Transaction { id } => vec![message("transaction", &TransactionEvent { id: Text(id) })],
-            Event::Share { prover, height } => {
-                vec![message("share", &ShareEvent { prover: AddressText(prover), height })]
-            }
+fn event_of(event: events::Event) -> Event {
+    match event {
+        events::Event::Block { height, hash, epoch, producer, shares, transactions } => Event::Block(BlockEvent {
+            height,
+            hash: Text(hash),
+            epoch,
+            producer: AddressText(producer),
+            shares: shares as u64,
+            transactions: transactions as u64,
+        }),
+        events::Event::Reorg { from, to, height } => {
+            Event::Reorg(ReorgEvent { from: Text(from), to: Text(to), height })
         }
+        events::Event::Transaction { id } => Event::Transaction(TransactionEvent { id: Text(id) }),
+        events::Event::Share { prover, height } => Event::Share(ShareEvent { prover: AddressText(prover), height }),
     }
-}
-
-fn message(name: &str, data: &impl Serialize) -> Message {
-    // None of the types above can fail to serialize.
-    Message::default().event(name).json_data(data).unwrap_or_default()
 }

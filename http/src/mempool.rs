@@ -3,84 +3,52 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::Response};
-use lode_consensus::{Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
-use serde::{Deserialize, Serialize};
-use snarkvm::{
-    console::{account::Signature, network::MainnetV0},
-    utilities::ToBytes,
+use lode_api::{
+    text::Text,
+    transaction::{Mempool, Transaction, TransactionAccepted, TransactionRequest},
 };
-
-use crate::{
-    api::Api,
-    error::{ApiError, quoted},
-    json::{Text, TransferView},
-    request::{Integer, Payload, address},
-};
+use lode_consensus::Hash;
 use lode_core::Backend;
 
-#[derive(Serialize)]
-struct MempoolPage {
-    bytes: usize,
-    transactions: Vec<TransferView>,
-    shares: usize,
-}
+use crate::{
+    error::Failure,
+    request::{Payload, checked},
+    state::Api,
+};
 
 /// `GET /{network}/mempool`
-pub(crate) async fn mempool<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result<Response, ApiError> {
+pub(crate) async fn mempool<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result<Response, Failure> {
     api.read(|backend, _| {
         let mempool = backend.mempool();
-        Ok(MempoolPage {
-            bytes: mempool.bytes,
-            transactions: mempool.transactions.iter().map(|(id, signed)| TransferView::of(*id, signed)).collect(),
-            shares: mempool.shares,
+        Ok(Mempool {
+            bytes: mempool.bytes as u64,
+            transactions: mempool.transactions.iter().map(|(id, signed)| Transaction::of(*id, signed)).collect(),
+            shares: mempool.shares as u64,
         })
     })
     .await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TransactionRequest {
-    from: String,
-    to: String,
-    amount: Integer,
-    fee: Integer,
-    nonce: Integer,
-    expiry: Height,
-    signature: String,
-}
-
-impl TransactionRequest {
-    fn into_signed(self) -> Result<SignedTransaction, ApiError> {
-        let transfer = Transfer {
-            from: address("from", &self.from)?,
-            to: address("to", &self.to)?,
-            amount: self.amount.0,
-            fee: self.fee.0,
-            nonce: self.nonce.0,
-            expiry: self.expiry,
-        };
-        let signature = signature(&self.signature)?;
-        Ok(SignedTransaction { transaction: Transaction::Transfer(transfer), signature })
-    }
-}
-
-fn signature(text: &str) -> Result<[u8; SignedTransaction::SIGNATURE_BYTES], ApiError> {
-    let refused = || ApiError::BadRequest(format!("signature: expected sign1…, got {}", quoted(text)));
-    let signature: Signature<MainnetV0> = text.parse().map_err(|_| refused())?;
-    signature.to_bytes_le().ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(refused)
-}
-
-#[derive(Serialize)]
-pub(crate) struct Accepted {
-    id: Text<Hash>,
-}
-
 /// `POST /{network}/transaction`
+///
+/// Clients hand a transaction in again when they have lost the answer: one that is here already is no failure.
 pub(crate) async fn submit<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     Payload(request): Payload<TransactionRequest>,
-) -> Result<Json<Accepted>, ApiError> {
-    let id = api.backend.submit_transaction(request.into_signed()?).await?;
-    Ok(Json(Accepted { id: Text(id) }))
+) -> Result<Json<TransactionAccepted>, Failure> {
+    checked("from", request.from)?;
+    checked("to", request.to)?;
+    let signed = request.into_signed();
+    let id = signed.id(&api.backend.ledger().network().genesis_hash);
+    match api.backend.submit_transaction(signed).await {
+        Ok(id) => Ok(Json(TransactionAccepted { id: Text(id) })),
+        Err(_) if is_here(&api, id).await? => Ok(Json(TransactionAccepted { id: Text(id) })),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a transaction waits here or is on the chain.
+async fn is_here<B: Backend>(api: &Api<B>, id: Hash) -> Result<bool, Failure> {
+    let waiting = api.backend.pending_transaction(&id);
+    api.ask(move |_, moment| Ok(moment.transaction(&id, waiting).is_ok())).await
 }

@@ -1,39 +1,42 @@
 //! What a request brings: segments of the path, the query, a body of JSON. Nothing of it is trusted.
+//!
+//! tower-http bounds what is taken in at all. The smaller bound and the time for a whole body are held here: its own would cut the
+//! sender off before that could read why, and would start anew with every byte that drips in.
 
-use std::{future::Future, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{future::Future, ops::RangeInclusive, time::Duration};
 
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, header, request::Parts},
 };
+use lode_api::{
+    account::PageQuery,
+    text::{AddressText, Text, TextForm, quoted},
+};
 use lode_consensus::{Address, Hash, Height};
-use serde::{Deserialize, Deserializer, de};
+use serde::de;
 use tokio_stream::StreamExt;
 
-use crate::error::{ApiError, quoted};
+use crate::error::Failure;
 
 /// Largest body that is read. A signed transaction takes some 500 bytes as JSON, an attempt some 750.
 pub(crate) const MAX_BODY_BYTES: usize = 4 << 10;
 /// How much of a body that is too large is taken in and dropped, so that its sender comes to read why it was refused.
-const MAX_DRAINED_BYTES: usize = 16 << 20;
+pub(crate) const MAX_DRAINED_BYTES: usize = 16 << 20;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Items of a list, unless the request asks for another number.
-const DEFAULT_LIMIT: usize = 50;
-/// Most items that a request can ask for.
-const MAX_LIMIT: u64 = 200;
 
 /// The one parameter in a route's path.
 pub(crate) struct Segment(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Segment {
-    type Rejection = ApiError;
+    type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(segment)) => Ok(Self(segment)),
-            Err(error) => Err(ApiError::BadRequest(error.body_text())),
+            Err(error) => Err(Failure::BadRequest(error.body_text())),
         }
     }
 }
@@ -42,12 +45,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = ApiError;
+    type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => Err(ApiError::BadRequest(error.body_text())),
+            Err(error) => Err(Failure::BadRequest(error.body_text())),
         }
     }
 }
@@ -59,149 +62,90 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> 
 pub(crate) struct Payload<T>(pub(crate) T);
 
 impl<T: de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Payload<T> {
-    type Rejection = ApiError;
+    type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         check_media_type(request.headers())?;
-        if expects_leave(request.headers()) {
-            return Err(ApiError::TooLarge { limit: MAX_BODY_BYTES });
-        }
         let body = within(BODY_TIMEOUT, collect(request.into_body())).await?;
-        let payload = serde_json::from_slice(&body?);
-        payload.map(Self).map_err(|error| ApiError::BadRequest(format!("the body: {error}")))
+        let body = body?;
+        let mut json = serde_json::Deserializer::from_slice(&body);
+        // With the path of the field that is wrong.
+        let payload = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string());
+        let payload = payload.and_then(|payload| json.end().map(|()| payload).map_err(|error| error.to_string()));
+        payload.map(Self).map_err(|error| Failure::BadRequest(format!("the body: {error}")))
     }
 }
 
-async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, ApiError> {
-    let late = |_| ApiError::BadRequest(format!("the body did not arrive within {} s", limit.as_secs()));
+async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Failure> {
+    let late = |_| Failure::BadRequest(format!("the body did not arrive within {} s", limit.as_secs()));
     tokio::time::timeout(limit, future).await.map_err(late)
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
     let declared = headers.get(header::CONTENT_TYPE);
     let declared = declared.map_or("nothing".into(), |value| String::from_utf8_lossy(value.as_bytes()));
     let essence = declared.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(ApiError::MediaType { got: quoted(essence) })
+    Err(Failure::MediaType { got: quoted(essence) })
 }
 
-/// Whether the client announces too large a body and waits for leave to send it: then it need not be drained.
-fn expects_leave(headers: &HeaderMap) -> bool {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    headers.contains_key(header::EXPECT) && length.is_some_and(|length| length > MAX_BODY_BYTES)
-}
-
-async fn collect(body: Body) -> Result<Vec<u8>, ApiError> {
+async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut got) = (Vec::new(), 0_usize);
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| ApiError::BadRequest("the body broke off".to_owned()))?;
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            // Beyond what is drained, the router's layer ends the body.
+            Err(_) if got > MAX_BODY_BYTES => break,
+            Err(_) => return Err(Failure::BadRequest("the body broke off".to_owned())),
+        };
         got = got.saturating_add(chunk.len());
         if got <= MAX_BODY_BYTES {
             bytes.extend_from_slice(&chunk);
-        } else if got > MAX_DRAINED_BYTES {
-            break;
         }
     }
-    if got > MAX_BODY_BYTES { Err(ApiError::TooLarge { limit: MAX_BODY_BYTES }) } else { Ok(bytes) }
+    if got > MAX_BODY_BYTES { Err(Failure::TooLarge { limit: MAX_BODY_BYTES }) } else { Ok(bytes) }
 }
 
-/// The query of a list that goes back in height.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PageQuery {
-    limit: Option<String>,
-    before: Option<String>,
+/// The bounds of a page: how many items it should hold, and the height below which it begins.
+pub(crate) fn page(query: &PageQuery) -> Result<(usize, Height), Failure> {
+    let limit = query.limit.map_or(PageQuery::DEFAULT_LIMIT, |Text(limit)| limit);
+    let limit = in_range("limit", limit, 1..=PageQuery::MAX_LIMIT)?;
+    let before = query.before.map_or(Height::MAX, |Text(before)| before);
+    Ok((usize::try_from(limit).unwrap_or(usize::MAX), before))
 }
 
-impl PageQuery {
-    /// How many items the page should hold.
-    pub(crate) fn limit(&self) -> Result<usize, ApiError> {
-        let Some(text) = &self.limit else {
-            return Ok(DEFAULT_LIMIT);
-        };
-        Ok(usize::try_from(number("limit", text, 1..=MAX_LIMIT)?).unwrap_or(DEFAULT_LIMIT))
+/// A number, if it is not out of its range.
+pub(crate) fn in_range(name: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, Failure> {
+    if range.contains(&value) {
+        return Ok(value);
     }
-
-    /// The height below which the page begins.
-    pub(crate) fn before(&self) -> Result<Height, ApiError> {
-        self.before.as_deref().map_or(Ok(Height::MAX), |text| height("before", text))
-    }
+    let (low, high) = range.into_inner();
+    Err(Failure::BadRequest(format!("{name}: expected a whole number from {low} to {high}, got {value}")))
 }
 
-/// A whole number in decimal digits.
-pub(crate) fn number(name: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, ApiError> {
-    let value = digits(text).filter(|value| range.contains(value));
-    value.ok_or_else(|| {
-        let (low, high) = range.into_inner();
-        ApiError::BadRequest(format!("{name}: expected a whole number from {low} to {high}, got {}", quoted(text)))
-    })
+/// A height or an epoch in the path.
+pub(crate) fn height(name: &str, text: &str) -> Result<u32, Failure> {
+    parsed(name, u32::parse(text))
 }
 
-/// A height, an epoch or another number of 32 bits.
-pub(crate) fn height(name: &str, text: &str) -> Result<u32, ApiError> {
-    number(name, text, 0..=u32::MAX.into()).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+/// A hash in the path.
+pub(crate) fn hash(name: &str, text: &str) -> Result<Hash, Failure> {
+    parsed(name, Hash::parse(text))
 }
 
-/// An address in the path or the query.
-pub(crate) fn address(name: &str, text: &str) -> Result<Address, ApiError> {
-    parsed(name, text)
+/// An address in the path.
+pub(crate) fn address(name: &str, text: &str) -> Result<Address, Failure> {
+    checked(name, parsed(name, AddressText::parse(text))?)
 }
 
-/// A hash in the path or the query.
-pub(crate) fn hash(name: &str, text: &str) -> Result<Hash, ApiError> {
-    parsed(name, text)
+/// An address that is one: a point of the curve.
+pub(crate) fn checked(name: &str, AddressText(address): AddressText) -> Result<Address, Failure> {
+    parsed(name, address.check().map(|()| address))
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, ApiError> {
-    text.parse().map_err(|error| ApiError::BadRequest(format!("{name}: {error}")))
-}
-
-/// Bytes in hexadecimal digits, of one exact length.
-pub(crate) fn bytes<const N: usize>(name: &str, text: &str) -> Result<[u8; N], ApiError> {
-    let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).map(|()| bytes).map_err(|_| {
-        let digits = N.saturating_mul(2);
-        let got = text.chars().count();
-        ApiError::BadRequest(format!(
-            "{name}: expected {digits} hexadecimal digits, got {} of {got} characters",
-            quoted(text)
-        ))
-    })
-}
-
-/// `str::parse` also takes a sign, which no number of this API has.
-fn digits(text: &str) -> Option<u64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
-/// An integer of 64 bits that JSON carries as a number or as a decimal string.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Integer(pub(crate) u64);
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = Integer;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "a whole number from 0 to {}, as a number or a decimal string", u64::MAX)
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Integer, E> {
-                Ok(Integer(value))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Integer, E> {
-                let refused = || E::invalid_value(de::Unexpected::Str(text), &self);
-                digits(text).map(Integer).ok_or_else(refused)
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
-    }
+fn parsed<T, E: std::fmt::Display>(name: &str, read: Result<T, E>) -> Result<T, Failure> {
+    read.map_err(|error| Failure::BadRequest(format!("{name}: {error}")))
 }

@@ -1,25 +1,36 @@
 //! All routes, and what holds for every one of them.
 
-use std::{
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
-    http::{HeaderValue, Method, Uri, header},
-    middleware::{Next, from_fn, map_response},
+    extract::State,
+    http::{Method, StatusCode, Uri, header},
+    middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::Serialize;
-
-use crate::{accounts, api::Api, chain, epochs, error::ApiError, events, mempool, mining, network};
+use lode_api::{ApiError, status::Root};
 use lode_core::Backend;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{self, CorsLayer},
+    limit::RequestBodyLimitLayer,
+    timeout::TimeoutLayer,
+};
+
+use crate::{
+    AllowedHosts, accounts, chain, epochs,
+    error::Failure,
+    events,
+    hosts::check_host,
+    mempool, mining, network,
+    request::{MAX_BODY_BYTES, MAX_DRAINED_BYTES},
+    state::Api,
+};
+
+/// How long any answer may take to begin. Each route has shorter limits of its own; this one holds if they fail.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What `GET /` lists.
 const ROUTES: [&str; 17] = [
@@ -43,7 +54,7 @@ const ROUTES: [&str; 17] = [
 ];
 
 /// The API of one node, under its network's name.
-pub fn router<B: Backend>(backend: Arc<B>) -> Router {
+pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
     // What is on the chain is everybody's, so any web page may read it. What this node alone knows is not: its
     // mempool and events would tell a page which transactions come from its visitor, and its peers where it is.
     let chain = Router::new()
@@ -54,7 +65,7 @@ pub fn router<B: Backend>(backend: Arc<B>) -> Router {
         .route("/epoch/{epoch}", get(epochs::epoch::<B>))
         .route("/roster/{height}", get(epochs::roster::<B>))
         .route("/shares/{address}", get(epochs::shares::<B>))
-        .layer(map_response(open_to_pages));
+        .layer(CorsLayer::new().allow_origin(cors::Any).allow_methods([Method::GET, Method::HEAD]));
     let node = Router::new()
         .route("/transaction", post(mempool::submit::<B>))
         .route("/transaction/{id}", get(chain::transaction::<B>))
@@ -67,54 +78,60 @@ pub fn router<B: Backend>(backend: Arc<B>) -> Router {
         .route("/ready", get(network::ready::<B>));
 
     let prefix = format!("/{}", backend.ledger().params().name);
+    // The last layer is the outermost one.
     Router::new()
         .route("/", get(root::<B>))
         .nest(&prefix, chain.merge(node))
         .fallback(no_route::<B>)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(catch_panics))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::new(hosts), check_host))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(RequestBodyLimitLayer::new(MAX_DRAINED_BYTES))
+        .layer(map_response(failures_as_json))
         .with_state(Arc::new(Api::new(backend)))
 }
 
-#[derive(Serialize)]
-struct Root {
-    name: &'static str,
-    version: &'static str,
-    networks: [String; 1],
-    routes: [&'static str; ROUTES.len()],
-}
-
 async fn root<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Root> {
-    let networks = [api.backend.ledger().params().name.clone()];
-    Json(Root { name: "lode", version: env!("CARGO_PKG_VERSION"), networks, routes: ROUTES })
+    Json(Root {
+        name: "lode".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        networks: vec![api.backend.ledger().params().name.clone()],
+        routes: ROUTES.map(str::to_owned).to_vec(),
+    })
 }
 
-async fn no_route<B: Backend>(State(api): State<Arc<Api<B>>>, uri: Uri) -> ApiError {
+async fn no_route<B: Backend>(State(api): State<Arc<Api<B>>>, uri: Uri) -> Failure {
     let served = &api.backend.ledger().params().name;
     let first = uri.path().split('/').nth(1).unwrap_or_default();
-    ApiError::NotFound(if first == served {
+    Failure::NotFound(if first == served {
         format!("no route {}: GET / lists them", uri.path())
     } else {
         format!("no network {first:?} here: this node serves {served:?}")
     })
 }
 
-async fn wrong_method(method: Method) -> ApiError {
-    ApiError::Method { method: method.to_string() }
-}
-
-async fn open_to_pages(mut response: Response) -> Response {
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
+async fn wrong_method(method: Method) -> Failure {
+    Failure::Method { method: method.to_string() }
 }
 
 /// No handler is known to panic; if one does, its client learns of it and nobody else does.
-async fn catch_panics(request: Request, next: Next) -> Response {
-    let mut answer = pin!(next.run(request));
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
-        Ok(Poll::Ready(response)) => Poll::Ready(response),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(_) => Poll::Ready(ApiError::Internal("a handler panicked".to_owned()).into_response()),
-    })
-    .await
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Failure::Internal("a handler panicked".to_owned()).into_response()
+}
+
+/// A layer that refuses a request knows nothing of JSON: its status gets the body that every failure has.
+async fn failures_as_json(response: Response) -> Response {
+    let status = response.status();
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    let is_json = media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let reason = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { limit: MAX_BODY_BYTES }.to_string(),
+        StatusCode::SERVICE_UNAVAILABLE => "the node has no answer in time: try again".to_owned(),
+        other => other.canonical_reason().unwrap_or("refused").to_owned(),
+    };
+    (status, Json(ApiError::new(&reason))).into_response()
 }

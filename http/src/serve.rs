@@ -11,6 +11,7 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use tokio::{
@@ -19,7 +20,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::api::Closing;
+use crate::state::Closing;
 
 /// Connections served at once.
 const MAX_CONNECTIONS: usize = 1_024;
@@ -42,9 +43,12 @@ where
     F: Future<Output = ()>,
 {
     let (stop, stops) = watch::channel(false);
-    let service = router.layer(Extension(Closing(stops.clone())));
+    let service = TowerToHyperService::new(router.layer(Extension(Closing(stops))));
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
 
     let accept = async {
         loop {
@@ -54,10 +58,14 @@ where
                 Ok(stream) => stream,
                 Err(error) => break error,
             };
-            let connection = connection(stream, service.clone(), Closing(stops.clone()));
+            // Answers are written whole: waiting for more to send only delays them.
+            let _ = stream.set_nodelay(true);
+            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
             connections.spawn(async move {
                 let _place = place;
-                connection.await;
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection broke off");
+                }
             });
             // Keeps the set from collecting those that ended.
             while connections.try_join_next().is_some() {}
@@ -70,8 +78,7 @@ where
 
     drop(listener);
     stop.send_replace(true);
-    let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
+    if tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::info!(open = connections.len(), "connections cut off");
     }
     connections.shutdown().await;
@@ -92,24 +99,5 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-async fn connection(stream: TcpStream, service: Router, closing: Closing) {
-    // Answers are written whole: waiting for more to send only delays them.
-    let _ = stream.set_nodelay(true);
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = Closing::wait(Some(closing)) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke off");
     }
 }

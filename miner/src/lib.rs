@@ -20,10 +20,8 @@
 //! Must not be broken: neither RocksDB nor libp2p is linked here. A rig needs neither.
 
 pub mod attempt;
-mod backoff;
 pub mod bench;
 mod board;
-mod client;
 pub mod cuda;
 mod events;
 mod jobs;
@@ -38,7 +36,6 @@ pub mod verify;
 mod work;
 mod workers;
 
-pub use client::{NodeUrl, NodeUrlError};
 pub use events::{MAX_EVENTS, MinerEvent};
 pub use miner::{JOB_LIFETIME, MAX_THREADS, MineOptions, Miner, MinerError, all_cores};
 pub use priority::Priority;

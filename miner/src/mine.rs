@@ -11,20 +11,19 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lode_consensus::{Address, params::is_network_name};
+use lode_api::{
+    Backoff,
+    client::{DEFAULT_NODE, Limits, NetworkName, NodeClient, NodeUrl},
+};
+use lode_consensus::Address;
 use lode_cuda::{CudaEngine, DeviceState, DeviceStatus};
 use lode_puzzle::LogSize;
 
 use crate::{
-    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats,
-    backoff::Backoff,
-    client::{Client, NodeUrl},
-    jobs,
+    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats, jobs, miner,
     rig::{EngineArgs, Rig, RigError, parse_log_n, parse_threads},
 };
 
-/// Where a node listens unless told otherwise.
-const DEFAULT_NODE: &str = "http://127.0.0.1:3030";
 /// How often the status line of a terminal is drawn, and how soon an interrupt is noticed.
 const TICK: Duration = Duration::from_millis(200);
 /// How often the status is printed where there is no terminal.
@@ -68,8 +67,8 @@ fn parse_node(text: &str) -> Result<String, String> {
     text.parse::<NodeUrl>().map(|node| node.to_string()).map_err(|error| error.to_string())
 }
 
-fn parse_network(text: &str) -> Result<String, &'static str> {
-    if is_network_name(text) { Ok(text.to_owned()) } else { Err("expected a letter, then a–z, 0–9 and '-'") }
+fn parse_network(text: &str) -> Result<String, String> {
+    text.parse::<NetworkName>().map(|network| network.to_string()).map_err(|error| error.to_string())
 }
 
 /// Why mining did not start, or ended by itself.
@@ -150,11 +149,12 @@ pub fn run(args: &Args) -> Result<String, Error> {
 /// Asks the node for the size of its puzzle until it tells, or `interrupted` is set.
 fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Option<LogSize>, Error> {
     let url = args.node.parse().map_err(|source| MinerError::Node { got: args.node.clone(), source })?;
-    let client = Client::new(url);
-    let mut backoff = Backoff::new();
+    let network = args.network.clone().map(miner::parse_network).transpose()?;
+    let client = NodeClient::new(url, Limits::MINER);
+    let mut backoff = Backoff::default();
     let mut last_failure = None;
     while !interrupted.load(Ordering::Relaxed) {
-        match jobs::puzzle_size(&client, args.network.as_deref(), &args.address) {
+        match jobs::puzzle_size(&client, network.as_ref(), &args.address) {
             Ok(log_n) => return Ok(Some(log_n)),
             Err(error) => {
                 let reason = error.to_string();
@@ -164,7 +164,7 @@ fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Resu
                 }
             }
         }
-        let again = Instant::now() + backoff.next();
+        let again = Instant::now() + backoff.next_wait();
         while Instant::now() < again && !interrupted.load(Ordering::Relaxed) {
             thread::sleep(TICK);
         }

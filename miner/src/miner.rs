@@ -16,13 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_consensus::{Address, params::is_network_name};
+use lode_api::client::{Limits, NetworkName, NetworkNameError, NodeClient, NodeUrl, NodeUrlError};
+use lode_consensus::Address;
 use lode_puzzle::{Engine, Verifier};
 
 use crate::{
     MinerEvent, Priority, Stats,
     board::Board,
-    client::{Client, NodeUrl, NodeUrlError},
     events::{self, Events},
     jobs, priority,
     shared::Shared,
@@ -79,10 +79,12 @@ pub enum MinerError {
         source: NodeUrlError,
     },
     /// No network can have this name.
-    #[error("network {got:?}: expected a letter, then a–z, 0–9 and '-'")]
+    #[error("network {got:?}: {source}")]
     Network {
         /// What was given.
         got: String,
+        /// What is wrong with it.
+        source: NetworkNameError,
     },
     /// snarkVM does not take the address.
     #[error("address: {0}")]
@@ -102,8 +104,8 @@ pub enum MinerError {
 pub struct Miner {
     shared: Arc<Shared>,
     events: Events,
-    jobs: Client,
-    submissions: Client,
+    jobs: NodeClient,
+    submissions: NodeClient,
     threads: Mutex<Threads>,
 }
 
@@ -131,9 +133,7 @@ impl Miner {
     pub fn start(options: MineOptions, engine: Arc<dyn Engine>, verifier: Arc<Verifier>) -> Result<Self, MinerError> {
         let MineOptions { node, network, address, threads, priority } = options;
         let url: NodeUrl = node.parse().map_err(|source| MinerError::Node { got: node, source })?;
-        if let Some(got) = network.as_ref().filter(|name| !is_network_name(name)) {
-            return Err(MinerError::Network { got: got.clone() });
-        }
+        let network = network.map(parse_network).transpose()?;
         if !(1..=MAX_THREADS).contains(&threads) {
             return Err(MinerError::Threads { got: threads });
         }
@@ -152,8 +152,8 @@ impl Miner {
         let miner = Self {
             shared,
             events,
-            jobs: Client::new(url.clone()),
-            submissions: Client::new(url),
+            jobs: NodeClient::new(url.clone(), Limits::MINER),
+            submissions: NodeClient::new(url, Limits::MINER),
             threads: Mutex::default(),
         };
         // If one of them fails to start, dropping the miner stops the others.
@@ -223,6 +223,11 @@ impl Drop for Miner {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A network as the options name it.
+pub(crate) fn parse_network(got: String) -> Result<NetworkName, MinerError> {
+    got.parse().map_err(|source| MinerError::Network { got, source })
 }
 
 /// Samples the rates, and takes down work that nobody has confirmed for too long.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lode_api::client::NetworkName;
 use lode_consensus::Address;
 use lode_puzzle::{Engine, Verifier};
 
@@ -9,7 +10,7 @@ use crate::{MinerEvent, board::Board, events::Announcer, stats::Counters};
 
 /// What all threads of a miner see.
 pub(crate) struct Shared {
-    pub(crate) network: Option<String>,
+    pub(crate) network: Option<NetworkName>,
     pub(crate) address: Address,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) verifier: Arc<Verifier>,

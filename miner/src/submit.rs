@@ -8,13 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    MinerEvent,
-    backoff::Backoff,
-    client::{Client, ClientError, Submission, Verdict, one_line},
-    shared::Shared,
+use lode_api::{
+    Backoff,
+    client::{ClientError, NetworkName, NodeClient},
+    mining::{Attempt, AttemptOutcome},
+    text::one_line,
 };
 use lode_consensus::Height;
+
+use crate::{MinerEvent, shared::Shared};
 
 /// Winning attempts that wait for the node.
 pub(crate) const MAX_WAITING: usize = 1024;
@@ -24,25 +26,26 @@ pub(crate) const MAX_RETRY: Duration = Duration::from_secs(120);
 /// A winning attempt that passed our verification.
 #[derive(Debug)]
 pub(crate) struct Found {
-    pub(crate) network: String,
+    pub(crate) network: NetworkName,
     pub(crate) height: Height,
-    pub(crate) submission: Submission,
+    pub(crate) attempt: Attempt,
     pub(crate) found: Instant,
 }
 
 /// Hands in until the last worker has gone.
-pub(crate) fn submit_all(shared: &Shared, client: &Client, queue: &Receiver<Found>) {
+pub(crate) fn submit_all(shared: &Shared, client: &NodeClient, queue: &Receiver<Found>) {
     for found in queue {
         submit(shared, client, &found);
     }
 }
 
 /// Hands one attempt in, again and again if need be, and counts what came of it.
-fn submit(shared: &Shared, client: &Client, found: &Found) {
-    let mut backoff = Backoff::new();
+fn submit(shared: &Shared, client: &NodeClient, found: &Found) {
+    let client = client.network(found.network.clone());
+    let mut backoff = Backoff::default();
     loop {
-        let error = match client.submit(&found.network, &found.submission) {
-            Ok(verdict) => return count(shared, found.height, verdict),
+        let error = match client.submit_attempt(&found.attempt) {
+            Ok(outcome) => return count(shared, found.height, &outcome),
             Err(ClientError::Refused { status: 409, reason }) => {
                 shared.counters.stale.add(1);
                 return shared.events.announce(MinerEvent::Stale { reason });
@@ -53,7 +56,7 @@ fn submit(shared: &Shared, client: &Client, found: &Found) {
                 return shared.events.announce(MinerEvent::Refused { reason: error.to_string() });
             }
         };
-        let wait = backoff.next();
+        let wait = backoff.next_wait();
         let is_too_old = found.found.elapsed() + wait > MAX_RETRY;
         if is_too_old || !shared.board.sleep(wait) {
             return shared.lose(error.to_string());
@@ -61,18 +64,18 @@ fn submit(shared: &Shared, client: &Client, found: &Found) {
     }
 }
 
-fn count(shared: &Shared, height: Height, verdict: Verdict) {
-    if let Some(hash) = &verdict.block {
+fn count(shared: &Shared, height: Height, outcome: &AttemptOutcome) {
+    if let Some(hash) = &outcome.block {
         shared.counters.blocks_found.add(1);
-        shared.events.announce(MinerEvent::BlockFound { height, hash: one_line(hash) });
+        shared.events.announce(MinerEvent::BlockFound { height, hash: hash.to_string() });
     }
-    if verdict.share {
+    if outcome.share {
         shared.counters.shares_accepted.add(1);
         shared.events.announce(MinerEvent::ShareAccepted { height });
     }
-    if verdict.block.is_none() && !verdict.share {
+    if outcome.block.is_none() && !outcome.share {
         shared.counters.stale.add(1);
-        let reason = verdict.reason.as_deref().map_or_else(|| "no reason given".to_owned(), one_line);
+        let reason = outcome.reason.as_deref().map_or_else(|| "no reason given".to_owned(), one_line);
         shared.events.announce(MinerEvent::Stale { reason });
     }
 }

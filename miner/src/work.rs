@@ -10,39 +10,16 @@ use std::{
     time::Instant,
 };
 
+use lode_api::{client::NetworkName, mining::MiningJob};
 use lode_consensus::{Address, Decode, DecodeError, Hash, Height, block::Header};
 use lode_puzzle::{Job, LogSize, Statement, Target};
-use serde::Deserialize;
-
-use crate::client::one_line;
 
 /// Nonces that an engine gets at a time: none runs out of them within a job, and threads need not know how many they are.
 const NONCES_PER_RANGE: u64 = 1 << 32;
 
-/// `GET /{network}/mining/job`, as it came.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct JobMessage {
-    job_id: String,
-    height: Height,
-    log_n: u8,
-    header_bytes: String,
-    statement: String,
-    genesis_hash: String,
-    epoch_challenge: String,
-    anchor_hash: String,
-    content_hash: String,
-    prover: String,
-    block_target: String,
-    share_target: String,
-    parent_hash: String,
-    timestamp_ms: u64,
-}
-
-impl JobMessage {
-    /// The puzzle's size that the node names.
-    pub(crate) fn log_n(&self) -> Result<LogSize, JobError> {
-        LogSize::new(self.log_n).map_err(|error| JobError::Field { field: "log_n", reason: error.to_string() })
-    }
+/// The puzzle's size that a job names.
+pub(crate) fn log_n(job: &MiningJob) -> Result<LogSize, JobError> {
+    LogSize::new(job.log_n).map_err(|error| JobError::Field { field: "log_n", reason: error.to_string() })
 }
 
 /// Why a job is not worked on.
@@ -74,8 +51,8 @@ pub(crate) enum JobError {
 /// A job that passed all checks, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Work {
-    /// The network, which is part of the address to submit to.
-    pub(crate) network: String,
+    /// The network to submit to.
+    pub(crate) network: NetworkName,
     /// The height of the block to be.
     pub(crate) height: Height,
     /// The hash that names the job.
@@ -104,43 +81,39 @@ impl Work {
     /// # Errors
     /// [`JobError`] with the first value that is not what it must be.
     pub(crate) fn check(
-        message: &JobMessage,
-        network: &str,
+        job: &MiningJob,
+        network: &NetworkName,
         address: Address,
         log_n: LogSize,
         first_nonce: u64,
     ) -> Result<Self, JobError> {
-        expect("log_n", &log_n.log_n(), &message.log_n)?;
-        expect("prover", &address, &field("prover", &message.prover)?)?;
+        expect("log_n", &log_n.log_n(), &job.log_n)?;
+        expect("prover", &address, &job.prover.0)?;
 
-        let header = hex::decode(&message.header_bytes)
-            .map_err(|error| JobError::Field { field: "header_bytes", reason: error.to_string() })?;
-        let header = Header::decode(&header)?;
+        let header = Header::decode(&job.header_bytes.0)?;
         let content_hash = header.content_hash();
         expect("producer in header_bytes", &address, &header.producer)?;
-        expect("content_hash", &content_hash, &field("content_hash", &message.content_hash)?)?;
-        expect("job_id", &content_hash, &field("job_id", &message.job_id)?)?;
-        expect("height", &header.height, &message.height)?;
-        expect("anchor_hash", &header.anchor_hash, &field("anchor_hash", &message.anchor_hash)?)?;
-        expect("parent_hash", &header.parent_hash, &field("parent_hash", &message.parent_hash)?)?;
-        expect("timestamp_ms", &header.timestamp_ms, &message.timestamp_ms)?;
-        expect("block_target", &header.target, &field("block_target", &message.block_target)?)?;
+        expect("content_hash", &content_hash, &job.content_hash.0)?;
+        expect("job_id", &content_hash, &job.job_id.0)?;
+        expect("height", &header.height, &job.height)?;
+        expect("anchor_hash", &header.anchor_hash, &job.anchor_hash.0)?;
+        expect("parent_hash", &header.parent_hash, &job.parent_hash.0)?;
+        expect("timestamp_ms", &header.timestamp_ms, &job.timestamp_ms)?;
+        expect("block_target", &header.target, &job.block_target.0)?;
 
-        let genesis_hash: Hash = field("genesis_hash", &message.genesis_hash)?;
-        let epoch_challenge: Hash = field("epoch_challenge", &message.epoch_challenge)?;
-        let statement =
-            Statement::new(&genesis_hash.0, &epoch_challenge.0, &header.anchor_hash.0, &content_hash.0, &address.0);
-        expect("statement", &statement, &field("statement", &message.statement)?)?;
+        let (genesis, challenge) = (&job.genesis_hash.0.0, &job.epoch_challenge.0.0);
+        let statement = Statement::new(genesis, challenge, &header.anchor_hash.0, &content_hash.0, &address.0);
+        expect("statement", &statement, &job.statement.0)?;
 
         Ok(Self {
-            network: network.to_owned(),
+            network: network.clone(),
             height: header.height,
             content_hash,
             anchor_hash: header.anchor_hash,
             prover: address,
             statement,
             block_target: header.target,
-            share_target: field("share_target", &message.share_target)?,
+            share_target: job.share_target.0,
             received: Instant::now(),
             first_nonce,
             ranges_taken: AtomicU64::new(0),
@@ -172,10 +145,6 @@ impl Work {
     }
 }
 
-fn field<T: std::str::FromStr<Err: fmt::Display>>(field: &'static str, text: &str) -> Result<T, JobError> {
-    text.parse().map_err(|error: T::Err| JobError::Field { field, reason: one_line(&error.to_string()) })
-}
-
 fn expect<T: PartialEq + fmt::Display>(field: &'static str, expected: &T, got: &T) -> Result<(), JobError> {
     if expected == got {
         return Ok(());
@@ -189,7 +158,7 @@ pub(crate) mod tests {
 
     pub(crate) fn work(first_nonce: u64, content_hash: Hash) -> Work {
         Work {
-            network: "devnet".to_owned(),
+            network: "devnet".parse().unwrap(),
             height: 1,
             content_hash,
             anchor_hash: Hash::ZERO,

@@ -8,12 +8,14 @@ use std::{
 };
 
 use core_affinity::CoreId;
+use lode_api::{
+    Backoff, mining,
+    text::{AddressText, Hex, Text},
+};
 use lode_puzzle::{Attempt, Claim, Output};
 
 use crate::{
     MinerEvent,
-    backoff::Backoff,
-    client::Submission,
     shared::Shared,
     submit::{Found, MAX_WAITING},
     work::Work,
@@ -60,7 +62,7 @@ pub(crate) fn spawn_alone(
 
 /// Proves whatever hangs on the board until it is over.
 pub(crate) fn prove(shared: &Shared, found: &SyncSender<Found>) {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::default();
     while let Some(work) = shared.board.wait_for_work() {
         let mut report = |output| match output {
             Output::Attempts(count) => shared.counters.attempts.add(count),
@@ -75,7 +77,7 @@ pub(crate) fn prove(shared: &Shared, found: &SyncSender<Found>) {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 shared.events.announce(MinerEvent::EngineFailed { reason: error.to_string() });
-                shared.board.sleep(backoff.next());
+                shared.board.sleep(backoff.next_wait());
             }
         }
     }
@@ -99,15 +101,15 @@ fn won(shared: &Shared, work: &Work, attempt: &Attempt, queue: &SyncSender<Found
         let reason = format!("the {} engine, nonce {}: {fault}", shared.engine.name(), attempt.nonce);
         return shared.events.announce(MinerEvent::Invalid { reason });
     }
-    let submission = Submission {
-        anchor_hash: work.anchor_hash.to_string(),
-        content_hash: work.content_hash.to_string(),
-        prover: work.prover.to_string(),
-        nonce: attempt.nonce.to_string(),
-        commitment: hex::encode(attempt.proof.commitment),
-        opening: hex::encode(attempt.proof.opening),
+    let attempt = mining::Attempt {
+        anchor_hash: Text(work.anchor_hash),
+        content_hash: Text(work.content_hash),
+        prover: AddressText(work.prover),
+        nonce: Text(attempt.nonce),
+        commitment: Hex(attempt.proof.commitment),
+        opening: Hex(attempt.proof.opening),
     };
-    let found = Found { network: work.network.clone(), height: work.height, submission, found: Instant::now() };
+    let found = Found { network: work.network.clone(), height: work.height, attempt, found: Instant::now() };
     match queue.try_send(found) {
         Ok(()) => {}
         Err(TrySendError::Full(_)) => shared.lose(format!("{MAX_WAITING} attempts wait for the node already")),

@@ -11,6 +11,7 @@ use std::{
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
 use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pView, ProofCache, SystemClock, SystemEntropy};
 use lode_genesis::srs::{self, SrsLoadError};
+use lode_http::AllowedHosts;
 use lode_ledger::{
     Ledger, LedgerError,
     fsck::{Depth, FsckError, NoChecker, Report},
@@ -99,7 +100,7 @@ impl Node {
             None => Handle::alone(service.clone()),
         };
 
-        let router = lode_http::router(Arc::new(handle));
+        let router = lode_http::router(Arc::new(handle), AllowedHosts::for_listener(api, &[]));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(lode_http::serve(listener, router, async {
             // A sender that was dropped stops the server too.

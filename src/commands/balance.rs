@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{CommandError, account_or_own, print_json};
-use crate::{amount::Credits, api::Account, cli::BalanceArgs};
+use super::{CommandError, account_or_own, print_json, warn_if_unready};
+use crate::{amount::Credits, cli::BalanceArgs};
 
 /// Carries out `lode balance`.
 ///
@@ -13,7 +13,10 @@ use crate::{amount::Credits, api::Account, cli::BalanceArgs};
 /// [`CommandError::Keystore`] for an unknown account, [`CommandError::Client`], or [`CommandError::Output`].
 pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let address = account_or_own(&args.keystore.open()?, args.account.as_deref(), &args.node)?;
-    let account: Account = args.node.client().get(&format!("account/{address}"))?;
+    let client = args.node.client();
+    let account = client.account(&address)?;
+    warn_if_unready(&client);
+    let immature = account.immature.unwrap_or_default();
     if args.format.json {
         return print_json(
             out,
@@ -21,14 +24,13 @@ pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> 
                 "address": address.to_string(),
                 "exists": account.exists,
                 "balance": account.balance,
-                "immature": account.immature,
+                "immature": immature,
                 "nonce": account.nonce.to_string(),
                 "height": account.height,
             }),
         );
     }
-    let (balance, immature) =
-        (Credits::from_microcredits(account.balance), Credits::from_microcredits(account.immature));
+    let (balance, immature) = (Credits::from_microcredits(account.balance), Credits::from_microcredits(immature));
     writeln!(out, "{balance} credits at height {}", account.height)?;
     if immature > Credits::default() {
         writeln!(out, "{immature} credits mined and not mature yet")?;

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use super::{CommandError, print_json};
-use crate::{amount::Credits, api::Block, cli::BlockArgs, text::utc};
+use lode_api::{client::Client, transaction::Action};
+
+use super::{CommandError, print_json, warn_if_unready};
+use crate::{amount::Credits, cli::BlockArgs, text::utc};
 
 /// Carries out `lode block`. With `--json` it prints all that the node says, so that others can recompute everything.
 ///
@@ -11,11 +13,13 @@ use crate::{amount::Credits, api::Block, cli::BlockArgs, text::utc};
 /// [`CommandError::Client`] or [`CommandError::Output`].
 pub fn run(args: &BlockArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let client = args.node.client();
-    let path = format!("block/{}", args.block);
     if args.format.json {
-        return print_json(out, &client.get::<serde_json::Value>(&path)?);
+        let block: serde_json::Value = client.get(&Client::block_path(&args.block))?;
+        warn_if_unready(&client);
+        return print_json(out, &block);
     }
-    let block: Block = client.get(&path)?;
+    let block = client.block(&args.block)?;
+    warn_if_unready(&client);
     let credits = Credits::from_microcredits;
     writeln!(out, "block       {} of epoch {}, {} confirmations", block.height, block.epoch, block.confirmations)?;
     writeln!(out, "hash        {}", block.hash)?;
@@ -39,10 +43,12 @@ pub fn run(args: &BlockArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     }
 
     writeln!(out, "transfers   {}", block.transactions.len())?;
-    for transaction in &block.transactions {
+    for included in &block.transactions {
+        let transaction = &included.transaction;
         writeln!(out, "  {}", transaction.id)?;
-        let (amount, fee) = (credits(transaction.amount), credits(transaction.fee));
-        writeln!(out, "    {} → {}  {amount} credits, fee {fee}", transaction.from, transaction.to)?;
+        let Action::Transfer { to, amount } = &transaction.action;
+        let (amount, fee) = (credits(*amount), credits(transaction.fee));
+        writeln!(out, "    {} → {to}  {amount} credits, fee {fee}", transaction.from)?;
     }
     Ok(())
 }

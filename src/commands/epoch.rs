@@ -2,18 +2,16 @@
 
 use std::io::Write;
 
+use lode_api::{
+    client::Client,
+    epoch::Epoch,
+    text::{AddressText, Text},
+};
 use lode_consensus::{Address, Height};
 use serde_json::json;
 
-use super::{CommandError, account_or_own, print_json};
-use crate::{
-    amount::Credits,
-    api::{Epoch, Roster, Status},
-    cli::EpochArgs,
-    client::Client,
-    keystore::KeystoreError,
-    text::{Decimal, Text, percent},
-};
+use super::{CommandError, account_or_own, print_json, warn_if_unready};
+use crate::{amount::Credits, cli::EpochArgs, keystore::KeystoreError, text::percent};
 
 /// Provers that are printed, the heaviest first; `--json` has them all.
 const PROVERS_SHOWN: usize = 10;
@@ -33,9 +31,9 @@ struct Duty {
 pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let client = args.node.client();
     let address = whose(args)?;
-    let path = args.epoch.map_or_else(|| "epoch/current".to_owned(), |epoch| format!("epoch/{epoch}"));
     if args.format.json {
-        let epoch: serde_json::Value = client.get(&path)?;
+        let epoch: serde_json::Value = client.get(&Client::epoch_path(args.epoch))?;
+        warn_if_unready(&client);
         let duty = address.map(|address| next_duty(&client, address)).transpose()?;
         let next = duty.map(|duty| json!({ "height": duty.height, "rank": duty.rank, "provers": duty.provers }));
         return print_json(
@@ -43,7 +41,8 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
             &json!({ "epoch": epoch, "address": address.map(|a| a.to_string()), "next_duty": next }),
         );
     }
-    let epoch: Epoch = client.get(&path)?;
+    let epoch = client.epoch(args.epoch)?;
+    warn_if_unready(&client);
     print_epoch(&epoch, out)?;
     let Some(address) = address else {
         writeln!(out, "(--address says whose weight and duty to show)")?;
@@ -63,28 +62,27 @@ fn whose(args: &EpochArgs) -> Result<Option<Address>, KeystoreError> {
 }
 
 fn next_duty(client: &Client, address: Address) -> Result<Duty, CommandError> {
-    let status: Status = client.get("status")?;
-    let height = status.height.saturating_add(1);
-    let roster: Roster = client.get(&format!("roster/{height}"))?;
-    let address = address.to_string();
-    let rank = roster.iter().position(|ranked| ranked.as_str() == address).map(|index| index.saturating_add(1));
+    let height = client.status()?.height.saturating_add(1);
+    let roster = client.roster(height)?;
+    let rank = roster.iter().position(|ranked| ranked.0 == address).map(|index| index.saturating_add(1));
     Ok(Duty { height, rank, provers: roster.len() })
 }
 
 fn print_epoch(epoch: &Epoch, out: &mut dyn Write) -> Result<(), CommandError> {
     let state = if epoch.complete { "over" } else { "open: weights still grow" };
     let shares = total(epoch.shares.values().map(|count| u128::from(*count)));
-    let weight = total(epoch.weights.values().map(|weight| weight.0));
+    let weight = total(epoch.weights.values().map(|weight| u128::from(weight.0)));
     writeln!(out, "epoch         {} ({state}), heights {} to {}", epoch.epoch, epoch.first_height, epoch.last_height)?;
     writeln!(out, "challenge     {}", epoch.challenge)?;
     writeln!(out, "share target  {}", epoch.share_target)?;
     writeln!(out, "proving pool  {} credits", Credits::from_microcredits(epoch.proving_pool))?;
     writeln!(out, "shares        {shares} by {} provers", epoch.shares.len())?;
     let mut heaviest: Vec<_> = epoch.weights.iter().collect();
-    heaviest.sort_by_key(|(prover, weight)| (std::cmp::Reverse(**weight), (*prover).clone()));
-    for (prover, Decimal(of_prover)) in heaviest.iter().take(PROVERS_SHOWN) {
+    heaviest.sort_by_key(|(prover, weight)| (std::cmp::Reverse(**weight), **prover));
+    for (prover, Text(of_prover)) in heaviest.iter().take(PROVERS_SHOWN) {
         let shares = epoch.shares.get(*prover).copied().unwrap_or_default();
-        writeln!(out, "  {prover}  {shares} shares, weight {of_prover} ({})", percent(*of_prover, weight))?;
+        let part = percent(u128::from(*of_prover), weight);
+        writeln!(out, "  {prover}  {shares} shares, weight {of_prover} ({part})")?;
     }
     if let Some(more) = heaviest.len().checked_sub(PROVERS_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "  and {more} more (--json has them all)")?;
@@ -93,16 +91,16 @@ fn print_epoch(epoch: &Epoch, out: &mut dyn Write) -> Result<(), CommandError> {
 }
 
 fn print_own(epoch: &Epoch, address: Address, out: &mut dyn Write) -> Result<(), CommandError> {
-    let key = Text::new(&address.to_string());
+    let key = AddressText(address);
     let shares = epoch.shares.get(&key).copied().unwrap_or_default();
-    let weight = epoch.weights.get(&key).copied().unwrap_or_default();
-    let all = total(epoch.weights.values().map(|weight| weight.0));
+    let weight = epoch.weights.get(&key).map_or(0, |weight| u128::from(weight.0));
+    let all = total(epoch.weights.values().map(|weight| u128::from(weight.0)));
     writeln!(out, "{address}")?;
     writeln!(out, "  shares      {shares} in this epoch")?;
     writeln!(
         out,
         "  weight      {weight} of {all} ({}), decides the rosters of epoch {}",
-        percent(weight.0, all),
+        percent(weight, all),
         epoch.epoch.saturating_add(1)
     )?;
     Ok(())

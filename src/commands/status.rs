@@ -2,8 +2,12 @@
 
 use std::io::Write;
 
-use super::{CommandError, print_json};
-use crate::{amount::Credits, api::Status, cli::StatusArgs, text::utc};
+use super::{CommandError, print_json, warn_if_unready};
+use crate::{
+    amount::Credits,
+    cli::StatusArgs,
+    text::{printable, utc},
+};
 
 /// Carries out `lode status`.
 ///
@@ -12,13 +16,17 @@ use crate::{amount::Credits, api::Status, cli::StatusArgs, text::utc};
 pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let client = args.node.client();
     if args.format.json {
-        return print_json(out, &client.get::<serde_json::Value>("status")?);
+        let status: serde_json::Value = client.get("status")?;
+        warn_if_unready(&client);
+        return print_json(out, &status);
     }
-    let status: Status = client.get("status")?;
+    let status = client.status()?;
+    warn_if_unready(&client);
     let credits = Credits::from_microcredits;
     let supply = &status.supply;
     let block_in_epoch = u64::from(status.height) % u64::from(status.epoch_length.max(1)) + 1;
-    writeln!(out, "network     {} (node {}), genesis {}", status.network, status.version, status.genesis_hash)?;
+    let (network, version) = (printable(&status.network), printable(&status.version));
+    writeln!(out, "network     {network} (node {version}), genesis {}", status.genesis_hash)?;
     writeln!(out, "tip         height {}, {}", status.height, utc(status.tip_timestamp_ms))?;
     writeln!(out, "            {}", status.tip_hash)?;
     writeln!(out, "epoch       {}, block {block_in_epoch} of {}", status.epoch, status.epoch_length)?;

@@ -9,27 +9,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_consensus::{
-    Address, Hash, Height, SignedTransaction, Transaction,
-    transaction::{SignatureError, Transfer},
+use lode_api::{
+    Backoff,
+    client::{Client, ClientError},
+    status::Status,
+    transaction::{TransactionRequest, TransactionStatus},
 };
+use lode_consensus::{Address, Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
 use lode_genesis::Network;
 use serde_json::json;
-use snarkvm::{
-    console::{account::Signature, network::MainnetV0},
-    utilities::FromBytes,
-};
 
-use super::{CommandError, account_or_own, passphrase, print_json};
+use super::{CommandError, account_or_own, passphrase, print_json, warn};
 use crate::{
     amount::Credits,
-    api::{Account, Mempool, Status, TransactionAccepted, TransactionPlace, TransactionRequest},
     cli::{DEFAULT_EXPIRY_BLOCKS, TransferArgs},
-    client::{Client, ClientError},
+    text::one_line,
 };
 
 /// How often `--wait` looks.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Longest pause of `--wait` while the node cannot be asked.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries out `lode transfer`.
 ///
@@ -51,7 +51,7 @@ pub fn run(args: &TransferArgs, out: &mut dyn Write) -> Result<(), CommandError>
 
     let id = signed.id(&genesis_hash);
     send(&client, &transfer, &signed, id)?;
-    let included = if args.wait { Some(wait(&client, id, transfer.expiry, args.timeout)?) } else { None };
+    let included = if args.wait { Some(wait(&client, id, &transfer, args.timeout)?) } else { None };
     print(&transfer, id, included, args.format.json, out)
 }
 
@@ -60,15 +60,16 @@ fn prepare(args: &TransferArgs, from: Address, to: Address, client: &Client) -> 
     let (amount, fee) = (args.amount.microcredits(), args.fee.microcredits());
     let needed = amount.checked_add(fee).ok_or(CommandError::Overflow { amount: args.amount, fee: args.fee })?;
 
-    let status: Status = client.get("status")?;
+    let status = client.status()?;
     check_network(client, &status)?;
-    let account: Account = client.get(&format!("account/{from}"))?;
+    check_sync(client, args.force)?;
+    let account = client.account(&from)?;
     if account.balance < needed {
         return Err(CommandError::TooPoor {
             address: from,
             balance: Credits::from_microcredits(account.balance),
             needed: Credits::from_microcredits(needed),
-            immature: Credits::from_microcredits(account.immature),
+            immature: Credits::from_microcredits(account.immature.unwrap_or_default()),
         });
     }
     let expiry = args.expiry.unwrap_or(status.height.saturating_add(DEFAULT_EXPIRY_BLOCKS));
@@ -77,34 +78,47 @@ fn prepare(args: &TransferArgs, from: Address, to: Address, client: &Client) -> 
     }
     let nonce = match args.nonce {
         Some(nonce) => nonce,
-        None => next_nonce(client, from, account.nonce)?,
+        None => next_nonce(client, from, account.nonce.0)?,
     };
-    Ok((Transfer { from, to, amount, fee, nonce, expiry }, status.genesis_hash))
+    Ok((Transfer { from, to, amount, fee, nonce, expiry }, status.genesis_hash.0))
 }
 
 /// A signature covers the genesis hash that the node gives. If a node could name another network's, it could take the
 /// signature there: the networks that come with the software are known here, of others the node's word is all there is.
 fn check_network(client: &Client, status: &Status) -> Result<(), CommandError> {
     let network = client.network();
-    if status.network.as_str() != network.as_str() {
-        return Err(CommandError::WrongNetwork { expected: network.clone(), got: status.network.clone() });
+    if status.network != network.as_str() {
+        return Err(CommandError::WrongNetwork { expected: network.clone(), got: one_line(&status.network) });
     }
+    let got = status.genesis_hash.0;
     match Network::load(network.as_str()) {
-        Ok(known) if known.genesis_hash != status.genesis_hash => Err(CommandError::WrongGenesis {
-            network: network.clone(),
-            expected: known.genesis_hash,
-            got: status.genesis_hash,
-        }),
+        Ok(known) if known.genesis_hash != got => {
+            Err(CommandError::WrongGenesis { network: network.clone(), expected: known.genesis_hash, got })
+        }
         _ => Ok(()),
     }
 }
 
+/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by them may be refused, or pay in
+/// another order than meant. A node without peers by choice is behind nobody; then the age of its tip is only worth a word.
+fn check_sync(client: &Client, force: bool) -> Result<(), CommandError> {
+    let sync = client.sync()?;
+    if sync.ready {
+        return Ok(());
+    }
+    let reason = one_line(&sync.reason.unwrap_or_else(|| "it does not say why".to_owned()));
+    if force || client.peers()?.peer_id.is_none() {
+        warn(&format!("the node is not in sync: {reason}"));
+        return Ok(());
+    }
+    Err(CommandError::NotInSync { reason })
+}
+
 /// The first nonce that neither the chain nor the mempool has.
 fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, ClientError> {
-    let mempool: Mempool = client.get("mempool")?;
-    let from = from.to_string();
-    let own = mempool.transactions.into_iter().filter(|pending| pending.from.as_str() == from);
-    let mut waiting: Vec<u64> = own.map(|pending| pending.nonce).collect();
+    let mempool = client.mempool()?;
+    let own = mempool.transactions.into_iter().filter(|pending| pending.from.0 == from);
+    let mut waiting: Vec<u64> = own.map(|pending| pending.nonce.0).collect();
     waiting.sort_unstable();
     waiting.dedup();
     let follows = |next: u64, nonce: &u64| if *nonce == next { next.saturating_add(1) } else { next };
@@ -112,40 +126,47 @@ fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, Cli
 }
 
 fn send(client: &Client, transfer: &Transfer, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
-    let signature = Signature::<MainnetV0>::read_le(&signed.signature[..]).map_err(|_| SignatureError::NotCanonical)?;
-    let request = TransactionRequest {
-        from: transfer.from.to_string(),
-        to: transfer.to.to_string(),
-        amount: transfer.amount,
-        fee: transfer.fee,
-        nonce: transfer.nonce.to_string(),
-        expiry: transfer.expiry,
-        signature: signature.to_string(),
-    };
     let nonce = transfer.nonce;
-    match client.post::<TransactionAccepted>("transaction", &request) {
-        Ok(accepted) if accepted.id == id => Ok(()),
-        Ok(accepted) => Err(CommandError::WrongId { expected: id, got: accepted.id }),
+    match client.submit_transaction(&TransactionRequest::of(signed)) {
+        Ok(accepted) if accepted.id.0 == id => Ok(()),
+        Ok(accepted) => Err(CommandError::WrongId { expected: id, got: accepted.id.0 }),
         Err(refused @ ClientError::Refused { status: 400..=499, .. }) => Err(refused.into()),
         Err(error) => Err(CommandError::Unanswered { error, id, nonce }),
     }
 }
 
-/// Waits until a block includes the transaction; the block's height. A node that is busy or restarts is asked again.
-fn wait(client: &Client, id: Hash, expiry: Height, timeout_s: u64) -> Result<Height, CommandError> {
-    let start = Instant::now();
-    let timeout = Duration::from_secs(timeout_s);
+/// Waits until a block includes the transaction, and gives the block's height; or until none can any more. A node that is busy
+/// or restarts is asked again.
+fn wait(client: &Client, id: Hash, transfer: &Transfer, timeout_s: u64) -> Result<Height, CommandError> {
+    let (start, timeout) = (Instant::now(), Duration::from_secs(timeout_s));
+    let expiry = transfer.expiry;
+    let mut backoff = Backoff::new(POLL_INTERVAL, MAX_PAUSE);
+    let mut was_replaced = false;
     loop {
-        match look(client, id) {
+        let looked = look(client, id, transfer);
+        let is_over = start.elapsed() >= timeout;
+        let is_replaced = matches!(looked, Ok(Place::Replaced { .. }));
+        let pause = match looked {
             Ok(Place::In(height)) => return Ok(height),
-            Ok(Place::NotIn { tip }) if tip >= expiry => return Err(CommandError::Lapsed { id, expiry }),
-            Err(error @ ClientError::Unexpected { .. }) => return Err(CommandError::Unwatched { error, id, expiry }),
-            Err(error) if start.elapsed() >= timeout => return Err(CommandError::Unwatched { error, id, expiry }),
-            Ok(_) if start.elapsed() >= timeout => {
-                return Err(CommandError::NotYet { id, waited_s: timeout_s, expiry });
+            // A reorg between two questions can look like it, but not twice.
+            Ok(Place::Replaced { by }) if was_replaced => {
+                return Err(CommandError::Replaced { id, nonce: transfer.nonce, by });
             }
-            _ => thread::sleep(POLL_INTERVAL),
-        }
+            Ok(Place::NotIn { tip, .. }) if tip >= expiry => return Err(CommandError::Lapsed { id, expiry }),
+            Ok(Place::NotIn { waits, .. }) if is_over => {
+                return Err(CommandError::NotYet { id, waited_s: timeout_s, waits, expiry });
+            }
+            Ok(_) => {
+                backoff.reset();
+                POLL_INTERVAL
+            }
+            Err(error) if is_over || matches!(error, ClientError::Unexpected { .. }) => {
+                return Err(CommandError::Unwatched { error, id, expiry });
+            }
+            Err(_) => backoff.next_wait(),
+        };
+        was_replaced = is_replaced;
+        thread::sleep(pause);
     }
 }
 
@@ -153,20 +174,39 @@ fn wait(client: &Client, id: Hash, expiry: Height, timeout_s: u64) -> Result<Hei
 enum Place {
     /// In the block at this height.
     In(Height),
-    /// In no block of the chain with this tip.
-    NotIn { tip: Height },
+    /// In no block of the chain with this tip, but perhaps in the mempool.
+    NotIn { tip: Height, waits: bool },
+    /// In no block of the chain, which has another one with the same nonce.
+    Replaced { by: String },
 }
 
-fn look(client: &Client, id: Hash) -> Result<Place, ClientError> {
+fn look(client: &Client, id: Hash, transfer: &Transfer) -> Result<Place, ClientError> {
     // The height first: a transaction that is in no block afterwards is in none up to that height.
-    let tip = client.get::<Status>("status")?.height;
-    match client.get::<TransactionPlace>(&format!("transaction/{id}")) {
-        Ok(TransactionPlace { height: Some(height) }) => Ok(Place::In(height)),
-        // A full node may have dropped it, and may get it again from a block.
-        Ok(TransactionPlace { height: None }) | Err(ClientError::Refused { status: 404, .. }) => {
-            Ok(Place::NotIn { tip })
+    let tip = client.status()?.height;
+    // The nonce before the transaction: one that is used before, and not by this transaction, is used by another.
+    let is_used = client.account(&transfer.from)?.nonce.0 > transfer.nonce;
+    match client.transaction(&id) {
+        Ok(found) if found.status == TransactionStatus::Confirmed => {
+            Ok(found.height.map_or(Place::NotIn { tip, waits: true }, Place::In))
         }
+        Ok(_) => Ok(Place::NotIn { tip, waits: true }),
+        Err(ClientError::Refused { status: 404, .. }) if is_used => Ok(Place::Replaced { by: rival(client, transfer) }),
+        // A full node may have dropped it, and may get it again from a block or a peer.
+        Err(ClientError::Refused { status: 404, .. }) => Ok(Place::NotIn { tip, waits: false }),
         Err(error) => Err(error),
+    }
+}
+
+/// Which transaction of the sender has the transfer's nonce, for a person to read.
+fn rival(client: &Client, transfer: &Transfer) -> String {
+    let listed = client.account_transactions(&transfer.from).ok();
+    let has_nonce = |transaction: &lode_api::transaction::Transaction| {
+        transaction.from.0 == transfer.from && transaction.nonce.0 == transfer.nonce
+    };
+    let found = listed.and_then(|list| list.transactions.into_iter().find(|placed| has_nonce(&placed.transaction)));
+    match found {
+        Some(placed) => format!("transaction {} in block {}", placed.transaction.id, placed.height),
+        None => "another transaction".to_owned(),
     }
 }
 

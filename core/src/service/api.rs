@@ -12,14 +12,12 @@ use std::{
 };
 
 use crate::{
-    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    events::EventLog,
 };
 use lode_consensus::{Address, Block, Hash, Share, SignedTransaction};
 use lode_ledger::Ledger;
-use tokio::{
-    sync::broadcast,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::{ChainService, Counters};
 use crate::{
@@ -134,8 +132,8 @@ impl<C: Clock> Backend for Handle<C> {
         outcome
     }
 
-    fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+    fn events(&self) -> &Arc<EventLog> {
+        &self.events
     }
 
     fn mining(&self) -> MiningCounters {

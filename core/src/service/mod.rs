@@ -6,8 +6,8 @@
 //! Threads: none of its own. The API's calls run on tokio's blocking threads ([`Handle`] says how many); jobs of the
 //! sync machine run where its driver puts them.
 //!
-//! Queues: events go through a broadcast of [`EVENT_CAPACITY`]; a listener that lags loses the oldest. What the API took
-//! in waits to be published in a queue of [`MAX_ACCEPTED`]; the oldest gives way.
+//! Queues: events go to a log that keeps the last ones ([`crate::events`]). What the API took in waits to be published in a
+//! queue of [`MAX_ACCEPTED`]; the oldest gives way.
 //!
 //! What must not be broken: the two pools change under the same lock as the chain, so that a template never mixes two
 //! tips; a signature or a proof is checked outside of that lock.
@@ -26,7 +26,7 @@ use std::{
     },
 };
 
-use crate::{Event, SubmitError};
+use crate::{SubmitError, events::EventLog};
 use lode_consensus::{
     Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
     address::AddressError,
@@ -35,7 +35,7 @@ use lode_consensus::{
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
 use lode_network::Gossip;
 use lode_puzzle::{Item, Ticket, VerifyError};
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{info, warn};
 
 use crate::{
@@ -47,8 +47,6 @@ use crate::{
 
 pub use api::{Handle, MAX_CHECK_WAIT, MAX_CHECKS};
 
-/// Events that a slow listener may lag behind.
-const EVENT_CAPACITY: usize = 256;
 /// Blocks, shares and transactions that were taken in here and wait to be published to peers.
 pub const MAX_ACCEPTED: usize = 1_024;
 
@@ -75,7 +73,7 @@ pub struct ChainService<C> {
     effects: Effects<C>,
     pools: Mutex<Pools>,
     checks: Arc<Semaphore>,
-    events: broadcast::Sender<Event>,
+    events: Arc<EventLog>,
     /// Ticks whenever the tip moves.
     tip: watch::Sender<Hash>,
     /// Rings when something waits in [`Pools::accepted`].
@@ -139,6 +137,7 @@ impl<C: Clock> ChainService<C> {
             let (_, tip_hash) = reader.tip()?;
             (tip_hash, Arc::new(reader.context(&tip_hash)?), reader.work()?)
         };
+        let events = EventLog::new(effects.clock.now_ms());
         let service = Self {
             ledger,
             effects,
@@ -152,7 +151,7 @@ impl<C: Clock> ChainService<C> {
                 accepted: VecDeque::new(),
             }),
             checks: Arc::new(Semaphore::new(MAX_CHECKS)),
-            events: broadcast::Sender::new(EVENT_CAPACITY),
+            events,
             tip: watch::Sender::new(tip_hash),
             accepted: Notify::new(),
             counters: Counters::default(),
@@ -216,10 +215,8 @@ impl<C: Clock> ChainService<C> {
         let mut pools = self.pools();
         let outcome = self.ledger.store(block)?;
         self.follow(&mut pools, &outcome.events)?;
-        drop(pools);
-        for event in &outcome.events {
-            self.announce(event);
-        }
+        // Under the lock: listeners hear of blocks in the order of the chain.
+        self.events.publish_chain(&outcome.events, |height| self.ledger.params().epoch_of(height));
         Ok(outcome)
     }
 
@@ -272,24 +269,6 @@ impl<C: Clock> ChainService<C> {
         (pools.context, pools.work) = (Arc::new(context), reader.work()?);
         self.tip.send_replace(tip_hash);
         Ok(())
-    }
-
-    fn announce(&self, event: &ChainEvent) {
-        let event = match event {
-            ChainEvent::Connected { hash, block } => Event::Block {
-                height: block.header.height,
-                hash: *hash,
-                epoch: self.ledger.params().epoch_of(block.header.height),
-                producer: block.header.producer,
-                shares: block.body.shares.len(),
-                transactions: block.body.transactions.len(),
-            },
-            ChainEvent::Disconnected { hash, block } => {
-                Event::Disconnected { height: block.header.height, hash: *hash }
-            }
-        };
-        // Nobody listening is no error.
-        let _ = self.events.send(event);
     }
 
     /// Puts what came through the API in line for peers.

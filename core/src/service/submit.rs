@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::{AttemptOutcome, Event, MiningJob, SubmitError};
+use crate::{AttemptOutcome, MiningJob, SubmitError, events::Event};
 use lode_consensus::{
     Address, Block, Hash, SealedHeader, Share, ShareId, SignedTransaction,
     rules::{self, BlockError, FittingBlock},
@@ -97,7 +97,7 @@ impl<C: Clock> ChainService<C> {
         pools.mempool.insert(id, signed.clone(), sender, next).map_err(mempool_error)?;
         pools.journal_transaction(signed);
         drop(pools);
-        let _ = self.events.send(Event::Transaction { id });
+        self.events.publish(Event::Transaction { id });
         Ok(id)
     }
 
@@ -191,7 +191,7 @@ impl<C: Clock> ChainService<C> {
         pools.journal_share(share);
         drop(pools);
         self.checked.note_share(&id, share);
-        let _ = self.events.send(Event::Share { prover: share.prover, height: context.height });
+        self.events.publish(Event::Share { prover: share.prover, height: context.height });
         true
     }
 

@@ -6,12 +6,11 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use lode_ledger::Reader;
+use lode_core::{Backend, query::Moment};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::error::ApiError;
-use lode_core::Backend;
+use crate::error::Failure;
 
 /// Questions to the database that are answered at once; the others wait their turn.
 pub(crate) const MAX_READS: usize = 8;
@@ -40,37 +39,47 @@ impl<B: Backend> Api<B> {
         }
     }
 
-    /// Answers a question about the chain from one moment of the ledger, off the threads that serve connections.
-    pub(crate) async fn read<T, F>(&self, question: F) -> Result<Response, ApiError>
+    /// Asks a question about the chain, at one moment of the ledger, off the threads that serve connections.
+    pub(crate) async fn ask<T, F>(&self, question: F) -> Result<T, Failure>
     where
-        T: Serialize,
-        F: FnOnce(&B, &Reader<'_>) -> Result<T, ApiError> + Send + 'static,
+        T: Send + 'static,
+        F: FnOnce(&B, &Moment<'_>) -> Result<T, Failure> + Send + 'static,
     {
         let turn = tokio::time::timeout(READ_WAIT, self.reads.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = turn else {
-            return Err(ApiError::Busy("too many questions at once: try again".to_owned()));
+            return Err(Failure::Busy("too many questions at once: try again".to_owned()));
         };
         let backend = self.backend.clone();
         let answered = tokio::task::spawn_blocking(move || {
             // Held until the work is done, even if the client has gone in the meantime.
             let _permit = permit;
-            let answer = question(&backend, &backend.ledger().read())?;
-            serde_json::to_vec(&answer).map_err(|error| ApiError::Internal(error.to_string()))
+            question(&backend, &Moment::of(backend.ledger()))
         });
-        let bytes = answered.await.map_err(|error| ApiError::Internal(error.to_string()))??;
-        Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+        answered.await.map_err(|error| Failure::Internal(error.to_string()))?
+    }
+
+    /// As [`Self::ask`], with the answer as JSON, which is written on that thread too: a block takes some MiB.
+    pub(crate) async fn read<T, F>(&self, question: F) -> Result<Response, Failure>
+    where
+        T: Serialize,
+        F: FnOnce(&B, &Moment<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let written = self.ask(move |backend, moment| {
+            let answer = question(backend, moment)?;
+            serde_json::to_vec(&answer).map_err(|error| Failure::Internal(error.to_string()))
+        });
+        Ok(([(header::CONTENT_TYPE, "application/json")], written.await?).into_response())
     }
 
     /// Leave to wait for work; while it is held, the place is taken.
-    pub(crate) fn job_request(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+    pub(crate) fn job_request(&self) -> Result<OwnedSemaphorePermit, Failure> {
         let permit = self.job_requests.clone().try_acquire_owned();
-        permit.map_err(|_| ApiError::Busy(format!("{MAX_JOB_REQUESTS} miners wait for work already: try again")))
+        permit.map_err(|_| Failure::Busy(format!("{MAX_JOB_REQUESTS} miners wait for work already: try again")))
     }
 
-    /// Leave to listen to events.
-    pub(crate) fn event_stream(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        let permit = self.event_streams.clone().try_acquire_owned();
-        permit.map_err(|_| ApiError::Busy(format!("{MAX_EVENT_STREAMS} listen to events already: try again")))
+    /// Leave to listen to events, if there is a place.
+    pub(crate) fn event_stream(&self) -> Option<OwnedSemaphorePermit> {
+        self.event_streams.clone().try_acquire_owned().ok()
     }
 }
 

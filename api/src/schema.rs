@@ -1,0 +1,114 @@
+//! The OpenAPI schema of all types, and of the parameters that requests carry in their query.
+//!
+//! What must not be broken: an unsigned integer has no `format` and an explicit `maximum`. With `format: int64` tools send
+//! values that a node refuses, or take valid ones for wrong; with `uint64` they send what no node can read.
+
+use lode_consensus::{Height, params};
+use serde_json::{Value, json};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Document,
+        schema::{ObjectBuilder, Schema, SchemaType, Type},
+    },
+};
+
+use crate::{
+    ApiError, account, account::PageQuery, block, epoch, events, mining, mining::JobQuery, network, status, transaction,
+};
+
+/// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that no amount is larger is a
+/// rule for networks.
+pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Lode", description = "A node's HTTP API"),
+    components(schemas(
+        ApiError,
+        account::Account,
+        account::AccountTransactions,
+        block::Block,
+        epoch::Epoch,
+        epoch::ProverShares,
+        events::BlockEvent,
+        events::LaggedEvent,
+        events::ReorgEvent,
+        events::ShareEvent,
+        events::TransactionEvent,
+        mining::Attempt,
+        mining::AttemptOutcome,
+        mining::MiningJob,
+        network::Peers,
+        network::Ready,
+        network::Sync,
+        status::Root,
+        status::Status,
+        transaction::Mempool,
+        transaction::TransactionAccepted,
+        transaction::TransactionPlace,
+        transaction::TransactionRequest,
+    )),
+    modifiers(&ExactIntegers)
+)]
+struct Types;
+
+/// The document with the schemas of all types. Routes are not in it yet: `docs/src/api.md` names them.
+pub fn document() -> Document {
+    Types::openapi()
+}
+
+/// Takes the formats off integers, and bounds them by their types.
+struct ExactIntegers;
+
+impl Modify for ExactIntegers {
+    fn modify(&self, document: &mut Document) {
+        let Ok(mut json) = serde_json::to_value(&*document) else { return };
+        bound_integers(&mut json);
+        if let Ok(bounded) = serde_json::from_value(json) {
+            *document = bounded;
+        }
+    }
+}
+
+fn bound_integers(value: &mut Value) {
+    if let Some(maximum) = value.get("format").and_then(Value::as_str).and_then(maximum_of)
+        && let Some(schema) = value.as_object_mut()
+    {
+        schema.remove("format");
+        schema.insert("minimum".to_owned(), json!(0));
+        schema.insert("maximum".to_owned(), json!(maximum));
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(bound_integers),
+        Value::Object(fields) => fields.values_mut().for_each(bound_integers),
+        _ => {}
+    }
+}
+
+fn maximum_of(format: &str) -> Option<u64> {
+    match format {
+        "uint8" => Some(u8::MAX.into()),
+        "uint16" => Some(u16::MAX.into()),
+        "uint32" => Some(u32::MAX.into()),
+        "uint64" => Some(MAX_EXACT),
+        _ => None,
+    }
+}
+
+fn parameter(minimum: u64, maximum: u64) -> Schema {
+    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
+    integer.minimum(Some(minimum)).maximum(Some(maximum)).build().into()
+}
+
+pub(crate) fn u32_parameter() -> Schema {
+    parameter(0, Height::MAX.into())
+}
+
+pub(crate) fn limit_parameter() -> Schema {
+    parameter(1, PageQuery::MAX_LIMIT)
+}
+
+pub(crate) fn wait_parameter() -> Schema {
+    parameter(0, JobQuery::MAX_WAIT_MS)
+}

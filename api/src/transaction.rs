@@ -1,0 +1,207 @@
+//! Transactions: `GET` and `POST /{network}/transaction`, and `GET /{network}/mempool`.
+
+use lode_consensus::{self as consensus, Encode, Hash, Height, SignedTransaction};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::text::{
+    AddressText, BytesHex, HashText, Hex, SignatureText, Text, U64Text, integer, integer_schema, integer_text,
+};
+
+/// What a transaction says, with its id. Amounts are in microcredits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Transaction {
+    /// The transaction's id, which is also the message that `from` signs.
+    pub id: HashText,
+    /// Who pays and signs.
+    pub from: AddressText,
+    /// What the block's producer receives.
+    pub fee: u64,
+    /// How many transactions `from` has made before.
+    pub nonce: U64Text,
+    /// The last height at which it is valid.
+    pub expiry: Height,
+    /// What it does.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What a transaction does, besides paying its fee.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Action {
+    /// Moves public credits.
+    Transfer {
+        /// Who receives.
+        to: AddressText,
+        /// What `to` receives, in microcredits.
+        amount: u64,
+    },
+}
+
+impl Transaction {
+    /// A transaction as it is shown.
+    pub fn of(id: Hash, signed: &SignedTransaction) -> Self {
+        let consensus::Transaction::Transfer(transfer) = &signed.transaction;
+        Self {
+            id: Text(id),
+            from: AddressText(transfer.from),
+            fee: transfer.fee,
+            nonce: Text(transfer.nonce),
+            expiry: transfer.expiry,
+            action: Action::Transfer { to: AddressText(transfer.to), amount: transfer.amount },
+        }
+    }
+}
+
+/// A transaction as a block holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockTransaction {
+    /// What it says.
+    #[serde(flatten)]
+    pub transaction: Transaction,
+    /// The sender's signature.
+    pub signature: SignatureText,
+    /// The canonical bytes that the transactions root commits to, signature included.
+    pub bytes: BytesHex,
+}
+
+impl BlockTransaction {
+    /// A transaction of a block as it is shown.
+    pub fn of(signed: &SignedTransaction, genesis_hash: &Hash) -> Self {
+        Self {
+            transaction: Transaction::of(signed.id(genesis_hash), signed),
+            signature: SignatureText(signed.signature),
+            bytes: Hex(signed.encode()),
+        }
+    }
+}
+
+/// Whether a transaction is in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionStatus {
+    /// A block of the chain includes it.
+    Confirmed,
+    /// It waits in the mempool.
+    Pending,
+}
+
+/// `GET /{network}/transaction/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransactionPlace {
+    /// What it says.
+    #[serde(flatten)]
+    pub transaction: Transaction,
+    /// Whether it is in a block.
+    pub status: TransactionStatus,
+    /// The including block's height; null while it waits.
+    pub height: Option<Height>,
+    /// Its place in that block.
+    pub index: Option<u32>,
+    /// The sender's signature.
+    pub signature: SignatureText,
+}
+
+impl TransactionPlace {
+    /// A transaction as it is shown; `place` is the height and the index in the body, or none while it waits.
+    pub fn of(id: Hash, signed: &SignedTransaction, place: Option<(Height, u32)>) -> Self {
+        let status = if place.is_some() { TransactionStatus::Confirmed } else { TransactionStatus::Pending };
+        Self {
+            transaction: Transaction::of(id, signed),
+            status,
+            height: place.map(|(height, _)| height),
+            index: place.map(|(_, index)| index),
+            signature: SignatureText(signed.signature),
+        }
+    }
+}
+
+/// The kinds of transactions that can be handed in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionType {
+    /// Moves public credits.
+    #[default]
+    Transfer,
+}
+
+/// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may be numbers or decimal
+/// strings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransactionRequest {
+    /// The kind; without it, a transfer.
+    #[serde(rename = "type", default)]
+    pub kind: TransactionType,
+    /// Who pays and signs.
+    pub from: AddressText,
+    /// Who receives.
+    pub to: AddressText,
+    /// What `to` receives.
+    #[serde(deserialize_with = "integer")]
+    #[schema(schema_with = integer_schema)]
+    pub amount: u64,
+    /// What the block's producer receives.
+    #[serde(deserialize_with = "integer")]
+    #[schema(schema_with = integer_schema)]
+    pub fee: u64,
+    /// How many transactions `from` has made before.
+    #[serde(deserialize_with = "integer_text")]
+    #[schema(schema_with = integer_schema)]
+    pub nonce: U64Text,
+    /// The last height at which it is valid.
+    pub expiry: Height,
+    /// The sender's signature of the transaction's id.
+    pub signature: SignatureText,
+}
+
+impl TransactionRequest {
+    /// What hands a signed transaction in.
+    pub fn of(signed: &SignedTransaction) -> Self {
+        let consensus::Transaction::Transfer(transfer) = &signed.transaction;
+        Self {
+            kind: TransactionType::Transfer,
+            from: AddressText(transfer.from),
+            to: AddressText(transfer.to),
+            amount: transfer.amount,
+            fee: transfer.fee,
+            nonce: Text(transfer.nonce),
+            expiry: transfer.expiry,
+            signature: SignatureText(signed.signature),
+        }
+    }
+
+    /// The transaction, of which nothing has been checked.
+    pub fn into_signed(self) -> SignedTransaction {
+        let TransactionType::Transfer = self.kind;
+        let transfer = consensus::transaction::Transfer {
+            from: self.from.0,
+            to: self.to.0,
+            amount: self.amount,
+            fee: self.fee,
+            nonce: self.nonce.0,
+            expiry: self.expiry,
+        };
+        let transaction = consensus::Transaction::Transfer(transfer);
+        SignedTransaction { transaction, signature: self.signature.0 }
+    }
+}
+
+/// The answer to `POST /{network}/transaction`: the node has the transaction, in its mempool or on its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransactionAccepted {
+    /// The transaction's id.
+    pub id: HashText,
+}
+
+/// `GET /{network}/mempool`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Mempool {
+    /// Bytes of the waiting transactions.
+    pub bytes: u64,
+    /// The waiting transactions, in the order of a next block.
+    pub transactions: Vec<Transaction>,
+    /// Waiting shares.
+    pub shares: u64,
+}
