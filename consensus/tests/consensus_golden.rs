@@ -8,7 +8,7 @@ use lode_consensus::{
     Account, Address, Block, Body, Decode, Encode, Hash, Header, NetworkParams, SealedHeader, Share, SignedTransaction,
     StateKey, Transaction, difficulty, epoch, merkle,
     reward::{self, Emission},
-    rights,
+    selection,
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
     transition,
@@ -332,16 +332,16 @@ fn rewards() {
 fn proving_rights() {
     let vectors = vectors!("rights");
     for vector in items(&vectors["lg"]) {
-        assert_eq!(rights::lg(int(&vector["x"])), int::<u64>(&vector["lg"]), "{vector}");
+        assert_eq!(selection::lg(int(&vector["x"])), int::<u64>(&vector["lg"]), "{vector}");
     }
     let mut weights = BTreeMap::new();
     for vector in items(&vectors["epochs"]) {
-        weights = rights::decay_and_add(&weights, &by_address(&vector["shares"]));
+        weights = selection::decay_and_add(&weights, &by_address(&vector["shares"]));
         assert_eq!(weights, by_address(&vector["weights"]), "{vector}");
     }
     for vector in items(&vectors["rosters"]) {
         let weights = by_address(&vector["weights"]);
-        let ranked = rights::roster(&weights, &hash(&vector["parent_hash"]), int(&vector["height"]));
+        let ranked = selection::roster(&weights, &hash(&vector["parent_hash"]), int(&vector["height"]));
         let expected: Vec<Address> = vector["roster"].as_array().unwrap().iter().map(address).collect();
         assert_eq!(ranked, expected, "{vector}");
     }

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Address, Block, ChainWork, Hash, Height, NetworkParams, Share, ShareId, Transaction, rights,
+    Address, Block, ChainWork, Hash, Height, NetworkParams, Share, ShareId, Transaction,
     rules::ProvenBlock,
+    selection,
     transition::{self, ApplyError},
     tree::{Changes, TreeError, value_set},
 };
@@ -218,9 +219,9 @@ impl Index<'_, '_> {
             }
             let previous = match epoch.checked_sub(1) {
                 Some(previous) => self.reader.weights(previous)?,
-                None => rights::Weights::new(),
+                None => selection::Weights::new(),
             };
-            for (prover, weight) in rights::decay_and_add(&previous, &shares) {
+            for (prover, weight) in selection::decay_and_add(&previous, &shares) {
                 self.batch.put::<EpochWeights>(&(epoch, prover), &weight)?;
             }
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lode_consensus::{
     Account, Address, Block, ChainWork, Decode, Encode, Epoch, Hash, Header, Height, NetworkParams, SealedHeader,
     Share, ShareId, StateKey, epoch,
-    rights::{self, Weights},
     rules::{Ancestry, ChainContext},
+    selection::{self, Weights},
     state::{Amount, Credit, Pending, Supply},
     transition::StateView,
     tree::{Changes, StateProof, TreeError, value_set},
@@ -334,7 +334,7 @@ impl<'a> Reader<'a> {
             Some(previous) => self.by_address::<EpochWeights>(previous)?,
             None => Weights::new(),
         };
-        Ok(rights::decay_and_add(&previous, &self.epoch_shares(epoch)?))
+        Ok(selection::decay_and_add(&previous, &self.epoch_shares(epoch)?))
     }
 
     fn by_address<C: Column<Key = (Epoch, Address), Value = u64>>(
@@ -356,7 +356,7 @@ impl<'a> Reader<'a> {
         let Some(previous) = self.params().epoch_of(height).checked_sub(1) else {
             return Ok(Some(Vec::new()));
         };
-        Ok(Some(rights::roster(&self.weights(previous)?, &parent_hash, height)))
+        Ok(Some(selection::roster(&self.weights(previous)?, &parent_hash, height)))
     }
 
     /// The share at a place in the chain.

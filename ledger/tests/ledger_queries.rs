@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
     Address, Decode, Epoch, Hash, Height, StateKey, epoch,
-    rights::{self, Weights},
+    selection::{self, Weights},
     state::{Amount, Pending},
     transition::Executor,
     tree::StateProofError,
@@ -155,7 +155,7 @@ fn weights_and_rosters_follow_from_the_blocks() {
     assert_eq!((reader.epoch_challenge(7).unwrap(), reader.epoch_first_target(7).unwrap()), (None, None));
     for height in 0..=41_u32 {
         let expected = match (height / 6).checked_sub(1) {
-            Some(previous) => rights::roster(&weights[previous as usize], &chain[height as usize - 1], height),
+            Some(previous) => selection::roster(&weights[previous as usize], &chain[height as usize - 1], height),
             None => Vec::new(),
         };
         assert_eq!(reader.roster(height).unwrap(), Some(expected), "height {height}");
@@ -175,7 +175,7 @@ fn the_next_epoch_can_be_asked_for_once_its_challenge_is_known() {
     assert_eq!(reader.epoch_challenge(2).unwrap(), Some(epoch::challenge(&chain[10])));
     assert_eq!(reader.epoch_first_target(2).unwrap(), None);
     let weights = reader.weights(1).unwrap();
-    assert_eq!(reader.roster(12).unwrap(), Some(rights::roster(&weights, &chain[10], 12)));
+    assert_eq!(reader.roster(12).unwrap(), Some(selection::roster(&weights, &chain[10], 12)));
 }
 
 #[test]
