@@ -21,7 +21,7 @@ use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{Chain, account, memory_tree::MemoryTree, params};
+use support::{Chain, account, memory_tree::MemoryTree, params, weights_after};
 
 /// A chain, and what each of its blocks was judged against and did.
 struct Recorded {
@@ -230,7 +230,7 @@ impl Recorded {
             }
             let before = epoch.checked_sub(1).map_or_else(BTreeMap::new, |before| weights[before].clone());
             weights.resize(epoch + 1, BTreeMap::new());
-            weights[epoch] = selection::decay_and_add(&before, &shares[epoch]);
+            weights[epoch] = weights_after(&before, &shares[epoch]);
         }
         for height in 1..=chain.tip() + 1 {
             let weights = chain.params.epoch_of(height).checked_sub(1).map(|epoch| weights[epoch as usize].clone());

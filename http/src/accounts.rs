@@ -75,10 +75,10 @@ pub(crate) async fn account<B: Backend>(
         let block_hash = block_hash.ok_or_else(|| ApiError::Internal(format!("no block at height {at}")))?;
         // What waited for maturity at an older height is not kept by address.
         let immature = if at == tip { Some(reader.immature(&owner)?) } else { None };
-        let account = proven.account.unwrap_or_default();
+        let account = proven.leaf.unwrap_or_default();
         Ok(AccountView {
             address: AddressText(owner),
-            exists: proven.account.is_some(),
+            exists: proven.leaf.is_some(),
             balance: account.balance,
             nonce: Text(account.nonce),
             immature: immature.map(|amounts| amounts.iter().fold(0, |sum, (_, amount)| amount.saturating_add(sum))),

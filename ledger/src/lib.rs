@@ -41,8 +41,8 @@ use lode_consensus::{
 use lode_genesis::Network;
 
 pub use activate::{ChainEvent, StoreOutcome};
-pub use database::MemoryDisk;
-pub use reader::{AccountProof, Branch, Reader, TransactionPlace};
+pub use database::{LedgerFacts, MemoryDisk};
+pub use reader::{Branch, LeafProof, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
 
 use database::{Batch, Database, Place};
@@ -96,16 +96,28 @@ pub enum LedgerError {
     #[error("database: {0}")]
     Database(#[from] rocksdb::Error),
     /// The folder holds another network's chain, or a network file has changed.
-    #[error("the data folder belongs to another network: genesis {got}, this network has {expected}")]
+    #[error(
+        "data folder {path}: expected the chain of {network}, genesis {expected}; found genesis {got}: \
+         delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
+    )]
     OtherNetwork {
+        /// The folder.
+        path: PathBuf,
+        /// This network's name.
+        network: String,
         /// This network's genesis hash.
         expected: Hash,
         /// The one in the folder.
         got: Hash,
     },
     /// The folder was written by another version of the layout.
-    #[error("the data folder has layout {got}, this software reads layout {expected}")]
+    #[error(
+        "data folder {path}: expected layout {expected}, found {got}, of another version of this software: \
+         delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
+    )]
     Layout {
+        /// The folder.
+        path: PathBuf,
         /// The layout that this software reads.
         expected: u32,
         /// The one in the folder.
@@ -206,9 +218,12 @@ impl Ledger {
         match (layout, first) {
             (None, None) => ledger.begin()?,
             (Some(got), _) if got != columns::LAYOUT => {
-                return Err(LedgerError::Layout { expected: columns::LAYOUT, got });
+                return Err(LedgerError::Layout { path: place.path(), expected: columns::LAYOUT, got });
             }
-            (Some(_), Some(got)) if got != expected => return Err(LedgerError::OtherNetwork { expected, got }),
+            (Some(_), Some(got)) if got != expected => {
+                let (path, network) = (place.path(), ledger.params().name.clone());
+                return Err(LedgerError::OtherNetwork { path, network, expected, got });
+            }
             (Some(_), Some(_)) => {}
             // One batch writes both, so that one without the other is damage, and to begin anew would hide it.
             (None, Some(_)) => return Err(LedgerError::Missing { column: "facts", key: "layout".to_owned() }),
@@ -219,6 +234,14 @@ impl Ledger {
             tracing::warn!("block {hash}, stored before the last stop, does not apply: {error}");
         }
         Ok(ledger)
+    }
+
+    /// Deletes the chain in a folder, of whatever network and layout it is, and the folder if nothing else is in it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] while somebody has it open; RocksDB's.
+    pub fn destroy(path: &Path) -> Result<(), LedgerError> {
+        Database::destroy(path)
     }
 
     /// The network whose chain this is.

@@ -47,7 +47,7 @@ fn proofs_of_accounts_hold_at_every_height() {
             let proof = reader.account_proof(&address, height).unwrap();
             let key = StateKey::Account(address);
             let leaf = maker.state(hash).leaves.get(&key);
-            assert_eq!(proof.account, leaf.map(|_| account(maker.state(hash), &address)));
+            assert_eq!(proof.leaf, leaf.map(|_| account(maker.state(hash), &address)));
             assert_eq!(proof.value.as_ref(), leaf);
             assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
             proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();

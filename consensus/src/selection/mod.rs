@@ -25,4 +25,4 @@ mod weights;
 
 pub use clocks::lg;
 pub use roster::roster;
-pub use weights::{SHARE_WEIGHT, Weights, decay_and_add};
+pub use weights::{SHARE_WEIGHT, WEIGHT_LIFETIME, Weight, Weights, beneficiary};

@@ -1,13 +1,17 @@
-//! The state transition: what a block does to balances, funds and pools (specification section 4).
+//! The state transition: what a block does to balances, funds, pools and weights (specification sections 4 and 5).
 //!
-//! What happens in block h, in this order, each part in a file of its own:
+//! What happens in block h, in this order, each part in a file of its own with a beginning (`begin`), an end (`end`) or both:
 //!
-//! 1. `maturity`: what was mined at h − M moves to balances;
-//! 2. `transactions`: one after the other;
-//! 3. `emission`: the subsidy is minted;
-//! 4. `shares`: the shares are paid from the share fund;
-//! 5. `maturity` again: everything mined at h waits in `pending/h`;
-//! 6. `supply`: nothing came from nowhere.
+//! 1. `maturity` begins: what was mined at h − M moves to balances.
+//! 2. Roll-over, if h is the first block of an epoch: weights are halved when they are read (see
+//!    [`selection`](crate::selection)), so nothing is to be done and nobody is visited.
+//! 3. Agenda and matching: the market's, of which nothing is there yet.
+//! 4. `transactions`: one after the other, each whole or not at all.
+//! 5. `emission` ends: the subsidy is minted.
+//! 6. `shares` end: they are paid from the share fund, and count in the weights. Before all else, `shares` begin: none may
+//!    have been counted by an earlier block.
+//! 7. `maturity` ends: everything mined at h waits in `pending/h`.
+//! 8. `supply` ends: nothing came from nowhere.
 //!
 //! What must not be broken: a transaction that fails leaves nothing behind, and the supply adds up after every block.
 

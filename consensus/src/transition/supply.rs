@@ -16,14 +16,15 @@ pub(super) fn end<V: StateView>(
     let overflow = ApplyError::Overflow("the supply");
     supply.emitted = supply.emitted.checked_add(emission.total()).ok_or(overflow)?;
     for key in leaves.after.keys().copied().collect::<Vec<_>>() {
-        let before = sum(key, leaves.read(key)?)?;
-        let after = sum(key, leaves.after.get(&key).and_then(Option::as_deref))?;
         let total = match key {
             StateKey::Account(_) => &mut supply.balances,
             StateKey::Pending(_) => &mut supply.pending,
             StateKey::ShareFund => &mut supply.share_fund,
             StateKey::ProvingPool(_) => &mut supply.proving_pools,
+            StateKey::Weight(_) | StateKey::WeightSum => continue,
         };
+        let before = sum(key, leaves.read(key)?)?;
+        let after = sum(key, leaves.after.get(&key).and_then(Option::as_deref))?;
         *total = total
             .checked_add(after)
             .and_then(|total| total.checked_sub(before))
@@ -44,5 +45,6 @@ fn sum<E>(key: StateKey, bytes: Option<&[u8]>) -> Result<u64, ApplyError<E>> {
             .iter()
             .try_fold(0_u64, |sum, credit| sum.checked_add(credit.amount))
             .ok_or(ApplyError::Overflow("pending credits"))?,
+        StateKey::Weight(_) | StateKey::WeightSum => 0,
     })
 }
