@@ -134,8 +134,7 @@ fn a_layout_with_other_columns_is_refused_and_left_alone() {
 #[test]
 fn a_ledger_says_whose_it_is_while_it_is_open_or_not() {
     let (maker, folder, _) = chain(3);
-    let expected =
-        LedgerFacts { layout: 2, network: Some("smallnet".to_owned()), genesis_hash: Some(maker.genesis()) };
+    let expected = LedgerFacts { layout: 2, network: Some("smallnet".to_owned()), genesis_hash: Some(maker.genesis()) };
     assert_eq!(LedgerFacts::of(folder.path()), Some(expected.clone()));
     let _ledger = open(folder.path(), maker.network()).unwrap();
     assert_eq!(LedgerFacts::of(folder.path()), Some(expected));

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
-    Address, Decode, Epoch, Hash, Height, StateKey, epoch,
-    selection::{self, Weights},
+    Address, Decode, Epoch, Hash, Height, NetworkParams, StateKey, epoch,
+    selection::{self, Weight, Weights},
     state::{Amount, Pending},
     transition::Executor,
     tree::StateProofError,
 };
+use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerError, TransactionPlace};
 use tempfile::TempDir;
 
@@ -65,6 +66,79 @@ fn proofs_of_accounts_hold_at_every_height() {
     assert!(present > 160 && absent >= 41, "{present} present, {absent} absent");
     let error = reader.account_proof(&nobody, 41).unwrap_err();
     assert!(matches!(error, LedgerError::NotRetained { height: 41, floor: 0, tip: 40 }), "{error}");
+}
+
+#[test]
+fn proofs_of_weights_hold_at_every_height() {
+    let (maker, _folder, ledger, chain) = ledger();
+    let reader = ledger.read();
+    let nobody = Address([0; 32]);
+    let mut present = 0;
+    for (height, hash) in (0..).zip(&chain) {
+        let (root, leaves) = (maker.block(hash).header.state_root, &maker.state(hash).leaves);
+        let sum = (StateKey::WeightSum, reader.weight_sum_proof(height).unwrap());
+        let weights = addresses(&maker).into_iter().chain([nobody]);
+        let weights =
+            weights.map(|address| (StateKey::Weight(address), reader.weight_proof(&address, height).unwrap()));
+        for (key, proof) in weights.chain([sum]) {
+            assert_eq!(proof.value.as_ref(), leaves.get(&key));
+            assert_eq!(proof.leaf, leaves.get(&key).map(|bytes| Weight::decode(bytes).unwrap()));
+            assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
+            proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();
+            present += usize::from(proof.leaf.is_some());
+        }
+    }
+    assert!(present > 150, "{present}");
+    let error = reader.weight_proof(&nobody, 41).unwrap_err();
+    assert!(matches!(error, LedgerError::NotRetained { height: 41, .. }), "{error}");
+}
+
+/// What a light client computes from a proof of the last block of an epoch, or of any later one of the next.
+#[test]
+fn proven_weights_are_those_that_rosters_use() {
+    let (maker, _folder, ledger, _) = ledger();
+    let reader = ledger.read();
+    for epoch in 0..=5_u32 {
+        let weights = reader.weights(epoch).unwrap();
+        for address in addresses(&maker) {
+            for height in epoch * 6 + 5..(epoch * 6 + 12).min(40) {
+                let leaf = reader.weight_proof(&address, height).unwrap().leaf;
+                let weight = leaf.map_or(0, |leaf| leaf.at_end_of(epoch).unwrap());
+                assert_eq!(weight, weights.get(&address).copied().unwrap_or(0), "epoch {epoch}, height {height}");
+            }
+        }
+    }
+}
+
+#[test]
+fn old_weights_fade_away() {
+    let params = NetworkParams { epoch_length: 2, ..network("fading").params };
+    let mut maker = Maker::new(Network::from_params(params).unwrap(), 63);
+    let folder = folder();
+    let ledger = open(folder.path(), maker.network()).unwrap();
+    let mut chain = maker.extend(&maker.genesis(), 3, Plan::FULL);
+    for (count, plan) in [(40, Plan::EMPTY), (1, Plan::FULL), (40, Plan::EMPTY)] {
+        chain.extend(maker.extend(chain.last().unwrap(), count, plan));
+    }
+    store_all(&ledger, &maker, &chain);
+    let reader = ledger.read();
+    let mut weights = Weights::new();
+    for epoch in 0..=42 {
+        weights.values_mut().for_each(|weight| *weight /= 2);
+        for share in chain
+            .iter()
+            .map(|hash| maker.block(hash))
+            .filter(|b| b.header.height / 2 == epoch)
+            .flat_map(|b| &b.body.shares)
+        {
+            *weights.entry(share.prover).or_default() += 65_536;
+        }
+        weights.retain(|_, weight| *weight > 0);
+        assert_eq!(reader.weights(epoch).unwrap(), weights, "epoch {epoch}");
+        if [21, 22, 42].contains(&epoch) {
+            assert_eq!(weights.is_empty(), epoch != 22, "epoch {epoch}");
+        }
+    }
 }
 
 #[test]
