@@ -1,6 +1,7 @@
 //! Golden vectors: bytes, hashes and numbers that an independent implementation computed (`vectors/generate.py`).
 //!
-//! A failure here means that this implementation no longer speaks the protocol, whatever else it does.
+//! A failure here means that this implementation no longer speaks the protocol, whatever else it does. `./x vectors` writes the files
+//! anew.
 
 use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
