@@ -87,7 +87,7 @@ fn a_roll_over_writes_no_leaf() {
 #[test]
 fn an_old_weight_is_forgotten_by_all_who_read_it() {
     let mut state = State::default();
-    let greatest = Weight { epoch: 0, carried: (1 << 33) - 1, shares: 0 };
+    let greatest = Weight { epoch: 0, carried: (1 << 33) - 1, shares: u16::MAX };
     state.leaves.insert(StateKey::Weight(account(0)), greatest.encode());
     assert_eq!(weights(&state, WEIGHT_LIFETIME - 1).len(), 1);
     assert!(weights(&state, WEIGHT_LIFETIME).is_empty());
