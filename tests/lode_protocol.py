@@ -129,6 +129,10 @@ def encode_pending(credits):
     return u32(len(credits)) + b"".join(address + u64(credits[address]) for address in sorted(credits))
 
 
+def encode_weight(epoch, carried, shares):
+    return u32(epoch) + u64(carried) + u16(shares)
+
+
 # --- Hashes and roots ------------------------------------------------------------------------------------------------
 
 def network_hash(p, srs_checksum=SRS_CHECKSUM):
@@ -195,6 +199,14 @@ def share_fund_key():
 
 def proving_pool_key(epoch):
     return b256("lode/state/proving-pool/v1", u32(epoch))
+
+
+def weight_key(address):
+    return b256("lode/state/weight/v1", address)
+
+
+def weight_sum_key():
+    return b256("lode/state/weight-sum/v1")
 
 
 def bit(key, level):
@@ -298,6 +310,22 @@ def share_pay(height, target, first_target, shares_per_block):
 def next_weights(previous, shares):
     sums = {a: previous.get(a, 0) // 2 + 65536 * shares.get(a, 0) for a in previous.keys() | shares.keys()}
     return {prover: weight for prover, weight in sums.items() if weight}
+
+
+def next_weight_sum(previous, shares):
+    return previous // 2 + 65536 * sum(shares.values())
+
+
+def weight_leaf(history):
+    """The leaf of a prover, or of the sum: what it was carried into its last epoch with shares, and those shares.
+
+    `history` has a pair (weight at the epoch's end, shares in it) for every epoch up to now. None: no share yet.
+    """
+    counted = [epoch for epoch, (_, shares) in enumerate(history) if shares]
+    if not counted:
+        return None
+    last = counted[-1]
+    return last, history[last - 1][0] if last else 0, history[last][1]
 
 
 def lg(x):

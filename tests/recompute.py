@@ -166,6 +166,19 @@ class Chain:
             return self.weights[epoch]
         return lode.next_weights(self.weights[-1] if self.weights else {}, self.shares[-1])
 
+    def weight_leaves(self):
+        """The leaves of everybody who ever had a share, and of the sum, from weights that were halved epoch by epoch."""
+        weights = [self.weights_of(epoch) for epoch in range(len(self.shares))]
+        sums = []
+        for shares in self.shares:
+            sums.append((lode.next_weight_sum(sums[-1][0] if sums else 0, shares), sum(shares.values())))
+        histories = {lode.weight_sum_key(): sums}
+        for prover in {prover for shares in self.shares for prover in shares}:
+            pairs = zip(weights, self.shares)
+            histories[lode.weight_key(prover)] = [(w.get(prover, 0), n.get(prover, 0)) for w, n in pairs]
+        leaves = {key: lode.weight_leaf(history) for key, history in histories.items()}
+        return {key: lode.encode_weight(*leaf) for key, leaf in leaves.items() if leaf}
+
     def supply(self):
         return {"genesis": self.genesis_supply, "emitted": self.emitted, "burned": 0,
                 "balances": sum(balance for balance, _ in self.accounts.values()),
@@ -177,6 +190,7 @@ class Chain:
         state.update((lode.account_key(a), lode.encode_account(*account)) for a, account in self.accounts.items())
         state.update((lode.pending_key(h), lode.encode_pending(credits)) for h, credits in self.pending.items())
         state.update((lode.proving_pool_key(epoch), lode.u64(pool)) for epoch, pool in self.pools.items())
+        state.update(self.weight_leaves())
         return lode.tree_root([(key, lode.b256("", value)) for key, value in state.items()])
 
     def block(self, block):

@@ -12,6 +12,9 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 pub const HEADER_VERSION: u16 = 1;
 /// Upper limit for `shares_per_block`: the double of it must fit a body of [`MAX_BODY_BYTES`].
 pub const MAX_SHARES_PER_BLOCK: u32 = 1_024;
+/// Upper limit for the shares of an epoch, `epoch_length · 2 · shares_per_block`: a [`Weight`](crate::selection::Weight)
+/// counts them in 16 bits.
+pub const MAX_EPOCH_SHARES: u64 = u16::MAX as u64;
 /// Upper limit for `share_window`: what a node looks back for each block.
 pub const MAX_SHARE_WINDOW: u32 = 1_024;
 /// Upper limit for the number of genesis allocations.
@@ -95,8 +98,9 @@ impl NetworkParams {
         range("block_interval_ms", self.block_interval_ms, 1, day_ms)?;
         range("asert_tau_ms", self.asert_tau_ms, self.block_interval_ms, 365 * day_ms)?;
         range("future_limit_ms", self.future_limit_ms, 1, day_ms)?;
-        range("epoch_length", self.epoch_length.into(), 2, 1 << 20)?;
         range("shares_per_block", self.shares_per_block.into(), 1, MAX_SHARES_PER_BLOCK.into())?;
+        let per_block = u64::from(self.shares_per_block.saturating_mul(2));
+        range("epoch_length", self.epoch_length.into(), 2, MAX_EPOCH_SHARES.checked_div(per_block).unwrap_or(0))?;
         range("share_window", self.share_window.into(), 1, MAX_SHARE_WINDOW.into())?;
         range("anchor_depth", self.anchor_depth.into(), 0, u64::from(self.share_window.saturating_sub(1)))?;
         range("maturity", self.maturity.into(), 1, 1 << 20)?;

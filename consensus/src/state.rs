@@ -16,6 +16,10 @@ pub enum StateKey {
     ShareFund,
     /// The proving pool of an epoch.
     ProvingPool(Epoch),
+    /// What an address has earned by shares, from the first one on; see [`Weight`](crate::selection::Weight).
+    Weight(Address),
+    /// The same for all addresses together.
+    WeightSum,
 }
 
 impl StateKey {
@@ -26,6 +30,8 @@ impl StateKey {
             Self::Pending(height) => Hash::of("lode/state/pending/v1", &[&height.to_le_bytes()]),
             Self::ShareFund => Hash::of("lode/state/share-fund/v1", &[]),
             Self::ProvingPool(epoch) => Hash::of("lode/state/proving-pool/v1", &[&epoch.to_le_bytes()]),
+            Self::Weight(address) => Hash::of("lode/state/weight/v1", &[&address.0]),
+            Self::WeightSum => Hash::of("lode/state/weight-sum/v1", &[]),
         }
     }
 }

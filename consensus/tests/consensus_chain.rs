@@ -92,6 +92,7 @@ fn held(state: &State) -> Supply {
             }
             StateKey::ShareFund => supply.share_fund += Amount::decode(leaf).unwrap().0,
             StateKey::ProvingPool(_) => supply.proving_pools += Amount::decode(leaf).unwrap().0,
+            StateKey::Weight(_) | StateKey::WeightSum => {}
         }
     }
     supply
@@ -240,12 +241,27 @@ fn parameters_have_ranges() {
     range!(block_interval_ms, [1, 20_000], [0, DAY_MS + 1]);
     range!(asert_tau_ms, [1_000, 365 * DAY_MS], [0, 999, 365 * DAY_MS + 1]);
     range!(future_limit_ms, [1, DAY_MS], [0, DAY_MS + 1]);
-    range!(epoch_length, [2, 1 << 20], [0, 1, (1 << 20) + 1]);
+    // At most 4 shares in a block here, and 65,535 in an epoch.
+    range!(epoch_length, [2, 16_383], [0, 1, 16_384, u32::MAX]);
     range!(shares_per_block, [1, 1_024], [0, 1_025]);
     range!(share_window, [2, 1_024], [0, 1_025]);
     range!(anchor_depth, [0, 2], [3, u32::MAX]);
     range!(maturity, [1, 1 << 20], [0, (1 << 20) + 1]);
     range!(genesis_timestamp_ms, [0, 1 << 48], [(1 << 48) + 1, u64::MAX]);
+}
+
+#[test]
+fn the_shares_of_an_epoch_can_be_counted() {
+    let longest = |shares_per_block: u32, epoch_length: u32| {
+        complaint(|params| {
+            params.shares_per_block = shares_per_block;
+            params.epoch_length = epoch_length;
+        })
+    };
+    for (shares_per_block, most) in [(1, 32_767), (2, 16_383), (16, 2_047), (1_024, 31)] {
+        assert_eq!(longest(shares_per_block, most), None);
+        assert_eq!(longest(shares_per_block, most + 1), Some("epoch_length"));
+    }
 }
 
 #[test]

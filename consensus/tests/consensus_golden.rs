@@ -1,6 +1,7 @@
 //! Golden vectors: bytes, hashes and numbers that an independent implementation computed (`vectors/generate.py`).
 //!
-//! A failure here means that this implementation no longer speaks the protocol, whatever else it does.
+//! A failure here means that this implementation no longer speaks the protocol, whatever else it does. `./x vectors` writes the files
+//! anew.
 
 use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
@@ -8,7 +9,7 @@ use lode_consensus::{
     Account, Address, Block, Body, Decode, Encode, Hash, Header, NetworkParams, SealedHeader, Share, SignedTransaction,
     StateKey, Transaction, difficulty, epoch, merkle,
     reward::{self, Emission},
-    rights,
+    selection::{self, Weight, Weights},
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
     transition,
@@ -233,6 +234,11 @@ fn leaves_and_supply() {
     let credits = items(&vectors["pending"]["credits"]);
     let credits = credits.iter().map(|pair| Credit { address: address(&pair[0]), amount: int(&pair[1]) });
     pinned(&Pending(credits.collect()), &vectors["pending"]["bytes"]);
+    let weight = &vectors["weight"];
+    let leaf =
+        Weight { epoch: int(&weight["epoch"]), carried: int(&weight["carried"]), shares: int(&weight["shares"]) };
+    pinned(&leaf, &weight["bytes"]);
+    assert_eq!(leaf.encode().len(), Weight::BYTES);
     let amounts: Vec<u64> = items(&vectors["supply"]["amounts"]).iter().map(int).collect();
     let [genesis, emitted, burned, balances, pending, share_fund, proving_pools] = amounts[..] else { panic!() };
     let supply = Supply { genesis, emitted, burned, balances, pending, share_fund, proving_pools };
@@ -332,16 +338,31 @@ fn rewards() {
 fn proving_rights() {
     let vectors = vectors!("rights");
     for vector in items(&vectors["lg"]) {
-        assert_eq!(rights::lg(int(&vector["x"])), int::<u64>(&vector["lg"]), "{vector}");
+        assert_eq!(selection::lg(int(&vector["x"])), int::<u64>(&vector["lg"]), "{vector}");
     }
-    let mut weights = BTreeMap::new();
-    for vector in items(&vectors["epochs"]) {
-        weights = rights::decay_and_add(&weights, &by_address(&vector["shares"]));
+    let mut leaves: BTreeMap<Address, Weight> = BTreeMap::new();
+    let mut sum = Weight::default();
+    for (epoch, vector) in (0..).zip(items(&vectors["epochs"])) {
+        for (prover, shares) in by_address(&vector["shares"]) {
+            let shares = u16::try_from(shares).unwrap();
+            let leaf = leaves.entry(prover).or_default();
+            *leaf = leaf.counting(epoch, shares).unwrap();
+            sum = sum.counting(epoch, shares).unwrap();
+        }
+        for (prover, bytes) in &leaves {
+            assert_eq!(hex::encode(bytes.encode()), vector["leaves"][hex::encode(prover.0)], "{vector}");
+        }
+        assert_eq!(sum.to_leaf().map(hex::encode), vector["sum_leaf"].as_str().map(str::to_owned), "{vector}");
+        let mut weights: Weights =
+            leaves.iter().map(|(prover, leaf)| (*prover, leaf.at_end_of(epoch).unwrap())).collect();
+        weights.retain(|_, weight| *weight > 0);
         assert_eq!(weights, by_address(&vector["weights"]), "{vector}");
+        assert_eq!(sum.at_end_of(epoch), Some(int(&vector["weight_sum"])), "{vector}");
+        assert_eq!(vector["leaves"].as_object().unwrap().len(), leaves.len());
     }
     for vector in items(&vectors["rosters"]) {
         let weights = by_address(&vector["weights"]);
-        let ranked = rights::roster(&weights, &hash(&vector["parent_hash"]), int(&vector["height"]));
+        let ranked = selection::roster(&weights, &hash(&vector["parent_hash"]), int(&vector["height"]));
         let expected: Vec<Address> = vector["roster"].as_array().unwrap().iter().map(address).collect();
         assert_eq!(ranked, expected, "{vector}");
     }
@@ -362,6 +383,10 @@ fn state_keys() {
         assert_eq!(StateKey::ProvingPool(int(&vector["epoch"])).hash(), hash(&vector["key"]));
     }
     assert_eq!(StateKey::ShareFund.hash(), hash(&vectors["share_fund_key"]));
+    for vector in items(&vectors["weight_keys"]) {
+        assert_eq!(StateKey::Weight(address(&vector["address"])).hash(), hash(&vector["key"]));
+    }
+    assert_eq!(StateKey::WeightSum.hash(), hash(&vectors["weight_sum_key"]));
 }
 
 #[test]

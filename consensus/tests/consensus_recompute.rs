@@ -13,7 +13,7 @@ use std::{
 
 use lode_consensus::{
     Address, Block, Body, ChainWork, Encode, NetworkParams, Share, SignedTransaction, StateKey, Transaction, epoch,
-    reward, rights, rules::ChainContext, transition::AppliedBlock,
+    reward, rules::ChainContext, selection, transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{Chain, account, memory_tree::MemoryTree, params};
+use support::{Chain, account, memory_tree::MemoryTree, params, weights_after};
 
 /// A chain, and what each of its blocks was judged against and did.
 struct Recorded {
@@ -230,11 +230,11 @@ impl Recorded {
             }
             let before = epoch.checked_sub(1).map_or_else(BTreeMap::new, |before| weights[before].clone());
             weights.resize(epoch + 1, BTreeMap::new());
-            weights[epoch] = rights::decay_and_add(&before, &shares[epoch]);
+            weights[epoch] = weights_after(&before, &shares[epoch]);
         }
         for height in 1..=chain.tip() + 1 {
             let weights = chain.params.epoch_of(height).checked_sub(1).map(|epoch| weights[epoch as usize].clone());
-            let ranked = rights::roster(&weights.unwrap_or_default(), &chain.hashes[height as usize - 1], height);
+            let ranked = selection::roster(&weights.unwrap_or_default(), &chain.hashes[height as usize - 1], height);
             write(format!("roster/{height}.json"), ranked.iter().map(ToString::to_string).collect());
         }
         for (epoch, (shares, weights)) in shares.iter().zip(&weights).enumerate() {

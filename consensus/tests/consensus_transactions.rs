@@ -342,9 +342,14 @@ fn late_blocks_that_emit_nothing_leave_nothing() {
     let chain = Chain::of_length(params(), 1);
     let mut context = chain.context();
     context.height = 26 * lode_consensus::reward::HALVING_INTERVAL;
-    let provers = [account(1)];
-    let applied = Executor::new(&chain.params, &context, chain.state()).unwrap().finish(account(0), &provers).unwrap();
+    let finish = |provers: &[Address]| {
+        Executor::new(&chain.params, &context, chain.state()).unwrap().finish(account(0), provers).unwrap()
+    };
+    let applied = finish(&[]);
     assert!(applied.changes.is_empty(), "{:?}", applied.changes);
+    // A share that nothing is paid for still counts.
+    let applied = finish(&[account(1)]);
+    assert!(applied.changes.keys().copied().eq([StateKey::Weight(account(1)), StateKey::WeightSum]));
     assert_eq!((applied.share_pay, applied.supply), (0, chain.state().supply));
 }
 

@@ -26,10 +26,10 @@ pub(crate) async fn account<B: Backend>(
     api.read(move |_, moment| {
         let AccountState { proven, block_hash, immature } =
             moment.account(&owner, query.height.map(|Text(height)| height))?;
-        let account = proven.account.unwrap_or_default();
+        let account = proven.leaf.unwrap_or_default();
         Ok(Account {
             address: AddressText(owner),
-            exists: proven.account.is_some(),
+            exists: proven.leaf.is_some(),
             balance: account.balance,
             nonce: Text(account.nonce),
             immature,

@@ -3,26 +3,27 @@
 //! What must not be broken: the columns of the chain are a function of the chain and of the floor alone, never of the
 //! way that led there. So a block's records go by its height, and pruning goes by the floor.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, ChainWork, Hash, Height, NetworkParams, Share, ShareId, Transaction, rights,
+    Address, Block, ChainWork, Decode, Hash, Height, NetworkParams, Share, ShareId, StateKey, Transaction,
     rules::ProvenBlock,
+    selection::{self, Weight},
     transition::{self, ApplyError},
-    tree::{Changes, TreeError, value_set},
+    tree::Changes,
 };
 
 use crate::{
     BlockState, Ledger, LedgerError,
     columns::{
-        AccountTransactions, Blocks, Chain, Entries, EpochShares, EpochWeights, Fact, Facts, LAYOUT, Leaves,
-        ProducerBlocks, ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes,
-        TreeValues, Undos, Value, height_of, leaf_key,
+        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT, Leaves, ProducerBlocks,
+        ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes, TreeValues, Undos,
+        Value, height_of, leaf_key,
     },
     database::Batch,
     reader::{Reader, require},
     records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace, Undo},
-    state::{Nodes, tree, value_at},
+    state::{put_value_set, root_at, value_at},
 };
 
 /// Heights that one block prunes at most. One is enough in the long run; more come only after the history was made
@@ -45,6 +46,7 @@ impl Ledger {
         batch.put::<Entries>(&hash, &entry)?;
         batch.put::<Blocks>(&hash, &StoredBlock::of(genesis))?;
         batch.put::<Facts>(&Fact::Layout, &Value::to_bytes(&LAYOUT))?;
+        batch.put::<Facts>(&Fact::Network, &self.network.params.name.clone().into_bytes())?;
         batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&1_u64))?;
         batch.put::<Facts>(&Fact::Floor, &Value::to_bytes(&0_u32))?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&0_u32))?;
@@ -62,6 +64,14 @@ impl Ledger {
         let state = reader.tip_state()?;
         let applied = transition::apply(self.params(), block, &state).map_err(apply_error)?;
 
+        let parent = reader.require_entry(&block.block().header.parent_hash)?;
+        if root_at(&reader.view, parent.header.height)? != parent.header.state_root {
+            // Ours is the broken one: the block must not pay for it.
+            return Err(LedgerError::Contradiction {
+                what: "the state tree does not have the root of the tip's header",
+            });
+        }
+
         let mut batch = self.batch();
         let got = put_tree(&reader, &mut batch, height, &applied.changes)?;
         let expected = block.block().header.state_root;
@@ -75,6 +85,7 @@ impl Ledger {
         batch.put::<Chain>(&height, &block.hash())?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.connect(block.block(), block.share_ids(), &self.network.genesis_hash)?;
+        index.weights(&applied.changes)?;
         self.prune(&reader, &mut batch, height)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height))?;
         batch.commit()
@@ -157,8 +168,7 @@ fn put_tree(
     height: Height,
     changes: &Changes,
 ) -> Result<Hash, LedgerError> {
-    let nodes = Nodes(&reader.view);
-    let (root, update) = tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
+    let (root, update) = put_value_set(&reader.view, height, changes)?;
     for (key, node) in update.node_batch.nodes() {
         batch.put::<TreeNodes>(&TreeKey(key.clone()), node)?;
     }
@@ -178,7 +188,7 @@ fn put_tree(
         let key = (height_of(stale.stale_since_version), TreeKey(stale.node_key));
         batch.put::<StaleNodes>(&key, &())?;
     }
-    Ok(Hash(root.0))
+    Ok(root)
 }
 
 /// The indexes of one block of the chain.
@@ -203,27 +213,6 @@ impl Index<'_, '_> {
             self.batch.put::<ProverShares>(&(share.prover, height, index), &())?;
         }
         self.batch.put::<ProducerBlocks>(&(block.header.producer, height), &())?;
-
-        let epoch = self.params.epoch_of(height);
-        let added = counts(block);
-        for (prover, count) in &added {
-            let before = self.reader.view.get::<EpochShares>(&(epoch, *prover))?.unwrap_or(0);
-            self.batch.put::<EpochShares>(&(epoch, *prover), &before.saturating_add(*count))?;
-        }
-        if height == self.params.epoch_end(epoch) {
-            let mut shares = self.reader.epoch_shares(epoch)?;
-            for (prover, count) in added {
-                let total = shares.entry(prover).or_default();
-                *total = total.saturating_add(count);
-            }
-            let previous = match epoch.checked_sub(1) {
-                Some(previous) => self.reader.weights(previous)?,
-                None => rights::Weights::new(),
-            };
-            for (prover, weight) in rights::decay_and_add(&previous, &shares) {
-                self.batch.put::<EpochWeights>(&(epoch, prover), &weight)?;
-            }
-        }
         Ok(())
     }
 
@@ -241,31 +230,41 @@ impl Index<'_, '_> {
         }
         self.batch.delete::<ProducerBlocks>(&(block.header.producer, height))?;
 
-        let epoch = self.params.epoch_of(height);
-        for (prover, count) in counts(block) {
-            let key = (epoch, prover);
-            match self.reader.view.get::<EpochShares>(&key)?.unwrap_or(0).saturating_sub(count) {
-                0 => self.batch.delete::<EpochShares>(&key)?,
-                left => self.batch.put::<EpochShares>(&key, &left)?,
-            }
-        }
-        if height == self.params.epoch_end(epoch) {
-            for record in self.reader.view.prefix::<EpochWeights>(epoch.to_be_bytes().to_vec())? {
-                self.batch.delete::<EpochWeights>(&record?.0)?;
+        self.earlier_weights(block)?;
+        Ok(())
+    }
+
+    /// The weight leaves that the block wrote, under its epoch.
+    fn weights(&mut self, changes: &Changes) -> Result<(), LedgerError> {
+        let epoch = self.params.epoch_of(self.height);
+        for (key, leaf) in changes {
+            match (key, leaf) {
+                (StateKey::Weight(address), Some(leaf)) => {
+                    let weight = Weight::decode(leaf)
+                        .map_err(|error| LedgerError::Record { column: TreeValues::NAME, error })?;
+                    self.batch.put::<EpochWeights>(&(epoch, *address), &weight)?;
+                }
+                (StateKey::Weight(address), None) => self.batch.delete::<EpochWeights>(&(epoch, *address))?,
+                _ => {}
             }
         }
         Ok(())
     }
-}
 
-/// How many shares of each prover a block includes.
-fn counts(block: &Block) -> BTreeMap<Address, u64> {
-    let mut counts = BTreeMap::new();
-    for share in &block.body.shares {
-        let count: &mut u64 = counts.entry(share.prover).or_default();
-        *count = count.saturating_add(1);
+    /// The same as the block found them. What an earlier epoch wrote stands under that one.
+    fn earlier_weights(&mut self, block: &Block) -> Result<(), LedgerError> {
+        let epoch = self.params.epoch_of(self.height);
+        let parent = self.height.saturating_sub(1);
+        let addresses: BTreeSet<Address> =
+            block.body.shares.iter().map(|share| selection::beneficiary(&share.prover)).collect();
+        for address in addresses {
+            match self.reader.weight_at(&address, parent)? {
+                Some(weight) if weight.epoch == epoch => self.batch.put::<EpochWeights>(&(epoch, address), &weight)?,
+                _ => self.batch.delete::<EpochWeights>(&(epoch, address))?,
+            }
+        }
+        Ok(())
     }
-    counts
 }
 
 /// The accounts that a transaction concerns, each once.

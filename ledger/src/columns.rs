@@ -10,13 +10,14 @@ use jmt::{
 };
 use lode_consensus::{
     Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId, codec::Reader as Bytes,
+    selection::Weight,
 };
 use lode_puzzle::Statement;
 
 use crate::records::{BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo};
 
 /// The version of everything in this file.
-pub(crate) const LAYOUT: u32 = 1;
+pub(crate) const LAYOUT: u32 = 2;
 
 /// A typed column family.
 pub(crate) trait Column {
@@ -87,10 +88,9 @@ columns! {
     ProducerBlocks, "producer-blocks": (Address, Height) => ();
     /// Shares that the chain has counted, with the height of their inclusion.
     ShareIds, "share-ids": ShareId => Height;
-    /// Shares that a prover has in an epoch.
-    EpochShares, "epoch-shares": (Epoch, Address) => u64;
-    /// Weights that froze at the end of an epoch.
-    EpochWeights, "epoch-weights": (Epoch, Address) => u64;
+    /// The weight leaves of the state tree that an epoch wrote, as they stood at its end: of the addresses for which shares
+    /// counted in it.
+    EpochWeights, "epoch-weights": (Epoch, Address) => Weight;
     /// Nodes of the state tree.
     TreeNodes, "tree-nodes": TreeKey => Node;
     /// Leaf values of the state tree, each as of the height that wrote it.
@@ -112,7 +112,6 @@ pub(crate) const OF_THE_CHAIN: &[&str] = &[
     ProverShares::NAME,
     ProducerBlocks::NAME,
     ShareIds::NAME,
-    EpochShares::NAME,
     EpochWeights::NAME,
     TreeNodes::NAME,
     TreeValues::NAME,
@@ -123,8 +122,10 @@ pub(crate) const OF_THE_CHAIN: &[&str] = &[
 /// Names one record of [`Facts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fact {
-    /// [`LAYOUT`], `u32`.
+    /// [`LAYOUT`], `u32`. In every layout it stands in the same place, so that older and newer software can tell.
     Layout,
+    /// The name of the network, as text.
+    Network,
     /// The height of the tip, `u32`.
     Tip,
     /// The oldest height whose state is retained, `u32`.
@@ -137,6 +138,7 @@ impl Key for Fact {
     fn to_bytes(&self) -> Vec<u8> {
         let name: &[u8] = match self {
             Self::Layout => b"layout",
+            Self::Network => b"network",
             Self::Tip => b"tip",
             Self::Floor => b"floor",
             Self::Arrivals => b"arrivals",
@@ -147,6 +149,7 @@ impl Key for Fact {
     fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         match bytes {
             b"layout" => Ok(Self::Layout),
+            b"network" => Ok(Self::Network),
             b"tip" => Ok(Self::Tip),
             b"floor" => Ok(Self::Floor),
             b"arrivals" => Ok(Self::Arrivals),
@@ -353,7 +356,7 @@ macro_rules! canonical_values {
     };
 }
 
-canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo }
+canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo, Weight }
 
 impl Value for () {
     fn to_bytes(&self) -> Vec<u8> {

@@ -3,8 +3,9 @@
 //! What must not be broken: every write of the ledger is a [`Batch`] that is synced; every scan of a part of a column has
 //! an upper bound, since RocksDB's own prefix iterator runs past its prefix.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use lode_consensus::Hash;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, Env, ErrorKind,
     IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
@@ -12,7 +13,7 @@ use rocksdb::{
 
 use crate::{
     LedgerError,
-    columns::{self, Column, Key, Value},
+    columns::{self, Chain, Column, Fact, Facts, Key, Value},
 };
 
 /// Memory for blocks of table files that are read often, shared by all columns.
@@ -55,6 +56,61 @@ pub(crate) enum Place<'a> {
     Memory(&'a MemoryDisk),
 }
 
+impl Place<'_> {
+    /// The folder, as errors name it.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Disk(path) | Self::Scratch(path) => path.to_path_buf(),
+            // RocksDB's binding makes the folder on the real disk as well, so that it is one that is there.
+            Self::Memory(_) => std::env::temp_dir(),
+        }
+    }
+}
+
+/// Whether there is a database whose columns are not those of this layout: of another one, or not all made yet.
+fn has_other_columns(options: &Options, path: &Path) -> bool {
+    // An error shows again, in more detail, when the database is opened.
+    DB::list_cf(options, path).is_ok_and(|there| {
+        there.len() != columns::ALL.len().saturating_add(1)
+            || columns::ALL.iter().any(|name| there.iter().all(|column| column != name))
+    })
+}
+
+/// What a folder's database says of itself, whatever layout the rest of it has. Read without opening it for writing: nothing
+/// is changed, and whoever has it open is not in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerFacts {
+    /// The layout of its columns.
+    pub layout: u32,
+    /// The name of the network, which layout 1 did not record.
+    pub network: Option<String>,
+    /// The hash of the block at height 0.
+    pub genesis_hash: Option<Hash>,
+}
+
+impl LedgerFacts {
+    /// `None`: there is no ledger, or one that was never begun or that cannot be read.
+    pub fn of(path: &Path) -> Option<Self> {
+        Self::read(&Options::default(), path)
+    }
+
+    fn read(options: &Options, path: &Path) -> Option<Self> {
+        let names = [Facts::NAME, Chain::NAME];
+        let there = DB::list_cf(options, path).ok()?;
+        if !names.iter().all(|name| there.iter().any(|column| column == name)) {
+            return None;
+        }
+        let db = DB::open_cf_for_read_only(options, path, names, false).ok()?;
+        let get = |name: &str, key: Vec<u8>| db.get_cf(db.cf_handle(name)?, key).ok()?;
+        let fact = |fact: Fact| get(Facts::NAME, fact.to_bytes());
+        Some(Self {
+            layout: Value::from_bytes(&fact(Fact::Layout)?).ok()?,
+            network: fact(Fact::Network).and_then(|name| String::from_utf8(name).ok()),
+            genesis_hash: get(Chain::NAME, Key::to_bytes(&0_u32)).and_then(|hash| Value::from_bytes(&hash).ok()),
+        })
+    }
+}
+
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -65,14 +121,21 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn open(place: Place<'_>) -> Result<Self, LedgerError> {
         let mut options = Options::default();
-        let (path, write_buffer_bytes) = match place {
-            Place::Disk(path) | Place::Scratch(path) => (path.to_owned(), WRITE_BUFFER_BYTES),
+        let path = place.path();
+        let write_buffer_bytes = match place {
+            Place::Disk(_) | Place::Scratch(_) => WRITE_BUFFER_BYTES,
             Place::Memory(MemoryDisk(env)) => {
                 options.set_env(env);
-                // RocksDB's binding makes the folder on the real disk as well, so that it is one that is there.
-                (std::env::temp_dir(), MEMORY_WRITE_BUFFER_BYTES)
+                MEMORY_WRITE_BUFFER_BYTES
             }
         };
+        if has_other_columns(&options, &path)
+            && let Some(LedgerFacts { layout: got, .. }) = LedgerFacts::read(&options, &path)
+            && got != columns::LAYOUT
+        {
+            // Before RocksDB adds columns of ours, or stumbles over those that we do not know.
+            return Err(LedgerError::Layout { path, expected: columns::LAYOUT, got });
+        }
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         options.set_max_total_wal_size(MAX_LOG_BYTES);
@@ -93,6 +156,14 @@ impl Database {
             Ok(db) => Ok(Self { db, synced: !matches!(place, Place::Scratch(_)) }),
             Err(error) if is_locked(&error) => Err(LedgerError::Locked { path }),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes the database's files, and the folder if nothing else is in it.
+    pub(crate) fn destroy(path: &Path) -> Result<(), LedgerError> {
+        match DB::destroy(&Options::default(), path) {
+            Err(error) if is_locked(&error) => Err(LedgerError::Locked { path: path.to_owned() }),
+            destroyed => Ok(destroyed?),
         }
     }
 

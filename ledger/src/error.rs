@@ -25,16 +25,28 @@ pub enum LedgerError {
     #[error("database: {0}")]
     Database(#[from] rocksdb::Error),
     /// The folder holds another network's chain, or a network file has changed.
-    #[error("the data folder belongs to another network: genesis {got}, this network has {expected}")]
+    #[error(
+        "data folder {path}: expected the chain of {network}, genesis {expected}; found genesis {got}: \
+         delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
+    )]
     OtherNetwork {
+        /// The folder.
+        path: PathBuf,
+        /// This network's name.
+        network: String,
         /// This network's genesis hash.
         expected: Hash,
         /// The one in the folder.
         got: Hash,
     },
     /// The folder was written by another version of the layout.
-    #[error("the data folder has layout {got}, this software reads layout {expected}")]
+    #[error(
+        "data folder {path}: expected layout {expected}, found {got}, of another version of this software: \
+         delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
+    )]
     Layout {
+        /// The folder.
+        path: PathBuf,
         /// The layout that this software reads.
         expected: u32,
         /// The one in the folder.

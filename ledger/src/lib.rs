@@ -49,10 +49,10 @@ use std::{
 use lode_consensus::{Height, NetworkParams, rules::ProvenBlock};
 use lode_genesis::Network;
 
-pub use database::MemoryDisk;
+pub use database::{LedgerFacts, MemoryDisk};
 pub use error::LedgerError;
 pub use outcome::{ChainEvent, StoreOutcome};
-pub use reader::{AccountProof, Branch, Reader, TransactionPlace};
+pub use reader::{Branch, LeafProof, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
 
 use database::{Batch, Database, Place};
@@ -113,9 +113,12 @@ impl Ledger {
         match (layout, first) {
             (None, None) => ledger.begin()?,
             (Some(got), _) if got != columns::LAYOUT => {
-                return Err(LedgerError::Layout { expected: columns::LAYOUT, got });
+                return Err(LedgerError::Layout { path: place.path(), expected: columns::LAYOUT, got });
             }
-            (Some(_), Some(got)) if got != expected => return Err(LedgerError::OtherNetwork { expected, got }),
+            (Some(_), Some(got)) if got != expected => {
+                let (path, network) = (place.path(), ledger.params().name.clone());
+                return Err(LedgerError::OtherNetwork { path, network, expected, got });
+            }
             (Some(_), Some(_)) => {}
             // One batch writes both, so that one without the other is damage, and to begin anew would hide it.
             (None, Some(_)) => return Err(LedgerError::Missing { column: "facts", key: "layout".to_owned() }),
@@ -126,6 +129,14 @@ impl Ledger {
             tracing::warn!("block {hash}, stored before the last stop, does not apply: {error}");
         }
         Ok(ledger)
+    }
+
+    /// Deletes the chain in a folder, of whatever network and layout it is, and the folder if nothing else is in it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] while somebody has it open; RocksDB's.
+    pub fn destroy(path: &Path) -> Result<(), LedgerError> {
+        Database::destroy(path)
     }
 
     /// The network whose chain this is.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Address, Block, ChainWork, Decode, Encode, Epoch, Hash, Header, Height, NetworkParams, SealedHeader,
-    Share, ShareId, StateKey, epoch,
-    rights::{self, Weights},
+    Account, Address, Block, ChainWork, Decode, Epoch, Hash, Header, Height, NetworkParams, SealedHeader, Share,
+    ShareId, StateKey, epoch,
     rules::{Ancestry, ChainContext},
+    selection::{self, WEIGHT_LIFETIME, Weight, Weights},
     state::{Amount, Credit, Pending, Supply},
     transition::StateView,
-    tree::{Changes, StateProof, TreeError, value_set},
+    tree::{Changes, StateProof, TreeError},
 };
 use lode_genesis::Network;
 use lode_puzzle::Target;
@@ -17,12 +17,12 @@ use lode_puzzle::Target;
 use crate::{
     BlockEntry, BlockState, BlockStatus, LedgerError,
     columns::{
-        AccountTransactions, Blocks, Chain, Column, Entries, EpochShares, EpochWeights, Fact, Facts, Key,
-        ProducerBlocks, ProverShares, ShareIds, States, Transactions, Value,
+        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, Key, ProducerBlocks,
+        ProverShares, ShareIds, States, Transactions, Value,
     },
-    database::{Database, View},
+    database::{Database, View, after_prefix},
     records::StoredBlock,
-    state::{Nodes, TipState, root_at, tree},
+    state::{Nodes, TipState, put_value_set, root_at, tree},
 };
 
 pub use crate::records::TransactionPlace;
@@ -34,11 +34,11 @@ pub struct Reader<'a> {
     network: &'a Network,
 }
 
-/// What the state tree says of an account, with the proof for those who hold only the block's hash.
+/// What the state tree says of a leaf, with the proof for those who hold only the block's hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountProof {
-    /// The account, if it exists.
-    pub account: Option<Account>,
+pub struct LeafProof<T> {
+    /// What the leaf says, if it exists.
+    pub leaf: Option<T>,
     /// The height that was asked.
     pub height: Height,
     /// The root that the proof leads to: that of the block at that height.
@@ -164,9 +164,7 @@ impl<'a> Reader<'a> {
     /// its header. Nothing is written.
     pub fn state_root_after(&self, changes: &Changes) -> Result<Hash, LedgerError> {
         let next = self.tip_height()?.saturating_add(1);
-        let (root, _) =
-            tree(&Nodes(&self.view)).put_value_set(value_set(changes), next.into()).map_err(TreeError::new)?;
-        Ok(Hash(root.0))
+        Ok(put_value_set(&self.view, next, changes)?.0)
     }
 
     /// The rules' view of the chain below the next block on top of a stored block.
@@ -209,22 +207,42 @@ impl<'a> Reader<'a> {
     }
 
     /// An account as of a retained height, with the proof of it.
-    pub fn account_proof(&self, address: &Address, height: Height) -> Result<AccountProof, LedgerError> {
+    pub fn account_proof(&self, address: &Address, height: Height) -> Result<LeafProof<Account>, LedgerError> {
+        self.leaf_proof(&StateKey::Account(*address), height)
+    }
+
+    /// What an address has earned by shares, as of a retained height, with the proof of it.
+    pub fn weight_proof(&self, address: &Address, height: Height) -> Result<LeafProof<Weight>, LedgerError> {
+        self.leaf_proof(&StateKey::Weight(*address), height)
+    }
+
+    /// The same for all addresses together.
+    pub fn weight_sum_proof(&self, height: Height) -> Result<LeafProof<Weight>, LedgerError> {
+        self.leaf_proof(&StateKey::WeightSum, height)
+    }
+
+    fn leaf_proof<T: Decode>(&self, key: &StateKey, height: Height) -> Result<LeafProof<T>, LedgerError> {
         let (floor, tip) = (self.state_floor()?, self.tip_height()?);
         if height < floor || height > tip {
             return Err(LedgerError::NotRetained { height, floor, tip });
         }
-        let key = StateKey::Account(*address).hash();
+        let key = key.hash();
         let nodes = Nodes(&self.view);
         let (value, proof) = tree(&nodes).get_with_proof(jmt::KeyHash(key.0), height.into()).map_err(TreeError::new)?;
-        Ok(AccountProof {
-            account: value.as_deref().map(decode_leaf).transpose()?,
+        Ok(LeafProof {
+            leaf: value.as_deref().map(decode_leaf).transpose()?,
             height,
             state_root: root_at(&self.view, height)?,
             key,
             value,
             proof: StateProof::from_jmt(&proof)?,
         })
+    }
+
+    /// An address' weight leaf as of a retained height.
+    pub(crate) fn weight_at(&self, address: &Address, height: Height) -> Result<Option<Weight>, LedgerError> {
+        let state = TipState { view: &self.view, height };
+        state.leaf(&StateKey::Weight(*address))?.map(|bytes| decode_leaf(&bytes)).transpose()
     }
 
     /// What an address has mined and cannot spend yet: height of maturity and amount, oldest first.
@@ -322,27 +340,25 @@ impl<'a> Reader<'a> {
 
     /// How many shares each prover has in an epoch so far.
     pub fn epoch_shares(&self, epoch: Epoch) -> Result<BTreeMap<Address, u64>, LedgerError> {
-        self.by_address::<EpochShares>(epoch)
+        let records = self.view.prefix::<EpochWeights>(epoch.to_be_bytes().to_vec())?;
+        records.map(|record| record.map(|((_, address), weight)| (address, weight.shares.into()))).collect()
     }
 
     /// The weights of an epoch that has begun: frozen if it has ended, else as they would be if it ended now.
+    ///
+    /// Whoever had a share last in an epoch that lies further back than [`WEIGHT_LIFETIME`] has none, so that this reads the
+    /// records of so many epochs and no more.
     pub fn weights(&self, epoch: Epoch) -> Result<Weights, LedgerError> {
-        if self.params().epoch_end(epoch) <= self.tip_height()? {
-            return self.by_address::<EpochWeights>(epoch);
+        let first = epoch.saturating_sub(WEIGHT_LIFETIME.saturating_sub(1));
+        let to = after_prefix(&epoch.to_be_bytes());
+        let mut weights = Weights::new();
+        for record in self.view.range::<EpochWeights>(first.to_be_bytes().to_vec(), to)? {
+            // Later records of an address replace earlier ones, whose shares they carry.
+            let ((_, address), leaf) = record?;
+            weights.insert(address, leaf.at_end_of(epoch).unwrap_or(0));
         }
-        let previous = match epoch.checked_sub(1) {
-            Some(previous) => self.by_address::<EpochWeights>(previous)?,
-            None => Weights::new(),
-        };
-        Ok(rights::decay_and_add(&previous, &self.epoch_shares(epoch)?))
-    }
-
-    fn by_address<C: Column<Key = (Epoch, Address), Value = u64>>(
-        &self,
-        epoch: Epoch,
-    ) -> Result<BTreeMap<Address, u64>, LedgerError> {
-        let records = self.view.prefix::<C>(epoch.to_be_bytes().to_vec())?;
-        records.map(|record| record.map(|((_, address), value)| (address, value))).collect()
+        weights.retain(|_, weight| *weight > 0);
+        Ok(weights)
     }
 
     /// The duty roster of a height up to the tip's next: provers in rank order. `None` above that.
@@ -356,7 +372,7 @@ impl<'a> Reader<'a> {
         let Some(previous) = self.params().epoch_of(height).checked_sub(1) else {
             return Ok(Some(Vec::new()));
         };
-        Ok(Some(rights::roster(&self.weights(previous)?, &parent_hash, height)))
+        Ok(Some(selection::roster(&self.weights(previous)?, &parent_hash, height)))
     }
 
     /// The share at a place in the chain.
@@ -411,6 +427,6 @@ pub(crate) fn require<C: Column, T>(record: Option<T>, key: impl std::fmt::Displ
     record.ok_or_else(|| LedgerError::Missing { column: C::NAME, key: key.to_string() })
 }
 
-fn decode_leaf<T: Decode + Encode>(bytes: &[u8]) -> Result<T, LedgerError> {
+fn decode_leaf<T: Decode>(bytes: &[u8]) -> Result<T, LedgerError> {
     T::decode(bytes).map_err(|error| LedgerError::Record { column: "tree-values", error })
 }

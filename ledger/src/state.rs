@@ -2,13 +2,13 @@
 
 use jmt::{
     KeyHash, OwnedValue, Version,
-    storage::{LeafNode, Node, NodeKey, TreeReader},
+    storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch},
 };
 use lode_consensus::{
     Hash, Height, ShareId, StateKey,
     state::Supply,
     transition::StateView,
-    tree::{StateTree, TreeError},
+    tree::{Changes, StateTree, TreeError, value_set},
 };
 
 use crate::{
@@ -52,6 +52,23 @@ pub(crate) fn value_at(view: &View<'_>, key: Hash, height: Height) -> Result<Opt
 /// The tree at one moment.
 pub(crate) fn tree<'a>(nodes: &'a Nodes<'a>) -> StateTree<'a, Nodes<'a>> {
     StateTree::new(nodes)
+}
+
+/// What the tree becomes at `height` with these changes to the height before, and its root.
+///
+/// # Errors
+/// [`LedgerError::Tree`] if there is no tree of the height before. `jmt` itself would take it for an empty one, in silence.
+pub(crate) fn put_value_set(
+    view: &View<'_>,
+    height: Height,
+    changes: &Changes,
+) -> Result<(Hash, TreeUpdateBatch), LedgerError> {
+    if let Some(parent) = height.checked_sub(1) {
+        root_at(view, parent)?;
+    }
+    let nodes = Nodes(view);
+    let (root, update) = tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
+    Ok((Hash(root.0), update))
 }
 
 /// The root of the tree as of a height.

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    Fault, Maker, Plan, chain_columns, dump, expected_tip, folder, fsck, network, open, order, prove, replay, store,
-    store_all,
+    Fault, Maker, Plan, chain_columns, dump, edit, expected_tip, folder, fsck, network, open, order, prove, replay,
+    store, store_all,
 };
 use lode_consensus::Hash;
 use lode_ledger::{BlockStatus, Ledger, LedgerError, fsck::Depth};
@@ -189,4 +189,40 @@ fn an_orphan_is_not_kept() {
     assert!(orphan(store(&ledger, maker.block(&chain[1])).unwrap_err()));
     drop(ledger);
     assert!(dump(here.path()) == before);
+}
+
+/// `jmt` takes a tree whose root is missing for an empty one: the next block would then have another state root than it says,
+/// and be held to be invalid.
+#[test]
+fn a_broken_tree_is_our_fault_and_not_the_next_blocks() {
+    let mut maker = Maker::new(network("smallnet"), 17);
+    let place = folder();
+    let ledger = open(place.path(), maker.network()).unwrap();
+    let chain = maker.extend(&maker.genesis(), 5, Plan::FULL);
+    store_all(&ledger, &maker, &chain[..4]);
+    drop(ledger);
+    // The root of block 4's tree: no path.
+    let root = [&4_u32.to_be_bytes()[..], &[0]].concat();
+    let value = dump(place.path())["tree-nodes"].iter().find(|record| record.0 == root).unwrap().1.clone();
+    let older = [&3_u32.to_be_bytes()[..], &[0]].concat();
+    let older = dump(place.path())["tree-nodes"].iter().find(|record| record.0 == older).unwrap().1.clone();
+    edit(place.path(), "tree-nodes", |db, family| db.delete_cf(family, &root).unwrap());
+    let ledger = open(place.path(), maker.network()).unwrap();
+    let error = store(&ledger, maker.block(&chain[4])).unwrap_err();
+    assert!(matches!(error, LedgerError::Tree(_)), "{error}");
+    let reader = ledger.read();
+    assert_eq!(reader.entry(&chain[4]).unwrap().unwrap().status, BlockStatus::Proven);
+    assert_eq!(reader.tip().unwrap(), (4, chain[3]));
+    assert!(matches!(reader.state_root_after(&Default::default()), Err(LedgerError::Tree(_))));
+    drop(reader);
+    drop(ledger);
+    // The tree of another height in its place. Opening tries the block again, which is there by now.
+    edit(place.path(), "tree-nodes", |db, family| db.put_cf(family, &root, &older).unwrap());
+    let error = open(place.path(), maker.network()).unwrap_err();
+    assert!(matches!(error, LedgerError::Contradiction { .. }), "{error}");
+    // Whole again, it goes on.
+    edit(place.path(), "tree-nodes", |db, family| db.put_cf(family, &root, &value).unwrap());
+    let ledger = open(place.path(), maker.network()).unwrap();
+    assert_eq!(ledger.read().tip().unwrap(), (5, chain[4]));
+    fsck(&ledger, Depth::Replay).unwrap();
 }

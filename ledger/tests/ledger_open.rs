@@ -9,9 +9,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Maker, Plan, dump, edit, folder, fsck, network, open, store_all};
+use common::{Maker, Plan, change_columns, dump, edit, folder, fsck, network, open, store_all};
 use lode_consensus::{Hash, Height};
-use lode_ledger::{Ledger, LedgerError, fsck::Depth};
+use lode_ledger::{Ledger, LedgerError, LedgerFacts, fsck::Depth};
 use tempfile::TempDir;
 
 const FOLDER: &str = "LODE_LOCK_FOLDER";
@@ -80,23 +80,84 @@ fn another_networks_folder_is_refused_and_left_alone() {
     let other = network("othernet");
     let error = open(folder.path(), &other).unwrap_err();
     match &error {
-        LedgerError::OtherNetwork { expected, got } => {
+        LedgerError::OtherNetwork { path, network, expected, got } => {
+            assert_eq!((path.as_path(), network.as_str()), (folder.path(), "othernet"));
             assert_eq!((*expected, *got), (other.genesis_hash, maker.genesis()));
         }
         _ => panic!("{error}"),
     }
+    says_what_to_do(&error, folder.path());
     assert!(dump(folder.path()) == before);
     open(folder.path(), maker.network()).unwrap();
+}
+
+/// One line: where, what was expected and found, and the ways out.
+fn says_what_to_do(error: &LedgerError, folder: &Path) {
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 1);
+    for part in [folder.to_str().unwrap(), "expected", "found", "delete it", "--data-dir", "lode devnet --reset"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]
 fn another_layout_is_refused_and_left_alone() {
     let (maker, folder, _) = chain(3);
-    edit(folder.path(), "facts", |db, family| db.put_cf(family, "layout", 2_u32.to_le_bytes()).unwrap());
+    edit(folder.path(), "facts", |db, family| db.put_cf(family, "layout", 3_u32.to_le_bytes()).unwrap());
     let before = dump(folder.path());
     let error = open(folder.path(), maker.network()).unwrap_err();
-    assert!(matches!(error, LedgerError::Layout { expected: 1, got: 2 }), "{error}");
+    assert!(matches!(error, LedgerError::Layout { expected: 2, got: 3, .. }), "{error}");
+    says_what_to_do(&error, folder.path());
     assert!(dump(folder.path()) == before);
+}
+
+/// Columns that this layout does not know, and none of those that it has added: RocksDB would stumble over the former, and
+/// make the latter.
+#[test]
+fn a_layout_with_other_columns_is_refused_and_left_alone() {
+    let (maker, folder, _) = chain(3);
+    edit(folder.path(), "facts", |db, family| {
+        db.put_cf(family, "layout", 1_u32.to_le_bytes()).unwrap();
+        db.delete_cf(family, "network").unwrap();
+    });
+    change_columns(folder.path(), &["epoch-shares"], &["undos"]);
+    let before = dump(folder.path());
+    assert!(before.contains_key("epoch-shares") && !before.contains_key("undos"));
+    let facts = LedgerFacts::of(folder.path()).unwrap();
+    assert_eq!(facts, LedgerFacts { layout: 1, network: None, genesis_hash: Some(maker.genesis()) });
+    let error = open(folder.path(), maker.network()).unwrap_err();
+    assert!(matches!(error, LedgerError::Layout { expected: 2, got: 1, .. }), "{error}");
+    says_what_to_do(&error, folder.path());
+    assert!(dump(folder.path()) == before);
+}
+
+#[test]
+fn a_ledger_says_whose_it_is_while_it_is_open_or_not() {
+    let (maker, folder, _) = chain(3);
+    let expected = LedgerFacts { layout: 2, network: Some("smallnet".to_owned()), genesis_hash: Some(maker.genesis()) };
+    assert_eq!(LedgerFacts::of(folder.path()), Some(expected.clone()));
+    let _ledger = open(folder.path(), maker.network()).unwrap();
+    assert_eq!(LedgerFacts::of(folder.path()), Some(expected));
+    let nothing = tempfile::tempdir().unwrap();
+    assert_eq!(LedgerFacts::of(nothing.path()), None);
+    assert_eq!(LedgerFacts::of(&nothing.path().join("nowhere")), None);
+    assert_eq!(fs::read_dir(nothing.path()).unwrap().count(), 0, "asking leaves nothing behind");
+}
+
+#[test]
+fn a_chain_is_destroyed_alone_and_not_while_it_is_open() {
+    let (maker, folder, _) = chain(3);
+    let ledger = open(folder.path(), maker.network()).unwrap();
+    let error = Ledger::destroy(folder.path()).unwrap_err();
+    assert!(matches!(&error, LedgerError::Locked { path } if path == folder.path()), "{error}");
+    assert_eq!(ledger.read().tip_height().unwrap(), 3);
+    drop(ledger);
+    fs::write(folder.path().join("note.txt"), "mine").unwrap();
+    Ledger::destroy(folder.path()).unwrap();
+    assert_eq!(files(folder.path()), [folder.path().join("note.txt")]);
+    // Another network may begin there.
+    let other = network("othernet");
+    assert_eq!(open(folder.path(), &other).unwrap().read().tip().unwrap(), (0, other.genesis_hash));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn assert_proofs(ledger: &Ledger, maker: &Maker, tip: &Hash, floor: Height, step
         for actor in 0..common::ACTORS {
             let address = maker.address(actor);
             let proof = reader.account_proof(&address, at).unwrap();
-            assert_eq!(proof.account.unwrap_or_default(), account(maker.state(hash), &address));
+            assert_eq!(proof.leaf.unwrap_or_default(), account(maker.state(hash), &address));
             let root = maker.block(hash).header.state_root;
             proof.proof.verify(&root, &StateKey::Account(address), proof.value.as_deref()).unwrap();
         }

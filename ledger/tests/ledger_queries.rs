@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
-    Address, Decode, Epoch, Hash, Height, StateKey, epoch,
-    rights::{self, Weights},
+    Address, Decode, Epoch, Hash, Height, NetworkParams, StateKey, epoch,
+    selection::{self, Weight, Weights},
     state::{Amount, Pending},
     transition::Executor,
     tree::StateProofError,
 };
+use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerError, TransactionPlace};
 use tempfile::TempDir;
 
@@ -47,7 +48,7 @@ fn proofs_of_accounts_hold_at_every_height() {
             let proof = reader.account_proof(&address, height).unwrap();
             let key = StateKey::Account(address);
             let leaf = maker.state(hash).leaves.get(&key);
-            assert_eq!(proof.account, leaf.map(|_| account(maker.state(hash), &address)));
+            assert_eq!(proof.leaf, leaf.map(|_| account(maker.state(hash), &address)));
             assert_eq!(proof.value.as_ref(), leaf);
             assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
             proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();
@@ -65,6 +66,79 @@ fn proofs_of_accounts_hold_at_every_height() {
     assert!(present > 160 && absent >= 41, "{present} present, {absent} absent");
     let error = reader.account_proof(&nobody, 41).unwrap_err();
     assert!(matches!(error, LedgerError::NotRetained { height: 41, floor: 0, tip: 40 }), "{error}");
+}
+
+#[test]
+fn proofs_of_weights_hold_at_every_height() {
+    let (maker, _folder, ledger, chain) = ledger();
+    let reader = ledger.read();
+    let nobody = Address([0; 32]);
+    let mut present = 0;
+    for (height, hash) in (0..).zip(&chain) {
+        let (root, leaves) = (maker.block(hash).header.state_root, &maker.state(hash).leaves);
+        let sum = (StateKey::WeightSum, reader.weight_sum_proof(height).unwrap());
+        let weights = addresses(&maker).into_iter().chain([nobody]);
+        let weights =
+            weights.map(|address| (StateKey::Weight(address), reader.weight_proof(&address, height).unwrap()));
+        for (key, proof) in weights.chain([sum]) {
+            assert_eq!(proof.value.as_ref(), leaves.get(&key));
+            assert_eq!(proof.leaf, leaves.get(&key).map(|bytes| Weight::decode(bytes).unwrap()));
+            assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
+            proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();
+            present += usize::from(proof.leaf.is_some());
+        }
+    }
+    assert!(present > 150, "{present}");
+    let error = reader.weight_proof(&nobody, 41).unwrap_err();
+    assert!(matches!(error, LedgerError::NotRetained { height: 41, .. }), "{error}");
+}
+
+/// What a light client computes from a proof of the last block of an epoch, or of any later one of the next.
+#[test]
+fn proven_weights_are_those_that_rosters_use() {
+    let (maker, _folder, ledger, _) = ledger();
+    let reader = ledger.read();
+    for epoch in 0..=5_u32 {
+        let weights = reader.weights(epoch).unwrap();
+        for address in addresses(&maker) {
+            for height in epoch * 6 + 5..(epoch * 6 + 12).min(40) {
+                let leaf = reader.weight_proof(&address, height).unwrap().leaf;
+                let weight = leaf.map_or(0, |leaf| leaf.at_end_of(epoch).unwrap());
+                assert_eq!(weight, weights.get(&address).copied().unwrap_or(0), "epoch {epoch}, height {height}");
+            }
+        }
+    }
+}
+
+#[test]
+fn old_weights_fade_away() {
+    let params = NetworkParams { epoch_length: 2, ..network("fading").params };
+    let mut maker = Maker::new(Network::from_params(params).unwrap(), 63);
+    let folder = folder();
+    let ledger = open(folder.path(), maker.network()).unwrap();
+    let mut chain = maker.extend(&maker.genesis(), 3, Plan::FULL);
+    for (count, plan) in [(40, Plan::EMPTY), (1, Plan::FULL), (40, Plan::EMPTY)] {
+        chain.extend(maker.extend(chain.last().unwrap(), count, plan));
+    }
+    store_all(&ledger, &maker, &chain);
+    let reader = ledger.read();
+    let mut weights = Weights::new();
+    for epoch in 0..=42 {
+        weights.values_mut().for_each(|weight| *weight /= 2);
+        for share in chain
+            .iter()
+            .map(|hash| maker.block(hash))
+            .filter(|b| b.header.height / 2 == epoch)
+            .flat_map(|b| &b.body.shares)
+        {
+            *weights.entry(share.prover).or_default() += 65_536;
+        }
+        weights.retain(|_, weight| *weight > 0);
+        assert_eq!(reader.weights(epoch).unwrap(), weights, "epoch {epoch}");
+        if [21, 22, 42].contains(&epoch) {
+            assert_eq!(weights.is_empty(), epoch != 22, "epoch {epoch}");
+        }
+    }
 }
 
 #[test]
@@ -155,7 +229,7 @@ fn weights_and_rosters_follow_from_the_blocks() {
     assert_eq!((reader.epoch_challenge(7).unwrap(), reader.epoch_first_target(7).unwrap()), (None, None));
     for height in 0..=41_u32 {
         let expected = match (height / 6).checked_sub(1) {
-            Some(previous) => rights::roster(&weights[previous as usize], &chain[height as usize - 1], height),
+            Some(previous) => selection::roster(&weights[previous as usize], &chain[height as usize - 1], height),
             None => Vec::new(),
         };
         assert_eq!(reader.roster(height).unwrap(), Some(expected), "height {height}");
@@ -175,7 +249,7 @@ fn the_next_epoch_can_be_asked_for_once_its_challenge_is_known() {
     assert_eq!(reader.epoch_challenge(2).unwrap(), Some(epoch::challenge(&chain[10])));
     assert_eq!(reader.epoch_first_target(2).unwrap(), None);
     let weights = reader.weights(1).unwrap();
-    assert_eq!(reader.roster(12).unwrap(), Some(rights::roster(&weights, &chain[10], 12)));
+    assert_eq!(reader.roster(12).unwrap(), Some(selection::roster(&weights, &chain[10], 12)));
 }
 
 #[test]

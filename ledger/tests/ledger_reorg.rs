@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::{Maker, Plan, chain_columns, dump, expected_tip, folder, network, open, order, replay, store, store_all};
-use lode_consensus::Hash;
+use lode_consensus::{Address, Hash};
 use lode_ledger::ChainEvent;
 use rand::RngExt;
 
@@ -105,6 +107,41 @@ fn a_reorg_of_a_thousand_blocks() {
     assert!(got == expected, "{} steps", got.len());
     drop(ledger);
     assert!(chain_columns(dump(folder.path())) == replay(&maker, &maker.chain(new.last().unwrap())));
+}
+
+/// Epochs have 6 blocks: the fork lies in epoch 1, and both branches end two epochs later.
+#[test]
+fn weights_follow_a_reorg_across_the_ends_of_epochs() {
+    for seed in 0..4 {
+        let mut maker = Maker::new(network("smallnet"), 40 + seed);
+        let folder = folder();
+        let ledger = open(folder.path(), maker.network()).unwrap();
+        let stem = maker.extend(&maker.genesis(), 8, Plan::FULL);
+        let sparse = Plan { shares: 1, ..Plan::EMPTY };
+        let mut old = maker.extend(&stem[7], 6, Plan::FULL);
+        old.extend(maker.extend(&old[5], 4, Plan::EMPTY));
+        let new = maker.extend(&stem[7], 11, sparse);
+        for blocks in [&stem, &old, &new] {
+            store_all(&ledger, &maker, blocks);
+        }
+        assert_eq!(ledger.read().tip().unwrap().1, new[10]);
+        let mut expected = BTreeMap::new();
+        for epoch in 0..=3 {
+            expected.values_mut().for_each(|weight| *weight /= 2);
+            let mut counts: BTreeMap<Address, u64> = BTreeMap::new();
+            for block in maker.chain(&new[10]).iter().map(|hash| maker.block(hash)) {
+                if block.header.height / 6 == epoch {
+                    block.body.shares.iter().for_each(|share| *counts.entry(share.prover).or_default() += 1);
+                }
+            }
+            counts.iter().for_each(|(prover, count)| *expected.entry(*prover).or_default() += count << 16);
+            let reader = ledger.read();
+            assert_eq!(reader.epoch_shares(epoch).unwrap(), counts, "seed {seed}, epoch {epoch}");
+            assert_eq!(reader.weights(epoch).unwrap(), expected, "seed {seed}, epoch {epoch}");
+        }
+        drop(ledger);
+        assert!(chain_columns(dump(folder.path())) == replay(&maker, &maker.chain(&new[10])));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! first and the nodes write everything out.
 
 mod display;
+mod reset;
 
 use std::{
     future::{Future, poll_fn},
@@ -38,6 +39,8 @@ use crate::{
 
 /// The network, and the name of the account that is made on first use.
 pub const DEVNET: &str = "devnet";
+/// The folder below the data folder that holds those of all nodes but the first.
+const NODES: &str = "nodes";
 /// How often the display is drawn anew.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// How long several nodes may take to agree on one tip once they have the height asked for.
@@ -48,6 +51,7 @@ const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 #[command(after_help = "Examples:
   lode devnet                          mine until Ctrl-C; the next start goes on from there
   lode devnet --until-height 50        stop at height 50
+  lode devnet --reset                  begin anew with height 0
   lode devnet --nodes 3                three nodes and three miners that sync with each other
   lode transfer --to alice --amount 1  in another terminal: pays from the devnet's own account")]
 pub struct DevnetArgs {
@@ -66,6 +70,9 @@ pub struct DevnetArgs {
     /// Stop when the chain has reached this height.
     #[arg(long, value_name = "N")]
     pub until_height: Option<Height>,
+    /// Begin anew: delete the chain, what waits for a block, and the peers first. The account stays.
+    #[arg(long)]
+    pub reset: bool,
     /// Where the account is.
     #[command(flatten)]
     pub keystore: KeystoreArgs,
@@ -98,6 +105,9 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         Some(data_dir) => data_dir.clone(),
         None => default_data_dir(DEVNET).map_err(node_error)?,
     };
+    if args.reset {
+        reset::run(&data_dir, out)?;
+    }
     let rig = Rig::new(&EngineArgs::default(), network.params.log_n)
         .map_err(|error| DevnetError::Miner(error.to_string()))?;
 
@@ -284,7 +294,7 @@ impl Devnet {
 fn folder(data_dir: &Path, number: u16) -> PathBuf {
     match number {
         0 => data_dir.to_owned(),
-        _ => data_dir.join("nodes").join((number + 1).to_string()),
+        _ => data_dir.join(NODES).join((number + 1).to_string()),
     }
 }
 

@@ -149,6 +149,54 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
     assert_eq!(String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(), 1, "one account: {accounts:?}");
 }
 
+/// What the network was before: another genesis, under the same name.
+#[test]
+fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
+    let place = Place::new();
+    let folder = place.path("devnet");
+    let mut params = lode_genesis::Network::load("devnet").unwrap().params;
+    params.genesis_timestamp_ms -= 1;
+    let before = lode_genesis::Network::from_params(params).unwrap();
+    let options = lode_ledger::LedgerOptions::default();
+    drop(lode_ledger::Ledger::open(&folder.join("chain"), before, options).unwrap());
+    let dir = folder.to_str().unwrap();
+    let arguments = ["devnet", "--nodes", "2", "--data-dir", dir, "--api", "127.0.0.1:0", "--until-height", "1"];
+
+    let refused = place.lode(&arguments);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let line = one_line(&refused.stderr);
+    for part in [folder.join("chain").to_str().unwrap(), "expected", "found", "lode devnet --reset"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+
+    let done = place.lode(&[&arguments[..], &["--reset"]].concat());
+    assert!(done.status.success(), "{done:?}");
+    let text = String::from_utf8_lossy(&done.stdout);
+    assert!(text.starts_with(&format!("removed  {}\n", folder.join("chain").display())), "{text}");
+    assert!(text.contains("/devnet, height 0\n"), "{text}");
+    let files = |folder: &std::path::Path| -> std::collections::BTreeSet<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let (second, key) = (folder.join("nodes/2"), std::fs::read(folder.join("peer.key")).unwrap());
+    let known = ["chain", "mempool.journal", "shares.journal", "peers.json", "bans.json", "peer.key", "nodes"];
+    for file in files(&folder).union(&files(&second)) {
+        assert!(known.contains(&file.as_str()), "{file} is nothing that a reset knows of");
+    }
+
+    // Now with what two nodes leave behind.
+    let again = place.lode(&[&arguments[..], &["--reset"]].concat());
+    assert!(again.status.success(), "{again:?}");
+    let text = String::from_utf8_lossy(&again.stdout);
+    for path in [folder.join("mempool.journal"), second.join("chain"), second.join("shares.journal")] {
+        assert!(text.contains(&format!("removed  {}\n", path.display())), "{text}");
+    }
+    assert!(text.contains("/devnet, height 0\n"), "{text}");
+    assert_eq!(std::fs::read(folder.join("peer.key")).unwrap(), key, "a node stays who it is");
+    let accounts = place.lode(&["account", "list"]);
+    assert_eq!(String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(), 1, "one account: {accounts:?}");
+}
+
 #[test]
 fn a_devnet_of_three_nodes_ends_with_one_tip() {
     let place = Place::new();

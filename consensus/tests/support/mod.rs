@@ -347,6 +347,19 @@ impl Chain {
     }
 }
 
+/// Weights by their definition, from one end of an epoch to the next: halved, and 2^16 for each share.
+pub(crate) fn weights_after(
+    before: &BTreeMap<Address, u64>,
+    shares: &BTreeMap<Address, u64>,
+) -> BTreeMap<Address, u64> {
+    let mut weights: BTreeMap<Address, u64> = before.iter().map(|(prover, weight)| (*prover, weight / 2)).collect();
+    for (prover, count) in shares {
+        *weights.entry(*prover).or_default() += count << 16;
+    }
+    weights.retain(|_, weight| *weight > 0);
+    weights
+}
+
 /// A transfer with a signature that nobody made.
 pub(crate) fn unsigned(transfer: Transfer) -> SignedTransaction {
     SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] }

@@ -125,6 +125,8 @@ def encodings():
         "pending": {"credits": [[bytes([first]) * 32, 100 + first] for first in (1, 2, 200)],
                     "bytes": lode.encode_pending({bytes([first]) * 32: 100 + first for first in (1, 2, 200)})},
         "amount": {"amount": 2**64 - 2, "bytes": lode.u64(2**64 - 2)},
+        "weight": {"epoch": 2**32 - 2, "carried": 2**33 - 7, "shares": 2**16 - 3,
+                   "bytes": lode.encode_weight(2**32 - 2, 2**33 - 7, 2**16 - 3)},
         "supply": {"amounts": list(range(2**63, 2**63 + 7)),
                    "bytes": b"".join(lode.u64(amount) for amount in range(2**63, 2**63 + 7))},
         "merkle_roots": [{"items": items[:count], "root": lode.merkle_root(items[:count])} for count in range(10)],
@@ -282,11 +284,18 @@ def rosters():
 
 
 def epochs():
+    """Weights halved at the end of every epoch, and the leaves of the state then, which know of no such end."""
     a, b, c = (fill(f"prover {name}") for name in "abc")
-    weights = {}
-    for shares in [{}, {a: 3, b: 1}, {c: 70}, {}, {a: 1, b: 900}, {a: 2**20}] + [{}] * 18:
-        weights = lode.next_weights(weights, shares)
-        yield {"shares": shares, "weights": dict(sorted(weights.items()))}
+    weights, weight_sum, histories, sums = {}, 0, {a: [], b: [], c: []}, []
+    for shares in [{}, {a: 3, b: 1}, {c: 70}, {}, {a: 1, b: 900}, {a: 2**16 - 2, b: 1}] + [{}] * 18 + [{c: 1}]:
+        weights, weight_sum = lode.next_weights(weights, shares), lode.next_weight_sum(weight_sum, shares)
+        for prover, history in histories.items():
+            history.append((weights.get(prover, 0), shares.get(prover, 0)))
+        sums.append((weight_sum, sum(shares.values())))
+        leaves = {prover: lode.weight_leaf(history) for prover, history in histories.items()}
+        yield {"shares": shares, "weights": dict(sorted(weights.items())), "weight_sum": weight_sum,
+               "leaves": {prover: lode.encode_weight(*leaf) for prover, leaf in leaves.items() if leaf},
+               "sum_leaf": lode.encode_weight(*lode.weight_leaf(sums)) if lode.weight_leaf(sums) else None}
 
 
 def rights():
@@ -325,6 +334,8 @@ def state():
         "pending_keys": [{"height": height, "key": lode.pending_key(height)} for height in numbers],
         "proving_pool_keys": [{"epoch": epoch, "key": lode.proving_pool_key(epoch)} for epoch in numbers],
         "share_fund_key": lode.share_fund_key(),
+        "weight_keys": [{"address": address, "key": lode.weight_key(address)}],
+        "weight_sum_key": lode.weight_sum_key(),
         "trees": list(trees()),
     }
 

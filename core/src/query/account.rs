@@ -1,7 +1,7 @@
 //! Accounts.
 
 use lode_consensus::{Address, Hash, Height, SignedTransaction};
-use lode_ledger::AccountProof;
+use lode_ledger::LeafProof;
 
 use super::{Moment, Page, Place, QueryError};
 
@@ -9,7 +9,7 @@ use super::{Moment, Page, Place, QueryError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountState {
     /// The account and its proof.
-    pub proven: AccountProof,
+    pub proven: LeafProof<Account>,
     /// The block at that height.
     pub block_hash: Hash,
     /// What it mined and cannot spend yet, in microcredits; told for the tip only.

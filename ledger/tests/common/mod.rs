@@ -28,7 +28,7 @@ use snarkvm::console::{
 use tempfile::TempDir;
 
 pub(crate) use maker::{Fault, Maker, Plan, account};
-pub(crate) use raw::{CHAIN_COLUMNS, Dump, chain_columns, dump, edit};
+pub(crate) use raw::{CHAIN_COLUMNS, Dump, chain_columns, change_columns, dump, edit};
 
 /// Accounts of the small network.
 pub(crate) const ACTORS: usize = 5;

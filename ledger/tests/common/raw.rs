@@ -8,7 +8,7 @@ use rocksdb::{ColumnFamily, DB, IteratorMode, Options};
 pub(crate) type Dump = BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>;
 
 /// The columns that follow from the chain alone.
-pub(crate) const CHAIN_COLUMNS: [&str; 14] = [
+pub(crate) const CHAIN_COLUMNS: [&str; 13] = [
     "chain",
     "states",
     "undos",
@@ -17,7 +17,6 @@ pub(crate) const CHAIN_COLUMNS: [&str; 14] = [
     "prover-shares",
     "producer-blocks",
     "share-ids",
-    "epoch-shares",
     "epoch-weights",
     "tree-nodes",
     "tree-values",
@@ -52,4 +51,17 @@ pub(crate) fn edit(path: &Path, column: &str, change: impl FnOnce(&DB, &ColumnFa
     let db = DB::open_cf(&Options::default(), path, &names).unwrap();
     change(&db, db.cf_handle(column).unwrap());
     db.flush_cf(db.cf_handle(column).unwrap()).unwrap();
+}
+
+/// Adds columns, each with a record, and drops others.
+pub(crate) fn change_columns(path: &Path, added: &[&str], dropped: &[&str]) {
+    let names = DB::list_cf(&Options::default(), path).unwrap();
+    let mut db = DB::open_cf(&Options::default(), path, &names).unwrap();
+    for name in added {
+        db.create_cf(name, &Options::default()).unwrap();
+        db.put_cf(db.cf_handle(name).unwrap(), "key", "value").unwrap();
+    }
+    for name in dropped {
+        db.drop_cf(name).unwrap();
+    }
 }
