@@ -108,9 +108,20 @@ pub struct Pending {
     pub nonce: u64,
 }
 
+/// The kinds of transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Moves public credits.
+    Transfer,
+}
+
 /// The body of `POST /{network}/transaction`.
 #[derive(Debug, Serialize)]
 pub struct TransactionRequest {
+    /// Its kind.
+    #[serde(rename = "type")]
+    pub kind: Kind,
     /// Who pays and signs.
     pub from: String,
     /// Who receives.
@@ -230,6 +241,9 @@ pub struct Share {
 pub struct Transaction {
     /// Its id.
     pub id: Text,
+    /// Its kind. One that is not known here is an error that names it.
+    #[serde(rename = "type")]
+    pub kind: Kind,
     /// Who pays.
     pub from: Text,
     /// Who receives.

@@ -13,7 +13,7 @@ use crate::{
     reward::{self, Emission},
     rules::{ChainContext, ProvenBlock},
     state::{Amount, Credit, Pending, Supply, SupplyError},
-    transaction::Transfer,
+    transaction::{Action, StaticError, Transfer},
     tree::Changes,
 };
 
@@ -35,9 +35,9 @@ pub trait StateView {
 /// The rule that a transaction breaks, given the state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionError {
-    /// Transfers move at least one microcredit.
-    #[error("amount: expected at least 1, got 0")]
-    ZeroAmount,
+    /// It breaks a rule of form.
+    #[error(transparent)]
+    Static(#[from] StaticError),
     /// The expiry lies below the block's height.
     #[error("expired: valid up to height {expiry}, the block is at {height}")]
     Expired {
@@ -54,10 +54,10 @@ pub enum TransactionError {
         /// The transaction's nonce.
         got: u64,
     },
-    /// Amount and fee are more than the balance.
+    /// What the transaction costs is more than the balance.
     #[error("balance: {needed} microcredits needed, {balance} there")]
     Balance {
-        /// Amount and fee.
+        /// [`Transaction::cost`].
         needed: u64,
         /// The sender's balance.
         balance: u64,
@@ -214,14 +214,47 @@ impl<'a, V: StateView> Executor<'a, V> {
         &mut self,
         transaction: &Transaction,
     ) -> Result<Result<(), TransactionError>, ApplyError<V::Error>> {
-        let Transaction::Transfer(transfer) = transaction;
-        let from_key = StateKey::Account(transfer.from);
-        let to_key = StateKey::Account(transfer.to);
+        let from_key = StateKey::Account(transaction.from);
         let sender: Account = self.leaves.get(from_key)?.unwrap_or_default();
-        let (sender, fees) = match self.debit(transfer, sender) {
+        let (sender, fees) = match self.debit(transaction, sender) {
             Ok(debited) => debited,
             Err(error) => return Ok(Err(error)),
         };
+        let applied = match &transaction.action {
+            Action::Transfer(transfer) => self.transfer(transfer, from_key, sender)?,
+        };
+        if applied.is_ok() {
+            self.fees = fees;
+        }
+        Ok(applied)
+    }
+
+    /// The sender after it has paid for the transaction, and the block's fees with it: the same for all kinds.
+    fn debit(&self, transaction: &Transaction, sender: Account) -> Result<(Account, u64), TransactionError> {
+        transaction.check_static()?;
+        let Transaction { fee, nonce, expiry, .. } = *transaction;
+        if expiry < self.context.height {
+            return Err(TransactionError::Expired { expiry, height: self.context.height });
+        }
+        if nonce != sender.nonce {
+            return Err(TransactionError::Nonce { expected: sender.nonce, got: nonce });
+        }
+        let needed = transaction.cost()?;
+        let balance =
+            sender.balance.checked_sub(needed).ok_or(TransactionError::Balance { needed, balance: sender.balance })?;
+        let nonce = nonce.checked_add(1).ok_or(TransactionError::Overflow("the sender's nonce"))?;
+        let fees = self.fees.checked_add(fee).ok_or(TransactionError::Overflow("the block's fees"))?;
+        Ok((Account { balance, nonce }, fees))
+    }
+
+    /// Moves what a sender, who has paid already, transfers. Nothing is written before all is known to fit.
+    fn transfer(
+        &mut self,
+        transfer: &Transfer,
+        from_key: StateKey,
+        sender: Account,
+    ) -> Result<Result<(), TransactionError>, ApplyError<V::Error>> {
+        let to_key = StateKey::Account(transfer.to);
         // A transfer to oneself is debited first, so the recipient is read after that.
         let recipient = if from_key == to_key { sender } else { self.leaves.get(to_key)?.unwrap_or_default() };
         let Some(balance) = recipient.balance.checked_add(transfer.amount) else {
@@ -229,28 +262,7 @@ impl<'a, V: StateView> Executor<'a, V> {
         };
         self.leaves.set(from_key, Some(sender.encode()));
         self.leaves.set(to_key, Some(Account { balance, ..recipient }.encode()));
-        self.fees = fees;
         Ok(Ok(()))
-    }
-
-    /// The sender after the transfer, and the block's fees with it.
-    fn debit(&self, transfer: &Transfer, sender: Account) -> Result<(Account, u64), TransactionError> {
-        let Transfer { amount, fee, nonce, expiry, .. } = *transfer;
-        if amount == 0 {
-            return Err(TransactionError::ZeroAmount);
-        }
-        if expiry < self.context.height {
-            return Err(TransactionError::Expired { expiry, height: self.context.height });
-        }
-        if nonce != sender.nonce {
-            return Err(TransactionError::Nonce { expected: sender.nonce, got: nonce });
-        }
-        let needed = amount.checked_add(fee).ok_or(TransactionError::Overflow("amount + fee"))?;
-        let balance =
-            sender.balance.checked_sub(needed).ok_or(TransactionError::Balance { needed, balance: sender.balance })?;
-        let nonce = nonce.checked_add(1).ok_or(TransactionError::Overflow("the sender's nonce"))?;
-        let fees = self.fees.checked_add(fee).ok_or(TransactionError::Overflow("the block's fees"))?;
-        Ok((Account { balance, nonce }, fees))
     }
 
     /// Mints the subsidy, pays the shares (one prover for each, in any order) and the producer, and closes the block.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use bech32::{Bech32m, Hrp};
 use lode_consensus::{
-    Address, Block, Encode, Epoch, Hash, Height, Share, SignedTransaction, Transaction, block::Header,
+    Action, Address, Block, Encode, Epoch, Hash, Height, Share, SignedTransaction, block::Header,
     params::HEADER_VERSION,
 };
 use lode_puzzle::{Seed, Statement, Target, Ticket};
@@ -140,6 +140,8 @@ impl ShareView {
 #[derive(Debug, Serialize)]
 pub(crate) struct TransferView {
     id: Text<Hash>,
+    #[serde(rename = "type")]
+    kind: &'static str,
     from: AddressText,
     to: AddressText,
     amount: u64,
@@ -150,15 +152,17 @@ pub(crate) struct TransferView {
 
 impl TransferView {
     pub(crate) fn of(id: Hash, signed: &SignedTransaction) -> Self {
-        let Transaction::Transfer(transfer) = &signed.transaction;
+        let transaction = &signed.transaction;
+        let Action::Transfer(transfer) = &transaction.action;
         Self {
             id: Text(id),
-            from: AddressText(transfer.from),
+            kind: transaction.action.name(),
+            from: AddressText(transaction.from),
             to: AddressText(transfer.to),
             amount: transfer.amount,
-            fee: transfer.fee,
-            nonce: Text(transfer.nonce),
-            expiry: transfer.expiry,
+            fee: transaction.fee,
+            nonce: Text(transaction.nonce),
+            expiry: transaction.expiry,
         }
     }
 }
@@ -224,7 +228,7 @@ impl BlockView {
             signature: SignatureText(signed.signature),
             bytes: Hex(signed.encode()),
         };
-        let fees = block.body.transactions.iter().map(|signed| signed.transaction.fee());
+        let fees = block.body.transactions.iter().map(|signed| signed.transaction.fee);
         Self {
             hash: Text(hash),
             height: block.header.height,

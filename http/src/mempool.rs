@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::Response};
-use lode_consensus::{Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
-use serde::{Deserialize, Serialize};
+use lode_consensus::{Action, Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::ToBytes,
@@ -14,7 +14,7 @@ use crate::{
     api::Api,
     error::{ApiError, quoted},
     json::{Text, TransferView},
-    request::{Integer, Payload, address},
+    request::{Integer, JsonBody, address},
 };
 use lode_core::Backend;
 
@@ -38,9 +38,33 @@ pub(crate) async fn mempool<B: Backend>(State(api): State<Arc<Api<B>>>) -> Resul
     .await
 }
 
+/// Which kind of transaction a request brings. It is looked at before anything else: the other fields are its own.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(rename = "type", default = "Kind::transfer")]
+    name: String,
+}
+
+impl Kind {
+    fn transfer() -> String {
+        "transfer".to_owned()
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        if self.name == Self::transfer() {
+            return Ok(());
+        }
+        let got = quoted(&self.name);
+        Err(ApiError::Refused(format!("type: this node knows the kind \"transfer\" and no other, got {got}")))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TransactionRequest {
+struct TransferRequest {
+    /// [`Kind`].
+    #[serde(rename = "type", default)]
+    _kind: IgnoredAny,
     from: String,
     to: String,
     amount: Integer,
@@ -50,18 +74,16 @@ pub(crate) struct TransactionRequest {
     signature: String,
 }
 
-impl TransactionRequest {
+impl TransferRequest {
     fn into_signed(self) -> Result<SignedTransaction, ApiError> {
-        let transfer = Transfer {
+        let transaction = Transaction {
             from: address("from", &self.from)?,
-            to: address("to", &self.to)?,
-            amount: self.amount.0,
             fee: self.fee.0,
             nonce: self.nonce.0,
             expiry: self.expiry,
+            action: Action::Transfer(Transfer { to: address("to", &self.to)?, amount: self.amount.0 }),
         };
-        let signature = signature(&self.signature)?;
-        Ok(SignedTransaction { transaction: Transaction::Transfer(transfer), signature })
+        Ok(SignedTransaction { transaction, signature: signature(&self.signature)? })
     }
 }
 
@@ -79,8 +101,10 @@ pub(crate) struct Accepted {
 /// `POST /{network}/transaction`
 pub(crate) async fn submit<B: Backend>(
     State(api): State<Arc<Api<B>>>,
-    Payload(request): Payload<TransactionRequest>,
+    body: JsonBody,
 ) -> Result<Json<Accepted>, ApiError> {
+    body.parse::<Kind>()?.check()?;
+    let request: TransferRequest = body.parse()?;
     let id = api.backend.submit_transaction(request.into_signed()?).await?;
     Ok(Json(Accepted { id: Text(id) }))
 }

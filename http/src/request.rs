@@ -7,14 +7,15 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use lode_consensus::{Address, Hash, Height};
+use lode_consensus::{Address, Hash, Height, params::MAX_TRANSACTION_BYTES};
 use serde::{Deserialize, Deserializer, de};
 use tokio_stream::StreamExt;
 
 use crate::error::{ApiError, quoted};
 
-/// Largest body that is read. A signed transaction takes some 500 bytes as JSON, an attempt some 750.
-pub(crate) const MAX_BODY_BYTES: usize = 4 << 10;
+/// Largest body that is read: the largest transaction, whose bytes take two hexadecimal digits each and numbers a little more,
+/// and 4 KiB for the rest. A signed transfer takes some 500 bytes as JSON, an attempt some 750.
+pub(crate) const MAX_BODY_BYTES: usize = 3 * MAX_TRANSACTION_BYTES + (4 << 10);
 /// How much of a body that is too large is taken in and dropped, so that its sender comes to read why it was refused.
 const MAX_DRAINED_BYTES: usize = 16 << 20;
 /// How long a body may take to arrive.
@@ -53,12 +54,29 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> 
 }
 
 /// A body of JSON, declared as such.
-///
-/// The declaration is asked for because a web page can make a browser post anything else to a node on its user's
-/// machine without asking that node first.
 pub(crate) struct Payload<T>(pub(crate) T);
 
 impl<T: de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Payload<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        JsonBody::from_request(request, state).await?.parse().map(Self)
+    }
+}
+
+/// The bytes of a body that is declared as JSON.
+///
+/// The declaration is asked for because a web page can make a browser post anything else to a node on its user's
+/// machine without asking that node first.
+pub(crate) struct JsonBody(Vec<u8>);
+
+impl JsonBody {
+    pub(crate) fn parse<T: de::DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.0).map_err(|error| ApiError::BadRequest(format!("the body: {error}")))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
@@ -67,8 +85,7 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Payload<T> {
             return Err(ApiError::TooLarge { limit: MAX_BODY_BYTES });
         }
         let body = within(BODY_TIMEOUT, collect(request.into_body())).await?;
-        let payload = serde_json::from_slice(&body?);
-        payload.map(Self).map_err(|error| ApiError::BadRequest(format!("the body: {error}")))
+        body.map(Self)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Address, Block, ChainWork, Hash, Height, NetworkParams, Share, ShareId, Transaction, rights,
+    Address, Block, ChainWork, Hash, Height, NetworkParams, Share, ShareId, rights,
     rules::ProvenBlock,
     transition::{self, ApplyError},
     tree::{Changes, TreeError, value_set},
@@ -194,7 +194,7 @@ impl Index<'_, '_> {
         let height = self.height;
         for (index, signed) in (0..).zip(&block.body.transactions) {
             self.batch.put::<Transactions>(&signed.id(genesis), &TransactionPlace { height, index })?;
-            for address in parties(&signed.transaction) {
+            for address in signed.transaction.parties() {
                 self.batch.put::<AccountTransactions>(&(address, height, index), &())?;
             }
         }
@@ -231,7 +231,7 @@ impl Index<'_, '_> {
         let height = self.height;
         for (index, signed) in (0..).zip(&block.body.transactions) {
             self.batch.delete::<Transactions>(&signed.id(genesis))?;
-            for address in parties(&signed.transaction) {
+            for address in signed.transaction.parties() {
                 self.batch.delete::<AccountTransactions>(&(address, height, index))?;
             }
         }
@@ -266,10 +266,4 @@ fn counts(block: &Block) -> BTreeMap<Address, u64> {
         *count = count.saturating_add(1);
     }
     counts
-}
-
-/// The accounts that a transaction concerns, each once.
-fn parties(transaction: &Transaction) -> Vec<Address> {
-    let Transaction::Transfer(transfer) = transaction;
-    if transfer.from == transfer.to { vec![transfer.from] } else { vec![transfer.from, transfer.to] }
 }

@@ -16,7 +16,7 @@ use lode_puzzle::Statement;
 use crate::records::{BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo};
 
 /// The version of everything in this file.
-pub(crate) const LAYOUT: u32 = 1;
+pub(crate) const LAYOUT: u32 = 2;
 
 /// A typed column family.
 pub(crate) trait Column {

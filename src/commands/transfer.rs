@@ -10,7 +10,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Hash, Height, SignedTransaction, Transaction,
+    Action, Address, Hash, Height, SignedTransaction, Transaction,
     transaction::{SignatureError, Transfer},
 };
 use lode_genesis::Network;
@@ -23,7 +23,7 @@ use snarkvm::{
 use super::{CommandError, account_or_own, passphrase, print_json};
 use crate::{
     amount::Credits,
-    api::{Account, Mempool, Status, TransactionAccepted, TransactionPlace, TransactionRequest},
+    api::{Account, Kind, Mempool, Status, TransactionAccepted, TransactionPlace, TransactionRequest},
     cli::{DEFAULT_EXPIRY_BLOCKS, TransferArgs},
     client::{Client, ClientError},
 };
@@ -43,20 +43,26 @@ pub fn run(args: &TransferArgs, out: &mut dyn Write) -> Result<(), CommandError>
     keystore.info(from)?;
 
     let client = args.node.client();
-    let (transfer, genesis_hash) = prepare(args, from, to, &client)?;
+    let (transaction, genesis_hash) = prepare(args, from, to, &client)?;
     let passphrase = passphrase(&keystore, from, args.passphrase.password_file.as_deref())?;
     let account = keystore.unlock(from, &passphrase)?;
-    let signed = account.sign(Transaction::Transfer(transfer.clone()), &genesis_hash)?;
+    let signed = account.sign(transaction, &genesis_hash)?;
     drop(account);
 
     let id = signed.id(&genesis_hash);
-    send(&client, &transfer, &signed, id)?;
-    let included = if args.wait { Some(wait(&client, id, transfer.expiry, args.timeout)?) } else { None };
-    print(&transfer, id, included, args.format.json, out)
+    send(&client, &signed, id)?;
+    let expiry = signed.transaction.expiry;
+    let included = if args.wait { Some(wait(&client, id, expiry, args.timeout)?) } else { None };
+    print(&signed.transaction, id, included, args.format.json, out)
 }
 
 /// Fills in what the flags leave open, and checks what can be checked without the key.
-fn prepare(args: &TransferArgs, from: Address, to: Address, client: &Client) -> Result<(Transfer, Hash), CommandError> {
+fn prepare(
+    args: &TransferArgs,
+    from: Address,
+    to: Address,
+    client: &Client,
+) -> Result<(Transaction, Hash), CommandError> {
     let (amount, fee) = (args.amount.microcredits(), args.fee.microcredits());
     let needed = amount.checked_add(fee).ok_or(CommandError::Overflow { amount: args.amount, fee: args.fee })?;
 
@@ -79,7 +85,8 @@ fn prepare(args: &TransferArgs, from: Address, to: Address, client: &Client) -> 
         Some(nonce) => nonce,
         None => next_nonce(client, from, account.nonce)?,
     };
-    Ok((Transfer { from, to, amount, fee, nonce, expiry }, status.genesis_hash))
+    let action = Action::Transfer(Transfer { to, amount });
+    Ok((Transaction { from, fee, nonce, expiry, action }, status.genesis_hash))
 }
 
 /// A signature covers the genesis hash that the node gives. If a node could name another network's, it could take the
@@ -111,18 +118,20 @@ fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, Cli
     Ok(waiting.iter().fold(confirmed, follows))
 }
 
-fn send(client: &Client, transfer: &Transfer, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
+fn send(client: &Client, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
+    let Transaction { from, fee, nonce, expiry, ref action } = signed.transaction;
+    let Action::Transfer(transfer) = action;
     let signature = Signature::<MainnetV0>::read_le(&signed.signature[..]).map_err(|_| SignatureError::NotCanonical)?;
     let request = TransactionRequest {
-        from: transfer.from.to_string(),
+        kind: Kind::Transfer,
+        from: from.to_string(),
         to: transfer.to.to_string(),
         amount: transfer.amount,
-        fee: transfer.fee,
-        nonce: transfer.nonce.to_string(),
-        expiry: transfer.expiry,
+        fee,
+        nonce: nonce.to_string(),
+        expiry,
         signature: signature.to_string(),
     };
-    let nonce = transfer.nonce;
     match client.post::<TransactionAccepted>("transaction", &request) {
         Ok(accepted) if accepted.id == id => Ok(()),
         Ok(accepted) => Err(CommandError::WrongId { expected: id, got: accepted.id }),
@@ -171,12 +180,14 @@ fn look(client: &Client, id: Hash) -> Result<Place, ClientError> {
 }
 
 fn print(
-    transfer: &Transfer,
+    transaction: &Transaction,
     id: Hash,
     included: Option<Height>,
     json: bool,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
+    let Transaction { from, fee, nonce, expiry, ref action } = *transaction;
+    let Action::Transfer(transfer) = action;
     let status = if included.is_some() { "confirmed" } else { "pending" };
     if json {
         return print_json(
@@ -185,21 +196,22 @@ fn print(
                 "id": id.to_string(),
                 "status": status,
                 "height": included,
-                "from": transfer.from.to_string(),
+                "type": action.name(),
+                "from": from.to_string(),
                 "to": transfer.to.to_string(),
                 "amount": transfer.amount,
-                "fee": transfer.fee,
-                "nonce": transfer.nonce.to_string(),
-                "expiry": transfer.expiry,
+                "fee": fee,
+                "nonce": nonce.to_string(),
+                "expiry": expiry,
             }),
         );
     }
-    let (amount, fee) = (Credits::from_microcredits(transfer.amount), Credits::from_microcredits(transfer.fee));
+    let (amount, fee) = (Credits::from_microcredits(transfer.amount), Credits::from_microcredits(fee));
     writeln!(out, "{id}")?;
     match included {
         Some(height) => writeln!(out, "{amount} credits paid to {} in block {height}, fee {fee}", transfer.to)?,
         None => {
-            let (to, expiry) = (transfer.to, transfer.expiry);
+            let to = transfer.to;
             writeln!(out, "{amount} credits on the way to {to}, fee {fee}, until height {expiry}")?;
         }
     }
