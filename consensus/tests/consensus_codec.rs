@@ -180,6 +180,7 @@ proptest! {
         let refused = DecodeError::UnknownTag { what: "transaction", tag };
         prop_assert_eq!(refused.to_string(), format!("transaction: no kind with tag {tag} is known"));
         prop_assert_eq!(Transaction::decode(&encoded), Err(refused.clone()));
+        prop_assert_eq!(Transaction::decode(&encoded[..1]), Err(refused.clone()));
         // As part of a body, too, and whatever follows.
         let signed = [encoded.as_slice(), &[0; 128 + 4]].concat();
         prop_assert_eq!(Body::decode(&[&[1, 0, 0, 0], signed.as_slice()].concat()), Err(refused));

@@ -1,11 +1,13 @@
 //! A file of waiting transactions or shares beside the database, so that a restart, or a crash, does not forget them.
 //!
 //! After [`FORMAT`] the file holds records, `u32le(length) ‖ canonical bytes` each, appended when something begins to wait.
-//! Nothing in the file is trusted: whatever is read goes through every check again. What a crash cut short at the end is left
-//! out. A record that does not decode is skipped: its length says where the next one begins. A length above the limit says
-//! nothing any more, so there the reading ends, with all that was read before it. A file of another format is left out as a
-//! whole. In each case the file is cut back to what can be read, so that what is appended later is found again. Appending is
-//! not synced: it survives the process, not a power cut, after which wallets and miners send again. A file that is written anew is.
+//! Nothing in the file is trusted: whatever is read goes through every check again. What a crash cut short at the end is
+//! left out. A record that does not decode is skipped: its length says where the next one begins. A length above the limit
+//! says nothing any more, so there the reading ends, with all that was read before it. A file of another format is left out
+//! as a whole. In each case the file is cut back to what can be read, so that what is appended later is found again.
+//!
+//! Appending is not synced: it survives the process, not a power cut, after which wallets and miners send again. A file that
+//! is written anew is synced before it takes the other's place.
 
 use std::{
     fs::{self, File, OpenOptions},

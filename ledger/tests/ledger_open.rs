@@ -92,10 +92,10 @@ fn another_networks_folder_is_refused_and_left_alone() {
 #[test]
 fn another_layout_is_refused_and_left_alone() {
     let (maker, folder, _) = chain(3);
-    edit(folder.path(), "facts", |db, family| db.put_cf(family, "layout", 2_u32.to_le_bytes()).unwrap());
+    edit(folder.path(), "facts", |db, family| db.put_cf(family, "layout", 3_u32.to_le_bytes()).unwrap());
     let before = dump(folder.path());
     let error = open(folder.path(), maker.network()).unwrap_err();
-    assert!(matches!(error, LedgerError::Layout { expected: 1, got: 2 }), "{error}");
+    assert!(matches!(error, LedgerError::Layout { expected: 2, got: 3 }), "{error}");
     assert!(dump(folder.path()) == before);
 }
 

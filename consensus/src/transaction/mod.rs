@@ -1,9 +1,9 @@
 //! Transactions: one envelope for all kinds, signed with Aleo keys (specification section 3).
 //!
 //! [`Transaction`] is the envelope: who pays, what, in which order and until when. [`Action`] is what it asks for, one
-//! variant and one file for each kind. Everything outside this crate that holds, passes on, orders or counts transactions goes by
-//! the envelope and by what every kind answers alike: [`encoded_len`](Encode::encoded_len),
-//! [`Transaction::check_static`], [`Transaction::cost`] and [`Transaction::parties`].
+//! variant and one file for each kind. Everything outside this crate that holds, passes on, orders or counts transactions
+//! goes by the envelope and by what every kind answers alike: [`encoded_len`](Encode::encoded_len), [`Transaction::check_static`],
+//! [`Transaction::cost`] and [`Transaction::parties`].
 //!
 //! What must not be broken: a kind that this software does not know is refused by the decoder, by its tag; and no signed
 //! transaction has more than [`MAX_TRANSACTION_BYTES`], whichever way it comes.
@@ -48,6 +48,8 @@ pub enum Action {
     /// Moves public credits.
     Transfer(Transfer),
 }
+
+type BodyDecoder = fn(&mut Reader<'_>) -> Result<Action, DecodeError>;
 
 /// The rule of form that a transaction breaks: it is wrong for ever, whatever the state is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,10 +100,10 @@ impl Action {
         }
     }
 
-    /// The one place that knows which tags there are.
-    fn decode_body(tag: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// The decoder of a kind's body: the one place that knows which tags there are.
+    fn decoder(tag: u8) -> Result<BodyDecoder, DecodeError> {
         match tag {
-            Transfer::TAG => Transfer::decode_from(reader).map(Self::Transfer),
+            Transfer::TAG => Ok(|reader| Transfer::decode_from(reader).map(Self::Transfer)),
             tag => Err(DecodeError::UnknownTag { what: "transaction", tag }),
         }
     }
@@ -199,13 +201,14 @@ impl Encode for Transaction {
 
 impl Decode for Transaction {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let tag = reader.u8()?;
+        // The kind first: of one that is not known, nothing else is looked at.
+        let decode_body = Action::decoder(reader.u8()?)?;
         Ok(Self {
             from: Address::decode_from(reader)?,
             fee: reader.u64()?,
             nonce: reader.u64()?,
             expiry: reader.u32()?,
-            action: Action::decode_body(tag, reader)?,
+            action: decode_body(reader)?,
         })
     }
 }
