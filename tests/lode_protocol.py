@@ -112,8 +112,18 @@ def encode_share(s):
     return s["anchor_hash"] + s["content_hash"] + s["prover"] + encode_proof(s)
 
 
-def encode_transfer(t):
-    return b"\x01" + t["from"] + t["to"] + u64(t["amount"]) + u64(t["fee"]) + u64(t["nonce"]) + u32(t["expiry"])
+def transfer_body(t):
+    return t["to"] + u64(t["amount"])
+
+
+# By the kind's name: its tag, and the bytes of its body.
+KINDS = {"transfer": (1, transfer_body)}
+
+
+def encode_transaction(t):
+    """`t`: the name of the kind as `type`, the fields of the envelope, and those of the kind."""
+    tag, body = KINDS[t["type"]]
+    return bytes([tag]) + t["from"] + u64(t["fee"]) + u64(t["nonce"]) + u32(t["expiry"]) + body(t)
 
 
 def encode_body(transactions, shares):
@@ -147,8 +157,8 @@ def block_hash(header_bytes, proof):
     return b256("lode/block/v1", header_bytes, encode_proof(proof))
 
 
-def transaction_id(genesis_hash, transfer_bytes):
-    return b256("lode/tx/v1", genesis_hash, transfer_bytes)
+def transaction_id(genesis_hash, transaction_bytes):
+    return b256("lode/tx/v1", genesis_hash, transaction_bytes)
 
 
 def epoch_challenge(previous_last_hash):

@@ -70,9 +70,10 @@ def read_share(s):
     return {**read_bytes(s, "anchor_hash", "content_hash"), **read_proof(s), "prover": address_bytes(s["prover"])}
 
 
-def read_transfer(t):
-    return {"from": address_bytes(t["from"]), "to": address_bytes(t["to"]), "amount": t["amount"], "fee": t["fee"],
-            "nonce": int(t["nonce"]), "expiry": t["expiry"]}
+def read_transaction(t):
+    require("transaction: type", t["type"] == "transfer")
+    return {"type": t["type"], "from": address_bytes(t["from"]), "fee": t["fee"], "nonce": int(t["nonce"]),
+            "expiry": t["expiry"], "to": address_bytes(t["to"]), "amount": t["amount"]}
 
 
 def read_network(path):
@@ -197,7 +198,7 @@ class Chain:
         """Replays one answer of GET /block/{height}."""
         header, proof = read_header(block["header"]), read_proof(block["proof"])
         shares = [read_share(share) for share in block["shares"]]
-        transfers = [read_transfer(transaction) for transaction in block["transactions"]]
+        transactions = [read_transaction(transaction) for transaction in block["transactions"]]
         header_bytes = lode.encode_header(header)
         if header["height"] == 0:
             self.check_genesis(header, proof)
@@ -206,10 +207,10 @@ class Chain:
         self.enter(header, lode.block_hash(header_bytes, proof))
         self.check_proof(block, header, header_bytes, proof)
         encoded_shares = self.check_shares(block["shares"], shares, header["height"])
-        encoded_transactions = self.check_transactions(block["transactions"], transfers)
+        encoded_transactions = self.check_transactions(block["transactions"], transactions)
         same("shares_root", lode.merkle_root(encoded_shares), header["shares_root"])
         same("transactions_root", lode.merkle_root(encoded_transactions), header["transactions_root"])
-        fees = self.apply(header, transfers, [share["prover"] for share in shares])
+        fees = self.apply(header, transactions, [share["prover"] for share in shares])
         same("state_root", self.state_root(), header["state_root"])
         size = len(header_bytes + lode.encode_proof(proof) + lode.encode_body(encoded_transactions, encoded_shares))
         same_fields("block", {"work": str(self.works[-1]), "subsidy": lode.subsidy(header["height"]), "fees": fees,
@@ -274,25 +275,25 @@ class Chain:
             self.shares[epoch][share["prover"]] = self.shares[epoch].get(share["prover"], 0) + 1
         return [lode.encode_share(share) for share in shares]
 
-    def check_transactions(self, answers, transfers):
+    def check_transactions(self, answers, transactions):
         """Counts a block's transactions, and gives their encodings."""
         encoded = []
-        for answer, transfer in zip(answers, transfers):
-            content = lode.encode_transfer(transfer)
+        for answer, transaction in zip(answers, transactions):
+            content = lode.encode_transaction(transaction)
             encoded.append(content + lode.bech32m_decode("sign", answer["signature"], 128))
             transaction_id = lode.transaction_id(self.hashes[0], content)
             same_fields("transaction", {"id": transaction_id.hex(), "bytes": encoded[-1].hex()}, answer)
-        require("number of transactions", len(encoded) <= 2048)
+        require("number and bytes of transactions", len(encoded) <= 2048 and all(len(t) <= 61440 for t in encoded))
         self.transactions += len(encoded)
         return encoded
 
-    def apply(self, header, transfers, provers):
-        """Maturity, transfers, emission and pay, in this order. Gives the fees."""
+    def apply(self, header, transactions, provers):
+        """Maturity, transactions, emission and pay, in this order. Gives the fees."""
         height, producer = header["height"], header["producer"]
         epoch, fees = self.epoch(height), 0
         for address, amount in self.pending.pop(height - self.p["maturity"], {}).items():
             self.accounts.setdefault(address, [0, 0])[0] += amount
-        for t in transfers:
+        for t in transactions:
             sender = self.accounts.get(t["from"], [0, 0])
             require("transfer: amount, expiry", t["amount"] >= 1 and t["expiry"] >= height)
             same("transfer: nonce", sender[1], t["nonce"])

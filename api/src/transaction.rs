@@ -42,13 +42,14 @@ pub enum Action {
 impl Transaction {
     /// A transaction as it is shown.
     pub fn of(id: Hash, signed: &SignedTransaction) -> Self {
-        let consensus::Transaction::Transfer(transfer) = &signed.transaction;
+        let consensus::Transaction { from, fee, nonce, expiry, ref action } = signed.transaction;
+        let consensus::Action::Transfer(transfer) = action;
         Self {
             id: Text(id),
-            from: AddressText(transfer.from),
-            fee: transfer.fee,
-            nonce: Text(transfer.nonce),
-            expiry: transfer.expiry,
+            from: AddressText(from),
+            fee,
+            nonce: Text(nonce),
+            expiry,
             action: Action::Transfer { to: AddressText(transfer.to), amount: transfer.amount },
         }
     }
@@ -126,6 +127,13 @@ pub enum TransactionType {
     Transfer,
 }
 
+impl TransactionType {
+    /// Whether a name is that of a kind.
+    pub fn is_known(name: &str) -> bool {
+        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name)).is_ok()
+    }
+}
+
 /// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may be numbers or decimal
 /// strings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -159,15 +167,16 @@ pub struct TransactionRequest {
 impl TransactionRequest {
     /// What hands a signed transaction in.
     pub fn of(signed: &SignedTransaction) -> Self {
-        let consensus::Transaction::Transfer(transfer) = &signed.transaction;
+        let consensus::Transaction { from, fee, nonce, expiry, ref action } = signed.transaction;
+        let consensus::Action::Transfer(transfer) = action;
         Self {
             kind: TransactionType::Transfer,
-            from: AddressText(transfer.from),
+            from: AddressText(from),
             to: AddressText(transfer.to),
             amount: transfer.amount,
-            fee: transfer.fee,
-            nonce: Text(transfer.nonce),
-            expiry: transfer.expiry,
+            fee,
+            nonce: Text(nonce),
+            expiry,
             signature: SignatureText(signed.signature),
         }
     }
@@ -175,15 +184,14 @@ impl TransactionRequest {
     /// The transaction, of which nothing has been checked.
     pub fn into_signed(self) -> SignedTransaction {
         let TransactionType::Transfer = self.kind;
-        let transfer = consensus::transaction::Transfer {
+        let transfer = consensus::transaction::Transfer { to: self.to.0, amount: self.amount };
+        let transaction = consensus::Transaction {
             from: self.from.0,
-            to: self.to.0,
-            amount: self.amount,
             fee: self.fee,
             nonce: self.nonce.0,
             expiry: self.expiry,
+            action: consensus::Action::Transfer(transfer),
         };
-        let transaction = consensus::Transaction::Transfer(transfer);
         SignedTransaction { transaction, signature: self.signature.0 }
     }
 }

@@ -86,6 +86,10 @@ impl Encode for Address {
     fn encode_into(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
     }
+
+    fn encoded_len(&self) -> usize {
+        Self::BYTES
+    }
 }
 
 impl Decode for Address {

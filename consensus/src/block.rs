@@ -4,7 +4,7 @@ use lode_puzzle::{Proof, Statement, Target};
 
 use crate::{
     Address, Hash, Height, NetworkParams, SignedTransaction,
-    codec::{Decode, DecodeError, Encode, Reader, encode_list},
+    codec::{Decode, DecodeError, Encode, Reader, encode_list, encoded_list_len},
     merkle,
     params::{HEADER_VERSION, MAX_BODY_BYTES, MAX_SHARES_PER_BLOCK, MAX_TRANSACTIONS},
 };
@@ -54,6 +54,10 @@ impl Encode for Header {
         out.extend_from_slice(&self.state_root.0);
         self.producer.encode_into(out);
         out.extend_from_slice(&self.target.get().to_le_bytes());
+    }
+
+    fn encoded_len(&self) -> usize {
+        Self::BYTES
     }
 }
 
@@ -127,6 +131,10 @@ impl Encode for Share {
         out.extend_from_slice(&self.nonce.to_le_bytes());
         encode_proof(&self.proof, out);
     }
+
+    fn encoded_len(&self) -> usize {
+        Self::BYTES
+    }
 }
 
 impl Decode for Share {
@@ -160,19 +168,16 @@ impl Body {
     pub fn shares_root(&self) -> Hash {
         merkle::root(self.shares.iter().map(Encode::encode))
     }
-
-    /// Bytes of the encoded body.
-    pub fn size_bytes(&self) -> usize {
-        let transactions = self.transactions.len().saturating_mul(SignedTransaction::BYTES);
-        let shares = self.shares.len().saturating_mul(Share::BYTES);
-        transactions.saturating_add(shares).saturating_add(8)
-    }
 }
 
 impl Encode for Body {
     fn encode_into(&self, out: &mut Vec<u8>) {
         encode_list(&self.transactions, out);
         encode_list(&self.shares, out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        encoded_list_len(&self.transactions).saturating_add(encoded_list_len(&self.shares))
     }
 }
 
@@ -181,10 +186,10 @@ impl Decode for Body {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let max_shares = usize::try_from(MAX_SHARES_PER_BLOCK).unwrap_or(usize::MAX).saturating_mul(2);
         let body = Self {
-            transactions: reader.list("transactions", MAX_TRANSACTIONS, SignedTransaction::BYTES)?,
+            transactions: reader.list("transactions", MAX_TRANSACTIONS, SignedTransaction::MIN_BYTES)?,
             shares: reader.list("shares", max_shares, Share::BYTES)?,
         };
-        let got = body.size_bytes();
+        let got = body.encoded_len();
         if got > MAX_BODY_BYTES {
             return Err(DecodeError::TooMany { what: "body bytes", limit: MAX_BODY_BYTES, got });
         }
@@ -235,6 +240,10 @@ impl Encode for SealedHeader {
         self.header.encode_into(out);
         out.extend_from_slice(&self.nonce.to_le_bytes());
         encode_proof(&self.proof, out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        Self::BYTES
     }
 }
 
@@ -300,6 +309,10 @@ impl Encode for Block {
         out.extend_from_slice(&self.nonce.to_le_bytes());
         encode_proof(&self.proof, out);
         self.body.encode_into(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        SealedHeader::BYTES.saturating_add(self.body.encoded_len())
     }
 }
 

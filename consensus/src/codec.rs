@@ -29,7 +29,15 @@ pub enum DecodeError {
         /// The count in the input.
         got: usize,
     },
-    /// A tag, version or range that the protocol does not know.
+    /// A tag of no kind that this software knows.
+    #[error("{what}: no kind with tag {tag} is known")]
+    UnknownTag {
+        /// What has kinds.
+        what: &'static str,
+        /// The tag in the input.
+        tag: u8,
+    },
+    /// A version, flag or range that the protocol does not know.
     #[error("{what}: {got} is not allowed")]
     Invalid {
         /// The field.
@@ -49,6 +57,12 @@ pub trait Encode {
         let mut out = Vec::new();
         self.encode_into(&mut out);
         out
+    }
+
+    /// How many canonical bytes there are: exactly `self.encode().len()`. Types whose size is asked for often know it
+    /// without writing them.
+    fn encoded_len(&self) -> usize {
+        self.encode().len()
     }
 }
 
@@ -117,20 +131,20 @@ impl<'a> Reader<'a> {
         self.array().map(Hash)
     }
 
-    /// Takes a `u32` count and that many items of `item_bytes` bytes each. The count is held to `limit` and to the
-    /// bytes that are left before anything is allocated.
+    /// Takes a `u32` count and that many items, none shorter than `min_item_bytes`. The count is held to `limit` and to
+    /// the bytes that are left before anything is allocated.
     pub fn list<T: Decode>(
         &mut self,
         what: &'static str,
         limit: usize,
-        item_bytes: usize,
+        min_item_bytes: usize,
     ) -> Result<Vec<T>, DecodeError> {
         let count = self.u32()?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count > limit {
             return Err(DecodeError::TooMany { what, limit, got: count });
         }
-        let expected = count.saturating_mul(item_bytes);
+        let expected = count.saturating_mul(min_item_bytes);
         if self.rest.len() < expected {
             return Err(DecodeError::Truncated { expected, got: self.rest.len() });
         }
@@ -170,4 +184,9 @@ pub fn encode_list<T: Encode>(items: &[T], out: &mut Vec<u8>) {
     for item in items {
         item.encode_into(out);
     }
+}
+
+/// How many bytes [`encode_list`] writes.
+pub fn encoded_list_len<T: Encode>(items: &[T]) -> usize {
+    items.iter().fold(4, |bytes: usize, item| bytes.saturating_add(item.encoded_len()))
 }

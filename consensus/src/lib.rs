@@ -48,7 +48,7 @@ pub use fork::ChainWork;
 pub use hash::Hash;
 pub use params::NetworkParams;
 pub use state::{Account, StateKey};
-pub use transaction::{SignedTransaction, Transaction};
+pub use transaction::{Action, SignedTransaction, Transaction};
 
 /// A block's distance from genesis, which has height 0.
 pub type Height = u32;

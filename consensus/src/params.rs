@@ -8,6 +8,8 @@ use crate::{Address, Encode, Epoch, Hash, Height, reward};
 pub const MAX_TRANSACTIONS: usize = 2_048;
 /// Most bytes of a block's encoded body.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// Most bytes of a transaction with its signature, of whatever kind. With a topic's name it fits a frame of gossip.
+pub const MAX_TRANSACTION_BYTES: usize = 60 << 10;
 /// The version of header that this software knows.
 pub const HEADER_VERSION: u16 = 1;
 /// Upper limit for `shares_per_block`: the double of it must fit a body of [`MAX_BODY_BYTES`].

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use lode_puzzle::{Claim, Item, Ticket, Verifier, VerifyError};
 
 use crate::{
-    Address, Block, Body, Hash, NetworkParams, Share, ShareId, SignedTransaction,
+    Address, Block, Body, Encode, Hash, NetworkParams, Share, ShareId, SignedTransaction,
     address::AddressError,
     headers::ProvenHeader,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
@@ -246,7 +246,7 @@ fn check_limits(block: &Block, params: &NetworkParams) -> Result<(), BlockError>
     let limits = [
         ("transactions", MAX_TRANSACTIONS, block.body.transactions.len()),
         ("shares", params.max_shares(), block.body.shares.len()),
-        ("body bytes", MAX_BODY_BYTES, block.body.size_bytes()),
+        ("body bytes", MAX_BODY_BYTES, block.body.encoded_len()),
     ];
     for (what, limit, got) in limits {
         if got > limit {

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Address, Body, ChainWork, Decode, Encode, Height, NetworkParams, StateKey, Transaction,
+    Account, Action, Address, Body, ChainWork, Decode, Encode, Height, NetworkParams, StateKey, Transaction,
     params::{MAX_ALLOCATIONS, MAX_NAME_BYTES},
     state::{Amount, Pending, Supply},
     transaction::Transfer,
@@ -65,13 +65,13 @@ impl Model {
     }
 
     /// Whether the transfer is valid; if it is, it is done.
-    fn apply(&mut self, transfer: &Transfer, height: Height) -> bool {
-        let (balance, nonce) = self.0.get(&transfer.from).copied().unwrap_or_default();
-        let cost = u128::from(transfer.amount) + u128::from(transfer.fee);
-        let valid =
-            transfer.amount > 0 && transfer.expiry >= height && transfer.nonce == nonce && cost <= u128::from(balance);
+    fn apply(&mut self, transaction: &Transaction, height: Height) -> bool {
+        let Transaction { from, fee, nonce, expiry, action: Action::Transfer(transfer) } = transaction;
+        let (balance, count) = self.0.get(from).copied().unwrap_or_default();
+        let cost = u128::from(transfer.amount) + u128::from(*fee);
+        let valid = transfer.amount > 0 && *expiry >= height && *nonce == count && cost <= u128::from(balance);
         if valid {
-            self.0.insert(transfer.from, (balance - cost as u64, nonce + 1));
+            self.0.insert(*from, (balance - cost as u64, count + 1));
             self.0.entry(transfer.to).or_default().0 += transfer.amount;
         }
         valid
@@ -115,15 +115,14 @@ fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
     for wish in &plan.wishes {
         let from = account(wish.from);
         let (_, count) = model.0.get(&from).copied().unwrap_or_default();
-        let transfer = Transfer {
+        let transfer = Transaction {
             from,
-            to: account(wish.to),
-            amount: wish.amount,
             fee: wish.fee,
             nonce: count.wrapping_add(wish.nonce_off),
             expiry: height.saturating_add_signed(wish.expiry_off.into()),
+            action: Action::Transfer(Transfer { to: account(wish.to), amount: wish.amount }),
         };
-        let verdict = executor.transaction(&Transaction::Transfer(transfer.clone())).unwrap();
+        let verdict = executor.transaction(&transfer.clone()).unwrap();
         prop_assert_eq!(verdict.is_ok(), model.apply(&transfer, height), "{:?}: {:?}", transfer, verdict);
         if verdict.is_ok() {
             accepted.push(unsigned(transfer));
@@ -135,7 +134,7 @@ fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
     let affordable = (chain.state().share_fund() + 30_000_000) / pay.max(1);
     let provers: Vec<Address> = plan.provers.iter().take(affordable as usize).map(|prover| account(*prover)).collect();
     let shares = provers.iter().zip(0..).map(|(prover, label)| chain.share(*prover, chain.tip(), label)).collect();
-    let fees: u64 = accepted.iter().map(|signed| signed.transaction.fee()).sum();
+    let fees: u64 = accepted.iter().map(|signed| signed.transaction.fee).sum();
 
     let mut block = chain.block(Body::default());
     block.body = Body { transactions: accepted, shares };

@@ -2,9 +2,9 @@
 //! before anything is allocated for it.
 
 use lode_consensus::{
-    Account, Address, Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, Header, Share, SignedTransaction,
-    Transaction,
-    params::{MAX_BODY_BYTES, MAX_SHARES_PER_BLOCK, MAX_TRANSACTIONS},
+    Account, Action, Address, Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, Header, Share,
+    SignedTransaction, Transaction,
+    params::{MAX_BODY_BYTES, MAX_SHARES_PER_BLOCK, MAX_TRANSACTION_BYTES, MAX_TRANSACTIONS},
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
 };
@@ -50,7 +50,7 @@ prop_compose! {
     fn transaction()(
         from in address(), to in address(), amount: u64, fee: u64, nonce: u64, expiry: u32, signature: [u8; 32],
     ) -> SignedTransaction {
-        let transaction = Transaction::Transfer(Transfer { from, to, amount, fee, nonce, expiry });
+        let transaction = Transaction { from, fee, nonce, expiry, action: Action::Transfer(Transfer { to, amount }) };
         let signature = signature.repeat(4).try_into().unwrap();
         SignedTransaction { transaction, signature }
     }
@@ -88,6 +88,7 @@ where
     let bytes = value.encode();
     let decoded = T::decode(&bytes);
     prop_assert_eq!(decoded.as_ref(), Ok(value));
+    prop_assert_eq!(value.encoded_len(), bytes.len());
     // Bytes may not follow, nor be missing.
     let trailing = [bytes.as_slice(), &[0]].concat();
     prop_assert_eq!(T::decode(&trailing), Err(DecodeError::Trailing(1)));
@@ -120,7 +121,6 @@ proptest! {
             canonical(signed, place, flip)?;
             canonical(&signed.transaction, place, flip)?;
         }
-        prop_assert_eq!(block.body.encode().len(), block.body.size_bytes());
     }
 
     #[test]
@@ -135,6 +135,18 @@ proptest! {
         canonical(&pending, place, flip)?;
         canonical(&supply, place, flip)?;
         canonical(&ChainWork::ZERO.after(Target::new(target).unwrap()), place, flip)?;
+    }
+
+    #[test]
+    fn any_bytes_with_a_known_tag(bytes in vec(any::<u8>(), 0..300)) {
+        let encoded = [&[1], bytes.as_slice()].concat();
+        only_encoding::<Transaction>(&encoded)?;
+        only_encoding::<SignedTransaction>(&encoded)?;
+        let body = [&[1, 0, 0, 0], encoded.as_slice(), &[0; 4]].concat();
+        only_encoding::<Body>(&body)?;
+        prop_assert_eq!(Transaction::decode(&encoded).is_ok(), encoded.len() == 93);
+        prop_assert_eq!(SignedTransaction::decode(&encoded).is_ok(), encoded.len() == 221);
+        prop_assert_eq!(Body::decode(&body).is_ok(), encoded.len() == 221);
     }
 
     #[test]
@@ -163,9 +175,15 @@ proptest! {
     }
 
     #[test]
-    fn unknown_transactions_are_refused(tag in 2_u8.., bytes: [u8; 92]) {
+    fn unknown_transactions_are_refused(tag in prop_oneof![Just(0_u8), 2_u8..], bytes: [u8; 92]) {
         let encoded = [&[tag], bytes.as_slice()].concat();
-        prop_assert_eq!(Transaction::decode(&encoded), Err(DecodeError::Invalid { what: "transaction tag", got: tag.into() }));
+        let refused = DecodeError::UnknownTag { what: "transaction", tag };
+        prop_assert_eq!(refused.to_string(), format!("transaction: no kind with tag {tag} is known"));
+        prop_assert_eq!(Transaction::decode(&encoded), Err(refused.clone()));
+        prop_assert_eq!(Transaction::decode(&encoded[..1]), Err(refused.clone()));
+        // As part of a body, too, and whatever follows.
+        let signed = [encoded.as_slice(), &[0; 128 + 4]].concat();
+        prop_assert_eq!(Body::decode(&[&[1, 0, 0, 0], signed.as_slice()].concat()), Err(refused));
     }
 }
 
@@ -200,7 +218,7 @@ fn counts_above_the_limit_are_refused_whatever_follows() {
 #[test]
 fn counts_without_their_bytes_are_refused_before_the_first_item() {
     // The error names all bytes that the count claims: the list was refused as a whole.
-    let expected = MAX_TRANSACTIONS * SignedTransaction::BYTES;
+    let expected = MAX_TRANSACTIONS * SignedTransaction::MIN_BYTES;
     let error = Body::decode(&claimed(MAX_TRANSACTIONS as u32, None, expected - 1)).unwrap_err();
     assert_eq!(error, DecodeError::Truncated { expected, got: expected - 1 });
     let expected = 2_048 * Share::BYTES;
@@ -211,7 +229,7 @@ fn counts_without_their_bytes_are_refused_before_the_first_item() {
 #[test]
 fn a_body_over_a_mebibyte_is_refused() {
     let share = vec![0; Share::BYTES];
-    let transaction = [&[1_u8], vec![0; SignedTransaction::BYTES - 1].as_slice()].concat();
+    let transaction = [&[1_u8], vec![0; SignedTransaction::MIN_BYTES - 1].as_slice()].concat();
     let body = |shares: usize| {
         let counts = [MAX_TRANSACTIONS as u32, shares as u32].map(u32::to_le_bytes);
         [counts[0].to_vec(), transaction.repeat(MAX_TRANSACTIONS), counts[1].to_vec(), share.repeat(shares)].concat()
@@ -223,6 +241,8 @@ fn a_body_over_a_mebibyte_is_refused() {
 
 #[test]
 fn sizes_are_those_of_the_documentation() {
-    assert_eq!([Header::BYTES, Share::BYTES, Transfer::BYTES, SignedTransaction::BYTES], [222, 296, 93, 221]);
+    assert_eq!([Header::BYTES, Share::BYTES, Transfer::BYTES], [222, 296, 40]);
+    assert_eq!(SignedTransaction::MIN_BYTES, 53 + 40 + 128);
+    assert_eq!(MAX_TRANSACTION_BYTES, 61_440);
     assert_eq!((Credit::BYTES, Block::MAX_BYTES), (40, 222 + 8 + 192 + (1 << 20)));
 }

@@ -6,7 +6,7 @@ mod support;
 use std::{cell::RefCell, collections::BTreeMap};
 
 use lode_consensus::{
-    Address, Block, Body, Hash, Header, Height, SealedHeader, Share,
+    Action, Address, Block, Body, Hash, Header, Height, SealedHeader, Share, Transaction,
     headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
     rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker, ShareError},
     transaction::Transfer,
@@ -176,7 +176,13 @@ fn a_bad_share_or_signature_is_found_and_named() {
 #[test]
 fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
     let chain = chain();
-    let transfer = Transfer { from: account(1), to: NO_ADDRESS, amount: 1, fee: 0, nonce: 0, expiry: 9 };
+    let transfer = Transaction {
+        from: account(1),
+        fee: 0,
+        nonce: 0,
+        expiry: 9,
+        action: Action::Transfer(Transfer { to: NO_ADDRESS, amount: 1 }),
+    };
     let shares = vec![chain.share(account(1), 7, 0), chain.share(NO_ADDRESS, 7, 1)];
     let block = chain.block(Body { transactions: vec![chain.sign(1, transfer)], shares });
     let fitting = FittingBlock::new(block, chain.context(), &chain.params).unwrap();

@@ -12,8 +12,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, Body, ChainWork, Encode, NetworkParams, Share, SignedTransaction, StateKey, Transaction, epoch,
-    reward, rules::ChainContext, selection, transition::AppliedBlock,
+    Action, Address, Block, Body, ChainWork, Encode, NetworkParams, Share, SignedTransaction, StateKey, Transaction,
+    epoch, reward, rules::ChainContext, selection, transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
 use serde_json::{Value, json};
@@ -66,15 +66,17 @@ fn record(blocks: u32) -> Recorded {
 // --- The answers of docs/src/api.md ----------------------------------------------------------------------------------
 
 fn transaction_json(chain: &Chain, signed: &SignedTransaction) -> Value {
-    let Transaction::Transfer(transfer) = &signed.transaction;
+    let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
+    let Action::Transfer(transfer) = action;
     json!({
         "id": signed.id(&chain.genesis_hash()).to_string(),
-        "from": transfer.from.to_string(),
+        "type": action.name(),
+        "from": from.to_string(),
         "to": transfer.to.to_string(),
         "amount": transfer.amount,
-        "fee": transfer.fee,
-        "nonce": transfer.nonce.to_string(),
-        "expiry": transfer.expiry,
+        "fee": fee,
+        "nonce": nonce.to_string(),
+        "expiry": expiry,
         "signature": Signature::<MainnetV0>::read_le(&signed.signature[..]).unwrap().to_string(),
         "bytes": hex::encode(signed.encode()),
     })

@@ -5,7 +5,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, Body, Hash, Header, NetworkParams, Share, SignedTransaction, difficulty, epoch,
+    Action, Address, Block, Body, Hash, Header, NetworkParams, Share, SignedTransaction, Transaction, difficulty,
+    epoch,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
     rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError, check_header, deferral_ms},
     transaction::Transfer,
@@ -313,7 +314,13 @@ fn roomy() -> NetworkParams {
 }
 
 fn transfers(count: usize) -> Vec<SignedTransaction> {
-    let transfer = Transfer { from: account(1), to: account(2), amount: 1, fee: 0, nonce: 0, expiry: 9 };
+    let transfer = Transaction {
+        from: account(1),
+        fee: 0,
+        nonce: 0,
+        expiry: 9,
+        action: Action::Transfer(Transfer { to: account(2), amount: 1 }),
+    };
     vec![unsigned(transfer); count]
 }
 

@@ -6,11 +6,11 @@ mod support;
 use std::convert::Infallible;
 
 use lode_consensus::{
-    Account, Address, Body, Decode, Encode, Height, NetworkParams, Share, ShareId, SignedTransaction, StateKey,
+    Account, Action, Address, Body, Decode, Encode, Height, NetworkParams, Share, ShareId, SignedTransaction, StateKey,
     Transaction,
     rules::BlockError,
     state::{Amount, Credit, Pending, Supply},
-    transaction::{SignatureError, Transfer},
+    transaction::{SignatureError, StaticError, Transfer},
     transition::{ApplyError, Executor, StateView, TransactionError},
 };
 use support::{ALLOCATION, Chain, State, account, params, with_shares, with_transactions};
@@ -39,21 +39,22 @@ fn signatures_of_others() {
     let elsewhere = Chain::new(NetworkParams { name: "elsewhere".to_owned(), ..params() });
     assert_eq!(signature_error(&chain, elsewhere.transfer(1, account(2), 5, 1, 0)), mismatch);
     // Another key.
-    let Transaction::Transfer(transfer) = good.transaction.clone();
+    let transfer = good.transaction.clone();
+    let action = |to, amount| Action::Transfer(Transfer { to, amount });
     assert_eq!(signature_error(&chain, chain.sign(2, transfer.clone())), mismatch);
     // Other content, field by field.
     for changed in [
-        Transfer { to: account(3), ..transfer.clone() },
-        Transfer { amount: 6, ..transfer.clone() },
-        Transfer { fee: 0, ..transfer.clone() },
-        Transfer { nonce: 1, ..transfer.clone() },
-        Transfer { expiry: 9, ..transfer.clone() },
+        Transaction { action: action(account(3), 5), ..transfer.clone() },
+        Transaction { action: action(account(2), 6), ..transfer.clone() },
+        Transaction { fee: 0, ..transfer.clone() },
+        Transaction { nonce: 1, ..transfer.clone() },
+        Transaction { expiry: 9, ..transfer.clone() },
     ] {
-        let forged = SignedTransaction { transaction: Transaction::Transfer(changed), ..good.clone() };
+        let forged = SignedTransaction { transaction: changed, ..good.clone() };
         assert_eq!(signature_error(&chain, forged), mismatch);
     }
     // Another sender.
-    let stolen = Transaction::Transfer(Transfer { from: account(2), ..transfer });
+    let stolen = Transaction { from: account(2), ..transfer };
     let error = signature_error(&chain, SignedTransaction { transaction: stolen, ..good });
     assert_eq!(error, SignatureError::Mismatch { from: account(2) });
 }
@@ -95,12 +96,19 @@ fn plus_scalar_order(bytes: &[u8]) -> [u8; 32] {
 #[test]
 fn parties_of_a_transfer_are_addresses() {
     let chain = Chain::of_length(params(), 1);
-    let transfer = Transfer { from: account(1), to: NO_ADDRESS, amount: 1, fee: 0, nonce: 0, expiry: 9 };
+    let transfer = Transaction {
+        from: account(1),
+        fee: 0,
+        nonce: 0,
+        expiry: 9,
+        action: Action::Transfer(Transfer { to: NO_ADDRESS, amount: 1 }),
+    };
     let to_nobody = chain.sign(1, transfer.clone());
     let error = chain.check(&chain.block(with_transactions(vec![to_nobody]))).unwrap_err();
     assert!(matches!(error, BlockError::Recipient { index: 0, .. }), "{error}");
 
-    let from_nobody = chain.sign(1, Transfer { from: NO_ADDRESS, to: account(1), ..transfer });
+    let action = Action::Transfer(Transfer { to: account(1), amount: 1 });
+    let from_nobody = chain.sign(1, Transaction { from: NO_ADDRESS, action, ..transfer });
     assert!(matches!(signature_error(&chain, from_nobody), SignatureError::Address(_)));
 }
 
@@ -170,10 +178,10 @@ fn a_balance_can_be_spent_to_the_last_microcredit() {
 fn amounts_are_at_least_one_and_do_not_overflow() {
     let chain = Chain::of_length(params(), 1);
     let error = transaction_error(&chain, vec![chain.transfer(1, account(2), 0, 5, 0)]);
-    assert_eq!(error, TransactionError::ZeroAmount);
+    assert_eq!(error, TransactionError::Static(StaticError::ZeroAmount));
     for (amount, fee) in [(u64::MAX, 1), (1, u64::MAX), (u64::MAX, u64::MAX)] {
         let error = transaction_error(&chain, vec![chain.transfer(1, account(2), amount, fee, 0)]);
-        assert_eq!(error, TransactionError::Overflow("amount + fee"));
+        assert_eq!(error, TransactionError::Static(StaticError::Overflow("amount + fee")));
     }
     let error = transaction_error(&chain, vec![chain.transfer(1, account(2), u64::MAX, 0, 0)]);
     assert_eq!(error, TransactionError::Balance { needed: u64::MAX, balance: ALLOCATION });
@@ -201,7 +209,16 @@ fn nonces_are_used_once_and_in_order() {
 fn a_transaction_is_valid_up_to_its_expiry() {
     let mut chain = Chain::of_length(params(), 4);
     let expiring = |expiry: Height| {
-        chain.sign(1, Transfer { from: account(1), to: account(2), amount: 1, fee: 0, nonce: 0, expiry })
+        chain.sign(
+            1,
+            Transaction {
+                from: account(1),
+                fee: 0,
+                nonce: 0,
+                expiry,
+                action: Action::Transfer(Transfer { to: account(2), amount: 1 }),
+            },
+        )
     };
     for expiry in [0, 4] {
         let error = transaction_error(&chain, vec![expiring(expiry)]);
@@ -212,7 +229,7 @@ fn a_transaction_is_valid_up_to_its_expiry() {
 }
 
 /// What an executor on this state says to a transfer, in a block at height 2.
-fn refused(leaves: &[(Address, Account)], transfers: &[Transfer]) -> TransactionError {
+fn refused(leaves: &[(Address, Account)], transfers: &[Transaction]) -> TransactionError {
     let chain = Chain::of_length(params(), 1);
     let mut state = chain.state().clone();
     for (address, account) in leaves {
@@ -222,15 +239,21 @@ fn refused(leaves: &[(Address, Account)], transfers: &[Transfer]) -> Transaction
     let mut executor = Executor::new(&chain.params, &context, &state).unwrap();
     let (last, before) = transfers.split_last().unwrap();
     for transfer in before {
-        executor.transaction(&Transaction::Transfer(transfer.clone())).unwrap().unwrap();
+        executor.transaction(transfer).unwrap().unwrap();
     }
-    executor.transaction(&Transaction::Transfer(last.clone())).unwrap().unwrap_err()
+    executor.transaction(last).unwrap().unwrap_err()
 }
 
 #[test]
 fn sums_that_no_supply_allows_are_refused_all_the_same() {
     let rich = |nonce| Account { balance: u64::MAX, nonce };
-    let transfer = |from, to, amount, fee, nonce| Transfer { from, to, amount, fee, nonce, expiry: Height::MAX };
+    let transfer = |from, to, amount, fee, nonce| Transaction {
+        from,
+        fee,
+        nonce,
+        expiry: Height::MAX,
+        action: Action::Transfer(Transfer { to, amount }),
+    };
     let [a, b, c] = [0, 1, 2].map(account);
     let error = refused(&[(a, rich(0)), (b, rich(0))], &[transfer(a, b, 1, 0, 0)]);
     assert_eq!(error, TransactionError::Overflow("the recipient's balance"));

@@ -38,7 +38,7 @@ pub use backend::{
 };
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
-pub use journal::Journal;
+pub use journal::{Journal, JournalLimits};
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pView};
 pub use proof_cache::ProofCache;

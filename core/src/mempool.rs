@@ -1,14 +1,26 @@
 //! Transactions that wait for a block.
 //!
 //! Everything in the pool can be executed on top of the tip: an account's transactions stand in nonce order without a
-//! gap, and together they cost no more than its balance. All transactions have the same size, so the order by fee is
-//! the order by fee per byte.
+//! gap, and together they cost no more than its balance. Who goes first, and who has to leave a full pool, is decided by fee
+//! per byte ([`fee_rate`]). Nothing here depends on the kinds of transactions: what they are and cost says `lode-consensus`.
 //!
 //! What must not be broken: the pool never holds more than its bytes, and making room never leaves a gap.
 
-use std::collections::{BTreeMap, HashMap};
+mod fee_rate;
 
-use lode_consensus::{Account, Address, Hash, Height, SignedTransaction, Transaction};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap},
+};
+
+use fee_rate::FeeRate;
+use lode_consensus::{
+    Account, Address, Encode, Hash, Height, SignedTransaction,
+    transaction::{StaticError, Transfer},
+};
+
+/// Bytes that [`MempoolLimits::min_fee`] pays for: those of a signed transfer. Each further one costs as much again.
+const MIN_FEE_BYTES: usize = SignedTransaction::bytes_with_body(Transfer::BYTES);
 
 /// How much the pool holds, and what it asks for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +29,7 @@ pub struct MempoolLimits {
     pub max_bytes: usize,
     /// Most waiting transactions of one account.
     pub max_per_account: usize,
-    /// The least fee, in microcredits.
+    /// The least fee of a transfer, in microcredits. Longer transactions need more, in proportion to their bytes.
     pub min_fee: u64,
 }
 
@@ -41,12 +53,9 @@ pub enum MempoolError {
         /// The transaction's fee.
         got: u64,
     },
-    /// A transfer moves at least one microcredit.
-    #[error("amount: expected at least 1, got 0")]
-    ZeroAmount,
-    /// Amount and fee do not fit 64 bits.
-    #[error("amount + fee overflows")]
-    Overflow,
+    /// It breaks a rule of form.
+    #[error(transparent)]
+    Static(#[from] StaticError),
     /// It can be in no block any more.
     #[error("expired: valid up to height {expiry}, the next block is at {next}")]
     Expired {
@@ -71,7 +80,7 @@ pub enum MempoolError {
         /// The transaction's nonce.
         got: u64,
     },
-    /// One with this nonce waits, and the new fee is not 10 % above it.
+    /// One with this nonce waits, and fee and fee per byte of the new one are not both 10 % above it.
     #[error("replacement: fee of at least {needed} microcredits, got {got}")]
     Replacement {
         /// The least fee that replaces.
@@ -90,25 +99,70 @@ pub enum MempoolError {
     /// The account has its share of the pool.
     #[error("the account has {0} transactions waiting, the most allowed")]
     TooMany(usize),
-    /// The pool is full of transactions with higher fees.
+    /// The pool is full of transactions with higher fees per byte.
     #[error("the mempool is full: fee of more than {0} microcredits needed")]
     Full(u64),
+}
+
+/// What the pool goes by: the same for all kinds of transactions.
+#[derive(Debug, Clone, Copy)]
+struct Bid {
+    from: Address,
+    nonce: u64,
+    fee: u64,
+    expiry: Height,
+    /// What leaves the sender's balance.
+    cost: u64,
+    bytes: usize,
+}
+
+impl Bid {
+    fn of(signed: &SignedTransaction) -> Result<Self, StaticError> {
+        let transaction = &signed.transaction;
+        transaction.check_static()?;
+        Ok(Self {
+            from: transaction.from,
+            nonce: transaction.nonce,
+            fee: transaction.fee,
+            expiry: transaction.expiry,
+            cost: transaction.cost()?,
+            bytes: signed.encoded_len(),
+        })
+    }
+
+    fn rate(&self) -> FeeRate {
+        FeeRate::new(self.fee, self.bytes)
+    }
 }
 
 #[derive(Debug, Clone)]
 struct Waiting {
     id: Hash,
     signed: SignedTransaction,
-    /// When it came, counted over all admissions: the older of two equal fees goes first.
+    bid: Bid,
+    /// When it came, counted over all admissions: the older of two equal rates goes first.
     arrival: u64,
 }
+
+/// How early a transaction is taken: the greatest first.
+type Rank = (FeeRate, Reverse<u64>);
+
+impl Waiting {
+    fn rank(&self) -> Rank {
+        (self.bid.rate(), Reverse(self.arrival))
+    }
+}
+
+/// Where a transaction stands: its sender and its nonce.
+type Place = (Address, u64);
 
 /// The pool.
 #[derive(Debug, Default)]
 pub struct Mempool {
     limits: MempoolLimits,
     accounts: BTreeMap<Address, BTreeMap<u64, Waiting>>,
-    by_id: HashMap<Hash, (Address, u64)>,
+    by_id: HashMap<Hash, Place>,
+    bytes: usize,
     arrivals: u64,
 }
 
@@ -130,7 +184,7 @@ impl Mempool {
 
     /// Bytes of the waiting transactions.
     pub fn bytes(&self) -> usize {
-        self.len() * SignedTransaction::BYTES
+        self.bytes
     }
 
     /// A waiting transaction.
@@ -140,25 +194,34 @@ impl Mempool {
     }
 
     /// Takes a transaction whose signature and addresses the caller has checked. `account` is its sender at the tip, `next`
-    /// the height of the next block. Returns the transaction that had to leave for it, if one had to.
+    /// the height of the next block. Returns the transactions that had to leave for it.
     pub fn insert(
         &mut self,
         id: Hash,
         signed: SignedTransaction,
         account: Account,
         next: Height,
-    ) -> Result<Option<Hash>, MempoolError> {
-        let leaving = self.place(&id, &signed, account, next)?;
-        if let Some((address, nonce, left)) = leaving {
-            self.remove_from(&address, nonce);
-            self.by_id.remove(&left);
-        }
-        let (from, nonce) = (signed.transaction.from(), signed.transaction.nonce());
-        self.by_id.insert(id, (from, nonce));
-        let waiting = Waiting { id, signed, arrival: self.arrivals };
+    ) -> Result<Vec<Hash>, MempoolError> {
+        let bid = Bid::of(&signed)?;
+        self.insert_bid(id, signed, bid, account, next)
+    }
+
+    fn insert_bid(
+        &mut self,
+        id: Hash,
+        signed: SignedTransaction,
+        bid: Bid,
+        account: Account,
+        next: Height,
+    ) -> Result<Vec<Hash>, MempoolError> {
+        let leaving = self.place(&id, &bid, account, next)?;
+        let left = leaving.iter().filter_map(|place| self.remove(place)).collect();
+        let waiting = Waiting { id, signed, bid, arrival: self.arrivals };
         self.arrivals += 1;
-        self.accounts.entry(from).or_default().insert(nonce, waiting);
-        Ok(leaving.map(|(_, _, left)| left))
+        self.bytes += bid.bytes;
+        self.by_id.insert(id, (bid.from, bid.nonce));
+        self.accounts.entry(bid.from).or_default().insert(bid.nonce, waiting);
+        Ok(left)
     }
 
     /// Whether [`Self::insert`] would take a transaction.
@@ -169,116 +232,101 @@ impl Mempool {
         account: Account,
         next: Height,
     ) -> Result<(), MempoolError> {
-        self.place(id, signed, account, next).map(|_| ())
+        self.place(id, &Bid::of(signed)?, account, next).map(|_| ())
     }
 
-    /// Finds a transaction's place: whether it may wait, and which one (sender, nonce, id) has to leave for it.
-    fn place(
-        &self,
-        id: &Hash,
-        signed: &SignedTransaction,
-        account: Account,
-        next: Height,
-    ) -> Result<Option<(Address, u64, Hash)>, MempoolError> {
+    /// Finds a transaction's place: whether it may wait, and which ones have to leave for it.
+    fn place(&self, id: &Hash, bid: &Bid, account: Account, next: Height) -> Result<Vec<Place>, MempoolError> {
         if self.by_id.contains_key(id) {
             return Err(MempoolError::Known(*id));
         }
-        let Transaction::Transfer(transfer) = &signed.transaction;
-        let (from, fee, nonce) = (transfer.from, transfer.fee, transfer.nonce);
-        if fee < self.limits.min_fee {
-            return Err(MempoolError::MinFee { min: self.limits.min_fee, got: fee });
+        let min = FeeRate::new(self.limits.min_fee, MIN_FEE_BYTES).fee_of(bid.bytes).max(self.limits.min_fee);
+        if bid.fee < min {
+            return Err(MempoolError::MinFee { min, got: bid.fee });
         }
-        if transfer.amount == 0 {
-            return Err(MempoolError::ZeroAmount);
+        if bid.expiry < next {
+            return Err(MempoolError::Expired { expiry: bid.expiry, next });
         }
-        if transfer.amount.checked_add(fee).is_none() {
-            return Err(MempoolError::Overflow);
-        }
-        if transfer.expiry < next {
-            return Err(MempoolError::Expired { expiry: transfer.expiry, next });
-        }
-        let waiting = self.accounts.get(&from);
+        let waiting = self.accounts.get(&bid.from);
         let count = waiting.map_or(0, BTreeMap::len);
         let expected = account.nonce.saturating_add(count as u64);
-        if nonce < account.nonce {
-            return Err(MempoolError::NonceUsed { expected, got: nonce });
+        if bid.nonce < account.nonce {
+            return Err(MempoolError::NonceUsed { expected, got: bid.nonce });
         }
-        if nonce > expected {
-            return Err(MempoolError::NonceGap { expected, got: nonce });
+        if bid.nonce > expected {
+            return Err(MempoolError::NonceGap { expected, got: bid.nonce });
         }
-        let replaced = waiting.and_then(|waiting| waiting.get(&nonce));
+        let replaced = waiting.and_then(|waiting| waiting.get(&bid.nonce));
         if let Some(replaced) = replaced {
-            let needed = replacement_fee(replaced.signed.transaction.fee());
-            if fee < needed {
-                return Err(MempoolError::Replacement { needed, got: fee });
+            let needed = replaced.bid.rate().replacement_fee(bid.bytes);
+            if bid.fee < needed {
+                return Err(MempoolError::Replacement { needed, got: bid.fee });
             }
         } else if count >= self.limits.max_per_account {
             return Err(MempoolError::TooMany(count));
         }
-        let others: u128 = waiting
-            .into_iter()
-            .flatten()
-            .filter(|(other, _)| **other != nonce)
-            .map(|(_, waiting)| cost(&waiting.signed))
-            .sum();
-        let needed = others + cost(signed);
+        let others = waiting.into_iter().flatten().filter(|(nonce, _)| **nonce != bid.nonce);
+        let needed = others.map(|(_, waiting)| u128::from(waiting.bid.cost)).sum::<u128>() + u128::from(bid.cost);
         if needed > u128::from(account.balance) {
             return Err(MempoolError::Balance { needed, balance: account.balance });
         }
-        if let Some(replaced) = replaced {
-            return Ok(Some((from, nonce, replaced.id)));
-        }
-        if self.bytes() + SignedTransaction::BYTES > self.limits.max_bytes {
-            return self.lowest(&from, fee).map(Some);
-        }
-        Ok(None)
+        let freed = replaced.map_or(0, |replaced| replaced.bid.bytes);
+        let mut leaving = self.make_room(bid, freed)?;
+        leaving.extend(replaced.map(|_| (bid.from, bid.nonce)));
+        Ok(leaving)
     }
 
-    /// The last transaction of the account whose last one has the lowest fee, the newest of equals, if its fee is below
-    /// `fee`. The sender of the new transaction is passed over: dropping its own last one would make a gap.
-    fn lowest(&self, sender: &Address, fee: u64) -> Result<(Address, u64, Hash), MempoolError> {
-        let lasts = self.accounts.iter().filter(|(address, _)| *address != sender);
-        let lowest = lasts
-            .filter_map(|(address, waiting)| Some((address, waiting.last_key_value()?)))
-            .min_by_key(|(_, (_, last))| (last.signed.transaction.fee(), u64::MAX - last.arrival));
-        let Some((address, (nonce, last))) = lowest else {
-            return Err(MempoolError::Full(fee));
-        };
-        let lowest_fee = last.signed.transaction.fee();
-        if fee <= lowest_fee {
-            return Err(MempoolError::Full(lowest_fee));
+    /// Those who leave a full pool for a transaction: from the ends of the other accounts the lowest rates, the newest of
+    /// equal ones first, each lower than the new one's. The sender itself is passed over: without its own last one there would
+    /// be a gap. `freed` bytes become free anyway.
+    fn make_room(&self, bid: &Bid, freed: usize) -> Result<Vec<Place>, MempoolError> {
+        let mut excess = (self.bytes - freed + bid.bytes).saturating_sub(self.limits.max_bytes);
+        let mut leaving = Vec::new();
+        if excess == 0 {
+            return Ok(leaving);
         }
-        Ok((*address, *nonce, last.id))
-    }
-
-    fn remove_from(&mut self, address: &Address, nonce: u64) {
-        if let Some(waiting) = self.accounts.get_mut(address) {
-            waiting.remove(&nonce);
-            if waiting.is_empty() {
-                self.accounts.remove(address);
+        let others = self.accounts.iter().filter(|(address, _)| **address != bid.from);
+        let last = |(_, waiting): (_, &BTreeMap<u64, Waiting>)| waiting.last_key_value().map(|(_, last)| end(last));
+        let mut ends: BinaryHeap<Reverse<(Rank, Place)>> = others.filter_map(last).collect();
+        while excess > 0 {
+            let Some(Reverse(((rate, _), place))) = ends.pop() else {
+                return Err(MempoolError::Full(bid.fee));
+            };
+            if rate >= bid.rate() {
+                return Err(MempoolError::Full(rate.fee_of(bid.bytes)));
             }
+            let (address, nonce) = place;
+            if let Some(account) = self.accounts.get(&address) {
+                excess = excess.saturating_sub(account.get(&nonce).map_or(0, |leaving| leaving.bid.bytes));
+                ends.extend(account.range(..nonce).next_back().map(|(_, before)| end(before)));
+            }
+            leaving.push(place);
         }
+        Ok(leaving)
     }
 
-    /// All waiting transactions in the order of a next block: the highest fee among each account's next ones first, the
-    /// older of two equal ones.
+    /// Takes one out. The caller sees to it that no gap is left, or that it is filled.
+    fn remove(&mut self, (address, nonce): &Place) -> Option<Hash> {
+        let account = self.accounts.get_mut(address)?;
+        let removed = account.remove(nonce)?;
+        if account.is_empty() {
+            self.accounts.remove(address);
+        }
+        self.by_id.remove(&removed.id);
+        self.bytes -= removed.bid.bytes;
+        Some(removed.id)
+    }
+
+    /// All waiting transactions in the order of a next block: the highest fee per byte among each account's next ones first,
+    /// the older of two equal ones.
     pub fn in_order(&self) -> impl Iterator<Item = (Hash, &SignedTransaction)> {
-        let mut heads = std::collections::BinaryHeap::new();
-        let push = |heads: &mut std::collections::BinaryHeap<_>, waiting: &Waiting, address: Address, nonce: u64| {
-            let rank = (waiting.signed.transaction.fee(), u64::MAX - waiting.arrival);
-            heads.push((rank, address, nonce));
-        };
-        for (address, waiting) in &self.accounts {
-            if let Some((nonce, first)) = waiting.first_key_value() {
-                push(&mut heads, first, *address, *nonce);
-            }
-        }
+        let head = |waiting: &Waiting| (waiting.rank(), waiting.bid.from, waiting.bid.nonce);
+        let firsts = self.accounts.values().filter_map(|account| account.first_key_value());
+        let mut heads: BinaryHeap<(Rank, Address, u64)> = firsts.map(|(_, first)| head(first)).collect();
         std::iter::from_fn(move || {
             let (_, address, nonce) = heads.pop()?;
             let account = self.accounts.get(&address)?;
-            if let Some(following) = nonce.checked_add(1).and_then(|next| Some((next, account.get(&next)?))) {
-                push(&mut heads, following.1, address, following.0);
-            }
+            heads.extend(nonce.checked_add(1).and_then(|next| account.get(&next)).map(head));
             account.get(&nonce).map(|waiting| (waiting.id, &waiting.signed))
         })
     }
@@ -288,6 +336,7 @@ impl Mempool {
         let waiting = self.in_order().map(|(_, signed)| signed.clone()).collect();
         self.accounts.clear();
         self.by_id.clear();
+        self.bytes = 0;
         waiting
     }
 
@@ -299,57 +348,38 @@ impl Mempool {
         mut account: impl FnMut(&Address) -> Result<Account, E>,
     ) -> Result<Vec<Hash>, E> {
         let mut dropped = Vec::new();
-        let mut empty = Vec::new();
-        for (address, waiting) in &mut self.accounts {
+        for (address, waiting) in &self.accounts {
             let Account { balance, nonce } = account(address)?;
             let (mut expected, mut spent) = (nonce, 0_u128);
-            waiting.retain(|nonce, entry| {
-                let total = spent + cost(&entry.signed);
-                let fits =
-                    *nonce == expected && entry.signed.transaction.expiry() >= next && total <= u128::from(balance);
-                if fits {
+            for (nonce, Waiting { bid, .. }) in waiting {
+                let total = spent + u128::from(bid.cost);
+                if *nonce == expected && bid.expiry >= next && total <= u128::from(balance) {
                     expected += 1;
                     spent = total;
                 } else {
-                    dropped.push(entry.id);
+                    dropped.push((*address, *nonce));
                 }
-                fits
-            });
-            if waiting.is_empty() {
-                empty.push(*address);
             }
         }
-        for address in empty {
-            self.accounts.remove(&address);
-        }
-        for id in &dropped {
-            self.by_id.remove(id);
-        }
-        Ok(dropped)
+        Ok(dropped.iter().filter_map(|place| self.remove(place)).collect())
     }
 }
 
-/// What a transaction takes from its sender.
-fn cost(signed: &SignedTransaction) -> u128 {
-    let Transaction::Transfer(transfer) = &signed.transaction;
-    u128::from(transfer.amount) + u128::from(transfer.fee)
-}
-
-/// The least fee that replaces a transaction: 10 % more, rounded up, and at least 1 microcredit more.
-fn replacement_fee(fee: u64) -> u64 {
-    fee.saturating_add(fee.div_ceil(10).max(1))
+/// An account's last transaction among those that can leave: the lowest rank first.
+fn end(waiting: &Waiting) -> Reverse<(Rank, Place)> {
+    Reverse((waiting.rank(), (waiting.bid.from, waiting.bid.nonce)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lode_consensus::transaction::Transfer;
+    use lode_consensus::{Action, Transaction};
     use proptest::prelude::*;
 
     const NEXT: Height = 10;
 
     fn limits() -> MempoolLimits {
-        MempoolLimits { max_bytes: 4 * SignedTransaction::BYTES, max_per_account: 3, min_fee: 10 }
+        MempoolLimits { max_bytes: 4 * MIN_FEE_BYTES, max_per_account: 3, min_fee: 10 }
     }
 
     fn account(balance: u64) -> Account {
@@ -357,16 +387,28 @@ mod tests {
     }
 
     fn transfer(from: u8, nonce: u64, amount: u64, fee: u64) -> SignedTransaction {
-        let transfer = Transfer { from: Address([from; 32]), to: Address([99; 32]), amount, fee, nonce, expiry: 100 };
-        SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] }
+        let action = Action::Transfer(Transfer { to: Address([99; 32]), amount });
+        let transaction = Transaction { from: Address([from; 32]), fee, nonce, expiry: 100, action };
+        SignedTransaction { transaction, signature: [0; 128] }
     }
 
     fn id(signed: &SignedTransaction) -> Hash {
         signed.id(&Hash::ZERO)
     }
 
-    fn insert(pool: &mut Mempool, signed: SignedTransaction, balance: u64) -> Result<Option<Hash>, MempoolError> {
+    fn insert(pool: &mut Mempool, signed: SignedTransaction, balance: u64) -> Result<Vec<Hash>, MempoolError> {
         pool.insert(id(&signed), signed, account(balance), NEXT)
+    }
+
+    /// As if the transaction had so many bytes. Only its fee, balance and place depend on them.
+    fn insert_sized(
+        pool: &mut Mempool,
+        signed: SignedTransaction,
+        bytes: usize,
+        balance: u64,
+    ) -> Result<Vec<Hash>, MempoolError> {
+        let bid = Bid { bytes, ..Bid::of(&signed)? };
+        pool.insert_bid(id(&signed), signed, bid, account(balance), NEXT)
     }
 
     #[test]
@@ -413,12 +455,10 @@ mod tests {
             Err(MempoolError::Replacement { needed: 116, got: 115 })
         );
         let second = transfer(1, 5, 2, 116);
-        assert_eq!(insert(&mut pool, second.clone(), 1_000), Ok(Some(id(&first))));
+        assert_eq!(insert(&mut pool, second.clone(), 1_000), Ok(vec![id(&first)]));
         assert_eq!(pool.len(), 1);
         assert!(pool.get(&id(&first)).is_none());
         assert_eq!(pool.get(&id(&second)), Some(&second));
-        assert_eq!(replacement_fee(0), 1);
-        assert_eq!(replacement_fee(u64::MAX), u64::MAX);
     }
 
     #[test]
@@ -432,8 +472,11 @@ mod tests {
         insert(&mut pool, transfer(1, 6, 50, 10), 120).unwrap();
         // A replacement does not pay twice for its nonce.
         insert(&mut pool, transfer(1, 6, 49, 11), 120).unwrap();
-        assert_eq!(insert(&mut pool, transfer(2, 5, u64::MAX, 10), 120), Err(MempoolError::Overflow));
-        assert_eq!(insert(&mut pool, transfer(2, 5, 0, 10), 120), Err(MempoolError::ZeroAmount));
+        assert_eq!(
+            insert(&mut pool, transfer(2, 5, u64::MAX, 10), 120),
+            Err(MempoolError::Static(StaticError::Overflow("amount + fee")))
+        );
+        assert_eq!(insert(&mut pool, transfer(2, 5, 0, 10), 120), Err(MempoolError::Static(StaticError::ZeroAmount)));
         assert_eq!(insert(&mut pool, transfer(2, 5, 1, 9), 120), Err(MempoolError::MinFee { min: 10, got: 9 }));
     }
 
@@ -446,7 +489,7 @@ mod tests {
         insert(&mut pool, transfer(2, 5, 1, 12), 1_000).unwrap();
         insert(&mut pool, transfer(3, 5, 1, 13), 1_000).unwrap();
         assert_eq!(insert(&mut pool, transfer(4, 5, 1, 11), 1_000), Err(MempoolError::Full(11)));
-        assert_eq!(insert(&mut pool, transfer(4, 5, 1, 12), 1_000), Ok(Some(id(&cheap_last))));
+        assert_eq!(insert(&mut pool, transfer(4, 5, 1, 12), 1_000), Ok(vec![id(&cheap_last)]));
         assert_eq!(pool.bytes(), limits().max_bytes);
     }
 
@@ -468,8 +511,7 @@ mod tests {
     fn an_expired_transaction_takes_those_behind_it_along() {
         let mut pool = Mempool::new(limits());
         let mut first = transfer(1, 5, 1, 10);
-        let Transaction::Transfer(inner) = &mut first.transaction;
-        inner.expiry = NEXT;
+        first.transaction.expiry = NEXT;
         insert(&mut pool, first.clone(), 1_000).unwrap();
         insert(&mut pool, transfer(1, 6, 1, 10), 1_000).unwrap();
         let state = |_: &Address| Ok::<_, ()>(account(1_000));
@@ -481,25 +523,94 @@ mod tests {
         );
     }
 
+    #[test]
+    fn bytes_count_as_much_as_fees() {
+        let mut pool = Mempool::new(MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 });
+        // The least fee is that of a transfer, and grows with the bytes.
+        let refused = insert_sized(&mut pool, transfer(1, 5, 1, 19), 2 * MIN_FEE_BYTES, 1_000);
+        assert_eq!(refused, Err(MempoolError::MinFee { min: 20, got: 19 }));
+        let refused = insert_sized(&mut pool, transfer(1, 5, 1, 9), 100, 1_000);
+        assert_eq!(refused, Err(MempoolError::MinFee { min: 10, got: 9 }));
+        // A tenth of the fee for a tenth of the bytes is as much; one more is more.
+        let [long, short, better] = [transfer(1, 5, 1, 100), transfer(2, 5, 1, 10), transfer(3, 5, 1, 11)];
+        insert_sized(&mut pool, short.clone(), 100, 1_000).unwrap();
+        insert_sized(&mut pool, long.clone(), 1_000, 1_000).unwrap();
+        insert_sized(&mut pool, better.clone(), 100, 1_000).unwrap();
+        assert_eq!(pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(), [id(&better), id(&short), id(&long)]);
+        assert_eq!(pool.bytes(), 1_200);
+        // A replacement of twice the bytes needs twice as much, and one of half the bytes still a tenth more.
+        let refused = insert_sized(&mut pool, transfer(2, 5, 2, 21), 200, 1_000);
+        assert_eq!(refused, Err(MempoolError::Replacement { needed: 22, got: 21 }));
+        let refused = insert_sized(&mut pool, transfer(2, 5, 2, 10), 50, 1_000);
+        assert_eq!(refused, Err(MempoolError::Replacement { needed: 11, got: 10 }));
+        assert_eq!(insert_sized(&mut pool, transfer(2, 5, 2, 22), 200, 1_000), Ok(vec![id(&short)]));
+        assert_eq!(pool.bytes(), 1_300);
+    }
+
+    #[test]
+    fn a_large_transaction_makes_several_small_ones_leave_or_none() {
+        let mut pool = Mempool::new(MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 });
+        let small: Vec<_> = (0..5).map(|index| transfer(1 + index % 2, 5 + u64::from(index / 2), 1, 10)).collect();
+        for signed in &small {
+            insert_sized(&mut pool, signed.clone(), 200, 1_000).unwrap();
+        }
+        let before: Vec<Hash> = pool.in_order().map(|(id, _)| id).collect();
+        // Its rate is theirs: nobody leaves, and the fee that would do is named.
+        assert_eq!(insert_sized(&mut pool, transfer(9, 5, 1, 25), 500, 1_000), Err(MempoolError::Full(25)));
+        assert_eq!(pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(), before);
+        // The newest of equal ones first, from the ends of both accounts.
+        let left = insert_sized(&mut pool, transfer(9, 5, 1, 26), 500, 1_000).unwrap();
+        assert_eq!(left, [id(&small[4]), id(&small[3]), id(&small[2])]);
+        assert_eq!(pool.bytes(), 900);
+        // A replacement that grows makes room as well; what is larger than the pool never fits.
+        let left = insert_sized(&mut pool, transfer(9, 5, 2, 60), 800, 1_000).unwrap();
+        assert_eq!(left, [id(&small[1]), id(&transfer(9, 5, 1, 26))]);
+        assert_eq!(pool.bytes(), 1_000);
+        assert_eq!(insert_sized(&mut pool, transfer(8, 5, 1, 900), 1_001, 1_000), Err(MempoolError::Full(900)));
+    }
+
     proptest! {
         #[test]
         fn whatever_comes_everything_in_the_pool_can_be_executed(
-            submissions in prop::collection::vec((0_u8..4, 0_u64..9, 1_u64..60, 0_u64..40), 0..60)
+            submissions in prop::collection::vec((0_u8..4, 0_u64..9, 1_u64..60, 0_u64..60, 90_usize..500), 0..60)
         ) {
             let mut pool = Mempool::new(limits());
-            for (from, nonce, amount, fee) in submissions {
-                let _ = insert(&mut pool, transfer(from, nonce, amount, fee), 150);
+            for (from, nonce, amount, fee, bytes) in submissions {
+                let signed = transfer(from, nonce, amount, fee);
+                let (known, before) = (pool.get(&id(&signed)).is_some(), pool.len());
+                let inserted = insert_sized(&mut pool, signed.clone(), bytes, 150);
+                // Whoever is taken is there, and those who left for it are not; whoever is refused changes nothing.
+                prop_assert_eq!(pool.get(&id(&signed)).is_some(), known || inserted.is_ok());
+                let left = inserted.as_ref().map_or(0, Vec::len);
+                prop_assert_eq!(pool.len() + left, before + usize::from(inserted.is_ok()));
+                prop_assert!(inserted.iter().flatten().all(|left| pool.get(left).is_none()));
                 prop_assert!(pool.bytes() <= limits().max_bytes);
+                let waiting = || pool.accounts.values().flat_map(BTreeMap::values);
+                prop_assert_eq!(pool.bytes(), waiting().map(|waiting| waiting.bid.bytes).sum::<usize>());
                 prop_assert_eq!(pool.in_order().count(), pool.len());
+                // Nobody stands behind one that pays less per byte, unless its own sender's earlier ones do.
+                let order: Vec<&Waiting> = pool.in_order().filter_map(|(id, _)| {
+                    let (address, nonce) = pool.by_id.get(&id)?;
+                    pool.accounts.get(address)?.get(nonce)
+                }).collect();
+                for (at, first) in order.iter().enumerate() {
+                    for later in &order[at + 1..] {
+                        let held_back = order[at..].iter().any(|other| {
+                            other.bid.from == later.bid.from && other.bid.nonce < later.bid.nonce
+                                && other.rank() <= first.rank()
+                        });
+                        prop_assert!(first.rank() >= later.rank() || held_back);
+                    }
+                }
                 let mut next = HashMap::new();
                 let mut spent = HashMap::new();
                 for (id, signed) in pool.in_order() {
                     prop_assert_eq!(pool.get(&id), Some(signed));
-                    let expected = next.entry(signed.transaction.from()).or_insert(5);
-                    prop_assert_eq!(signed.transaction.nonce(), *expected);
+                    let expected = next.entry(signed.transaction.from).or_insert(5);
+                    prop_assert_eq!(signed.transaction.nonce, *expected);
                     *expected += 1;
-                    let spent = spent.entry(signed.transaction.from()).or_insert(0);
-                    *spent += cost(signed);
+                    let spent = spent.entry(signed.transaction.from).or_insert(0);
+                    *spent += signed.transaction.cost().unwrap();
                     prop_assert!(*spent <= 150);
                 }
             }

@@ -12,18 +12,21 @@ use crate::MiningJob;
 use lode_consensus::{
     Address, Block, Body, Hash, Share, SignedTransaction,
     block::Header,
+    codec::encoded_list_len,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
     reward::{self, Emission},
     rules::{self, ChainContext},
     state::Amount,
     transition::{ApplyError, Executor, StateView},
 };
-use lode_consensus::{Decode, StateKey};
+use lode_consensus::{Decode, Encode, StateKey};
 use lode_ledger::{Ledger, LedgerError};
 use lode_puzzle::Proof;
 
 use crate::{mempool::Mempool, share_pool::SharePool};
 
+/// Transactions too long for what is left of a block that are passed over before its template is taken for full.
+const MAX_MISFITS: usize = 256;
 /// Most templates that are kept for attempts to come in.
 const MAX_TEMPLATES: usize = 1_024;
 /// Most bytes of the kept templates' bodies.
@@ -71,18 +74,11 @@ impl Ingredients<'_> {
 
         let shares = self.shares(&context, &state)?;
         let mut executor = Executor::new(params, &context, &state).map_err(ledger_error)?;
-        let mut transactions: Vec<SignedTransaction> = Vec::new();
-        let share_bytes = shares.len() * Share::BYTES;
-        for (_, signed) in self.mempool.in_order() {
-            let bytes = share_bytes + (transactions.len() + 1) * SignedTransaction::BYTES + 8;
-            if transactions.len() == MAX_TRANSACTIONS || bytes > MAX_BODY_BYTES {
-                break;
-            }
-            // A transaction that does not apply stays out, as do those behind it: their nonces do not fit then.
-            if executor.transaction(&signed.transaction).map_err(ledger_error)?.is_ok() {
-                transactions.push(signed.clone());
-            }
-        }
+        let room = MAX_BODY_BYTES - encoded_list_len::<SignedTransaction>(&[]) - encoded_list_len(&shares);
+        let waiting = self.mempool.in_order().map(|(_, signed)| (signed.encoded_len(), signed));
+        let applies = |signed: &&SignedTransaction| Ok(executor.transaction(&signed.transaction)?.is_ok());
+        let chosen = choose(waiting, room, applies).map_err(ledger_error)?;
+        let transactions: Vec<SignedTransaction> = chosen.into_iter().cloned().collect();
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
         let applied = executor.finish(producer, &provers).map_err(ledger_error)?;
 
@@ -143,6 +139,30 @@ impl Ingredients<'_> {
     }
 }
 
+/// Takes transactions, with their bytes, in their order, as far as they find room and `applies` says that they apply on top of
+/// those before. One that does not stays out, as do those behind it: their nonces do not fit then. One that is too long for
+/// the room left is passed over for shorter ones, [`MAX_MISFITS`] times.
+fn choose<T, E>(
+    waiting: impl Iterator<Item = (usize, T)>,
+    mut room: usize,
+    mut applies: impl FnMut(&T) -> Result<bool, E>,
+) -> Result<Vec<T>, E> {
+    let mut chosen = Vec::new();
+    let mut misfits = 0;
+    for (bytes, transaction) in waiting {
+        if chosen.len() == MAX_TRANSACTIONS || room < SignedTransaction::MIN_BYTES || misfits == MAX_MISFITS {
+            break;
+        }
+        if bytes > room {
+            misfits += 1;
+        } else if applies(&transaction)? {
+            room -= bytes;
+            chosen.push(transaction);
+        }
+    }
+    Ok(chosen)
+}
+
 fn ledger_error(error: ApplyError<LedgerError>) -> LedgerError {
     match error {
         ApplyError::Store(error) => error,
@@ -174,7 +194,7 @@ impl Templates {
     pub(crate) fn insert(&mut self, template: Arc<Template>) {
         let content_hash = template.job.content_hash;
         self.latest.insert(template.job.header.producer, content_hash);
-        self.bytes += template.body.size_bytes();
+        self.bytes += template.body.encoded_len();
         if self.by_content.insert(content_hash, template).is_none() {
             self.oldest_first.push_back(content_hash);
         }
@@ -190,10 +210,52 @@ impl Templates {
             return;
         };
         if let Some(template) = self.by_content.remove(&content_hash) {
-            self.bytes -= template.body.size_bytes();
+            self.bytes -= template.body.encoded_len();
             let producer = template.job.header.producer;
             if self.latest.get(&producer) == Some(&content_hash) {
                 self.latest.remove(&producer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIN: usize = SignedTransaction::MIN_BYTES;
+
+    fn chosen(waiting: &[(usize, bool)], room: usize) -> Vec<usize> {
+        let places = waiting.iter().enumerate().map(|(place, (bytes, _))| (*bytes, place));
+        choose(places, room, |place| Ok::<_, ()>(waiting[*place].1)).unwrap()
+    }
+
+    #[test]
+    fn what_finds_no_room_is_passed_over_for_what_does() {
+        assert_eq!(chosen(&[(MIN, true), (3 * MIN, true), (MIN, false), (MIN, true), (MIN, true)], 3 * MIN), [0, 3, 4]);
+        assert_eq!(chosen(&[(MIN, true), (2 * MIN, true), (MIN, true)], 3 * MIN), [0, 1]);
+        assert_eq!(chosen(&[(MIN, true)], MIN - 1), [0_usize; 0]);
+        let mut waiting = vec![(2 * MIN, true); MAX_MISFITS - 1];
+        waiting.push((MIN, true));
+        assert_eq!(chosen(&waiting, MIN), [MAX_MISFITS - 1]);
+        waiting.insert(0, (2 * MIN, true));
+        assert_eq!(chosen(&waiting, MIN), [0_usize; 0]);
+        let many = vec![(MIN, true); MAX_TRANSACTIONS + 1];
+        assert_eq!(chosen(&many, usize::MAX).len(), MAX_TRANSACTIONS);
+    }
+
+    proptest! {
+        #[test]
+        fn a_template_is_never_too_long_and_leaves_out_nothing_that_fits(
+            waiting in prop::collection::vec((MIN..8 * MIN, any::<bool>()), 0..40), room in 0..60 * MIN,
+        ) {
+            let chosen = chosen(&waiting, room);
+            prop_assert!(chosen.is_sorted());
+            prop_assert!(chosen.iter().map(|place| waiting[*place].0).sum::<usize>() <= room);
+            for (place, (bytes, applies)) in waiting.iter().enumerate() {
+                let before: usize = chosen.iter().filter(|other| **other < place).map(|other| waiting[*other].0).sum();
+                prop_assert_eq!(chosen.contains(&place), *applies && before + bytes <= room);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lode_consensus::{Address, Hash, Share, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{Action, Address, Hash, Share, SignedTransaction, Transaction, transaction::Transfer};
 use lode_core::{AttemptOutcome, Backend, MiningJob, SubmitError};
 use lode_core::{ChainService, Clock, Effects, Handle, MempoolLimits, SystemEntropy};
 use lode_genesis::{Network, srs};
@@ -93,9 +93,15 @@ impl Rig {
 
     fn transfer(&self, nonce: u64, amount: u64, fee: u64) -> SignedTransaction {
         let to = address_of(&PrivateKey::new(&mut rand::rng()).unwrap());
-        let transfer = Transfer { from: self.address(), to, amount, fee, nonce, expiry: 1_000 };
+        let transfer = Transaction {
+            from: self.address(),
+            fee,
+            nonce,
+            expiry: 1_000,
+            action: Action::Transfer(Transfer { to, amount }),
+        };
         let genesis = self.handle.ledger().network().genesis_hash;
-        Transaction::Transfer(transfer).sign(&self.key, &genesis, &mut rand::rng()).unwrap()
+        transfer.sign(&self.key, &genesis, &mut rand::rng()).unwrap()
     }
 }
 
@@ -286,7 +292,7 @@ async fn after_a_reorg_transactions_wait_again_in_their_order() {
     let tip = rig.handle.ledger().read().tip().unwrap();
     assert_eq!(tip, other.handle.ledger().read().tip().unwrap());
     let nonces: Vec<u64> =
-        rig.handle.mempool().transactions.iter().map(|(_, signed)| signed.transaction.nonce()).collect();
+        rig.handle.mempool().transactions.iter().map(|(_, signed)| signed.transaction.nonce).collect();
     assert_eq!(nonces, [0, 1]);
     rig.mine_block().await;
     let (_, block) = rig.handle.ledger().read().block_at(fork + 3).unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 mod net;
 
-use lode_consensus::{Address, Hash, Share, SignedTransaction, Transaction};
+use lode_consensus::{Action, Address, Hash, Share, SignedTransaction, Transaction, transaction::Transfer};
 use lode_core::Backend;
 use lode_core::Handle;
 use lode_network::{Gossip, MempoolPage, NetworkEvent, PeerId, Penalty, Request, Response, Verdict};
@@ -88,20 +88,26 @@ fn transactions_are_judged_by_what_their_sender_could_see() {
         let mut rng = StdRng::seed_from_u64(9);
         transaction.sign(&key(0), &net::network().genesis_hash, &mut rng).unwrap()
     };
-    let change = |nonce: u64, change: fn(&mut lode_consensus::transaction::Transfer)| -> SignedTransaction {
-        let Transaction::Transfer(mut transfer) = transfer(nonce, 5).transaction;
-        change(&mut transfer);
-        resign(Transaction::Transfer(transfer))
+    let change = |nonce: u64, change: fn(&mut Transaction)| -> SignedTransaction {
+        let mut transaction = transfer(nonce, 5).transaction;
+        change(&mut transaction);
+        resign(transaction)
     };
+    let pay = |to, amount| -> SignedTransaction {
+        let mut transaction = transfer(1, 5).transaction;
+        transaction.action = Action::Transfer(Transfer { to, amount });
+        resign(transaction)
+    };
+    let bob = net::address(1);
     let cases = [
         (transfer(0, 5), Verdict::Accept, None),
         (transfer(2, 5), Verdict::Ignore, None),
-        (change(1, |transfer| transfer.fee = 1), Verdict::Ignore, None),
-        (change(1, |transfer| transfer.expiry = 4), Verdict::Ignore, None),
-        (change(1, |transfer| transfer.amount = 2_000_000_000), Verdict::Ignore, None),
-        (change(1, |transfer| transfer.amount = 0), Verdict::Reject, Some(Penalty::InvalidTransaction)),
-        (change(1, |transfer| transfer.amount = u64::MAX), Verdict::Reject, Some(Penalty::InvalidTransaction)),
-        (change(1, |transfer| transfer.to = Address([0xFF; 32])), Verdict::Reject, Some(Penalty::InvalidTransaction)),
+        (change(1, |transaction| transaction.fee = 1), Verdict::Ignore, None),
+        (change(1, |transaction| transaction.expiry = 4), Verdict::Ignore, None),
+        (pay(bob, 2_000_000_000), Verdict::Ignore, None),
+        (pay(bob, 0), Verdict::Reject, Some(Penalty::InvalidTransaction)),
+        (pay(bob, u64::MAX), Verdict::Reject, Some(Penalty::InvalidTransaction)),
+        (pay(Address([0xFF; 32]), 5), Verdict::Reject, Some(Penalty::InvalidTransaction)),
         (
             SignedTransaction { signature: [7; 128], ..transfer(1, 5) },
             Verdict::Reject,

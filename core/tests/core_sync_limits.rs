@@ -4,7 +4,7 @@ mod net;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lode_consensus::{Body, Hash, SealedHeader};
+use lode_consensus::{Body, Encode, Hash, SealedHeader};
 use lode_core::{
     MAX_ACCEPTED,
     sync::{SyncBounds, SyncConfig},
@@ -253,7 +253,7 @@ fn bodies_that_wait_for_the_first_one_take_so_many_bytes() {
     let bodies: BTreeMap<Hash, Body> =
         headers.iter().map(|header| (header.hash(), reader.block(&header.hash()).unwrap().unwrap().body)).collect();
     drop(reader);
-    let (first, size) = (headers[0].hash(), bodies[&headers[1].hash()].size_bytes());
+    let (first, size) = (headers[0].hash(), bodies[&headers[1].hash()].encoded_len());
     let bounds = SyncBounds { body_bytes: 20 * size, ..SyncBounds::default() };
     let victim = world.add(Options { sync: SyncConfig { bounds, ..SyncConfig::default() }, ..Options::default() });
     // It has all bodies, and says that it lacks the first one.

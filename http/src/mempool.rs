@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State, response::Response};
 use lode_api::{
-    text::Text,
-    transaction::{Mempool, Transaction, TransactionAccepted, TransactionRequest},
+    text::{Text, quoted},
+    transaction::{Mempool, Transaction, TransactionAccepted, TransactionRequest, TransactionType},
 };
 use lode_consensus::Hash;
 use lode_core::Backend;
+use serde::Deserialize;
 
 use crate::{
     error::Failure,
-    request::{Payload, checked},
+    request::{JsonBody, checked},
     state::Api,
 };
 
@@ -29,13 +30,34 @@ pub(crate) async fn mempool<B: Backend>(State(api): State<Arc<Api<B>>>) -> Resul
     .await
 }
 
+/// Which kind of transaction a request brings. It is looked at before anything else: the other fields are its own.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(rename = "type")]
+    name: Option<String>,
+}
+
+impl Kind {
+    fn check(&self) -> Result<(), Failure> {
+        match self.name.as_deref() {
+            None => Ok(()),
+            Some(name) if TransactionType::is_known(name) => Ok(()),
+            Some(name) => {
+                Err(Failure::Refused(format!("type: this node knows the kind \"transfer\" and no other, got {}", quoted(name))))
+            }
+        }
+    }
+}
+
 /// `POST /{network}/transaction`
 ///
 /// Clients hand a transaction in again when they have lost the answer: one that is here already is no failure.
 pub(crate) async fn submit<B: Backend>(
     State(api): State<Arc<Api<B>>>,
-    Payload(request): Payload<TransactionRequest>,
+    body: JsonBody,
 ) -> Result<Json<TransactionAccepted>, Failure> {
+    body.parse::<Kind>()?.check()?;
+    let request: TransactionRequest = body.parse()?;
     checked("from", request.from)?;
     checked("to", request.to)?;
     let signed = request.into_signed();

@@ -14,14 +14,15 @@ use lode_api::{
     account::PageQuery,
     text::{AddressText, Text, TextForm, quoted},
 };
-use lode_consensus::{Address, Hash, Height};
+use lode_consensus::{Address, Hash, Height, params::MAX_TRANSACTION_BYTES};
 use serde::de;
 use tokio_stream::StreamExt;
 
 use crate::error::Failure;
 
-/// Largest body that is read. A signed transaction takes some 500 bytes as JSON, an attempt some 750.
-pub(crate) const MAX_BODY_BYTES: usize = 4 << 10;
+/// Largest body that is read: the largest transaction, whose bytes take two hexadecimal digits each and numbers a little more,
+/// and 4 KiB for the rest. A signed transfer takes some 500 bytes as JSON, an attempt some 750.
+pub(crate) const MAX_BODY_BYTES: usize = 3 * MAX_TRANSACTION_BYTES + (4 << 10);
 /// How much of a body that is too large is taken in and dropped, so that its sender comes to read why it was refused.
 pub(crate) const MAX_DRAINED_BYTES: usize = 16 << 20;
 /// How long a body may take to arrive.
@@ -56,23 +57,35 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> 
 }
 
 /// A body of JSON, declared as such.
-///
-/// The declaration is asked for because a web page can make a browser post anything else to a node on its user's
-/// machine without asking that node first.
 pub(crate) struct Payload<T>(pub(crate) T);
 
 impl<T: de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Payload<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        check_media_type(request.headers())?;
-        let body = within(BODY_TIMEOUT, collect(request.into_body())).await?;
-        let body = body?;
-        let mut json = serde_json::Deserializer::from_slice(&body);
-        // With the path of the field that is wrong.
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        JsonBody::from_request(request, state).await?.parse().map(Self)
+    }
+}
+
+/// The bytes of a body that is declared as JSON.
+pub(crate) struct JsonBody(Vec<u8>);
+
+impl JsonBody {
+    /// What the body says. An error names the path of the field that is wrong.
+    pub(crate) fn parse<T: de::DeserializeOwned>(&self) -> Result<T, Failure> {
+        let mut json = serde_json::Deserializer::from_slice(&self.0);
         let payload = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string());
         let payload = payload.and_then(|payload| json.end().map(|()| payload).map_err(|error| error.to_string()));
-        payload.map(Self).map_err(|error| Failure::BadRequest(format!("the body: {error}")))
+        payload.map_err(|error| Failure::BadRequest(format!("the body: {error}")))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        check_media_type(request.headers())?;
+        within(BODY_TIMEOUT, collect(request.into_body())).await?.map(Self)
     }
 }
 

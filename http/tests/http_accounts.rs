@@ -130,8 +130,8 @@ fn an_accounts_transactions_come_newest_first_in_pages_of_whole_blocks() {
             let id = signed.id(&chain.genesis_hash());
             expected.push(json!({
                 "id": text(id), "height": height, "index": index, "from": text(alice.address),
-                "to": text(carol.address), "amount": 1_000_000, "fee": 500, "nonce": text(signed.transaction.nonce()),
-                "expiry": signed.transaction.expiry(),
+                "to": text(carol.address), "amount": 1_000_000, "fee": 500, "nonce": text(signed.transaction.nonce),
+                "expiry": signed.transaction.expiry,
             }));
         }
     }

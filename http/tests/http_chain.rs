@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Chain, Server, TestNode, actors};
-use lode_consensus::{Block, Encode, Hash, Share, SignedTransaction, Transaction, epoch};
+use lode_consensus::{Action, Block, Encode, Hash, Share, SignedTransaction, Transaction, epoch};
 use lode_puzzle::{Claim, Seed, Target, Ticket, Verifier};
 use serde_json::{Value, json};
 
@@ -38,16 +38,18 @@ fn expected_transaction(signed: &SignedTransaction, genesis_hash: &Hash) -> Valu
         console::{account::Signature, network::MainnetV0},
         utilities::FromBytes,
     };
-    let Transaction::Transfer(transfer) = &signed.transaction;
+    let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
+    let Action::Transfer(transfer) = action;
     let signature = Signature::<MainnetV0>::read_le(&signed.signature[..]).unwrap();
     json!({
         "id": text(signed.id(genesis_hash)),
-        "from": text(transfer.from),
+        "type": "transfer",
+        "from": text(from),
         "to": text(transfer.to),
         "amount": transfer.amount,
-        "fee": transfer.fee,
-        "nonce": text(transfer.nonce),
-        "expiry": transfer.expiry,
+        "fee": fee,
+        "nonce": text(nonce),
+        "expiry": expiry,
         "signature": text(signature),
         "bytes": hex::encode(signed.encode()),
     })

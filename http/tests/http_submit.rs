@@ -5,7 +5,7 @@ mod common;
 use std::io::{Read, Write};
 
 use common::{Chain, Server, TestNode, actors};
-use lode_consensus::{Encode, Hash, Share, SignedTransaction, Transaction};
+use lode_consensus::{Action, Encode, Hash, Share, SignedTransaction, Transaction};
 use lode_core::{AttemptOutcome, SubmitError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,14 +15,16 @@ use snarkvm::{
 };
 
 fn request(signed: &SignedTransaction) -> Value {
-    let Transaction::Transfer(transfer) = &signed.transaction;
+    let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
+    let Action::Transfer(transfer) = action;
     json!({
-        "from": transfer.from.to_string(),
+        "type": action.name(),
+        "from": from.to_string(),
         "to": transfer.to.to_string(),
         "amount": transfer.amount,
-        "fee": transfer.fee,
-        "nonce": transfer.nonce.to_string(),
-        "expiry": transfer.expiry,
+        "fee": fee,
+        "nonce": nonce.to_string(),
+        "expiry": expiry,
         "signature": Signature::<MainnetV0>::read_le(&signed.signature[..]).unwrap().to_string(),
     })
 }
@@ -77,12 +79,33 @@ fn a_signed_transaction_waits_in_the_mempool() {
     let mempool = server.get("/mempool").ok();
     assert_eq!(mempool["transactions"][0], listed);
     assert_eq!(mempool["transactions"][1]["amount"], u64::MAX);
-    assert_eq!((&mempool["bytes"], mempool.as_object().unwrap().len()), (&json!(2 * SignedTransaction::BYTES), 3));
+    assert_eq!((&mempool["bytes"], mempool.as_object().unwrap().len()), (&json!(2 * first.encoded_len()), 3));
 
     // The node's verdicts keep their kinds.
     assert_eq!(server.post("/transaction", &request(&first)).error(409), "it waits already");
     let forged = with(&request(&first), "amount", Some(json!(1_500_001)));
     assert!(server.post("/transaction", &forged).error(422).contains("signature"));
+}
+
+#[test]
+fn a_kind_that_is_not_known_is_refused_by_its_name() {
+    let server = start();
+    let [alice, bob, _] = actors();
+    let good = request(&server.node.chain.transfer(&alice, &bob, 1, 0));
+    for kind in ["bond", "Transfer", ""] {
+        // Whatever else the kind may have, and wherever it stands.
+        let unknown = with(&good, "type", Some(json!(kind)));
+        for body in [unknown.clone(), with(&unknown, "class", Some(json!("00"))), json!({"amount": 1, "type": kind})] {
+            let refused = server.post("/transaction", &body).error(422);
+            assert!(refused.contains(&format!("got {kind:?}")) && refused.contains("\"transfer\""), "{refused}");
+        }
+    }
+    for kind in [json!(1), json!(null), json!(["transfer"])] {
+        server.post("/transaction", &with(&good, "type", Some(kind))).error(400);
+    }
+    assert!(server.node.mempool.lock().unwrap().transactions.is_empty());
+    // Without a kind it is a transfer.
+    server.post("/transaction", &with(&good, "type", None)).ok();
 }
 
 #[test]
@@ -127,7 +150,7 @@ fn unreadable_transactions_are_400() {
     for (field, value) in cases {
         server.post("/transaction", &with(&good, field, Some(value.clone()))).error(400);
     }
-    for field in good.as_object().unwrap().keys() {
+    for field in good.as_object().unwrap().keys().filter(|field| *field != "type") {
         assert!(server.post("/transaction", &with(&good, field, None)).error(400).contains(field.as_str()));
     }
     let text = good.to_string();
@@ -226,8 +249,8 @@ fn bodies_that_are_too_large_are_413() {
     // Padding is legal JSON: at the limit the body is read, one byte above it is not.
     let padded = |bytes: usize| format!("{}{{}}", " ".repeat(bytes - 2)).into_bytes();
     for path in ["/transaction", "/mining/submit"] {
-        server.post_bytes(path, "application/json", &padded(4_096)).error(400);
-        assert!(server.post_bytes(path, "application/json", &padded(4_097)).error(413).contains("4096"));
+        server.post_bytes(path, "application/json", &padded(188_416)).error(400);
+        assert!(server.post_bytes(path, "application/json", &padded(188_417)).error(413).contains("188416"));
         // The whole of it is sent before the answer is read, and the answer still arrives.
         server.post_bytes(path, "application/json", &padded(10_000_000)).error(413);
     }

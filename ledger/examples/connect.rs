@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use lode_consensus::{
-    Address, Block, Body, Header, NetworkParams, SignedTransaction, Transaction, rules::FittingBlock,
+    Action, Address, Block, Body, Header, NetworkParams, SignedTransaction, Transaction, rules::FittingBlock,
     transaction::Transfer, transition::Executor,
 };
 use lode_genesis::Network;
@@ -78,14 +78,13 @@ fn block(
     for index in 0..transfers {
         let from = (tip as usize * 7 + index * 9) % ACCOUNTS;
         let to = (from + 501) % ACCOUNTS;
-        let transaction = Transaction::Transfer(Transfer {
+        let transaction = Transaction {
             from: accounts[from],
-            to: accounts[to],
-            amount: 1,
             fee: 1,
             nonce: nonces[from],
             expiry: u32::MAX,
-        });
+            action: Action::Transfer(Transfer { to: accounts[to], amount: 1 }),
+        };
         executor.transaction(&transaction)??;
         nonces[from] += 1;
         transactions.push(SignedTransaction { transaction, signature: [0; SignedTransaction::SIGNATURE_BYTES] });

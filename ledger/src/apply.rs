@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, ChainWork, Decode, Hash, Height, NetworkParams, Share, ShareId, StateKey, Transaction,
+    Address, Block, ChainWork, Decode, Hash, Height, NetworkParams, Share, ShareId, StateKey,
     rules::ProvenBlock,
     selection::{self, Weight},
     transition::{self, ApplyError},
@@ -204,7 +204,7 @@ impl Index<'_, '_> {
         let height = self.height;
         for (index, signed) in (0..).zip(&block.body.transactions) {
             self.batch.put::<Transactions>(&signed.id(genesis), &TransactionPlace { height, index })?;
-            for address in parties(&signed.transaction) {
+            for address in signed.transaction.parties() {
                 self.batch.put::<AccountTransactions>(&(address, height, index), &())?;
             }
         }
@@ -220,7 +220,7 @@ impl Index<'_, '_> {
         let height = self.height;
         for (index, signed) in (0..).zip(&block.body.transactions) {
             self.batch.delete::<Transactions>(&signed.id(genesis))?;
-            for address in parties(&signed.transaction) {
+            for address in signed.transaction.parties() {
                 self.batch.delete::<AccountTransactions>(&(address, height, index))?;
             }
         }
@@ -265,10 +265,4 @@ impl Index<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// The accounts that a transaction concerns, each once.
-fn parties(transaction: &Transaction) -> Vec<Address> {
-    let Transaction::Transfer(transfer) = transaction;
-    if transfer.from == transfer.to { vec![transfer.from] } else { vec![transfer.from, transfer.to] }
 }

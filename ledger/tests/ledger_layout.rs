@@ -35,7 +35,7 @@ fn one_record_of_every_column_is_pinned() {
     }
     let expected = include_str!("ledger_layout.txt");
     for (got, expected) in got.lines().zip(expected.lines()) {
-        assert_eq!(got, expected);
+        assert_eq!(got, expected, "see {}", written.display());
     }
     assert_eq!(got.len(), expected.len(), "{got}");
 }
@@ -77,7 +77,7 @@ fn records_are_what_their_documentation_says() {
     let signed = &block.body.transactions[0];
     let place = join(&[&7_u32.to_le_bytes(), &0_u32.to_le_bytes()]);
     has("transactions", signed.id(&genesis).0.to_vec(), place);
-    let from = signed.transaction.from();
+    let from = signed.transaction.from;
     has("account-transactions", join(&[&from.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]), vec![]);
     has("producer-blocks", join(&[&block.header.producer.0, &7_u32.to_be_bytes()]), vec![]);
 

@@ -153,7 +153,7 @@ fn balances_funds_and_pools_are_those_of_the_state() {
     for (height, hash) in (0..).zip(&chain) {
         let of_block = reader.block_state(height).unwrap().unwrap();
         assert_eq!(of_block.supply, maker.state(hash).supply);
-        let fees = maker.block(hash).body.transactions.iter().map(|signed| signed.transaction.fee()).sum::<u64>();
+        let fees = maker.block(hash).body.transactions.iter().map(|signed| signed.transaction.fee).sum::<u64>();
         assert_eq!(of_block.fees, fees);
         let mined = pending(&maker, &chain[40], height);
         let listed = reader.pending(height).unwrap();
@@ -290,8 +290,8 @@ fn indexes_find_everything_and_page_by_height() {
             let expected: Vec<_> = sent
                 .iter()
                 .filter(|(height, _, signed)| {
-                    let lode_consensus::Transaction::Transfer(transfer) = &signed.transaction;
-                    *height < before && (transfer.from == address || transfer.to == address)
+                    let lode_consensus::Action::Transfer(transfer) = &signed.transaction.action;
+                    *height < before && (signed.transaction.from == address || transfer.to == address)
                 })
                 .map(|(height, index, _)| TransactionPlace { height: *height, index: *index })
                 .collect();

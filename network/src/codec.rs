@@ -5,7 +5,7 @@
 
 use lode_consensus::{
     Body, ChainWork, Decode, DecodeError, Encode, Hash, SealedHeader, Share, SignedTransaction,
-    codec::{Reader, encode_list},
+    codec::{Reader, encode_list, encoded_list_len},
 };
 
 use crate::message::{
@@ -121,11 +121,7 @@ impl Response {
                     }
                 }
             }
-            Self::Mempool(page) => {
-                encode_list(&page.shares, &mut out);
-                encode_list(&page.transactions, &mut out);
-                out.push(page.more.into());
-            }
+            Self::Mempool(page) => page.encode_into(&mut out),
             Self::Busy => out = vec![BUSY],
         }
         out
@@ -143,7 +139,7 @@ impl Response {
                 RequestKind::Status => Self::Status(Status::decode_from(&mut reader)?),
                 RequestKind::Headers => Self::Headers(reader.list("headers", MAX_HEADERS, SealedHeader::BYTES)?),
                 RequestKind::Bodies => Self::Bodies(decode_bodies(&mut reader)?),
-                RequestKind::Mempool => Self::Mempool(decode_page(&mut reader)?),
+                RequestKind::Mempool => Self::Mempool(MempoolPage::decode_from(&mut reader)?),
             }
         } else {
             Self::Busy
@@ -157,7 +153,7 @@ impl Response {
     pub fn bodies(bodies: impl IntoIterator<Item = Option<Body>>) -> Self {
         let mut bytes = 0;
         let fitting = bodies.into_iter().take(MAX_BODIES).take_while(|body| {
-            bytes += 1 + body.as_ref().map_or(0, Body::size_bytes);
+            bytes += 1 + body.as_ref().map_or(0, Body::encoded_len);
             bytes <= MAX_BODIES_BYTES
         });
         Self::Bodies(fitting.collect())
@@ -173,11 +169,26 @@ fn decode_bodies(reader: &mut Reader<'_>) -> Result<Vec<Option<Body>>, DecodeErr
     Ok(bodies)
 }
 
-fn decode_page(reader: &mut Reader<'_>) -> Result<MempoolPage, DecodeError> {
-    let shares: Vec<Share> = reader.list("waiting shares", MAX_MEMPOOL_PAGE, Share::BYTES)?;
-    let limit = MAX_MEMPOOL_PAGE - shares.len();
-    let transactions = reader.list("waiting transactions", limit, SignedTransaction::BYTES)?;
-    Ok(MempoolPage { shares, transactions, more: flag("more", reader)? })
+impl Encode for MempoolPage {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        encode_list(&self.shares, out);
+        encode_list(&self.transactions, out);
+        out.push(self.more.into());
+    }
+
+    fn encoded_len(&self) -> usize {
+        encoded_list_len(&self.shares).saturating_add(encoded_list_len(&self.transactions)).saturating_add(1)
+    }
+}
+
+impl Decode for MempoolPage {
+    /// The kind's cap holds the page to [`MAX_MEMPOOL_PAGE_BYTES`](crate::message::MAX_MEMPOOL_PAGE_BYTES).
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let shares: Vec<Share> = reader.list("waiting shares", MAX_MEMPOOL_PAGE, Share::BYTES)?;
+        let limit = MAX_MEMPOOL_PAGE - shares.len();
+        let transactions = reader.list("waiting transactions", limit, SignedTransaction::MIN_BYTES)?;
+        Ok(Self { shares, transactions, more: flag("more", reader)? })
+    }
 }
 
 fn encode_hashes(hashes: &[Hash], out: &mut Vec<u8>) {

@@ -3,7 +3,10 @@
 //! What must not be broken: every list has a named bound, and a response can be held to the request that it answers
 //! ([`Request::is_answered_by`]).
 
-use lode_consensus::{Body, ChainWork, Hash, Height, SealedHeader, Share, SignedTransaction};
+use lode_consensus::{
+    Body, ChainWork, Encode, Hash, Height, SealedHeader, Share, SignedTransaction,
+    params::{MAX_BODY_BYTES, MAX_TRANSACTION_BYTES},
+};
 
 /// The version of the messages between peers.
 pub const PEER_VERSION: u16 = 1;
@@ -17,6 +20,12 @@ pub const MAX_BODIES: usize = 16;
 pub const MAX_BODIES_BYTES: usize = 4 << 20;
 /// Most shares and transactions together in one page of what waits for a block.
 pub const MAX_MEMPOOL_PAGE: usize = 1_024;
+/// Most bytes of the shares and transactions of one page.
+pub const MAX_MEMPOOL_PAGE_BYTES: usize = MAX_MEMPOOL_PAGE * Share::BYTES;
+
+// One of each fits, so that reading page by page, or body by body, always gets on.
+const _: () = assert!(MAX_TRANSACTION_BYTES <= MAX_MEMPOOL_PAGE_BYTES && Share::BYTES <= MAX_MEMPOOL_PAGE_BYTES);
+const _: () = assert!(1 + MAX_BODY_BYTES <= MAX_BODIES_BYTES);
 
 /// A message for everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +67,7 @@ impl Topic {
         match self {
             Self::Blocks => SealedHeader::BYTES,
             Self::Shares => Share::BYTES,
-            Self::Transactions => SignedTransaction::BYTES,
+            Self::Transactions => MAX_TRANSACTION_BYTES,
         }
     }
 }
@@ -140,7 +149,7 @@ pub enum Response {
     Busy,
 }
 
-/// A page of what waits for a block, [`MAX_MEMPOOL_PAGE`] entries at most.
+/// A page of what waits for a block: [`MAX_MEMPOOL_PAGE`] entries and [`MAX_MEMPOOL_PAGE_BYTES`] at most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MempoolPage {
     /// Shares.
@@ -149,6 +158,52 @@ pub struct MempoolPage {
     pub transactions: Vec<SignedTransaction>,
     /// Whether more wait behind this page.
     pub more: bool,
+}
+
+/// What is left of a page in the making.
+struct PageRoom {
+    entries: usize,
+    bytes: usize,
+}
+
+impl PageRoom {
+    /// Takes the place of one more entry, if there is room for it.
+    fn take(&mut self, bytes: usize) -> bool {
+        match (self.entries.checked_sub(1), self.bytes.checked_sub(bytes)) {
+            (Some(entries), Some(bytes)) => {
+                *self = Self { entries, bytes };
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl MempoolPage {
+    /// The page that begins with the first of these: all shares before the first transaction, as many as one page may
+    /// hold. Always one at least, if there is one.
+    pub fn first<'a>(
+        shares: impl IntoIterator<Item = &'a Share>,
+        transactions: impl IntoIterator<Item = &'a SignedTransaction>,
+    ) -> Self {
+        let mut page = Self::default();
+        let mut room = PageRoom { entries: MAX_MEMPOOL_PAGE, bytes: MAX_MEMPOOL_PAGE_BYTES };
+        for share in shares {
+            if !room.take(Share::BYTES) {
+                page.more = true;
+                return page;
+            }
+            page.shares.push(share.clone());
+        }
+        for signed in transactions {
+            if !room.take(signed.encoded_len()) {
+                page.more = true;
+                return page;
+            }
+            page.transactions.push(signed.clone());
+        }
+        page
+    }
 }
 
 /// The kinds of requests. Each is a protocol of its own, with its own caps.
@@ -195,8 +250,7 @@ impl RequestKind {
             Self::Status => Status::BYTES,
             Self::Headers => 4 + MAX_HEADERS * SealedHeader::BYTES,
             Self::Bodies => 4 + MAX_BODIES_BYTES,
-            // A share is longer than a transaction.
-            Self::Mempool => 4 + 4 + MAX_MEMPOOL_PAGE * Share::BYTES + 1,
+            Self::Mempool => 4 + 4 + MAX_MEMPOOL_PAGE_BYTES + 1,
         }
     }
 }
@@ -228,5 +282,16 @@ impl Request {
             (Self::Bodies { hashes }, Response::Bodies(bodies)) => (1..=hashes.len()).contains(&bodies.len()),
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_held_to_its_entries_and_its_bytes() {
+        let mut room = PageRoom { entries: 3, bytes: 100 };
+        assert!(room.take(60) && !room.take(41) && room.take(40) && !room.take(1) && room.take(0) && !room.take(0));
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{
     any_gossip, any_kind, any_request, any_response, any_topic, body, noise, sealed_header, share, status, transaction,
 };
-use lode_consensus::{DecodeError, Hash, SealedHeader, Share, SignedTransaction};
+use lode_consensus::{DecodeError, Encode, Hash, SealedHeader, Share};
 use lode_network::{
     Gossip, GossipId, MempoolPage, Request, RequestKind, Response, Status, Topic,
     message::{MAX_BODIES, MAX_BODIES_BYTES, MAX_HEADERS, MAX_LOCATOR, MAX_MEMPOOL_PAGE},
@@ -202,10 +202,34 @@ fn what_is_over_its_cap_is_not_even_decoded() {
     }
 }
 
+#[test]
+fn a_page_holds_what_fits_and_says_what_is_left() {
+    let (all_shares, transactions): (Vec<_>, Vec<_>) =
+        ((0..1_024).map(share).collect(), (0..1_025).map(transaction).collect());
+    let page = |shares: usize, transactions_from: usize, count: usize| {
+        MempoolPage::first(&all_shares[..shares], &transactions[transactions_from..transactions_from + count])
+    };
+    for (shares, from, count, expected) in [
+        (0, 0, 0, (0, 0, false)),
+        (1_024, 0, 0, (1_024, 0, false)),
+        (1_024, 0, 1, (1_024, 0, true)),
+        (1_000, 0, 24, (1_000, 24, false)),
+        (1_000, 3, 25, (1_000, 24, true)),
+        (0, 0, 1_025, (0, 1_024, true)),
+    ] {
+        let page = page(shares, from, count);
+        assert_eq!((page.shares.len(), page.transactions.len(), page.more), expected);
+        assert_eq!(page.transactions, transactions[from..from + expected.1]);
+        let response = Response::Mempool(page);
+        assert_eq!(Response::decode(RequestKind::Mempool, &response.encode()), Ok(response));
+    }
+}
+
 /// The layout, so that another implementation can be held to it: sizes and the first bytes.
 #[test]
 fn the_layout_is_pinned() {
-    assert_eq!([SealedHeader::BYTES, Share::BYTES, SignedTransaction::BYTES, Status::BYTES], [422, 296, 221, 102]);
+    assert_eq!([SealedHeader::BYTES, Share::BYTES, Status::BYTES], [422, 296, 102]);
+    assert_eq!(Topic::ALL.map(Topic::max_bytes), [422, 296, 61_440]);
     assert_eq!(RequestKind::ALL.map(RequestKind::max_request_bytes), [102, 2_054, 516, 4]);
     assert_eq!(RequestKind::ALL.map(RequestKind::max_response_bytes), [103, 216_069, 4_194_309, 303_114]);
 
@@ -225,7 +249,7 @@ fn bodies_that_do_not_fit_one_response_are_left_for_the_next() {
     let large = body(1, 2_048, 1_500); // 0.9 MB
     let response = Response::bodies(vec![Some(large.clone()); MAX_BODIES]);
     let Response::Bodies(bodies) = &response else { panic!("{response:?}") };
-    assert_eq!(bodies.len(), MAX_BODIES_BYTES / (large.size_bytes() + 1));
+    assert_eq!(bodies.len(), MAX_BODIES_BYTES / (large.encoded_len() + 1));
     let bytes = response.encode();
     assert!(bytes.len() <= RequestKind::Bodies.max_response_bytes());
     assert_eq!(Response::decode(RequestKind::Bodies, &bytes), Ok(response));

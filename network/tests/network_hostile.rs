@@ -52,8 +52,17 @@ async fn start() -> (tempfile::TempDir, Node) {
 #[tokio::test(flavor = "multi_thread")]
 async fn gossip_that_does_not_decode_is_refused_and_its_sender_banned() {
     let too_long = noise(1, Topic::Shares.max_bytes() + 1);
-    let cases =
-        [("shares", too_long), ("shares", noise(2, 60_000)), ("blocks", noise(3, 422)), ("transactions", Vec::new())];
+    // A kind of transactions that no node knows, as long as one may be, and one byte longer.
+    let unknown = |bytes: usize| [&[9], noise(4, bytes - 1).as_slice()].concat();
+    let cases = [
+        ("shares", too_long),
+        ("shares", noise(2, 60_000)),
+        ("blocks", noise(3, 422)),
+        ("transactions", Vec::new()),
+        ("transactions", unknown(221)),
+        ("transactions", unknown(Topic::Transactions.max_bytes())),
+        ("transactions", unknown(Topic::Transactions.max_bytes() + 1)),
+    ];
     for (topic, bytes) in cases {
         let (_folder, mut node) = start().await;
         let hostile = connect(node.address(), &GENESIS, "status", Vec::new()).await;

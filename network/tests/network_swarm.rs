@@ -30,6 +30,7 @@ async fn two_nodes_exchange_every_message() {
     assert!(matches!(connected, NetworkEvent::Connected { peer, outbound: true, .. } if peer == id_a), "{connected:?}");
 
     let large = body(4, 2_000, 1_000);
+    let full = MempoolPage { shares: (0..1_024).map(share).collect(), transactions: Vec::new(), more: true };
     let page = MempoolPage { shares: vec![share(5)], transactions: vec![transaction(6)], more: true };
     let exchanges = [
         (Request::Status(status(1)), Response::Status(status(2))),
@@ -42,6 +43,7 @@ async fn two_nodes_exchange_every_message() {
             Response::Bodies(vec![Some(large.clone()), None, Some(large.clone()), Some(large)]),
         ),
         (Request::Mempool { skip: 7 }, Response::Mempool(page)),
+        (Request::Mempool { skip: 0 }, Response::Mempool(full)),
         (Request::Mempool { skip: 0 }, Response::Busy),
     ];
     // Both ways: who dialled makes no difference.

@@ -45,7 +45,7 @@ struct Cli {
     /// Where the HTTP API listens. Anybody who reaches it can submit: keep it on loopback, or behind a proxy
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3030")]
     api: SocketAddr,
-    /// The least fee, in microcredits, of a transaction that this node takes
+    /// The least fee, in microcredits, of a transfer that this node takes; longer transactions need more, in proportion
     #[arg(long, value_name = "MICROCREDITS", default_value_t = MempoolLimits::default().min_fee)]
     min_fee: u64,
     /// Most MiB of waiting transactions

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lode_consensus::{Address, Share, Transaction, transaction::Transfer};
+use lode_consensus::{Action, Address, Share, Transaction, transaction::Transfer};
 use lode_core::{Backend, Handle, MempoolLimits, sync::SyncState};
 use lode_genesis::{Network, srs};
 use lode_ledger::LedgerOptions;
@@ -119,10 +119,10 @@ async fn nodes_share_blocks_and_what_waits_for_one_and_go_on_after_a_restart() {
     wait("a follows b", || tip(&a) == tip(&b)).await;
     wait("b is synced", || b.peers().unwrap().status().borrow().state == SyncState::Synced).await;
 
-    let transfer =
-        Transfer { from: prover.address(), to: prover.address(), amount: 1, fee: 5_000, nonce: 0, expiry: 500 };
+    let action = Action::Transfer(Transfer { to: prover.address(), amount: 1 });
+    let transaction = Transaction { from: prover.address(), fee: 5_000, nonce: 0, expiry: 500, action };
     let genesis = a.ledger().network().genesis_hash;
-    let signed = Transaction::Transfer(transfer).sign(&prover.key, &genesis, &mut rand::rng()).unwrap();
+    let signed = transaction.sign(&prover.key, &genesis, &mut rand::rng()).unwrap();
     let id = Handle::alone(b.service().clone()).submit_transaction(signed).await.unwrap();
     let at_a = Handle::alone(a.service().clone());
     wait("a hears of the transaction", || at_a.pending_transaction(&id).is_some()).await;

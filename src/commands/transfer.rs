@@ -15,7 +15,7 @@ use lode_api::{
     status::Status,
     transaction::{TransactionRequest, TransactionStatus},
 };
-use lode_consensus::{Address, Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{Action, Address, Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
 use lode_genesis::Network;
 use serde_json::json;
 
@@ -43,20 +43,26 @@ pub fn run(args: &TransferArgs, out: &mut dyn Write) -> Result<(), CommandError>
     keystore.info(from)?;
 
     let client = args.node.client();
-    let (transfer, genesis_hash) = prepare(args, from, to, &client)?;
+    let (transaction, genesis_hash) = prepare(args, from, to, &client)?;
     let passphrase = passphrase(&keystore, from, args.passphrase.password_file.as_deref())?;
     let account = keystore.unlock(from, &passphrase)?;
-    let signed = account.sign(Transaction::Transfer(transfer.clone()), &genesis_hash)?;
+    let signed = account.sign(transaction, &genesis_hash)?;
     drop(account);
 
     let id = signed.id(&genesis_hash);
-    send(&client, &transfer, &signed, id)?;
-    let included = if args.wait { Some(wait(&client, id, &transfer, args.timeout)?) } else { None };
-    print(&transfer, id, included, args.format.json, out)
+    send(&client, &signed, id)?;
+    let transaction = &signed.transaction;
+    let included = if args.wait { Some(wait(&client, id, transaction, args.timeout)?) } else { None };
+    print(transaction, id, included, args.format.json, out)
 }
 
 /// Fills in what the flags leave open, and checks what can be checked without the key.
-fn prepare(args: &TransferArgs, from: Address, to: Address, client: &Client) -> Result<(Transfer, Hash), CommandError> {
+fn prepare(
+    args: &TransferArgs,
+    from: Address,
+    to: Address,
+    client: &Client,
+) -> Result<(Transaction, Hash), CommandError> {
     let (amount, fee) = (args.amount.microcredits(), args.fee.microcredits());
     let needed = amount.checked_add(fee).ok_or(CommandError::Overflow { amount: args.amount, fee: args.fee })?;
 
@@ -80,7 +86,8 @@ fn prepare(args: &TransferArgs, from: Address, to: Address, client: &Client) -> 
         Some(nonce) => nonce,
         None => next_nonce(client, from, account.nonce.0)?,
     };
-    Ok((Transfer { from, to, amount, fee, nonce, expiry }, status.genesis_hash.0))
+    let action = Action::Transfer(Transfer { to, amount });
+    Ok((Transaction { from, fee, nonce, expiry, action }, status.genesis_hash.0))
 }
 
 /// A signature covers the genesis hash that the node gives. If a node could name another network's, it could take the
@@ -125,8 +132,8 @@ fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, Cli
     Ok(waiting.iter().fold(confirmed, follows))
 }
 
-fn send(client: &Client, transfer: &Transfer, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
-    let nonce = transfer.nonce;
+fn send(client: &Client, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
+    let nonce = signed.transaction.nonce;
     match client.submit_transaction(&TransactionRequest::of(signed)) {
         Ok(accepted) if accepted.id.0 == id => Ok(()),
         Ok(accepted) => Err(CommandError::WrongId { expected: id, got: accepted.id.0 }),
@@ -137,20 +144,20 @@ fn send(client: &Client, transfer: &Transfer, signed: &SignedTransaction, id: Ha
 
 /// Waits until a block includes the transaction, and gives the block's height; or until none can any more. A node that is busy
 /// or restarts is asked again.
-fn wait(client: &Client, id: Hash, transfer: &Transfer, timeout_s: u64) -> Result<Height, CommandError> {
+fn wait(client: &Client, id: Hash, transaction: &Transaction, timeout_s: u64) -> Result<Height, CommandError> {
     let (start, timeout) = (Instant::now(), Duration::from_secs(timeout_s));
-    let expiry = transfer.expiry;
+    let expiry = transaction.expiry;
     let mut backoff = Backoff::new(POLL_INTERVAL, MAX_PAUSE);
     let mut was_replaced = false;
     loop {
-        let looked = look(client, id, transfer);
+        let looked = look(client, id, transaction);
         let is_over = start.elapsed() >= timeout;
         let is_replaced = matches!(looked, Ok(Place::Replaced { .. }));
         let pause = match looked {
             Ok(Place::In(height)) => return Ok(height),
             // A reorg between two questions can look like it, but not twice.
             Ok(Place::Replaced { by }) if was_replaced => {
-                return Err(CommandError::Replaced { id, nonce: transfer.nonce, by });
+                return Err(CommandError::Replaced { id, nonce: transaction.nonce, by });
             }
             Ok(Place::NotIn { tip, .. }) if tip >= expiry => return Err(CommandError::Lapsed { id, expiry }),
             Ok(Place::NotIn { waits, .. }) if is_over => {
@@ -180,28 +187,28 @@ enum Place {
     Replaced { by: String },
 }
 
-fn look(client: &Client, id: Hash, transfer: &Transfer) -> Result<Place, ClientError> {
+fn look(client: &Client, id: Hash, transaction: &Transaction) -> Result<Place, ClientError> {
     // The height first: a transaction that is in no block afterwards is in none up to that height.
     let tip = client.status()?.height;
     // The nonce before the transaction: one that is used before, and not by this transaction, is used by another.
-    let is_used = client.account(&transfer.from)?.nonce.0 > transfer.nonce;
+    let is_used = client.account(&transaction.from)?.nonce.0 > transaction.nonce;
     match client.transaction(&id) {
         Ok(found) if found.status == TransactionStatus::Confirmed => {
             Ok(found.height.map_or(Place::NotIn { tip, waits: true }, Place::In))
         }
         Ok(_) => Ok(Place::NotIn { tip, waits: true }),
-        Err(ClientError::Refused { status: 404, .. }) if is_used => Ok(Place::Replaced { by: rival(client, transfer) }),
+        Err(ClientError::Refused { status: 404, .. }) if is_used => Ok(Place::Replaced { by: rival(client, transaction) }),
         // A full node may have dropped it, and may get it again from a block or a peer.
         Err(ClientError::Refused { status: 404, .. }) => Ok(Place::NotIn { tip, waits: false }),
         Err(error) => Err(error),
     }
 }
 
-/// Which transaction of the sender has the transfer's nonce, for a person to read.
-fn rival(client: &Client, transfer: &Transfer) -> String {
-    let listed = client.account_transactions(&transfer.from).ok();
+/// Which transaction of the sender has the nonce, for a person to read.
+fn rival(client: &Client, replaced: &Transaction) -> String {
+    let listed = client.account_transactions(&replaced.from).ok();
     let has_nonce = |transaction: &lode_api::transaction::Transaction| {
-        transaction.from.0 == transfer.from && transaction.nonce.0 == transfer.nonce
+        transaction.from.0 == replaced.from && transaction.nonce.0 == replaced.nonce
     };
     let found = listed.and_then(|list| list.transactions.into_iter().find(|placed| has_nonce(&placed.transaction)));
     match found {
@@ -211,12 +218,14 @@ fn rival(client: &Client, transfer: &Transfer) -> String {
 }
 
 fn print(
-    transfer: &Transfer,
+    transaction: &Transaction,
     id: Hash,
     included: Option<Height>,
     json: bool,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
+    let Transaction { from, fee, nonce, expiry, ref action } = *transaction;
+    let Action::Transfer(transfer) = action;
     let status = if included.is_some() { "confirmed" } else { "pending" };
     if json {
         return print_json(
@@ -225,21 +234,22 @@ fn print(
                 "id": id.to_string(),
                 "status": status,
                 "height": included,
-                "from": transfer.from.to_string(),
+                "type": action.name(),
+                "from": from.to_string(),
                 "to": transfer.to.to_string(),
                 "amount": transfer.amount,
-                "fee": transfer.fee,
-                "nonce": transfer.nonce.to_string(),
-                "expiry": transfer.expiry,
+                "fee": fee,
+                "nonce": nonce.to_string(),
+                "expiry": expiry,
             }),
         );
     }
-    let (amount, fee) = (Credits::from_microcredits(transfer.amount), Credits::from_microcredits(transfer.fee));
+    let (amount, fee) = (Credits::from_microcredits(transfer.amount), Credits::from_microcredits(fee));
     writeln!(out, "{id}")?;
     match included {
         Some(height) => writeln!(out, "{amount} credits paid to {} in block {height}, fee {fee}", transfer.to)?,
         None => {
-            let (to, expiry) = (transfer.to, transfer.expiry);
+            let to = transfer.to;
             writeln!(out, "{amount} credits on the way to {to}, fee {fee}, until height {expiry}")?;
         }
     }

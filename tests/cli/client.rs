@@ -12,7 +12,7 @@ use std::{
 
 use binary::{fail, lode, run_with_input, succeed};
 use lode::keystore::Keystore;
-use lode_consensus::{Address, Hash, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{Action, Address, Hash, SignedTransaction, Transaction, transaction::Transfer};
 use mock::{Answer, MockNode, Request};
 use serde_json::{Value, json};
 use snarkvm::{
@@ -84,26 +84,29 @@ fn parse(text: &str) -> Value {
 }
 
 /// The transfer in the body of a request, with its signature checked.
-fn posted(request: &Request) -> Transfer {
+fn posted(request: &Request) -> Transaction {
     let body = parse(&request.body);
     let text = |key: &str| body[key].as_str().unwrap().to_owned();
-    let transfer = Transfer {
+    assert_eq!(text("type"), "transfer");
+    let transfer = Transaction {
         from: text("from").parse().unwrap(),
-        to: text("to").parse().unwrap(),
-        amount: body["amount"].as_u64().unwrap(),
         fee: body["fee"].as_u64().unwrap(),
         nonce: text("nonce").parse().unwrap(),
         expiry: body["expiry"].as_u64().unwrap().try_into().unwrap(),
+        action: Action::Transfer(Transfer {
+            to: text("to").parse().unwrap(),
+            amount: body["amount"].as_u64().unwrap(),
+        }),
     };
     let signature: Signature<MainnetV0> = text("signature").parse().unwrap();
     let signature = signature.to_bytes_le().unwrap().try_into().unwrap();
-    let signed = SignedTransaction { transaction: Transaction::Transfer(transfer.clone()), signature };
+    let signed = SignedTransaction { transaction: transfer.clone(), signature };
     signed.verify(&GENESIS_HASH).unwrap();
     transfer
 }
 
-fn id(transfer: &Transfer) -> Hash {
-    Transaction::Transfer(transfer.clone()).id(&GENESIS_HASH)
+fn id(transfer: &Transaction) -> Hash {
+    transfer.id(&GENESIS_HASH)
 }
 
 /// A chain at height 41 where `from` has a balance of 10 credits and the nonce 5; other routes are the test's.
@@ -154,7 +157,16 @@ fn a_transfer_is_signed_and_sent() {
     assert_eq!(request.path, "/mocknet/transaction");
     let transfer = posted(request);
     let to = ALICE.parse().unwrap();
-    assert_eq!(transfer, Transfer { from: address, to, amount: 1_500_000, fee: 1_000, nonce: 5, expiry: 281 });
+    assert_eq!(
+        transfer,
+        Transaction {
+            from: address,
+            fee: 1_000,
+            nonce: 5,
+            expiry: 281,
+            action: Action::Transfer(Transfer { to, amount: 1_500_000 })
+        }
+    );
     assert!(shown.starts_with(&format!("{}\n1.5 credits on the way", id(&transfer))), "{shown}");
 }
 
@@ -174,9 +186,18 @@ fn every_part_of_a_transfer_can_be_given() {
 
     let transfer = posted(&posts(&node)[0]);
     let miner = keystore.resolve("miner").unwrap();
-    assert_eq!(transfer, Transfer { from: bob, to: miner, amount: 9_750_000, fee: 250_000, nonce: 8, expiry: 42 });
+    assert_eq!(
+        transfer,
+        Transaction {
+            from: bob,
+            fee: 250_000,
+            nonce: 8,
+            expiry: 42,
+            action: Action::Transfer(Transfer { to: miner, amount: 9_750_000 })
+        }
+    );
     let expected = json!({
-        "id": id(&transfer).to_string(), "status": "pending", "height": null, "from": bob.to_string(), "to": miner.to_string(),
+        "id": id(&transfer).to_string(), "status": "pending", "height": null, "type": "transfer", "from": bob.to_string(), "to": miner.to_string(),
         "amount": 9_750_000, "fee": 250_000, "nonce": "8", "expiry": 42,
     });
     assert_eq!(shown, expected);
@@ -331,7 +352,7 @@ fn a_block_is_shown_to_people_and_machines() {
         "proof": { "nonce": "18446744073709551615", "commitment": "06", "opening": "07", "ticket": "08".repeat(32) },
         "shares": [{ "prover": ALICE }, { "prover": ALICE }],
         "transactions": [{
-            "id": "09".repeat(32), "from": ALICE, "to": ALICE, "amount": 1_500_000, "fee": 1_000, "nonce": "5", "expiry": 281,
+            "id": "09".repeat(32), "type": "transfer", "from": ALICE, "to": ALICE, "amount": 1_500_000, "fee": 1_000, "nonce": "5", "expiry": 281,
             "signature": "sign1", "bytes": "00",
         }],
         "confirmations": 2, "work": "12345678901234567890123", "size_bytes": 1234, "subsidy": 60_000_000, "fees": 1_000,

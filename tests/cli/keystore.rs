@@ -9,7 +9,7 @@ use std::{
 };
 
 use lode::keystore::{AccountInfo, KdfCost, Keystore, KeystoreError, Passphrase, SealError};
-use lode_consensus::{Hash, Transaction, transaction::Transfer};
+use lode_consensus::{Action, Hash, Transaction, transaction::Transfer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -58,7 +58,8 @@ fn an_imported_key_comes_back_and_signs() {
 
     let genesis_hash = Hash([7; 32]);
     let (from, to) = (account.address, account.address);
-    let transfer = Transaction::Transfer(Transfer { from, to, amount: 1, fee: 2, nonce: 3, expiry: 4 });
+    let transfer =
+        Transaction { from, fee: 2, nonce: 3, expiry: 4, action: Action::Transfer(Transfer { to, amount: 1 }) };
     let signed = unlocked.sign(transfer, &genesis_hash).unwrap();
     signed.verify(&genesis_hash).unwrap();
     assert!(signed.verify(&Hash([8; 32])).is_err());

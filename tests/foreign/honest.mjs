@@ -92,7 +92,7 @@ async function announced (data) {
 
 async function judge (name, data) {
   if (name !== 'blocks') {
-    if (data.length !== (name === 'shares' ? lode.SHARE_BYTES : lode.TRANSACTION_BYTES)) return 'Reject'
+    if (name === 'shares' ? data.length !== lode.SHARE_BYTES : !lode.isSignedTransaction(data)) return 'Reject'
     counts[name]++
     return 'Accept'
   }

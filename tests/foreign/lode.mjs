@@ -5,7 +5,8 @@ import { blake2b } from '@noble/hashes/blake2.js'
 
 export const HEADER_BYTES = 222
 export const SEALED_BYTES = 422
-export const TRANSACTION_BYTES = 221
+/** Most bytes of a transaction with its signature. */
+export const MAX_TRANSACTION_BYTES = 60 * 1024
 export const SHARE_BYTES = 296
 
 const ascii = text => new TextEncoder().encode(text)
@@ -89,8 +90,32 @@ export function meetsTarget (block, genesisHash, epochChallenge) {
   return le(ticket.subarray(0, 16)) <= block.target
 }
 
+/** By the tag of the kind: how many bytes its body has. */
+const BODIES = new Map([[1, () => 32 + 8]])
+
+/** The bytes of a transaction with its signature. A kind that is not known has no length, so nothing behind it can be read. */
+function signedTransaction (reader) {
+  const envelope = reader.take(1 + 32 + 8 + 8 + 4)
+  const length = BODIES.get(envelope[0])
+  if (!length) throw new Error(`transaction: no kind with tag ${envelope[0]} is known`)
+  return Buffer.concat([envelope, reader.take(length() + 128)])
+}
+
+/** Whether bytes are one transaction with its signature, of a kind that is known. */
+export function isSignedTransaction (data) {
+  if (data.length > MAX_TRANSACTION_BYTES) return false
+  try {
+    const reader = new Reader(data)
+    signedTransaction(reader)
+    reader.end()
+    return true
+  } catch {
+    return false
+  }
+}
+
 export function body (reader) {
-  const transactions = reader.list(2048, () => reader.take(TRANSACTION_BYTES))
+  const transactions = reader.list(2048, () => signedTransaction(reader))
   const shares = reader.list(2048, () => reader.take(SHARE_BYTES))
   return { transactions, shares, transactionsRoot: merkleRoot(transactions), sharesRoot: merkleRoot(shares) }
 }
@@ -165,7 +190,7 @@ const RESPONSES = {
   bodies: reader => reader.list(16, () => flag(reader) ? body(reader) : null),
   mempool: reader => {
     const shares = reader.list(1024, () => reader.take(SHARE_BYTES))
-    const transactions = reader.list(1024 - shares.length, () => reader.take(TRANSACTION_BYTES))
+    const transactions = reader.list(1024 - shares.length, () => signedTransaction(reader))
     return { shares, transactions, more: flag(reader) }
   }
 }

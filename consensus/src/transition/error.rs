@@ -1,13 +1,13 @@
 //! Why a transaction or a block does not apply.
 
-use crate::{Hash, Height, StateKey, codec::DecodeError, state::SupplyError};
+use crate::{Hash, Height, StateKey, codec::DecodeError, state::SupplyError, transaction::StaticError};
 
 /// The rule that a transaction breaks, given the state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionError {
-    /// Transfers move at least one microcredit.
-    #[error("amount: expected at least 1, got 0")]
-    ZeroAmount,
+    /// It breaks a rule of form.
+    #[error(transparent)]
+    Static(#[from] StaticError),
     /// The expiry lies below the block's height.
     #[error("expired: valid up to height {expiry}, the block is at {height}")]
     Expired {
@@ -24,10 +24,10 @@ pub enum TransactionError {
         /// The transaction's nonce.
         got: u64,
     },
-    /// Amount and fee are more than the balance.
+    /// What the transaction costs is more than the balance.
     #[error("balance: {needed} microcredits needed, {balance} there")]
     Balance {
-        /// Amount and fee.
+        /// [`crate::Transaction::cost`].
         needed: u64,
         /// The sender's balance.
         balance: u64,

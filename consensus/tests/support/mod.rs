@@ -11,7 +11,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Address, Block, Body, Decode, Epoch, Hash, Header, Height, NetworkParams, Share, ShareId,
+    Account, Action, Address, Block, Body, Decode, Epoch, Hash, Header, Height, NetworkParams, Share, ShareId,
     SignedTransaction, StateKey, Transaction,
     rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker, ProvenBlock, statement_of},
     state::{Amount, Credit, Pending, Supply},
@@ -288,12 +288,21 @@ impl Chain {
 
     /// A signed transfer of the account with this key index, valid for ever.
     pub(crate) fn transfer(&self, from: usize, to: Address, amount: u64, fee: u64, nonce: u64) -> SignedTransaction {
-        self.sign(from, Transfer { from: account(from), to, amount, fee, nonce, expiry: Height::MAX })
+        self.sign(
+            from,
+            Transaction {
+                from: account(from),
+                fee,
+                nonce,
+                expiry: Height::MAX,
+                action: Action::Transfer(Transfer { to, amount }),
+            },
+        )
     }
 
-    pub(crate) fn sign(&self, key: usize, transfer: Transfer) -> SignedTransaction {
-        let mut rng = StdRng::seed_from_u64(transfer.nonce);
-        Transaction::Transfer(transfer).sign(&KEYS[key], &self.genesis_hash(), &mut rng).unwrap()
+    pub(crate) fn sign(&self, key: usize, transaction: Transaction) -> SignedTransaction {
+        let mut rng = StdRng::seed_from_u64(transaction.nonce);
+        transaction.sign(&KEYS[key], &self.genesis_hash(), &mut rng).unwrap()
     }
 
     /// Holds a block against the rules that need no state.
@@ -360,9 +369,9 @@ pub(crate) fn weights_after(
     weights
 }
 
-/// A transfer with a signature that nobody made.
-pub(crate) fn unsigned(transfer: Transfer) -> SignedTransaction {
-    SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] }
+/// A transaction with a signature that nobody made.
+pub(crate) fn unsigned(transaction: Transaction) -> SignedTransaction {
+    SignedTransaction { transaction, signature: [0; 128] }
 }
 
 pub(crate) fn with_transactions(transactions: Vec<SignedTransaction>) -> Body {

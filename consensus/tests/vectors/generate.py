@@ -71,9 +71,9 @@ def share(label):
 
 
 def transfer(label):
-    return {"from": fill(f"{label} from"), "to": fill(f"{label} to"), "amount": number(f"{label} amount", 64),
-            "fee": number(f"{label} fee", 64), "nonce": number(f"{label} nonce", 64),
-            "expiry": number(f"{label} expiry", 32)}
+    return {"type": "transfer", "from": fill(f"{label} from"), "fee": number(f"{label} fee", 64),
+            "nonce": number(f"{label} nonce", 64), "expiry": number(f"{label} expiry", 32),
+            "to": fill(f"{label} to"), "amount": number(f"{label} amount", 64)}
 
 
 def network(allocations):
@@ -103,7 +103,7 @@ def encodings():
     genesis_hash, challenge = fill("genesis hash"), fill("challenge")
     a_header, a_share = header("header", 2**24 + 2), share("share")
     a_transfer, a_proof = transfer("transfer"), proof("block")
-    header_bytes, transfer_bytes = lode.encode_header(a_header), lode.encode_transfer(a_transfer)
+    header_bytes, transfer_bytes = lode.encode_header(a_header), lode.encode_transaction(a_transfer)
     signature = fill("signature", 128)
     signed = transfer_bytes + signature
     shares = [lode.encode_share(a_share), lode.encode_share(share("second share"))]

@@ -1,6 +1,6 @@
 //! Accounts.
 
-use lode_consensus::{Address, Hash, Height, SignedTransaction};
+use lode_consensus::{Account, Address, Hash, Height, SignedTransaction};
 use lode_ledger::LeafProof;
 
 use super::{Moment, Page, Place, QueryError};

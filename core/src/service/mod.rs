@@ -30,6 +30,7 @@ use crate::{SubmitError, events::EventLog};
 use lode_consensus::{
     Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
     address::AddressError,
+    params::MAX_TRANSACTION_BYTES,
     rules::{ChainContext, ProofChecker, ProvenBlock, ShareError},
 };
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
@@ -39,9 +40,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{info, warn};
 
 use crate::{
-    Clock, Entropy, Journal, Mempool, MempoolLimits,
+    Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits,
     checked::Checked,
-    share_pool::{SharePool, WaitingShare},
+    share_pool::{MAX_SHARES, SharePool, WaitingShare},
     template::Templates,
 };
 
@@ -246,7 +247,7 @@ impl<C: Clock> ChainService<C> {
             let waiting = pools.mempool.drain();
             let returning = off_chain.iter().flat_map(|block| &block.body.transactions).cloned();
             for signed in returning.chain(waiting) {
-                let sender = account(&signed.transaction.from())?;
+                let sender = account(&signed.transaction.from)?;
                 // Those that the new chain holds, or has no room for, are refused here.
                 let _ = pools.mempool.insert(signed.id(&genesis), signed, sender, next);
             }
@@ -296,10 +297,10 @@ impl<C: Clock> ProofChecker for ChainService<C> {
 impl Journals {
     /// Opens both, and gives what they hold.
     fn open(folder: &Path, limits: MempoolLimits) -> io::Result<(Self, Vec<SignedTransaction>, Vec<Share>)> {
-        let most = limits.max_bytes / SignedTransaction::BYTES;
-        let (transactions, waiting) = Journal::open(&folder.join("mempool.journal"), SignedTransaction::BYTES, most)?;
-        let (shares, counted) =
-            Journal::open(&folder.join("shares.journal"), Share::BYTES, crate::share_pool::MAX_SHARES)?;
+        let of_transactions = JournalLimits { record_bytes: MAX_TRANSACTION_BYTES, waiting_bytes: limits.max_bytes };
+        let of_shares = JournalLimits { record_bytes: Share::BYTES, waiting_bytes: MAX_SHARES * Share::BYTES };
+        let (transactions, waiting) = Journal::open(&folder.join("mempool.journal"), of_transactions)?;
+        let (shares, counted) = Journal::open(&folder.join("shares.journal"), of_shares)?;
         Ok((Self { transactions, shares }, waiting, counted))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::SubmitError;
 use lode_consensus::{ChainWork, Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext};
-use lode_network::{Gossip, MempoolPage, message::MAX_MEMPOOL_PAGE};
+use lode_network::{Gossip, MempoolPage};
 use lode_puzzle::{Claim, Item, Seed, Ticket};
 use tokio::sync::Notify;
 
@@ -81,14 +81,9 @@ impl<C: Clock> ChainService<C> {
     pub(crate) fn mempool_page(&self, skip: u32) -> MempoolPage {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let pools = self.pools();
-        let shares: Vec<Share> = pools.shares.iter().skip(skip).take(MAX_MEMPOOL_PAGE).cloned().collect();
-        let skip = skip.saturating_sub(pools.shares.len());
-        let room = MAX_MEMPOOL_PAGE.saturating_sub(shares.len());
-        let mut waiting = pools.mempool.in_order().skip(skip);
-        let transactions: Vec<SignedTransaction> =
-            waiting.by_ref().take(room).map(|(_, signed)| signed.clone()).collect();
-        let more = waiting.next().is_some();
-        MempoolPage { shares, transactions, more }
+        let transactions = pools.mempool.in_order().map(|(_, signed)| signed);
+        let behind_shares = skip.saturating_sub(pools.shares.len());
+        MempoolPage::first(pools.shares.iter().skip(skip), transactions.skip(behind_shares))
     }
 
     /// What this node took in through its own API since the last call, and peers should hear of.

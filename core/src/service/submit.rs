@@ -73,7 +73,7 @@ impl<C: Clock> ChainService<C> {
         if reader.transaction_place(&id).map_err(internal)?.is_some() {
             return Err(SubmitError::Stale(format!("transaction {id} is in a block already")));
         }
-        let sender = reader.account(&signed.transaction.from()).map_err(internal)?.unwrap_or_default();
+        let sender = reader.account(&signed.transaction.from).map_err(internal)?.unwrap_or_default();
         Ok(pools.mempool.check(&id, signed, sender, pools.context.height))
     }
 
@@ -92,7 +92,7 @@ impl<C: Clock> ChainService<C> {
         if reader.transaction_place(&id).map_err(internal)?.is_some() {
             return Err(SubmitError::Stale(format!("transaction {id} is in a block already")));
         }
-        let sender = reader.account(&signed.transaction.from()).map_err(internal)?.unwrap_or_default();
+        let sender = reader.account(&signed.transaction.from).map_err(internal)?.unwrap_or_default();
         let next = pools.context.height;
         pools.mempool.insert(id, signed.clone(), sender, next).map_err(mempool_error)?;
         pools.journal_transaction(signed);
@@ -255,7 +255,7 @@ fn block_error(error: BlockError) -> SubmitError {
 pub(super) fn mempool_error(error: MempoolError) -> SubmitError {
     match error {
         MempoolError::Full(_) => SubmitError::Busy(error.to_string()),
-        MempoolError::ZeroAmount | MempoolError::Overflow => SubmitError::Invalid(error.to_string()),
+        MempoolError::Static(_) => SubmitError::Invalid(error.to_string()),
         error => SubmitError::Stale(error.to_string()),
     }
 }

@@ -6,7 +6,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use lode_consensus::{
-    Body, ChainWork, Hash, Height,
+    Body, ChainWork, Encode, Hash, Height,
     rules::{BlockError, ChainContext, ProvenBlock},
 };
 use lode_ledger::{LedgerError, Reader, StoreOutcome};
@@ -439,7 +439,7 @@ impl<C: Clock> SyncMachine<C> {
         };
         let genesis_hash = service.ledger().network().genesis_hash;
         let context = ChainContext::gather(service.ledger().params(), genesis_hash, height.saturating_sub(1), &chain)?;
-        let bytes = body.size_bytes();
+        let bytes = body.encoded_len();
         let task = BodyTask { header: node.header.clone(), body, context, assumed: node.assumed, server };
         if self.work.bodies.push(server, task).is_ok() {
             self.bodies.bytes_held = self.bodies.bytes_held.saturating_add(bytes);

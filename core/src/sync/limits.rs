@@ -69,14 +69,19 @@ pub(super) const MAX_SEGMENT_QUEUE: usize = 32;
 pub(super) const MAX_SHARE_QUEUE: usize = 512;
 /// Transactions of one peer that wait for a check.
 pub(super) const MAX_TRANSACTION_QUEUE: usize = 1_024;
+/// Bytes of the transactions of one peer that wait for a check.
+pub(super) const MAX_TRANSACTION_QUEUE_BYTES: usize = 1 << 20;
 /// Transactions that one job checks.
 pub(super) const MAX_TRANSACTION_BATCH: usize = 16;
 /// One job in so many goes to the least urgent kind of work that waits, so that none waits for ever.
 pub(super) const FAIR_TURN: u64 = 8;
-/// Shares and transactions from one peer by gossip: the rate in the long run, per second.
+/// Shares and transactions from one peer by gossip: the rate in the long run, per second. Each started [`GOSSIP_UNIT_BYTES`]
+/// of a longer one count.
 pub(super) const GOSSIP_PER_S: u64 = 64;
 /// The same at once.
 pub(super) const GOSSIP_BURST: u64 = 1_024;
+/// The bytes of gossip that count once.
+pub(super) const GOSSIP_UNIT_BYTES: usize = 1 << 10;
 
 // --- Requests ----------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ use lode_network::{MempoolPage, Network, PeerId, Penalty, Request, Verdict};
 use super::{
     SyncMachine, ignore,
     jobs::{Origin, ShareFault, ShareTask, TransactionTask},
-    limits::{MAX_BATCH, MAX_MEMPOOL_PAGES},
+    limits::{GOSSIP_UNIT_BYTES, MAX_BATCH, MAX_MEMPOOL_PAGES, MAX_TRANSACTION_QUEUE_BYTES},
     peers::{MempoolReading, Question},
     verdict,
 };
@@ -20,14 +20,14 @@ fn key_of(value: &impl Encode) -> Hash {
 
 impl<C: Clock> SyncMachine<C> {
     /// Whether a share or transaction is looked at at all: while the node is far behind, it can judge neither.
-    fn has_time_for(&mut self, origin: Origin) -> bool {
+    fn has_time_for(&mut self, origin: Origin, bytes: usize) -> bool {
         let now_ms = self.now_ms;
         let is_near_tip = self.is_near_tip();
         let Some(peer) = self.peers.get_mut(&origin.peer) else {
             return false;
         };
         // What was asked for has its own bounds.
-        is_near_tip && (origin.gossip.is_none() || peer.gossip.take(1, now_ms))
+        is_near_tip && (origin.gossip.is_none() || peer.gossip.take(bytes.div_ceil(GOSSIP_UNIT_BYTES) as u64, now_ms))
     }
 
     /// A share from a peer.
@@ -37,7 +37,7 @@ impl<C: Clock> SyncMachine<C> {
             self.refuse(key, origin, Penalty::InvalidHeader, &"a share known to be invalid", network);
             return;
         }
-        if !self.has_time_for(origin) {
+        if !self.has_time_for(origin, Share::BYTES) {
             ignore(origin, network);
             return;
         }
@@ -61,13 +61,16 @@ impl<C: Clock> SyncMachine<C> {
             self.refuse(key, origin, Penalty::InvalidTransaction, &"a transaction known to be invalid", network);
             return;
         }
-        if !self.has_time_for(origin) {
+        if !self.has_time_for(origin, signed.encoded_len()) {
             ignore(origin, network);
             return;
         }
         match self.service.check_relayed(&signed) {
             Ok(()) => {
-                if let Err(task) = self.work.transactions.push(origin.peer, TransactionTask { signed, origin }) {
+                let bytes = |task: &TransactionTask| task.signed.encoded_len();
+                let task = TransactionTask { signed, origin };
+                let queue = &mut self.work.transactions;
+                if let Err(task) = queue.push_within(origin.peer, task, MAX_TRANSACTION_QUEUE_BYTES, bytes) {
                     ignore(task.origin, network);
                 }
             }

@@ -32,6 +32,21 @@ impl<K: Ord + Copy, T> Lanes<K, T> {
         self.lanes.get(peer).map_or(0, VecDeque::len)
     }
 
+    /// Like [`Self::push`], of entries of any size: a peer's together have no more than `limit` bytes.
+    pub(super) fn push_within(
+        &mut self,
+        peer: K,
+        entry: T,
+        limit: usize,
+        bytes: impl Fn(&T) -> usize,
+    ) -> Result<(), T> {
+        let waiting = self.lanes.get(&peer).into_iter().flatten().map(&bytes);
+        if waiting.fold(bytes(&entry), usize::saturating_add) > limit {
+            return Err(entry);
+        }
+        self.push(peer, entry)
+    }
+
     /// Whether no entry waits.
     pub(super) fn is_empty(&self) -> bool {
         self.lanes.values().all(VecDeque::is_empty)
@@ -80,6 +95,15 @@ mod tests {
             served.push((peer, lane.pop_front().unwrap()));
         }
         assert_eq!(served, [(a, 0), (b, 10), (c, 20), (a, 1), (a, 2)]);
+    }
+
+    #[test]
+    fn the_bytes_of_a_peer_are_limited() {
+        let mut lanes = Lanes::new(3);
+        let mut push = |peer, entry| lanes.push_within(peer, entry, 10, |entry| *entry);
+        assert_eq!((push('a', 6), push('a', 5), push('a', 4), push('b', 10)), (Ok(()), Err(5), Ok(()), Ok(())));
+        assert_eq!((push('a', 0), push('a', 0), push('b', 11)), (Ok(()), Err(0), Err(11)));
+        assert_eq!(lanes.len(&'a'), 3);
     }
 
     #[test]

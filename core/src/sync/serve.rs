@@ -1,6 +1,6 @@
 //! Answering peers, within what each may cost.
 
-use lode_consensus::{Body, Hash, Height, SealedHeader, Share, SignedTransaction};
+use lode_consensus::{Body, Encode, Hash, Height, SealedHeader};
 use lode_ledger::{LedgerError, Reader};
 use lode_network::{
     InboundId, Network, PeerId, Penalty, Request, Response, Status,
@@ -72,12 +72,8 @@ impl<C: Clock> SyncMachine<C> {
     fn respond(&mut self, id: PeerId, inbound: InboundId, response: Response, network: &mut dyn Network) {
         let bytes = match &response {
             Response::Headers(headers) => headers.len().saturating_mul(SealedHeader::BYTES),
-            Response::Bodies(bodies) => bodies.iter().flatten().map(Body::size_bytes).sum(),
-            Response::Mempool(page) => page
-                .shares
-                .len()
-                .saturating_mul(Share::BYTES)
-                .saturating_add(page.transactions.len().saturating_mul(SignedTransaction::BYTES)),
+            Response::Bodies(bodies) => bodies.iter().flatten().map(Body::encoded_len).sum(),
+            Response::Mempool(page) => page.encoded_len(),
             Response::Status(_) | Response::Busy => 0,
         };
         if let Some(peer) = self.peers.get_mut(&id) {
@@ -174,7 +170,7 @@ fn bodies_of(reader: &Reader<'_>, hashes: &[Hash]) -> Result<Vec<Option<Body>>, 
         };
         let body = if is_on_chain { reader.block(hash)?.map(|block| block.body) } else { None };
         // One byte says whether there is a body.
-        bytes = bytes.saturating_add(1).saturating_add(body.as_ref().map_or(0, Body::size_bytes));
+        bytes = bytes.saturating_add(1).saturating_add(body.as_ref().map_or(0, Body::encoded_len));
         if bytes > MAX_BODIES_BYTES && !bodies.is_empty() {
             break;
         }

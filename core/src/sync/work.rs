@@ -134,7 +134,7 @@ fn first<T>(lane: &mut VecDeque<T>, count: usize) -> Vec<T> {
 mod tests {
     use super::*;
     use crate::sync::jobs::Origin;
-    use lode_consensus::{Address, SignedTransaction, Transaction, transaction::Transfer};
+    use lode_consensus::{Action, Address, SignedTransaction, Transaction, transaction::Transfer};
 
     fn peer(number: u8) -> PeerId {
         let mut bytes = vec![0, 36, 8, 1, 18, 32];
@@ -144,8 +144,14 @@ mod tests {
 
     fn transaction(peer: PeerId) -> TransactionTask {
         let nobody = Address([0; 32]);
-        let transfer = Transfer { from: nobody, to: nobody, amount: 1, fee: 1, nonce: 0, expiry: 0 };
-        let signed = SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] };
+        let transfer = Transaction {
+            from: nobody,
+            fee: 1,
+            nonce: 0,
+            expiry: 0,
+            action: Action::Transfer(Transfer { to: nobody, amount: 1 }),
+        };
+        let signed = SignedTransaction { transaction: transfer, signature: [0; 128] };
         TransactionTask { signed, origin: Origin { peer, gossip: None } }
     }
 

@@ -16,7 +16,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Body, Hash, Header, Height, SealedHeader, Share, SignedTransaction, Transaction, transaction::Transfer,
+    Action, Address, Body, Hash, Header, Height, SealedHeader, Share, SignedTransaction, Transaction,
+    transaction::Transfer,
 };
 use lode_core::{
     ChainService, Clock, Effects, MempoolLimits,
@@ -82,9 +83,15 @@ pub(crate) fn address(number: u64) -> Address {
 
 /// A signed transfer from [`key`] 0.
 pub(crate) fn transfer(nonce: u64, amount: u64) -> SignedTransaction {
-    let transfer = Transfer { from: address(0), to: address(1), amount, fee: 1_000, nonce, expiry: 1_000_000 };
+    let transfer = Transaction {
+        from: address(0),
+        fee: 1_000,
+        nonce,
+        expiry: 1_000_000,
+        action: Action::Transfer(Transfer { to: address(1), amount }),
+    };
     let mut rng = StdRng::seed_from_u64(nonce);
-    Transaction::Transfer(transfer).sign(&key(0), &network().genesis_hash, &mut rng).unwrap()
+    transfer.sign(&key(0), &network().genesis_hash, &mut rng).unwrap()
 }
 
 /// The peer id of an Ed25519 key; nobody ever uses the key.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use lode_consensus::{
-    Address, Block, Body, Hash, Header, Height, NetworkParams, Share, SignedTransaction, Transaction,
+    Action, Address, Block, Body, Hash, Header, Height, NetworkParams, Share, SignedTransaction, Transaction,
     rules::{FittingBlock, statement_of},
     transaction::Transfer,
     transition::Executor,
@@ -157,9 +157,15 @@ impl Chain {
     /// A signed transfer with a fee of 500, valid for the next 100 blocks.
     pub(crate) fn transfer(&self, from: &Actor, to: &Actor, amount: u64, nonce: u64) -> SignedTransaction {
         let expiry = self.tip().0 + 100;
-        let transfer = Transfer { from: from.address, to: to.address, amount, fee: 500, nonce, expiry };
+        let transfer = Transaction {
+            from: from.address,
+            fee: 500,
+            nonce,
+            expiry,
+            action: Action::Transfer(Transfer { to: to.address, amount }),
+        };
         let mut rng = StdRng::seed_from_u64(nonce);
-        Transaction::Transfer(transfer).sign(&from.key, &self.genesis_hash(), &mut rng).unwrap()
+        transfer.sign(&from.key, &self.genesis_hash(), &mut rng).unwrap()
     }
 
     /// A share that the next block may include. Each `content` makes another one.

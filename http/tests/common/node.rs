@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use lode_consensus::{Address, Body, Hash, Header, Share, SignedTransaction, rules::statement_of};
+use lode_consensus::{Address, Body, Encode, Hash, Header, Share, SignedTransaction, rules::statement_of};
 use lode_core::{
     AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
     SyncPhase,
@@ -125,7 +125,7 @@ impl Backend for TestNode {
         if mempool.transactions.iter().any(|(pending, _)| *pending == id) {
             return Err(SubmitError::Stale("it waits already".to_owned()));
         }
-        mempool.bytes += SignedTransaction::BYTES;
+        mempool.bytes += transaction.encoded_len();
         mempool.transactions.push((id, transaction));
         Ok(id)
     }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId, SignedTransaction, StateKey,
-    Transaction,
+    Action, Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId, SignedTransaction,
+    StateKey, Transaction,
     reward::{self, Emission},
     rules::{Ancestry, ChainContext},
     state::{Amount, Supply},
@@ -210,7 +210,7 @@ impl Maker {
         }
         for _ in 0..plan.transfers {
             let (from, transfer) = self.transfer(&context, &before, &transactions);
-            if executor.transaction(&Transaction::Transfer(transfer.clone())).unwrap().is_ok() {
+            if executor.transaction(&transfer.clone()).unwrap().is_ok() {
                 transactions.push(self.sign(from, transfer));
             }
         }
@@ -302,18 +302,17 @@ impl Maker {
     }
 
     /// A transfer that the state allows, from an account that has made none in this block yet.
-    fn transfer(&mut self, context: &ChainContext, state: &State, made: &[SignedTransaction]) -> (usize, Transfer) {
+    fn transfer(&mut self, context: &ChainContext, state: &State, made: &[SignedTransaction]) -> (usize, Transaction) {
         let from = self.rng.random_range(0..self.actors.len());
         let to = self.rng.random_range(0..self.actors.len());
         let (from_address, to) = (self.actors[from].address, self.actors[to].address);
-        let earlier = made.iter().filter(|signed| signed.transaction.from() == from_address).count();
-        let transfer = Transfer {
+        let earlier = made.iter().filter(|signed| signed.transaction.from == from_address).count();
+        let transfer = Transaction {
             from: from_address,
-            to,
-            amount: self.rng.random_range(1..1_000_000),
             fee: self.rng.random_range(0..1_000),
             nonce: account(state, &from_address).nonce + earlier as u64,
             expiry: context.height + self.rng.random_range(0..10),
+            action: Action::Transfer(Transfer { to, amount: self.rng.random_range(1..1_000_000) }),
         };
         (from, transfer)
     }
@@ -328,26 +327,28 @@ impl Maker {
         let from = 0;
         let address = self.actors[from].address;
         let account = account(state, &address);
-        let transfer = Transfer {
+        let transfer = Transaction {
             from: address,
-            to: self.actors[1].address,
-            amount: 1,
             fee: 0,
             nonce: account.nonce,
             expiry: Height::MAX,
+            action: Action::Transfer(Transfer { to: self.actors[1].address, amount: 1 }),
         };
         let transfer = match fault? {
-            Fault::NonceUsed => Transfer { nonce: account.nonce + 7, ..transfer },
-            Fault::Overspent => Transfer { amount: 1 << 62, ..transfer },
-            Fault::Expired => Transfer { expiry: context.height - 1, ..transfer },
+            Fault::NonceUsed => Transaction { nonce: account.nonce + 7, ..transfer },
+            Fault::Overspent => Transaction {
+                action: Action::Transfer(Transfer { to: self.actors[1].address, amount: 1 << 62 }),
+                ..transfer
+            },
+            Fault::Expired => Transaction { expiry: context.height - 1, ..transfer },
             Fault::StateRoot | Fault::ShareCounted | Fault::FundOverdrawn => return None,
         };
         Some(self.sign(from, transfer))
     }
 
-    pub(crate) fn sign(&mut self, actor: usize, transfer: Transfer) -> SignedTransaction {
+    pub(crate) fn sign(&mut self, actor: usize, transaction: Transaction) -> SignedTransaction {
         let genesis = self.network.genesis_hash;
-        Transaction::Transfer(transfer).sign(&self.actors[actor].key, &genesis, &mut self.rng).unwrap()
+        transaction.sign(&self.actors[actor].key, &genesis, &mut self.rng).unwrap()
     }
 
     /// Random bytes that the oracle takes for an honest proof.

@@ -29,6 +29,8 @@ use crate::{
 
 /// The largest gossipsub frame, in bytes: several messages, or announcements of messages.
 const MAX_FRAME_BYTES: usize = 64 << 10;
+/// What a frame holds at most besides a message and the name of its topic: protobuf's tags and lengths, with room to spare.
+const FRAME_OVERHEAD_BYTES: usize = 64;
 /// Most ids in one announcement of gossipsub: their bytes stay within what the other side takes in a frame.
 const MAX_ANNOUNCED_IDS: usize = 400;
 /// How long gossipsub knows a message again, so that it does not come to us twice.
@@ -61,11 +63,29 @@ pub(super) struct Names {
     prefix: String,
 }
 
+// `publish` takes a message that makes its frame too long, and says that all is well. The frame never arrives, nor does any
+// later message to that peer, and nobody is told. So no topic may have such messages.
+const _: () = {
+    let mut topics: &[Topic] = &Topic::ALL;
+    while let [topic, rest @ ..] = topics {
+        assert!(topic.max_bytes() + Names::topic_bytes(*topic) + FRAME_OVERHEAD_BYTES <= MAX_FRAME_BYTES);
+        topics = rest;
+    }
+};
+
 impl Names {
+    /// Digits of the genesis hash in a name.
+    const DIGITS: usize = 16;
+
     pub(super) fn new(genesis_hash: &Hash) -> Self {
         let mut digits = genesis_hash.to_string();
-        digits.truncate(16);
+        digits.truncate(Self::DIGITS);
         Self { prefix: format!("/lode/{digits}") }
+    }
+
+    /// Bytes of a topic's full name.
+    const fn topic_bytes(topic: Topic) -> usize {
+        "/lode/".len() + Self::DIGITS + "/".len() + topic.name().len() + "/1".len()
     }
 
     /// The protocol of a kind of requests.
@@ -287,8 +307,76 @@ fn kademlia(local: PeerId, settings: &Settings) -> Kademlia {
 
 #[cfg(test)]
 mod tests {
+    use libp2p::{Swarm, SwarmBuilder, futures::StreamExt, noise, swarm::SwarmEvent, tcp, yamux};
+
     use super::*;
     use crate::penalty::{BAN_POINTS, Penalty};
+
+    /// A peer that gossips as a node does, and nothing else.
+    fn peer(names: &Names) -> Swarm<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>> {
+        SwarmBuilder::with_new_identity()
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+            .unwrap()
+            .with_behaviour(|_| gossip(names).unwrap())
+            .unwrap()
+            .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
+            .build()
+    }
+
+    #[test]
+    fn the_names_of_topics_are_as_long_as_the_frame_is_measured_for() {
+        for topic in Topic::ALL {
+            let name = Names::new(&Hash([0xab; 32])).topic(topic).to_string();
+            assert_eq!(name.len(), Names::topic_bytes(topic), "{name}");
+        }
+    }
+
+    /// On the wire: the largest messages arrive, and those behind them still do.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_largest_message_of_every_topic_arrives_and_so_do_those_behind_it() {
+        let names = Names::new(&Hash([0xab; 32]));
+        let (mut sender, mut receiver) = (peer(&names), peer(&names));
+        receiver.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
+        let mut messages: Vec<(Topic, Vec<u8>)> = Vec::new();
+        for topic in Topic::ALL {
+            // The second is as large as the relation between the constants would allow.
+            let bound = MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES - Names::topic_bytes(topic);
+            messages.extend([topic.max_bytes(), bound, 9].map(|bytes| (topic, vec![bytes as u8; bytes])));
+        }
+        let (mut unsent, mut heard) = (messages.iter(), Vec::new());
+        let mut next = unsent.next();
+        let mut again = tokio::time::interval(Duration::from_millis(20));
+        let exchange = async {
+            while heard.len() < messages.len() {
+                tokio::select! {
+                    _ = sender.select_next_some() => {}
+                    event = receiver.select_next_some() => match event {
+                        SwarmEvent::NewListenAddr { address, .. } => sender.dial(address).unwrap(),
+                        SwarmEvent::Behaviour(gossipsub::Event::Message { message, .. }) => {
+                            heard.push((names.topic_of(&message.topic).unwrap(), message.data));
+                        }
+                        _ => {}
+                    },
+                    // One after the other; the first as soon as the other side has subscribed.
+                    _ = again.tick() => if let Some((topic, data)) = next
+                        && sender.behaviour_mut().publish(names.topic(*topic), data.clone()).is_ok()
+                    {
+                        next = unsent.next();
+                    },
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(30), exchange).await;
+        let lengths =
+            |all: &[(Topic, Vec<u8>)]| all.iter().map(|(topic, data)| (*topic, data.len())).collect::<Vec<_>>();
+        assert!(in_time.is_ok(), "{:?} of {:?}", lengths(&heard), lengths(&messages));
+        let sorted = |mut all: Vec<(Topic, Vec<u8>)>| {
+            all.sort();
+            all
+        };
+        assert!(sorted(heard) == sorted(messages));
+    }
 
     #[test]
     fn who_sends_what_is_rejected_is_banned_before_it_is_unheard() {

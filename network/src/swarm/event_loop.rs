@@ -292,7 +292,7 @@ impl EventLoop {
         let Some(topic) = self.names.topic_of(&message.topic) else {
             return self.verdict(id, &source, Verdict::Ignore);
         };
-        match self.peers.get_mut(&source).map(|peer| peer.gossips(topic, now_ms())) {
+        match self.peers.get_mut(&source).map(|peer| peer.gossips(topic, message.data.len(), now_ms())) {
             None | Some(Flow::Fine) => {}
             Some(flow) => {
                 self.verdict(id, &source, Verdict::Ignore);

@@ -18,6 +18,8 @@ const MAX_AGENT_CHARS: usize = 64;
 /// becomes of it: some 10 MiB for a peer that keeps to this.
 const GOSSIP_PER_S: u64 = 256;
 const GOSSIP_BURST: u64 = 4_096;
+/// Bytes that count for one message: a longer one counts for several. So the limits hold for bytes too.
+const GOSSIP_UNIT_BYTES: usize = 1 << 10;
 /// The messages that an announced block counts for: there are few of them.
 const BLOCK_COST: u64 = 8;
 
@@ -82,8 +84,9 @@ impl Peer {
     }
 
     /// Counts a message of gossip.
-    pub(super) fn gossips(&mut self, topic: Topic, now_ms: u64) -> Flow {
-        let cost = if topic == Topic::Blocks { BLOCK_COST } else { 1 };
+    pub(super) fn gossips(&mut self, topic: Topic, bytes: usize, now_ms: u64) -> Flow {
+        let units = bytes.div_ceil(GOSSIP_UNIT_BYTES).max(1) as u64;
+        let cost = if topic == Topic::Blocks { units.max(BLOCK_COST) } else { units };
         if self.gossip.take(cost, now_ms) {
             Flow::Fine
         } else if std::mem::replace(&mut self.is_flooding, true) {
@@ -118,5 +121,28 @@ impl Peer {
             ping_ms: self.ping_ms,
             points,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many messages a new peer may bring at once.
+    fn burst(topic: Topic, bytes: usize) -> usize {
+        let address = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+        let mut peer = Peer::new(PeerId::random(), address, Origin::Inbound, Instant::now(), 0);
+        let count = (0..=GOSSIP_BURST).take_while(|_| peer.gossips(topic, bytes, 0) == Flow::Fine).count();
+        assert_eq!(peer.gossips(topic, bytes, 0), Flow::Flooded);
+        count
+    }
+
+    #[test]
+    fn gossip_counts_by_its_bytes() {
+        assert_eq!(burst(Topic::Shares, 0), 4_096);
+        assert_eq!(burst(Topic::Transactions, 221), 4_096);
+        assert_eq!(burst(Topic::Transactions, 1_025), 2_048);
+        assert_eq!(burst(Topic::Transactions, Topic::Transactions.max_bytes()), 4_096 / 60);
+        assert_eq!(burst(Topic::Blocks, Topic::Blocks.max_bytes()), 512);
     }
 }

@@ -34,10 +34,13 @@ pub(crate) fn share(seed: u64) -> Share {
 
 /// A transaction whose fields all depend on the seed.
 pub(crate) fn transaction(seed: u64) -> SignedTransaction {
-    let mut bytes = noise(seed, SignedTransaction::BYTES);
+    let mut bytes = noise(seed, TRANSFER_BYTES);
     bytes[0] = 1;
     SignedTransaction::decode(&bytes).expect("any bytes with the tag are a transaction")
 }
+
+/// Bytes of a signed transfer.
+pub(crate) const TRANSFER_BYTES: usize = 221;
 
 /// Bytes that look random and depend on the seed alone.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {

@@ -221,8 +221,8 @@ fn judge_payments(world: &World, reader: &Reader<'_>, violations: &mut Vec<Strin
         .collect();
     for payment in &world.payments {
         let is_on_chain = reader.transaction_place(&payment.id).expect("the ledger reads").is_some();
-        let sender = reader.account(&payment.signed.transaction.from()).expect("the ledger reads").unwrap_or_default();
-        let is_used = payment.signed.transaction.nonce() < sender.nonce;
+        let sender = reader.account(&payment.signed.transaction.from).expect("the ledger reads").unwrap_or_default();
+        let is_used = payment.signed.transaction.nonce < sender.nonce;
         if !is_on_chain && !is_used && !waiting.contains(&payment.id) {
             violations.push(format!("payment {} is lost", payment.id));
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Address, Body, Hash, Header, Height, NetworkParams, SealedHeader, Share, SignedTransaction, Transaction,
+    Action, Address, Body, Hash, Header, Height, NetworkParams, SealedHeader, Share, SignedTransaction, Transaction,
     difficulty, epoch, transaction::Transfer,
 };
 use lode_network::{Gossip, MempoolPage, Request, Response, Status, Topic};
@@ -200,11 +200,16 @@ impl Script {
 
     /// A transfer with a signature of random bytes.
     fn forged_transaction(&mut self) -> SignedTransaction {
-        let transfer =
-            Transfer { from: self.address, to: self.address, amount: 1, fee: 1_000, nonce: 0, expiry: Height::MAX };
+        let transfer = Transaction {
+            from: self.address,
+            fee: 1_000,
+            nonce: 0,
+            expiry: Height::MAX,
+            action: Action::Transfer(Transfer { to: self.address, amount: 1 }),
+        };
         let mut signature = [0; 128];
         self.rng.fill(&mut signature);
-        SignedTransaction { transaction: Transaction::Transfer(transfer), signature }
+        SignedTransaction { transaction: transfer, signature }
     }
 
     fn rubbish(&mut self) -> Bytes {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lode_consensus::{Hash, Height, Share, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{Action, Hash, Height, Share, SignedTransaction, Transaction, transaction::Transfer};
 use lode_core::{AttemptOutcome, SubmitError};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -473,9 +473,15 @@ impl World {
         let nonce = account.expect("the ledger reads").unwrap_or_default().nonce;
         let (amount, fee) = (self.rng.random_range(1..1_000_000), self.rng.random_range(1_000..10_000));
         let expiry = tip + EXPIRY_BLOCKS;
-        let transfer = Transfer { from: from.address, to: to.address, amount, fee, nonce, expiry };
+        let transfer = Transaction {
+            from: from.address,
+            fee,
+            nonce,
+            expiry,
+            action: Action::Transfer(Transfer { to: to.address, amount }),
+        };
         let genesis = self.actors.network.genesis_hash;
-        let signed = Transaction::Transfer(transfer).sign(&from.key, &genesis, &mut self.rng).expect("a key signs");
+        let signed = transfer.sign(&from.key, &genesis, &mut self.rng).expect("a key signs");
         match self.nodes[node].transact(now, &signed) {
             Some(Ok(id)) => self.payments.push(Payment { id, signed }),
             // One with this nonce waits already.

@@ -1,0 +1,101 @@
+//! A transaction with its signature: what is passed on, waits, and stands in blocks.
+
+use snarkvm::{
+    console::{account::Signature, network::MainnetV0},
+    utilities::{FromBytes, ToBytes},
+};
+
+use super::{Action, Transaction};
+use crate::{
+    Address, Hash,
+    address::AddressError,
+    codec::{Decode, DecodeError, Encode, Reader},
+    params::MAX_TRANSACTION_BYTES,
+};
+
+/// A transaction with the signature of its sender, which nobody has checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTransaction {
+    /// The signed content.
+    pub transaction: Transaction,
+    /// snarkVM's signature: challenge ‖ response ‖ compute key.
+    pub signature: [u8; SignedTransaction::SIGNATURE_BYTES],
+}
+
+/// Why a signature does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The sender is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The bytes are not what snarkVM writes for a signature.
+    #[error("the signature's bytes are not canonical")]
+    NotCanonical,
+    /// The signature is not the sender's, or is for other content or another network.
+    #[error("the signature does not hold for {from}")]
+    Mismatch {
+        /// The sender that the transaction names.
+        from: Address,
+    },
+    /// snarkVM could not sign.
+    #[error("signing failed: {0}")]
+    Signing(String),
+}
+
+impl SignedTransaction {
+    /// Bytes of a signature.
+    pub const SIGNATURE_BYTES: usize = 128;
+    /// Bytes of the shortest signed transaction: what a decoder holds a count to, and no transaction's size.
+    pub const MIN_BYTES: usize = Self::bytes_with_body(Action::MIN_BYTES);
+
+    /// Bytes of a signed transaction whose action has a body of so many bytes.
+    pub const fn bytes_with_body(body: usize) -> usize {
+        (Transaction::ENVELOPE_BYTES + Self::SIGNATURE_BYTES).saturating_add(body)
+    }
+
+    /// The transaction's id; the signature is not part of it.
+    pub fn id(&self, genesis_hash: &Hash) -> Hash {
+        self.transaction.id(genesis_hash)
+    }
+
+    /// Checks that the signature is canonical and the sender's, for this content on this network.
+    pub fn verify(&self, genesis_hash: &Hash) -> Result<(), SignatureError> {
+        let from = self.transaction.from;
+        let address = from.to_aleo()?;
+        let signature =
+            Signature::<MainnetV0>::read_le(&self.signature[..]).map_err(|_| SignatureError::NotCanonical)?;
+        match signature.to_bytes_le() {
+            Ok(bytes) if bytes == self.signature => {}
+            _ => return Err(SignatureError::NotCanonical),
+        }
+        if !signature.verify_bytes(&address, &self.id(genesis_hash).0) {
+            return Err(SignatureError::Mismatch { from });
+        }
+        Ok(())
+    }
+}
+
+const _: () = assert!(SignedTransaction::MIN_BYTES <= MAX_TRANSACTION_BYTES);
+
+impl Encode for SignedTransaction {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.transaction.encode_into(out);
+        out.extend_from_slice(&self.signature);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.transaction.encoded_len().saturating_add(Self::SIGNATURE_BYTES)
+    }
+}
+
+impl Decode for SignedTransaction {
+    /// Refuses what is longer than [`MAX_TRANSACTION_BYTES`]; each kind's own limits bound what is read before that.
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let signed = Self { transaction: Transaction::decode_from(reader)?, signature: reader.array()? };
+        let got = signed.encoded_len();
+        if got > MAX_TRANSACTION_BYTES {
+            return Err(DecodeError::TooMany { what: "transaction bytes", limit: MAX_TRANSACTION_BYTES, got });
+        }
+        Ok(signed)
+    }
+}
