@@ -81,7 +81,7 @@ impl Block {
     /// A block as it is shown.
     pub fn of(hash: Hash, block: &consensus::Block, domain: &Domain, place: &BlockPlace) -> Self {
         let own = Share::of(&block.as_share(), domain);
-        let fees = block.body.transactions.iter().map(|signed| signed.transaction.fee());
+        let fees = block.body.transactions.iter().map(|signed| signed.transaction.fee);
         Self {
             hash: Text(hash),
             height: block.header.height,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lode_consensus::{Address, Epoch, Hash, Height, Share, epoch, rights::Weights};
+use lode_consensus::{Address, Epoch, Hash, Height, Share, epoch, selection::Weights};
 use lode_puzzle::Target;
 
 use super::{Moment, Page, Place, QueryError};
