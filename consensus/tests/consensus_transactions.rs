@@ -188,6 +188,28 @@ fn amounts_are_at_least_one_and_do_not_overflow() {
 }
 
 #[test]
+fn what_needs_no_state_is_said_without_one() {
+    let [a, b] = [1, 2].map(account);
+    let transfer = |to, amount, fee| Transaction {
+        from: a,
+        fee,
+        nonce: 0,
+        expiry: 0,
+        action: Action::Transfer(Transfer { to, amount }),
+    };
+    assert_eq!(transfer(b, 5, 2).check_static(), Ok(()));
+    assert_eq!(transfer(b, 5, 2).cost(), Ok(7));
+    assert_eq!(transfer(b, u64::MAX - 2, 2).cost(), Ok(u64::MAX));
+    assert_eq!(transfer(b, 0, 2).check_static(), Err(StaticError::ZeroAmount));
+    let overflow = Err(StaticError::Overflow("amount + fee"));
+    assert_eq!(transfer(b, u64::MAX - 1, 2).check_static(), overflow);
+    assert_eq!(transfer(b, u64::MAX - 1, 2).cost(), Err(StaticError::Overflow("amount + fee")));
+    // Each account once, the sender first.
+    assert_eq!(transfer(b, 5, 2).parties(), [a, b]);
+    assert_eq!(transfer(a, 5, 2).parties(), [a]);
+}
+
+#[test]
 fn nonces_are_used_once_and_in_order() {
     let mut chain = Chain::of_length(params(), 1);
     let [first, second, third] = [0, 1, 2].map(|nonce| chain.transfer(1, account(2), 1, 0, nonce));

@@ -263,7 +263,7 @@ fn bodies_that_are_too_large_are_413() {
         "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
          Transfer-Encoding: chunked\r\n\r\n",
     );
-    for _ in 0..100 {
+    for _ in 0..200 {
         stream.write_all(format!("3e8\r\n{}\r\n", " ".repeat(1_000)).as_bytes()).unwrap();
     }
     stream.write_all(b"0\r\n\r\n").unwrap();
