@@ -129,7 +129,7 @@ fn an_accounts_transactions_come_newest_first_in_pages_of_whole_blocks() {
         for (index, signed) in chain.block(height).1.body.transactions.iter().enumerate().rev() {
             let id = signed.id(&chain.genesis_hash());
             expected.push(json!({
-                "id": text(id), "height": height, "index": index, "from": text(alice.address),
+                "id": text(id), "type": "transfer", "height": height, "index": index, "from": text(alice.address),
                 "to": text(carol.address), "amount": 1_000_000, "fee": 500, "nonce": text(signed.transaction.nonce()),
                 "expiry": signed.transaction.expiry(),
             }));
