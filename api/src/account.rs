@@ -35,7 +35,7 @@ pub struct Account {
     /// Mined by it and not mature yet; null for an older height than the tip.
     pub immature: Option<u64>,
     /// The height after which this holds.
-    pub height: Height,
+    pub height: u32,
     /// The block at that height.
     pub block_hash: HashText,
     /// The root that the proof leads to, which that block's header commits to.
@@ -110,7 +110,7 @@ pub struct AccountTransactions {
     /// A page of them.
     pub transactions: Vec<PlacedTransaction>,
     /// What to pass as `before` for the next page, if there is one.
-    pub next: Option<Height>,
+    pub next: Option<u32>,
 }
 
 /// A transaction and where in the chain it is.
@@ -120,7 +120,7 @@ pub struct PlacedTransaction {
     #[serde(flatten)]
     pub transaction: Transaction,
     /// The including block's height.
-    pub height: Height,
+    pub height: u32,
     /// Its place in that block.
     pub index: u32,
 }

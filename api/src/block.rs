@@ -1,6 +1,6 @@
 //! `GET /{network}/block/{height|hash|latest}`: everything that an outside program needs to check a block's proof and shares.
 
-use lode_consensus::{self as consensus, Encode, Epoch, Hash, Height, params::HEADER_VERSION};
+use lode_consensus::{self as consensus, Encode, Hash, params::HEADER_VERSION};
 use lode_puzzle::{Seed, Ticket};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,9 +27,9 @@ pub struct Block {
     /// The block's hash.
     pub hash: HashText,
     /// Its height.
-    pub height: Height,
+    pub height: u32,
     /// Its epoch.
-    pub epoch: Epoch,
+    pub epoch: u32,
     /// The network's genesis hash.
     pub genesis_hash: HashText,
     /// The challenge that the proofs of its epoch answer.
@@ -66,7 +66,7 @@ pub struct Block {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockPlace {
     /// Its epoch.
-    pub epoch: Epoch,
+    pub epoch: u32,
     /// Whether it is on the heaviest chain.
     pub on_chain: bool,
     /// Blocks on top of it, itself included; 0 beside the chain.
@@ -116,7 +116,7 @@ pub struct Header {
     /// The version of the header's bytes.
     pub version: u16,
     /// The block's height.
-    pub height: Height,
+    pub height: u32,
     /// The block before.
     pub parent_hash: HashText,
     /// The ancestor that its proof names.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use lode_consensus::{Epoch as EpochNumber, Height};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,13 +14,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Epoch {
     /// The epoch's number.
-    pub epoch: EpochNumber,
+    pub epoch: u32,
     /// The challenge that its proofs answer.
     pub challenge: HashText,
     /// Its first height.
-    pub first_height: Height,
+    pub first_height: u32,
     /// Its last height.
-    pub last_height: Height,
+    pub last_height: u32,
     /// The target of its shares.
     pub share_target: TargetText,
     /// Weight by prover: that of the epoch before, halved, and 2^16 for each share. It grows while the epoch is open.
@@ -49,14 +48,14 @@ pub struct ProverShares {
     /// A page of them.
     pub shares: Vec<PlacedShare>,
     /// What to pass as `before` for the next page, if there is one.
-    pub next: Option<Height>,
+    pub next: Option<u32>,
 }
 
 /// A share and where in the chain it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlacedShare {
     /// The including block's height.
-    pub height: Height,
+    pub height: u32,
     /// Its place in that block.
     pub index: u32,
     /// The share.

@@ -2,7 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use lode_consensus::{Epoch, Height};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -102,11 +101,11 @@ impl Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockEvent {
     /// Its height.
-    pub height: Height,
+    pub height: u32,
     /// Its hash.
     pub hash: HashText,
     /// Its epoch.
-    pub epoch: Epoch,
+    pub epoch: u32,
     /// Who made it.
     pub producer: AddressText,
     /// How many shares it includes.
@@ -123,7 +122,7 @@ pub struct ReorgEvent {
     /// The first block of the other branch.
     pub to: HashText,
     /// Its height.
-    pub height: Height,
+    pub height: u32,
 }
 
 /// A transaction came to wait for a block.
@@ -139,7 +138,7 @@ pub struct ShareEvent {
     /// Who proved.
     pub prover: AddressText,
     /// The height that it was mined for.
-    pub height: Height,
+    pub height: u32,
 }
 
 /// The listener was too slow, or away for too long: it should ask for what it needs to know.

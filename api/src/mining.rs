@@ -1,6 +1,6 @@
 //! Mining: `GET /{network}/mining/job` and `POST /{network}/mining/submit`.
 
-use lode_consensus::{self as consensus, Height};
+use lode_consensus as consensus;
 use lode_puzzle::Proof;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -40,7 +40,7 @@ pub struct MiningJob {
     /// What names the job: its content hash.
     pub job_id: HashText,
     /// The height of the block to be.
-    pub height: Height,
+    pub height: u32,
     /// The puzzle's size: 2^log_n evaluations.
     pub log_n: u8,
     /// The header of the block to be.

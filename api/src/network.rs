@@ -1,6 +1,5 @@
 //! A node among its peers: `GET /{network}/peers`, `/sync` and `/ready`.
 
-use lode_consensus::Height;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -69,17 +68,17 @@ pub struct Sync {
     /// What the node is doing.
     pub state: SyncPhase,
     /// Height of its tip.
-    pub height: Height,
+    pub height: u32,
     /// Hash of its tip.
     pub tip_hash: HashText,
     /// The tip's timestamp, in ms since the Unix epoch.
     pub tip_timestamp_ms: u64,
     /// The end of the best chain of proven headers.
-    pub header_height: Height,
+    pub header_height: u32,
     /// How far any chain's headers are proven.
-    pub proven_header_height: Height,
+    pub proven_header_height: u32,
     /// The median of what the peers claim.
-    pub peers_height: Height,
+    pub peers_height: u32,
     /// Peers that have said where they stand.
     pub peers: u64,
     /// Whether clients may rely on the tip.
@@ -94,5 +93,5 @@ pub struct Ready {
     /// True.
     pub ready: bool,
     /// Height of the tip.
-    pub height: Height,
+    pub height: u32,
 }

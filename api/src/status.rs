@@ -1,6 +1,6 @@
 //! What a node says of itself and of its chain: `GET /` and `GET /{network}/status`.
 
-use lode_consensus::{Epoch, Height, state};
+use lode_consensus::state;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,17 +29,17 @@ pub struct Status {
     /// The hash that tells this chain from every other, and that every signature covers.
     pub genesis_hash: HashText,
     /// Height of the tip.
-    pub height: Height,
+    pub height: u32,
     /// Hash of the tip.
     pub tip_hash: HashText,
     /// Timestamp of the tip, in ms since the Unix epoch.
     pub tip_timestamp_ms: u64,
     /// Epoch of the tip.
-    pub epoch: Epoch,
+    pub epoch: u32,
     /// Blocks in an epoch.
     pub epoch_length: u32,
     /// First height of the tip's epoch.
-    pub epoch_first_height: Height,
+    pub epoch_first_height: u32,
     /// The interval between blocks that the difficulty aims at, in ms.
     pub block_interval_ms: u64,
     /// The puzzle's size: 2^log_n evaluations.

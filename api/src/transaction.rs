@@ -20,7 +20,7 @@ pub struct Transaction {
     /// How many transactions `from` has made before.
     pub nonce: U64Text,
     /// The last height at which it is valid.
-    pub expiry: Height,
+    pub expiry: u32,
     /// What it does.
     #[serde(flatten)]
     pub action: Action,
@@ -97,7 +97,7 @@ pub struct TransactionPlace {
     /// Whether it is in a block.
     pub status: TransactionStatus,
     /// The including block's height; null while it waits.
-    pub height: Option<Height>,
+    pub height: Option<u32>,
     /// Its place in that block.
     pub index: Option<u32>,
     /// The sender's signature.
@@ -159,7 +159,7 @@ pub struct TransactionRequest {
     #[schema(schema_with = integer_schema)]
     pub nonce: U64Text,
     /// The last height at which it is valid.
-    pub expiry: Height,
+    pub expiry: u32,
     /// The sender's signature of the transaction's id.
     pub signature: SignatureText,
 }

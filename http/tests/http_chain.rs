@@ -300,7 +300,7 @@ fn the_root_lists_routes_that_exist() {
         let (method, path) = route.as_str().unwrap().split_once(' ').unwrap();
         let path = path.split('?').next().unwrap().replace("{network}", "tiny");
         // A route that exists refuses the method; anything else would not be found.
-        let request = format!("DELETE {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let request = format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let (head, body) = server.raw_answer(&request.replace(['{', '}', '|'], "x"));
         assert!(head.starts_with("http/1.1 405"), "{method} {path}: {head}");
         assert!(head.contains("application/json") && body.contains("DELETE"), "{head}\n{body}");
@@ -324,7 +324,8 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     let server = Server::start(TestNode::new(Chain::new()));
     let [alice, ..] = actors();
     let open = |path: &str| {
-        let request = format!("GET /tiny{path} HTTP/1.1\r\nHost: x\r\nOrigin: http://a.b\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: close\r\n\r\n");
         server.raw_answer(&request).0.contains("access-control-allow-origin: *")
     };
     let account = format!("/account/{}", alice.address);
@@ -335,10 +336,54 @@ fn any_page_may_read_the_chain_but_not_the_node() {
         assert!(!open(path), "{path}");
     }
     // A page's request for leave to post JSON is refused.
-    let preflight = "OPTIONS /tiny/transaction HTTP/1.1\r\nHost: x\r\nOrigin: http://a.b\r\n\
+    let preflight = "OPTIONS /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\n\
                      Access-Control-Request-Method: POST\r\nConnection: close\r\n\r\n";
     let (head, _) = server.raw_answer(preflight);
     assert!(head.starts_with("http/1.1 405") && !head.contains("access-control"), "{head}");
+    // One that wants to read the chain with headers of its own is not.
+    let preflight = preflight.replace("/tiny/transaction", "/tiny/status").replace("Method: POST", "Method: GET");
+    let (head, _) = server.raw_answer(&preflight);
+    assert!(head.starts_with("http/1.1 200") && head.contains("access-control-allow-methods: get,head"), "{head}");
+}
+
+/// A page can have its own name point to this machine; then its requests come to loopback under that name, and as of one origin.
+#[test]
+fn on_loopback_a_foreign_host_is_refused_everywhere() {
+    let server = Server::start(TestNode::new(Chain::new()));
+    let ask = |method: &str, path: &str, host: &str| {
+        let body = "Content-Type: application/json\r\nContent-Length: 2\r\n";
+        server.raw_answer(&format!("{method} {path} HTTP/1.1\r\n{host}{body}Connection: close\r\n\r\n{{}}"))
+    };
+    let routes = [
+        ("GET", "/"),
+        ("GET", "/tiny/status"),
+        ("GET", "/tiny/mempool"),
+        ("GET", "/tiny/events"),
+        ("GET", "/tiny/nowhere"),
+        ("POST", "/tiny/transaction"),
+        ("POST", "/tiny/mining/submit"),
+        ("OPTIONS", "/tiny/status"),
+    ];
+    for (method, path) in routes {
+        for host in ["rebind.attacker.example", "rebind.attacker.example:3030", "10.0.0.1", ""] {
+            let (head, body) = ask(method, path, &format!("Host: {host}\r\n"));
+            assert!(head.starts_with("http/1.1 421"), "{method} {path} {host}: {head}");
+            assert!(!head.contains("access-control") && body.contains("--api-host"), "{head}\n{body}");
+            assert_eq!(body.lines().count(), 1, "{body}");
+        }
+        let two = "Host: localhost\r\nHost: attacker.example\r\n";
+        let absolute = format!("http://attacker.example{path}");
+        for (head, _) in [ask(method, path, two), ask(method, &absolute, "Host: localhost\r\n")] {
+            assert!(head.starts_with("http/1.1 421") || head.starts_with("http/1.1 400"), "{method} {path}: {head}");
+        }
+    }
+    for own in ["localhost", "127.0.0.1:3030", "[::1]:3030", "LODE.test:8080"] {
+        let (head, _) = ask("GET", "/tiny/status", &format!("Host: {own}\r\n"));
+        assert!(head.starts_with("http/1.1 200"), "{own}: {head}");
+    }
+    // A program may speak HTTP/1.0, which needs no name; browsers do not.
+    let (head, _) = server.raw_answer("GET /tiny/status HTTP/1.0\r\n\r\n");
+    assert!(head.starts_with("http/1.0 200"), "{head}");
 }
 
 /// `tests/recompute.py` knows the rules and nothing of this workspace: it asks for everything and compares.

@@ -1,18 +1,17 @@
-//! `/mining/job`, `/events`, and the server: waiting, streaming, overload and stopping.
+//! `/mining/job` and the server: waiting, overload and stopping.
 
 mod common;
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::Read,
     net::TcpStream,
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
 };
 
-use common::{Chain, Server, TestNode, actors};
-use lode_consensus::{Address, Encode, Hash};
-use lode_core::Event;
+use common::{Chain, Listener, Server, TestNode, actors};
+use lode_consensus::Encode;
 use serde_json::{Value, json};
 
 fn start() -> Server {
@@ -102,128 +101,8 @@ fn a_panic_in_the_node_is_a_500_and_no_more() {
     server.get(&job_path(None, 0)).ok();
 }
 
-/// A listener to `/events`.
-struct Listener(BufReader<TcpStream>);
-
-impl Listener {
-    /// Waits for the head: from then on, every event is heard.
-    fn start(server: &Server) -> Self {
-        let stream = server.raw("GET /tiny/events HTTP/1.1\r\nHost: x\r\n\r\n");
-        let mut listener = Self(BufReader::new(stream));
-        let head: Vec<String> = std::iter::from_fn(|| Some(listener.line()).filter(|line| !line.is_empty())).collect();
-        assert_eq!(head[0], "HTTP/1.1 200 OK");
-        assert!(head.iter().any(|line| line == "content-type: text/event-stream"), "{head:?}");
-        listener
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    /// The next event's name and data.
-    fn next(&mut self) -> (String, Value) {
-        let (mut name, mut data) = (None, None);
-        loop {
-            let line = self.line();
-            if let Some(value) = line.strip_prefix("event: ") {
-                name = Some(value.to_owned());
-            } else if let Some(value) = line.strip_prefix("data: ") {
-                data = Some(serde_json::from_str(value).unwrap());
-            }
-            if let (Some(name), Some(data)) = (&name, &data) {
-                return (name.clone(), Value::clone(data));
-            }
-        }
-    }
-}
-
-fn block_event(height: u32, hash: u8, producer: Address) -> Event {
-    Event::Block { height, hash: Hash([hash; 32]), epoch: height / 4, producer, shares: 2, transactions: 1 }
-}
-
-#[test]
-fn events_arrive_in_order_and_a_reorg_is_told_once() {
-    let server = start();
-    let [alice, ..] = actors();
-    let mut listeners = [Listener::start(&server), Listener::start(&server)];
-    let hex = |byte: u8| hex::encode([byte; 32]);
-    let send = |event| assert_eq!(server.node.events.send(event).unwrap(), 2, "both listen");
-    send(Event::Transaction { id: Hash([1; 32]) });
-    send(Event::Share { prover: alice.address, height: 11 });
-    send(block_event(11, 0xa1, alice.address));
-    send(Event::Disconnected { height: 11, hash: Hash([0xa1; 32]) });
-    send(Event::Disconnected { height: 10, hash: Hash([0xa0; 32]) });
-    send(block_event(10, 0xb0, alice.address));
-    send(block_event(11, 0xb1, alice.address));
-    let block = |height: u32, hash: u8| {
-        let producer = alice.address.to_string();
-        let data = json!({
-            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2, "transactions": 1,
-        });
-        ("block".to_owned(), data)
-    };
-    for listener in &mut listeners {
-        assert_eq!(listener.next(), ("transaction".to_owned(), json!({"id": hex(1)})));
-        let share = json!({"prover": alice.address.to_string(), "height": 11});
-        assert_eq!(listener.next(), ("share".to_owned(), share));
-        assert_eq!(listener.next(), block(11, 0xa1));
-        let reorg = json!({"from": hex(0xa1), "to": hex(0xb0), "height": 10});
-        assert_eq!(listener.next(), ("reorg".to_owned(), reorg));
-        assert_eq!(listener.next(), block(10, 0xb0));
-        assert_eq!(listener.next(), block(11, 0xb1));
-    }
-}
-
-#[test]
-fn a_listener_that_lags_is_told_how_much_it_missed() {
-    let server = start();
-    let mut listener = Listener::start(&server);
-    // Nothing is read until far more was sent than queue, broadcast and socket buffers hold.
-    const SENT: u64 = 200_000;
-    for number in 0..SENT {
-        let mut id = [0; 32];
-        id[..8].copy_from_slice(&number.to_be_bytes());
-        server.node.events.send(Event::Transaction { id: Hash(id) }).unwrap();
-    }
-    let (mut heard, mut missed) = (0, 0);
-    while heard + missed < SENT {
-        match listener.next() {
-            (name, data) if name == "lagged" => missed += data["missed"].as_u64().unwrap(),
-            (_, data) => {
-                // In order, and exactly those that were not missed.
-                let expected = hex::encode((heard + missed).to_be_bytes());
-                assert!(data["id"].as_str().unwrap().starts_with(&expected), "{data} after {heard} + {missed}");
-                heard += 1;
-            }
-        }
-    }
-    assert!(missed > 0);
-}
-
 fn request(path: &str) -> String {
-    format!("GET /tiny{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-}
-
-#[test]
-fn one_listener_too_many_is_sent_away_until_another_goes() {
-    let server = start();
-    let mut listeners: Vec<Listener> = (0..64).map(|_| Listener::start(&server)).collect();
-    server.get("/events").error(503);
-    listeners.pop();
-    let begun = Instant::now();
-    loop {
-        // The place is free once the server has noticed.
-        let mut status = [0; 12];
-        server.raw(&request("/events")).read_exact(&mut status).unwrap();
-        match &status {
-            b"HTTP/1.1 200" => break,
-            b"HTTP/1.1 503" => assert!(begun.elapsed() < Duration::from_secs(30)),
-            other => panic!("{}", String::from_utf8_lossy(other)),
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
+    format!("GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
 #[test]
@@ -296,8 +175,10 @@ fn the_server_stops_at_once_despite_listeners_and_waiting_miners() {
     let mut rest = String::new();
     poll.read_to_string(&mut rest).unwrap();
     assert!(rest.starts_with("HTTP/1.1 503") && rest.contains("stops"), "{rest}");
+    // A browser comes back after a clean end, and after nothing else.
     let mut rest = Vec::new();
-    listener.0.read_to_end(&mut rest).unwrap();
+    listener.stream.read_to_end(&mut rest).unwrap();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&rest));
     // Whether these end or break off does not matter; they do not stay.
     let _ = half.read_to_end(&mut rest);
     drop(idle);
@@ -311,7 +192,7 @@ fn a_request_that_does_not_end_holds_up_the_stop_for_seconds_only() {
     let mut server = start();
     server.node.hold(false);
     let _slow = server.raw(
-        "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
     );
     thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
@@ -324,7 +205,7 @@ fn a_request_that_does_not_end_holds_up_the_stop_for_seconds_only() {
 fn a_body_that_does_not_come_is_a_400() {
     let server = start();
     let begun = Instant::now();
-    let head = "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let head = "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Connection: close\r\nContent-Length: 100\r\n\r\n{";
     let (head, body) = server.raw_answer(head);
     assert!(head.starts_with("http/1.1 400") && body.contains("did not arrive"), "{head}\n{body}");

@@ -81,8 +81,13 @@ fn a_signed_transaction_waits_in_the_mempool() {
     assert_eq!(mempool["transactions"][1]["amount"], u64::MAX);
     assert_eq!((&mempool["bytes"], mempool.as_object().unwrap().len()), (&json!(2 * first.encoded_len()), 3));
 
+    // Who has lost the answer asks again, and learns that the node has it: also what others put behind the route.
+    for path in ["/transaction", "/transaction?check_transaction=true&x=1"] {
+        assert_eq!(server.post(path, &request(&first)).ok(), json!({"id": id.to_string()}));
+    }
+    // The kind may be left out, as long as there is one.
+    assert_eq!(server.post("/transaction", &with(&request(&first), "type", None)).ok(), json!({"id": id.to_string()}));
     // The node's verdicts keep their kinds.
-    assert_eq!(server.post("/transaction", &request(&first)).error(409), "it waits already");
     let forged = with(&request(&first), "amount", Some(json!(1_500_001)));
     assert!(server.post("/transaction", &forged).error(422).contains("signature"));
 }
@@ -146,6 +151,8 @@ fn unreadable_transactions_are_400() {
         ("signature", json!(alice.address.to_string())),
         ("signature", json!("🦀".repeat(300))),
         ("memo", json!("hello")),
+        ("type", json!("teleport")),
+        ("type", json!(1)),
     ];
     for (field, value) in cases {
         server.post("/transaction", &with(&good, field, Some(value.clone()))).error(400);
@@ -235,7 +242,7 @@ fn only_json_declared_as_such_is_read() {
         server.post_bytes("/mining/submit", bad, b"{}").error(415);
     }
     let bare = format!(
-        "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     assert!(server.raw_answer(&bare).0.starts_with("http/1.1 415"));
@@ -255,12 +262,12 @@ fn bodies_that_are_too_large_are_413() {
         server.post_bytes(path, "application/json", &padded(10_000_000)).error(413);
     }
     // A client that asks first is told before it sends.
-    let ask = "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let ask = "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                Content-Length: 1000000000000\r\nExpect: 100-continue\r\n\r\n";
     assert!(server.raw_answer(ask).0.starts_with("http/1.1 413"));
     // Without a declared length, too.
     let mut stream = server.raw(
-        "POST /tiny/transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
+        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n\
          Transfer-Encoding: chunked\r\n\r\n",
     );
     for _ in 0..200 {

@@ -45,22 +45,49 @@ fn status(height: u32) -> Value {
             "proving_pools": 1,
         },
         "mempool": { "transactions": 3, "bytes": 687, "shares": 2 },
-        "mining": { "jobs": 1, "submissions": 2 },
+        "mining": { "jobs": 1, "submissions": 2, "blocks": 1, "shares": 1, "refused": 0 },
     })
+}
+
+/// How far the node has come; with a reason, it is not ready.
+fn sync(reason: Option<&str>) -> Value {
+    json!({
+        "state": "synced", "height": 41, "tip_hash": "ab".repeat(32), "tip_timestamp_ms": 1_795_370_709_123_u64, "header_height": 41,
+        "proven_header_height": 41, "peers_height": 41, "peers": 3, "ready": reason.is_none(), "reason": reason,
+    })
+}
+
+/// The node among its peers, of which it has some or none by choice.
+fn peers(peer_id: Option<&str>) -> Value {
+    json!({ "peer_id": peer_id, "addresses": [], "peers": [], "known_peers": 0, "bans": [] })
+}
+
+/// A transaction as the API pins it; waiting, or in the block at a height.
+fn place(height: Option<u32>) -> Value {
+    let mut place: Value = parse(include_str!("../../api/tests/golden/transaction_pending.json"));
+    if let Some(height) = height {
+        (place["status"], place["height"], place["index"]) = (json!("confirmed"), json!(height), json!(0));
+    }
+    place
 }
 
 fn account(balance: u64, nonce: u64) -> Value {
     json!({
         "address": ALICE, "exists": true, "balance": balance, "nonce": nonce.to_string(), "immature": 18_000_000, "height": 41,
         "block_hash": "ab".repeat(32), "state_root": "cd".repeat(32),
-        "proof": { "key": "00", "value": null, "leaf": null, "siblings": [] },
+        "proof": { "key": "00".repeat(32), "value": null, "leaf": null, "siblings": [] },
     })
 }
 
 fn mempool(pending: &[(&str, u64)]) -> Value {
     let transactions: Vec<Value> = pending
         .iter()
-        .map(|(from, nonce)| json!({ "id": "00", "from": from, "to": ALICE, "amount": 1, "fee": 1, "nonce": nonce.to_string(), "expiry": 9 }))
+        .map(|(from, nonce)| {
+            json!({
+                "id": "00".repeat(32), "type": "transfer", "from": from, "to": ALICE, "amount": 1, "fee": 1, "nonce": nonce.to_string(),
+                "expiry": 9,
+            })
+        })
         .collect();
     json!({ "bytes": 229 * pending.len(), "transactions": transactions, "shares": 0 })
 }
@@ -113,6 +140,7 @@ fn id(transfer: &Transaction) -> Hash {
 fn chain(other: impl Fn(&Request) -> Answer + Send + 'static) -> MockNode {
     MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
         "status" => json(&status(41)),
+        "sync" => json(&sync(None)),
         "mempool" => json(&mempool(&[])),
         path if path.starts_with("account/") => json(&account(10_000_000, 5)),
         _ => other(request),
@@ -137,8 +165,9 @@ fn a_balance_is_shown_for_the_only_account_a_name_and_an_address() {
         let shown = succeed(command.args(who));
         assert_eq!(shown, "10 credits at height 41\n18 credits mined and not mature yet\n");
     }
-    assert_eq!(node.requests().len(), 3);
-    assert!(node.requests().iter().all(|request| request.path == format!("/mocknet/account/{address}")));
+    let account = format!("/mocknet/account/{address}");
+    let asked: Vec<String> = node.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(asked, [account.as_str(), "/mocknet/sync"].repeat(3));
 
     let shown = parse(&succeed(&mut ask(&node, home.path(), &["balance", ALICE, "--json"])));
     let expected = json!({
@@ -211,6 +240,7 @@ fn the_nonce_follows_what_waits_already() {
         // 6 and 5 follow the chain's 5; 4 is confirmed already, 9 leaves a gap, the other 7 is somebody else's.
         "/mocknet/mempool" => json(&mempool(&[(&address, 6), (ALICE, 7), (&address, 5), (&address, 4), (&address, 9)])),
         "/mocknet/status" => json(&status(41)),
+        "/mocknet/sync" => json(&sync(None)),
         "/mocknet/transaction" => accept(request),
         _ => json(&account(10_000_000, 5)),
     });
@@ -225,11 +255,11 @@ fn a_transfer_waits_for_its_block() {
     let node = chain(move |request| match request.method.as_str() {
         "POST" => accept(request),
         _ => match looks.fetch_add(1, Ordering::SeqCst) {
-            0 => json(&json!({ "status": "pending", "height": null })),
+            0 => json(&place(None)),
             1 => refusal(503, "busy"),
             2 => refusal(404, "no such transaction"),
             3 => Answer::Nothing,
-            _ => json(&json!({ "status": "confirmed", "height": 43 })),
+            _ => json(&place(Some(43))),
         },
     });
     let shown =
@@ -247,12 +277,18 @@ fn a_transfer_that_is_never_included_is_reported() {
         chain(|request| if request.method == "POST" { accept(request) } else { refusal(404, "no such transaction") });
     let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--timeout", "1"];
     let error = fail(&mut ask(&node, home.path(), &arguments), 1);
-    assert!(error.contains("in no block after 1 s") && error.contains("until height 281"), "{error}");
+    assert!(error.contains("in no block after 1 s, and the node does not hold it any more"), "{error}");
+    assert!(error.contains("until height 281"), "{error}");
+
+    let node = chain(|request| if request.method == "POST" { accept(request) } else { json(&place(None)) });
+    let error = fail(&mut ask(&node, home.path(), &arguments), 1);
+    assert!(error.contains("in no block after 1 s, and waits in the mempool"), "{error}");
 
     let heights = AtomicU32::new(0);
     let node = MockNode::start(move |request| match request.path.as_str() {
         // Each look at the chain finds it ten blocks further.
         "/mocknet/status" => json(&status(41 + 10 * heights.fetch_add(1, Ordering::SeqCst))),
+        "/mocknet/sync" => json(&sync(None)),
         "/mocknet/mempool" => json(&mempool(&[])),
         "/mocknet/transaction" => accept(request),
         path if path.starts_with("/mocknet/account/") => json(&account(10_000_000, 5)),
@@ -261,6 +297,111 @@ fn a_transfer_that_is_never_included_is_reported() {
     let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--expiry", "61", "--timeout", "10"];
     let error = fail(&mut ask(&node, home.path(), &arguments), 1);
     assert!(error.contains("expired at height 61"), "{error}");
+}
+
+/// The transfer with nonce 5, of an account whose nonce is `nonce()`, that is in no block; another one took its place in block 43.
+fn replaced(nonce: impl Fn() -> u64 + Send + 'static) -> MockNode {
+    MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
+        "status" => json(&status(41)),
+        "sync" => json(&sync(None)),
+        "mempool" => json(&mempool(&[])),
+        "transaction" => accept(request),
+        path if path.ends_with("/transactions") => {
+            let from = path.split('/').nth(1).unwrap();
+            let mut list: Value = parse(include_str!("../../api/tests/golden/account_transactions.json"));
+            let other = &mut list["transactions"][0];
+            (other["from"], other["nonce"], other["height"]) = (json!(from), json!("5"), json!(43));
+            json(&list)
+        }
+        path if path.starts_with("account/") => json(&account(10_000_000, nonce())),
+        _ => refusal(404, "no such transaction"),
+    })
+}
+
+#[test]
+fn a_wait_ends_when_another_transfer_has_taken_the_nonce() {
+    let (home, _, _) = keystore();
+    let asked = AtomicU32::new(0);
+    // The first question comes before the transfer is signed.
+    let node = replaced(move || if asked.fetch_add(1, Ordering::SeqCst) == 0 { 5 } else { 6 });
+    let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--timeout", "60"];
+    let error = fail(&mut ask(&node, home.path(), &arguments), 1);
+    let rival = "3f".repeat(32);
+    assert!(error.contains(&format!("replaced: nonce 5 is used by transaction {rival} in block 43")), "{error}");
+    assert!(error.contains("nothing was paid by this one"), "{error}");
+}
+
+#[test]
+fn a_nonce_that_only_a_reorg_showed_as_used_is_not_believed() {
+    let (home, _, _) = keystore();
+    let asked = AtomicU32::new(0);
+    let node = replaced(move || if asked.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 5 } else { 6 });
+    let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--timeout", "2"];
+    let error = fail(&mut ask(&node, home.path(), &arguments), 1);
+    assert!(error.contains("in no block after 2 s"), "{error}");
+}
+
+/// A node that is behind its peers: each command says so in one line, and what it prints is the same.
+#[test]
+fn a_node_that_is_not_in_sync_is_named_by_every_command() {
+    let (home, _, _) = keystore();
+    let golden = |text: &str| parse(text);
+    let node = |reason: Option<&'static str>| {
+        MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
+            "status" => json(&status(41)),
+            "sync" => json(&sync(reason)),
+            "peers" => json(&peers(Some("12D3KooWa"))),
+            "block/latest" => json(&golden(include_str!("../../api/tests/golden/block.json"))),
+            "epoch/current" => json(&golden(include_str!("../../api/tests/golden/epoch.json"))),
+            "roster/42" => json(&golden(include_str!("../../api/tests/golden/roster.json"))),
+            path if path.starts_with("account/") => json(&account(10_000_000, 5)),
+            path => refusal(404, &format!("no {path}")),
+        })
+    };
+    let (behind, ready) = (node(Some("11943 blocks behind the peers")), node(None));
+    for arguments in [&["balance"][..], &["status"], &["block", "latest"], &["epoch"]] {
+        for json in [&[][..], &["--json"]] {
+            let run = |node: &MockNode| run_with_input(ask(node, home.path(), arguments).args(json), b"");
+            let (warned, quiet) = (run(&behind), run(&ready));
+            assert!(warned.status.success() && quiet.status.success(), "{arguments:?}: {warned:?}");
+            assert_eq!(warned.stdout, quiet.stdout, "{arguments:?}");
+            let line = String::from_utf8(warned.stderr).unwrap();
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(line.contains("not in sync: 11943 blocks behind the peers"), "{line}");
+            assert_eq!(quiet.stderr, b"", "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_transfer_is_not_signed_by_what_a_node_out_of_sync_tells() {
+    let (home, _, _) = keystore();
+    let node = |peer_id: Option<&'static str>| {
+        MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
+            "status" => json(&status(41)),
+            "sync" => json(&sync(Some("the tip is 86400 s old"))),
+            "peers" => json(&peers(peer_id)),
+            "mempool" => json(&mempool(&[])),
+            "transaction" => accept(request),
+            _ => json(&account(10_000_000, 5)),
+        })
+    };
+    let behind = node(Some("12D3KooWa"));
+    let transfer = ["transfer", "--to", ALICE, "--amount", "1"];
+    let error = fail(&mut ask(&behind, home.path(), &transfer), 1);
+    assert!(error.contains("not in sync: the tip is 86400 s old") && error.contains("--force"), "{error}");
+    assert!(posts(&behind).is_empty());
+    let forced = run_with_input(ask(&behind, home.path(), &transfer).arg("--force"), b"");
+    assert!(forced.status.success(), "{forced:?}");
+    assert!(
+        String::from_utf8_lossy(&forced.stderr).contains("warning: the node is not in sync: the tip is 86400 s old")
+    );
+    assert_eq!(posts(&behind).len(), 1);
+    // Without peers by choice there is nobody to be behind of: one's own chain, before its first miner.
+    let alone = node(None);
+    let sent = run_with_input(&mut ask(&alone, home.path(), &transfer), b"");
+    assert!(sent.status.success() && posts(&alone).len() == 1, "{sent:?}");
+    assert_eq!(String::from_utf8_lossy(&sent.stderr).lines().count(), 1);
 }
 
 #[test]
@@ -341,25 +482,17 @@ fn a_node_that_misnames_a_transaction_is_not_believed() {
 #[test]
 fn a_block_is_shown_to_people_and_machines() {
     let (home, _, _) = keystore();
-    let block = json!({
-        "hash": "ab".repeat(32), "height": 40, "epoch": 2, "genesis_hash": GENESIS_HASH.to_string(), "epoch_challenge": "12".repeat(32),
-        "header": {
-            "version": 1, "height": 40, "parent_hash": "cd".repeat(32), "anchor_hash": "ef".repeat(32), "timestamp_ms": 1_795_370_709_123_u64,
-            "transactions_root": "01".repeat(32), "shares_root": "02".repeat(32), "state_root": "03".repeat(32), "producer": ALICE,
-            "target": "340282366920938463463374607431768211455",
-        },
-        "header_bytes": "00", "content_hash": "04".repeat(32), "statement": "05".repeat(32),
-        "proof": { "nonce": "18446744073709551615", "commitment": "06", "opening": "07", "ticket": "08".repeat(32) },
-        "shares": [{ "prover": ALICE }, { "prover": ALICE }],
-        "transactions": [{
-            "id": "09".repeat(32), "type": "transfer", "from": ALICE, "to": ALICE, "amount": 1_500_000, "fee": 1_000, "nonce": "5", "expiry": 281,
-            "signature": "sign1", "bytes": "00",
-        }],
-        "confirmations": 2, "work": "12345678901234567890123", "size_bytes": 1234, "subsidy": 60_000_000, "fees": 1_000,
-    });
+    let mut block: Value = parse(include_str!("../../api/tests/golden/block.json"));
+    (block["height"], block["confirmations"]) = (json!(40), json!(2));
+    block["header"]["timestamp_ms"] = json!(1_795_370_709_123_u64);
+    let producer = block["header"]["producer"].clone();
+    block["shares"][0]["prover"] = producer;
+    let share = block["shares"][0].clone();
+    block["shares"].as_array_mut().unwrap().push(share);
     let expected = block.clone();
     let node = MockNode::start(move |request| match request.path.as_str() {
         "/mocknet/block/40" | "/mocknet/block/latest" => json(&block),
+        "/mocknet/sync" => json(&sync(None)),
         path => refusal(404, &format!("no {path}")),
     });
     assert_eq!(parse(&succeed(&mut ask(&node, home.path(), &["block", "latest", "--json"]))), expected);
@@ -386,6 +519,7 @@ fn an_epoch_shows_weight_rank_and_next_duty() {
         let miner = miner.clone();
         move |request| match request.path.as_str() {
             "/mocknet/status" => json(&status(41)),
+            "/mocknet/sync" => json(&sync(None)),
             "/mocknet/roster/42" => json(&json!([ALICE, miner])),
             "/mocknet/epoch/2" | "/mocknet/epoch/current" => json(&json!({
                 "epoch": 2, "challenge": "12".repeat(32), "first_height": 40, "last_height": 59, "share_target": "4936",

@@ -10,10 +10,11 @@ use std::{
 };
 
 use lode_algebra::Backend;
+use lode_api::mining::{self, MiningJob};
 use lode_consensus::{Address, Decode, Hash, Header, Share};
 use lode_genesis::{Network, srs};
 use lode_puzzle::{Attempt, Claim, CpuEngine, Engine, Item, Proof, Statement, Tables, Target, Ticket};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Node;
 
@@ -77,14 +78,12 @@ impl Work {
     /// Asks a node for it.
     pub fn of(node: &Node) -> Self {
         let job = node.get(&format!("mining/job?address={}", prover()));
-        let text = |name: &str| job[name].as_str().unwrap_or_else(|| panic!("{name}: {job}"));
-        let hash = |name: &str| text(name).parse::<Hash>().expect("a hash");
-        let header = hex::decode(text("header_bytes")).expect("hex");
+        let job: MiningJob = serde_json::from_value(job).expect("a job");
         Self {
-            header: Header::decode(&header).expect("a header"),
-            genesis_hash: hash("genesis_hash"),
-            epoch_challenge: hash("epoch_challenge"),
-            share_target: Target::new(text("share_target").parse().expect("a number")).expect("not 0"),
+            header: Header::decode(&job.header_bytes.0).expect("a header"),
+            genesis_hash: job.genesis_hash.0,
+            epoch_challenge: job.epoch_challenge.0,
+            share_target: job.share_target.0,
         }
     }
 
@@ -172,16 +171,9 @@ impl Injector {
 
 /// Hands an attempt in.
 pub fn submit(node: &Node, attempt: &Share) -> Value {
-    let body = json!({
-        "anchor_hash": attempt.anchor_hash.to_string(),
-        "content_hash": attempt.content_hash.to_string(),
-        "prover": attempt.prover.to_string(),
-        "nonce": attempt.nonce.to_string(),
-        "commitment": hex::encode(attempt.proof.commitment),
-        "opening": hex::encode(attempt.proof.opening),
-    });
     let request = ureq::post(format!("{}/mining/submit", node.url)).config();
     let request = request.timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false).build();
-    let mut response = request.send_json(&body).unwrap_or_else(|error| panic!("{}: {error}", node.url));
+    let mut response =
+        request.send_json(mining::Attempt::from(attempt)).unwrap_or_else(|error| panic!("{}: {error}", node.url));
     response.body_mut().read_json().expect("JSON")
 }

@@ -10,21 +10,21 @@ use std::{
 
 use lode_consensus::{Address, Body, Encode, Hash, Header, Share, SignedTransaction, rules::statement_of};
 use lode_core::{
-    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
-    SyncPhase,
+    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo, SyncPhase,
+    events::EventLog,
 };
 use lode_ledger::Ledger;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 use super::{Chain, chain::share_outcome};
 
-/// Capacity of the event broadcast.
-pub(crate) const EVENT_CAPACITY: usize = 16;
+/// Which run of the node its events are of.
+pub(crate) const RUN: u64 = 1_795_372_800_000;
 
 pub(crate) struct TestNode {
     pub(crate) chain: Chain,
     pub(crate) mempool: Mutex<MempoolView>,
-    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) events: Arc<EventLog>,
     /// The timestamp of the present work: another one is another job.
     pub(crate) work_ms: watch::Sender<u64>,
     /// What the next attempts get.
@@ -46,7 +46,7 @@ impl TestNode {
         Arc::new(Self {
             chain,
             mempool: Mutex::default(),
-            events: broadcast::channel(EVENT_CAPACITY).0,
+            events: EventLog::new(RUN),
             work_ms: watch::channel(5_000_000).0,
             verdict: Mutex::new(Ok(share_outcome())),
             attempts: Mutex::default(),
@@ -145,8 +145,8 @@ impl Backend for TestNode {
         self.verdict.lock().unwrap().clone()
     }
 
-    fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+    fn events(&self) -> &Arc<EventLog> {
+        &self.events
     }
 
     fn mining(&self) -> MiningCounters {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use lode_http::AllowedHosts;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -56,7 +57,8 @@ impl Server {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = lode_http::router(node.clone());
+        let hosts = AllowedHosts::for_listener(address, &["lode.test".to_owned()]);
+        let router = lode_http::router(node.clone(), hosts);
         let thread = std::thread::spawn(move || {
             let stopped = async { drop(stopped.await) };
             runtime.block_on(lode_http::serve(listener, router, stopped)).unwrap();
