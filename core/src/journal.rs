@@ -1,17 +1,19 @@
 //! A file of waiting transactions or shares beside the database, so that a restart, or a crash, does not forget them.
 //!
 //! Records have a fixed size and are appended when something begins to wait. Nothing in the file is trusted: whatever
-//! is read goes through every check again, and a record cut short by a crash is left out. The file is not synced:
-//! it survives the process, not a power cut, after which wallets and miners send again.
+//! is read goes through every check again, and a record cut short by a crash is left out. What is appended
+//! waits for no disk: it survives the process, not a power cut, after which wallets and miners send again. A file that is
+//! written anew replaces the old one whole.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use lode_consensus::{Decode, Encode};
+use lode_network::files;
 
 /// Records after which the file is written anew with those that still wait.
 const REWRITE_AFTER: usize = 10_000;
@@ -58,11 +60,9 @@ impl<T: Encode + Decode> Journal<T> {
     where
         T: 'a,
     {
-        let new = self.path.with_extension("new");
         let mut bytes = Vec::new();
         records.for_each(|record| record.encode_into(&mut bytes));
-        fs::write(&new, bytes)?;
-        fs::rename(&new, &self.path)?;
+        files::replace(&self.path, &bytes)?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         self.appended = 0;
         Ok(())
