@@ -11,13 +11,14 @@
 use std::{
     fmt, io,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError, mpsc::sync_channel},
+    sync::{Arc, mpsc::sync_channel},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use lode_consensus::{Address, params::is_network_name};
 use lode_puzzle::{Engine, Verifier};
+use parking_lot::Mutex;
 
 use crate::{
     MinerEvent, Priority, Stats,
@@ -181,7 +182,7 @@ impl Miner {
 
     fn spawn(&self, workers: usize, priority: Priority) -> io::Result<()> {
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self.threads.lock();
 
         let (found, queue) = sync_channel(MAX_WAITING);
         let (shared, client) = (self.shared.clone(), self.submissions.clone());
@@ -227,8 +228,7 @@ impl Miner {
     pub fn stop(&self) {
         self.shared.board.stop();
         self.jobs.shut_down();
-        let Threads { proving, submitting } =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let Threads { proving, submitting } = std::mem::take(&mut *self.threads.lock());
         join_within(STOP_PATIENCE, proving);
         let submitting = join_within(SUBMIT_PATIENCE, submitting);
         // Whatever is still waiting is lost now, at once, and counted.
