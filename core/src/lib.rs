@@ -17,26 +17,26 @@
 //! written through [`ChainService`].
 
 mod backend;
-mod checked;
 mod clock;
 mod entropy;
+mod error;
 mod journal;
 mod mempool;
 mod p2p;
-mod proof_cache;
 mod service;
 mod share_pool;
 pub mod sync;
 mod template;
+mod verified;
 
 pub use backend::{
-    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SubmitError,
-    SyncInfo, SyncPhase,
+    AttemptOutcome, Backend, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SyncInfo, SyncPhase,
 };
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
+pub use error::{Fault, SubmitError};
 pub use journal::Journal;
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pView};
-pub use proof_cache::ProofCache;
 pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use verified::VerifiedCache;

@@ -8,7 +8,7 @@ use axum::{
 use lode_ledger::LedgerError;
 use serde::Serialize;
 
-use lode_core::SubmitError;
+use lode_core::{Fault, SubmitError};
 
 /// Longest line of an error, in characters.
 const MAX_LINE_CHARS: usize = 400;
@@ -94,11 +94,12 @@ impl From<LedgerError> for ApiError {
 
 impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
-        match error {
-            SubmitError::Invalid(line) => Self::Refused(line),
-            SubmitError::Stale(line) => Self::Conflict(line),
-            SubmitError::Busy(line) => Self::Busy(line),
-            SubmitError::Internal(line) => Self::Internal(line),
+        let line = error.to_string();
+        match error.fault() {
+            Fault::Sender => Self::Refused(line),
+            Fault::State => Self::Conflict(line),
+            Fault::Busy => Self::Busy(line),
+            Fault::Ours => Self::Internal(line),
         }
     }
 }

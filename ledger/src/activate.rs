@@ -4,7 +4,7 @@
 //! branch goes on. Between two steps the database holds a whole chain, only not the best one; a crash there is healed
 //! when the ledger is opened again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lode_consensus::{
     Block, Hash,
@@ -39,13 +39,13 @@ pub enum ChainEvent {
 }
 
 /// What became of a block that was stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct StoreOutcome {
     /// What happened to the chain, in order; empty if the block waits on a side branch, or if the chain came back to
     /// where it was.
     pub events: Vec<ChainEvent>,
     /// A block that turned out not to apply, and the rule that it broke.
-    pub refused: Option<(Hash, String)>,
+    pub refused: Option<(Hash, Arc<LedgerError>)>,
 }
 
 impl StoreOutcome {
@@ -115,7 +115,7 @@ impl Ledger {
                 match connected {
                     Ok(block) => outcome.push(ChainEvent::Connected { hash, block }),
                     Err(error) if marks_invalid(&error) => {
-                        outcome.refused = Some((hash, error.to_string()));
+                        outcome.refused = Some((hash, Arc::new(error)));
                         self.mark_invalid(hash)?;
                         break;
                     }

@@ -9,10 +9,10 @@ mod blocks;
 use std::path::Path;
 
 use lode_consensus::{
-    Hash, Height,
-    rules::{BlockError, FittingBlock, ProofChecker},
+    Hash, Height, Obligation,
+    obligation::{ObligationError, ProofChecker, Verdict},
+    rules::{BlockError, FittingBlock},
 };
-use lode_puzzle::{Item, Ticket, VerifyError};
 
 use crate::{
     Ledger, LedgerError,
@@ -104,7 +104,7 @@ impl Ledger {
             let proven = match depth {
                 Depth::Replay => fitting.proven_before(),
                 Depth::Proofs => {
-                    let weights = entropy(fitting.claims().len());
+                    let weights = entropy(fitting.weights_needed());
                     fitting.prove(checker, &weights).map_err(|error: BlockError| broken(&error))?
                 }
             };
@@ -160,8 +160,8 @@ fn difference(column: &'static str, got: Option<RawRecord>, expected: Option<Raw
 pub struct NoChecker;
 
 impl ProofChecker for NoChecker {
-    fn check(&self, items: &[Item], _: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+    fn check(&self, obligations: &[Obligation], _: &[u128]) -> Vec<Verdict> {
         // Should it be asked all the same, nothing passes.
-        items.iter().map(|_| Err(VerifyError::PairingFailed)).collect()
+        obligations.iter().map(|_| Err(ObligationError::Unjudged)).collect()
     }
 }

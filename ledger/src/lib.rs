@@ -28,7 +28,6 @@ mod state;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use lode_consensus::{
@@ -39,6 +38,7 @@ use lode_consensus::{
     tree::TreeError,
 };
 use lode_genesis::Network;
+use parking_lot::Mutex;
 
 pub use activate::{ChainEvent, StoreOutcome};
 pub use database::MemoryDisk;
@@ -246,7 +246,7 @@ impl Ledger {
     /// kept. Anything else is our own fault; the chain may then stand anywhere on the way, which the next call or the
     /// next [`Ledger::open`] finishes.
     pub fn store(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.writer.lock();
         self.insert(&block)?;
         self.activate(Some(&block))
     }

@@ -134,7 +134,10 @@ fn first<T>(lane: &mut VecDeque<T>, count: usize) -> Vec<T> {
 mod tests {
     use super::*;
     use crate::sync::jobs::Origin;
-    use lode_consensus::{Address, SignedTransaction, Transaction, transaction::Transfer};
+    use lode_consensus::{
+        Address, Hash, SignedTransaction, Transaction,
+        transaction::{HashedTransaction, Transfer},
+    };
 
     fn peer(number: u8) -> PeerId {
         let mut bytes = vec![0, 36, 8, 1, 18, 32];
@@ -146,7 +149,8 @@ mod tests {
         let nobody = Address([0; 32]);
         let transfer = Transfer { from: nobody, to: nobody, amount: 1, fee: 1, nonce: 0, expiry: 0 };
         let signed = SignedTransaction { transaction: Transaction::Transfer(transfer), signature: [0; 128] };
-        TransactionTask { signed, origin: Origin { peer, gossip: None } }
+        let transaction = HashedTransaction::new(signed, &Hash::ZERO);
+        TransactionTask { transaction, origin: Origin { peer, gossip: None } }
     }
 
     fn segment() -> SegmentTask {
