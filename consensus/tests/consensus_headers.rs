@@ -249,7 +249,7 @@ fn obligations_are_judged_cheapest_first_and_a_failure_ends_it() {
     let all = counter(&[0, 1, 2]);
     let error = block(NO_ADDRESS, NO_ADDRESS).prove(&all, &[1; 3]).unwrap_err();
     assert!(matches!(error, BlockError::Share { index: 1, error: ShareError::Prover(_) }));
-    assert_eq!(*all.kinds.borrow(), [addresses.clone()]);
+    assert_eq!(*all.kinds.borrow(), std::slice::from_ref(&addresses));
     let error = block(account(2), NO_ADDRESS).prove(&counter(&[0]), &[1; 3]).unwrap_err();
     assert!(matches!(error, BlockError::Recipient { index: 0, .. }));
     // Then the proofs, the block's own first, and no signature after a bad one.

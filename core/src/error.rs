@@ -11,6 +11,7 @@ use lode_consensus::{
 };
 use lode_ledger::LedgerError;
 use lode_puzzle::VerifyError;
+use tracing::warn;
 
 use crate::{EntropyError, MempoolError};
 
@@ -81,6 +82,9 @@ pub enum SubmitError {
     /// The ledger does not take the block, or failed.
     #[error(transparent)]
     Ledger(Arc<LedgerError>),
+    /// No template could be built: what fails there is this node's own work.
+    #[error("no block template: {0}")]
+    Template(Arc<LedgerError>),
     /// Too much is being checked.
     #[error("too many submissions are being checked, try again later")]
     Busy,
@@ -109,7 +113,7 @@ impl SubmitError {
             | Self::UnknownJob
             | Self::Overtaken => Fault::State,
             Self::Busy => Fault::Busy,
-            Self::Entropy(_) | Self::Unjudged | Self::Task(_) => Fault::Ours,
+            Self::Template(_) | Self::Entropy(_) | Self::Unjudged | Self::Task(_) => Fault::Ours,
             Self::Block(error) => of_block(error),
             Self::Mempool(error) => of_mempool(error),
             Self::Share(ShareError::Anchor { .. }) => Fault::State,
@@ -117,6 +121,13 @@ impl SubmitError {
             Self::Proof(error) if error.is_ours() => Fault::Ours,
             Self::Proof(_) => Fault::Sender,
             Self::Ledger(error) => of_ledger(error),
+        }
+    }
+
+    /// Tells the operator of our own failures: nobody else is told more than that there was one.
+    pub(crate) fn log_if_ours(&self) {
+        if self.fault() == Fault::Ours {
+            warn!("something submitted could not be judged: {self}");
         }
     }
 }
@@ -174,6 +185,7 @@ mod tests {
     fn who_is_to_blame_goes_by_the_rule() {
         let ours = VerifyError::MissingWeights { expected: 1, got: 0 };
         let ledger = |error: LedgerError| SubmitError::from(error);
+        let counted = ApplyError::ShareCounted { index: 0 };
         let cases = [
             (SubmitError::Block(BlockError::Roots("shares")), Fault::Sender),
             (SubmitError::Block(BlockError::Unjudged { expected: 1, got: 0 }), Fault::Ours),
@@ -195,6 +207,8 @@ mod tests {
             (ledger(LedgerError::Apply(Box::new(ApplyError::ShareCounted { index: 0 }))), Fault::Sender),
             (ledger(LedgerError::Apply(Box::new(ApplyError::Overflow("supply")))), Fault::Ours),
             (ledger(LedgerError::Contradiction { what: "records" }), Fault::Ours),
+            // In a template the same rule is our own mistake.
+            (SubmitError::Template(Arc::new(LedgerError::Apply(Box::new(counted)))), Fault::Ours),
             (ObligationError::Unjudged.into(), Fault::Ours),
             (SubmitError::Busy, Fault::Busy),
         ];

@@ -8,6 +8,8 @@
 //! - [`ChainService`]: takes blocks, transactions and attempts; the one writer of the ledger and of the two pools.
 //!   Its checks and writes run on tokio's blocking threads, at most [`MAX_CHECKS`] at a time; what finds no place within
 //!   [`MAX_CHECK_WAIT`] is refused as busy.
+//! - [`VerifiedCache`] in front of the checker of proofs, signatures and addresses: whatever passed is checked once.
+//! - [`SubmitError`]: why something was not taken, and whose [`Fault`] that is. Sync and HTTP go by the fault.
 //! - [`sync::SyncMachine`] on a thread of its own, with as many checks at a time as there are cores ([`P2p`]).
 //! - [`Journal`]s: files beside the database with the transactions and shares that wait for a block, so that a restart
 //!   does not forget them.

@@ -81,7 +81,10 @@ fn a_signed_transaction_waits_in_the_mempool() {
     assert_eq!((&mempool["bytes"], mempool.as_object().unwrap().len()), (&json!(2 * SignedTransaction::BYTES), 3));
 
     // The node's verdicts keep their kinds.
-    assert_eq!(server.post("/transaction", &request(&first)).error(409), format!("transaction {id} is in the mempool already"));
+    assert_eq!(
+        server.post("/transaction", &request(&first)).error(409),
+        format!("transaction {id} is in the mempool already")
+    );
     let forged = with(&request(&first), "amount", Some(json!(1_500_001)));
     assert!(server.post("/transaction", &forged).error(422).contains("signature"));
 }

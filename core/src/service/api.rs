@@ -17,12 +17,10 @@ use tokio::{
     sync::broadcast,
     time::{Instant, timeout_at},
 };
-use tracing::warn;
 
 use super::{ChainService, Counters};
 use crate::{
-    AttemptOutcome, Backend, Clock, Event, Fault, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError,
-    SyncInfo,
+    AttemptOutcome, Backend, Clock, Event, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
     p2p::{P2pView, sync_info},
     sync::{PeersView, status},
 };
@@ -49,11 +47,7 @@ impl<C: Clock> ChainService<C> {
             work(&service)
         });
         let checked = checked.await.unwrap_or_else(|error| Err(SubmitError::Task(error.to_string())));
-        checked.inspect_err(|error| {
-            if error.fault() == Fault::Ours {
-                warn!("a submission could not be judged: {error}");
-            }
-        })
+        checked.inspect_err(SubmitError::log_if_ours)
     }
 
     /// [`Self::take_block`] on a blocking thread.

@@ -206,7 +206,7 @@ impl<C: Clock> ChainService<C> {
         }
         let Pools { mempool, shares, .. } = &*pools;
         let ingredients = Ingredients { ledger: &self.ledger, mempool, shares, now_ms };
-        let template = Arc::new(ingredients.template(prover)?);
+        let template = Arc::new(ingredients.template(prover).map_err(|error| SubmitError::Template(Arc::new(error)))?);
         pools.templates.insert(template.clone());
         Counters::count(&self.counters.templates);
         Ok(template)

@@ -56,7 +56,10 @@ impl<C: Clock> SyncMachine<C> {
             Err(error) if error.fault() == Fault::Sender => {
                 self.refuse(key, origin, Penalty::InvalidHeader, &error, network);
             }
-            Err(_) => ignore(origin, network),
+            Err(error) => {
+                error.log_if_ours();
+                ignore(origin, network);
+            }
         }
     }
 
@@ -81,7 +84,10 @@ impl<C: Clock> SyncMachine<C> {
             Err(error) if error.fault() == Fault::Sender => {
                 self.refuse(key, origin, Penalty::InvalidTransaction, &error, network);
             }
-            Err(_) => ignore(origin, network),
+            Err(error) => {
+                error.log_if_ours();
+                ignore(origin, network);
+            }
         }
     }
 
@@ -131,7 +137,10 @@ impl<C: Clock> SyncMachine<C> {
                 Err(error) if error.fault() == Fault::Sender => {
                     self.refuse(transaction_key(&transaction), origin, Penalty::InvalidTransaction, &error, network);
                 }
-                Err(_) => ignore(origin, network),
+                Err(error) => {
+                    error.log_if_ours();
+                    ignore(origin, network);
+                }
             }
         }
     }
