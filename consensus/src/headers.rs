@@ -12,7 +12,8 @@ use lode_puzzle::{Claim, Half, Item, Seed, Ticket, VerifyError};
 
 use crate::{
     Hash, Header, Height, NetworkParams, SealedHeader,
-    rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS, ProofChecker},
+    obligation::{Obligation, Place, Placed, ProofChecker, judge_all},
+    rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS},
 };
 
 /// A header that fits the chain it extends and whose ticket meets the target. Its producer and its proof are not
@@ -21,13 +22,13 @@ use crate::{
 pub struct FittingHeader {
     sealed: SealedHeader,
     hash: Hash,
-    item: Item,
+    obligations: [Placed; 2],
 }
 
 impl FittingHeader {
     /// Checks what costs no more than a few hashes.
     pub fn new(sealed: SealedHeader, context: &ChainContext) -> Result<Self, BlockError> {
-        rules::check_fields(&sealed.header, context)?;
+        rules::check_header(&sealed.header, context)?;
         let target = sealed.header.target;
         let item = Item {
             statement: rules::statement_of(&sealed.header, context),
@@ -39,7 +40,9 @@ impl FittingHeader {
         if !target.is_met_by(value) {
             return Err(BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target, value }));
         }
-        Ok(Self { hash: sealed.hash(), sealed, item })
+        let obligations = [Obligation::Address(sealed.header.producer), Obligation::Puzzle(item)];
+        let obligations = obligations.map(|obligation| Placed { place: Place::Header, obligation });
+        Ok(Self { hash: sealed.hash(), sealed, obligations })
     }
 
     /// The decoded header.
@@ -57,32 +60,22 @@ impl FittingHeader {
         ProvenHeader { sealed: self.sealed, hash: self.hash }
     }
 
-    /// Checks producer and proof.
+    /// Checks producer and proof, which needs one weight.
     pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<ProvenHeader, BlockError> {
-        let unjudged = BlockError::Unjudged { expected: 1, got: 0 };
+        let unjudged = BlockError::Unjudged { expected: self.obligations.len(), got: 0 };
         Self::prove_all(vec![self], checker, weights).pop().unwrap_or(Err(unjudged))
     }
 
-    /// Checks producers and proofs of several headers in one batch. One result for each, in order; `weights` holds one
-    /// random number for each.
+    /// Checks producers and proofs of several headers, the proofs in one batch. One result for each, in order; `weights`
+    /// holds one random number for each.
     pub fn prove_all(
         headers: Vec<Self>,
         checker: &(impl ProofChecker + ?Sized),
         weights: &[u128],
     ) -> Vec<Result<ProvenHeader, BlockError>> {
-        let producer = |fitting: &Self| checker.check_address(&fitting.sealed.header.producer);
-        let producers: Vec<_> = headers.iter().map(producer).collect();
-        let good = headers.iter().zip(&producers).filter(|(_, producer)| producer.is_ok());
-        let items: Vec<Item> = good.map(|(fitting, _)| fitting.item).collect();
-        let judged = checker.check(&items, weights);
-        let unjudged = BlockError::Unjudged { expected: items.len(), got: judged.len() };
-        let mut verdicts = judged.into_iter();
-        let judge = |(fitting, producer): (Self, Result<(), _>)| {
-            producer.map_err(BlockError::Producer)?;
-            verdicts.next().ok_or_else(|| unjudged.clone())?.map_err(BlockError::Proof)?;
-            Ok(fitting.proven_before())
-        };
-        headers.into_iter().zip(producers).map(judge).collect()
+        let parties: Vec<&[Placed]> = headers.iter().map(|header| &header.obligations[..]).collect();
+        let results = judge_all(&parties, checker, weights);
+        headers.into_iter().zip(results).map(|(header, result)| result.map(|()| header.proven_before())).collect()
     }
 }
 

@@ -10,7 +10,10 @@ use crate::{
     transaction::SignatureError,
 };
 
-pub use crate::proving::{FittingBlock, ProofChecker, ProvenBlock};
+pub use crate::{
+    obligation::ProofChecker,
+    proving::{FittingBlock, ProvenBlock},
+};
 
 /// How many blocks the median timestamp is taken over.
 pub(crate) const MEDIAN_BLOCKS: Height = 11;
@@ -106,15 +109,8 @@ impl ChainContext {
         self.anchors.iter().find(|(_, hash)| hash == anchor_hash).map(|(height, _)| *height)
     }
 
-    /// Checks what can be checked of a share without its proof, and says what its proof must show.
-    pub fn share_claim(&self, share: &Share) -> Result<Item, ShareError> {
-        let item = self.share_item(share)?;
-        share.prover.check()?;
-        Ok(item)
-    }
-
-    /// [`Self::share_claim`] without the prover's address, which takes a square root: for a share whose prover the caller
-    /// knows or checks later.
+    /// Checks what can be checked of a share without its proof and its prover's address, which takes a square root, and says
+    /// what its proof must show.
     pub fn share_item(&self, share: &Share) -> Result<Item, ShareError> {
         if self.anchor_height(&share.anchor_hash).is_none() {
             return Err(ShareError::Anchor { height: self.height, got: share.anchor_hash });
@@ -273,23 +269,15 @@ impl BlockError {
     pub fn marks_invalid(&self) -> bool {
         match self {
             Self::Roots(_) | Self::Parent { .. } | Self::Unjudged { .. } => false,
-            Self::Proof(error) | Self::ShareProof { error, .. } => {
-                !matches!(error, VerifyError::MissingWeights { .. } | VerifyError::ZeroWeight { .. })
-            }
+            Self::Proof(error) | Self::ShareProof { error, .. } => !error.is_ours(),
             _ => true,
         }
     }
 }
 
-/// Checks a header against the chain that it extends, and gives the statement of its proof.
-pub fn check_header(header: &Header, context: &ChainContext) -> Result<Statement, BlockError> {
-    check_fields(header, context)?;
-    header.producer.check().map_err(BlockError::Producer)?;
-    Ok(statement_of(header, context))
-}
-
-/// All of [`check_header`] but the producer, which takes a square root.
-pub(crate) fn check_fields(header: &Header, context: &ChainContext) -> Result<(), BlockError> {
+/// Checks a header against the chain that it extends: everything but its producer, which takes a square root, and its
+/// proof.
+pub(crate) fn check_header(header: &Header, context: &ChainContext) -> Result<(), BlockError> {
     if header.parent_hash != context.parent_hash {
         return Err(BlockError::Parent { expected: context.parent_hash, got: header.parent_hash });
     }

@@ -6,12 +6,13 @@ mod support;
 use std::{cell::RefCell, collections::BTreeMap};
 
 use lode_consensus::{
-    Action, Address, Block, Body, Hash, Header, Height, SealedHeader, Share, Transaction,
+    Action, Address, Block, Body, Hash, Header, Height, Obligation, SealedHeader, Transaction,
     headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker, ShareError},
+    obligation::{Kind, Place, Placed, ProofChecker, Verdict},
+    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError},
     transaction::Transfer,
 };
-use lode_puzzle::{Claim, Half, Item, Target, Ticket, VerifyError};
+use lode_puzzle::{Claim, Half, Item, Target, VerifyError};
 use support::{Chain, INTERVAL_MS, Oracle, account, attempt, params, with_shares, with_transactions};
 
 /// No point of the curve has this coordinate.
@@ -22,12 +23,30 @@ const NO_ADDRESS: Address = Address([0xff; 32]);
 struct Counter {
     oracle: Oracle,
     asked: RefCell<Vec<Item>>,
+    /// The kinds of obligations of each call, and its weights.
+    kinds: RefCell<Vec<Vec<Kind>>>,
+    weights: RefCell<Vec<Vec<u128>>>,
+}
+
+/// The share or transaction that an obligation stands in.
+fn is_share(placed: &Placed) -> bool {
+    matches!(placed.place, Place::Share(_))
+}
+
+fn is_transaction(placed: &Placed) -> bool {
+    matches!(placed.place, Place::Transaction(_))
 }
 
 impl ProofChecker for Counter {
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
-        self.asked.borrow_mut().extend_from_slice(items);
-        self.oracle.check(items, weights)
+    fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict> {
+        let item = |obligation: &Obligation| match obligation {
+            Obligation::Puzzle(item) => Some(*item),
+            _ => None,
+        };
+        self.asked.borrow_mut().extend(obligations.iter().filter_map(item));
+        self.kinds.borrow_mut().push(obligations.iter().map(Obligation::kind).collect());
+        self.weights.borrow_mut().push(weights.to_vec());
+        self.oracle.check(obligations, weights)
     }
 }
 
@@ -111,7 +130,7 @@ fn a_batch_of_headers_blames_the_right_ones() {
     // A checker that is silent about the last one proves nothing of it.
     let results = FittingHeader::prove_all(batch(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 4]);
     assert!(results[2].is_ok());
-    assert_eq!(results[3], Err(BlockError::Unjudged { expected: 3, got: 2 }));
+    assert_eq!(results[3], Err(BlockError::Unjudged { expected: 1, got: 0 }));
     assert!(!results[3].as_ref().unwrap_err().marks_invalid());
 }
 
@@ -135,7 +154,7 @@ fn a_body_comes_to_a_proven_header_and_only_shares_and_signatures_are_left() {
     chain.apply(&done).unwrap();
 
     let of_proven = |body: Body, context: ChainContext| {
-        FittingBlock::of_proven(header.clone(), body, context, &chain.params).map(|fitting| fitting.claims().len())
+        FittingBlock::of_proven(header.clone(), body, context, &chain.params).map(|fitting| fitting.weights_needed())
     };
     assert_eq!(of_proven(body.clone(), chain.context()), Ok(2));
     let parent = ChainContext { parent_hash: Hash([3; 32]), ..chain.context() };
@@ -164,13 +183,13 @@ fn a_bad_share_or_signature_is_found_and_named() {
     assert!(matches!(prove(&fitting, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
 
     // What the caller has checked before is not checked again, and nothing else is left out.
-    let first = body.shares[0].clone();
-    let ids = [first.id(&chain.genesis_hash(), &chain.context().epoch_challenge)];
-    let rest = fitting.clone().except(|id, share| ids.contains(id) && *share == first, |_| false);
-    assert_eq!(rest.claims().len(), 1);
+    let rest = fitting.clone().except(|placed| placed.place == Place::Share(0));
+    assert_eq!(rest.weights_needed(), 1);
     assert_eq!(prove(&rest, oracle(0)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
     assert!(matches!(prove(&rest, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
-    assert_eq!(prove(&rest.except(|_, _| false, |signed| *signed == forged), Oracle::default()), Ok(()));
+    let id = forged.id(&chain.genesis_hash());
+    let is_forged = |placed: &Placed| placed.obligation == Obligation::Signature(forged.claim(id));
+    assert_eq!(prove(&rest.except(is_forged), Oracle::default()), Ok(()));
 }
 
 #[test]
@@ -187,9 +206,13 @@ fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
     let block = chain.block(Body { transactions: vec![chain.sign(1, transfer)], shares });
     let fitting = FittingBlock::new(block, chain.context(), &chain.params).unwrap();
     let judge = |share_is_known: bool, transaction_is_known: bool| {
-        let is_known = |_: &_, share: &Share| share_is_known && share.prover == NO_ADDRESS;
-        let rest = fitting.clone().except(is_known, |_| transaction_is_known);
-        rest.prove(&Oracle::default(), &[]).map(|_| ())
+        let is_known = |placed: &Placed| match placed.obligation {
+            Obligation::Address(address) if address == NO_ADDRESS => {
+                (is_share(placed) && share_is_known) || (is_transaction(placed) && transaction_is_known)
+            }
+            _ => false,
+        };
+        fitting.clone().except(is_known).prove(&Oracle::default(), &[]).map(|_| ())
     };
     assert!(matches!(judge(false, true), Err(BlockError::Share { index: 1, error: ShareError::Prover(_) })));
     assert!(matches!(judge(true, false), Err(BlockError::Recipient { index: 0, .. })));
@@ -201,7 +224,63 @@ fn the_own_proof_is_never_left_out_by_accident() {
     let chain = chain();
     let block = chain.block(with_shares(vec![chain.share(account(1), 7, 1)]));
     let fitting = FittingBlock::new(block, chain.context(), &chain.params).unwrap();
-    assert_eq!(fitting.except(|_, _| true, |_| true).claims().len(), 1);
+    let rest = fitting.except(|_| true);
+    assert_eq!(rest.weights_needed(), 1);
+    assert!(rest.obligations().iter().all(|placed| placed.place == Place::Header));
+}
+
+#[test]
+fn obligations_are_judged_cheapest_first_and_a_failure_ends_it() {
+    let chain = chain();
+    let pay = |to| {
+        let action = Action::Transfer(Transfer { to, amount: 1 });
+        let mut signed = chain.sign(1, Transaction { from: account(1), fee: 0, nonce: 0, expiry: 9, action });
+        signed.signature[0] ^= 1;
+        signed
+    };
+    let block = |prover, to| {
+        let shares = vec![chain.share(account(1), 7, 0), chain.share(prover, 7, 1)];
+        let block = chain.block(Body { transactions: vec![pay(to)], shares });
+        FittingBlock::new(block, chain.context(), &chain.params).unwrap()
+    };
+    let counter = |refuse: &[usize]| {
+        let refuse = refuse.iter().map(|place| (*place, VerifyError::PairingFailed)).collect();
+        Counter { oracle: Oracle { refuse, ..Oracle::default() }, ..Counter::default() }
+    };
+    let good = block(account(2), account(3));
+    assert_eq!((good.obligations().len(), good.weights_needed()), (8, 3));
+    let addresses = vec![Kind::Address; 4];
+
+    // Everything is wrong: the addresses say so first, those of shares before those of recipients.
+    let all = counter(&[0, 1, 2]);
+    let error = block(NO_ADDRESS, NO_ADDRESS).prove(&all, &[1; 3]).unwrap_err();
+    assert!(matches!(error, BlockError::Share { index: 1, error: ShareError::Prover(_) }));
+    assert_eq!(*all.kinds.borrow(), std::slice::from_ref(&addresses));
+    let error = block(account(2), NO_ADDRESS).prove(&counter(&[0]), &[1; 3]).unwrap_err();
+    assert!(matches!(error, BlockError::Recipient { index: 0, .. }));
+    // Then the proofs, the block's own first, and no signature after a bad one.
+    let proofs = counter(&[0, 2]);
+    let error = good.clone().prove(&proofs, &[1; 3]).unwrap_err();
+    assert_eq!(error, BlockError::Proof(VerifyError::PairingFailed));
+    assert_eq!(*proofs.kinds.borrow(), [addresses.clone(), vec![Kind::Puzzle; 3]]);
+    // The signatures come last.
+    let rest = counter(&[]);
+    assert!(matches!(good.prove(&rest, &[5, 6, 7]), Err(BlockError::Signature { index: 0, .. })));
+    assert_eq!(*rest.kinds.borrow(), [addresses, vec![Kind::Puzzle; 3], vec![Kind::Signature]]);
+    assert_eq!(*rest.weights.borrow(), [vec![], vec![5, 6, 7], vec![]], "weights go to the proofs alone");
+}
+
+#[test]
+fn a_verdict_of_another_kind_judges_nothing() {
+    struct Confused;
+    impl ProofChecker for Confused {
+        fn check(&self, obligations: &[Obligation], _: &[u128]) -> Vec<Verdict> {
+            obligations.iter().map(|_| Err(lode_consensus::transaction::SignatureError::NotCanonical.into())).collect()
+        }
+    }
+    let chain = chain();
+    let fitting = FittingBlock::new(chain.block(Body::default()), chain.context(), &chain.params).unwrap();
+    assert_eq!(fitting.prove(&Confused, &[1]).unwrap_err(), BlockError::Unjudged { expected: 1, got: 0 });
 }
 
 #[test]

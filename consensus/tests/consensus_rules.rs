@@ -5,10 +5,11 @@ mod support;
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Action, Address, Block, Body, Hash, Header, NetworkParams, Share, SignedTransaction, Transaction, difficulty,
-    epoch,
+    Action, Address, Block, Body, Hash, Header, NetworkParams, Obligation, Share, SignedTransaction, Transaction,
+    difficulty, epoch,
+    obligation::Placed,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError, check_header, deferral_ms},
+    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError, deferral_ms, statement_of},
     transaction::Transfer,
     transition::ApplyError,
 };
@@ -229,9 +230,14 @@ fn a_share_is_held_to_the_share_target() {
     let share = chain.share(account(1), 2, 0);
     let block = chain.block(with_shares(vec![share.clone()]));
     let fitting = FittingBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
-    assert_eq!(fitting.claims().len(), 2);
-    assert_eq!(fitting.claims()[0].claim, Claim::Block(Target::new(1 << 120).unwrap()));
-    assert_eq!(fitting.claims()[1].claim, Claim::Share(Target::new(1 << 121).unwrap()));
+    let claim = |placed: &Placed| match placed.obligation {
+        Obligation::Puzzle(item) => Some(item.claim),
+        _ => None,
+    };
+    let claims: Vec<Claim> = fitting.obligations().iter().filter_map(claim).collect();
+    let target = |value: u128| Target::new(value).unwrap();
+    assert_eq!(claims, [Claim::Block(target(1 << 120)), Claim::Share(target(1 << 121))]);
+    assert_eq!(fitting.weights_needed(), 2);
     chain.check(&block).unwrap();
 
     let missed = Share { nonce: share.nonce + 1, ..share };
@@ -388,7 +394,7 @@ fn a_blocks_own_attempt_is_a_share_for_later_blocks() {
     let mut chain = Chain::of_length(wide, 2);
     let own = chain.blocks[2].as_share();
     let context = chain.context();
-    assert!(context.share_claim(&own).is_ok());
+    assert!(context.share_item(&own).is_ok());
     let body = with_shares(vec![own.clone()]);
     chain.extend(body.clone());
     assert!(chain.state().shares.contains(&own.id(&context.genesis_hash, &context.epoch_challenge)));
@@ -463,10 +469,10 @@ fn a_context_reads_no_block_above_the_tip() {
 }
 
 #[test]
-fn header_checks_alone_give_the_statement() {
+fn a_headers_statement_is_that_of_its_attempt() {
     let chain = Chain::of_length(params(), 2);
     let block = chain.block(Body::default());
-    let statement = check_header(&block.header, &chain.context()).unwrap();
+    let statement = statement_of(&block.header, &chain.context());
     let own = block.as_share().statement(&chain.genesis_hash(), &chain.context().epoch_challenge);
     assert_eq!(statement, own);
 }

@@ -6,7 +6,7 @@ use lode_consensus::{Address, Hash, Height, Share, SignedTransaction, block::Hea
 use lode_ledger::Ledger;
 use lode_puzzle::{Statement, Target};
 
-use crate::events::EventLog;
+use crate::{SubmitError, events::EventLog};
 
 /// The running node, as the API sees it.
 pub trait Backend: Send + Sync + 'static {
@@ -154,23 +154,6 @@ pub struct AttemptOutcome {
     pub share: bool,
     /// Why it was no block, where one might have been expected.
     pub reason: Option<String>,
-}
-
-/// Why something submitted was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// It breaks a rule, and would break it tomorrow too. HTTP 422.
-    #[error("{0}")]
-    Invalid(String),
-    /// It came too late, is there already, or does not fit the present state. HTTP 409.
-    #[error("{0}")]
-    Stale(String),
-    /// The node has no room or time for it now. HTTP 503.
-    #[error("{0}")]
-    Busy(String),
-    /// The node itself failed. HTTP 500.
-    #[error("{0}")]
-    Internal(String),
 }
 
 /// Counters of the node's mining side, since its start.

@@ -10,13 +10,14 @@
 //! is written anew is synced before it takes the other's place.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    fs::{File, OpenOptions},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use lode_consensus::{Decode, Encode};
+use lode_network::files;
 use tracing::warn;
 
 /// The beginning of every journal. Another format has another one.
@@ -92,14 +93,11 @@ impl<T: Encode + Decode> Journal<T> {
     where
         T: 'a,
     {
-        let path = self.path.with_extension("new");
-        let mut new = BufWriter::new(File::create(&path)?);
-        new.write_all(FORMAT)?;
+        let mut bytes = FORMAT.to_vec();
         for record in records {
-            write(&mut new, record)?;
+            write(&mut bytes, record)?;
         }
-        new.into_inner()?.sync_all()?;
-        fs::rename(&path, &self.path)?;
+        files::replace(&self.path, &bytes)?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         self.appended_bytes = 0;
         Ok(())
@@ -270,7 +268,7 @@ mod tests {
         assert!(journal.is_long());
         journal.rewrite(read[..2].iter()).unwrap();
         assert!(!journal.is_long());
-        assert_eq!(fs::metadata(&file.path).unwrap().len(), 16 + 2 * 104);
+        assert_eq!(std::fs::metadata(&file.path).unwrap().len(), 16 + 2 * 104);
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! - [`ChainService`]: takes blocks, transactions and attempts; the one writer of the ledger and of the two pools.
 //!   Its checks and writes run on tokio's blocking threads, at most [`MAX_CHECKS`] at a time; what finds no place within
 //!   [`MAX_CHECK_WAIT`] is refused as busy.
+//! - [`VerifiedCache`] in front of the checker of proofs, signatures and addresses: whatever passed is checked once.
+//! - [`SubmitError`]: why something was not taken, and whose [`Fault`] that is. Sync and HTTP go by the fault.
 //! - [`sync::SyncMachine`] on a thread of its own, with as many checks at a time as there are cores ([`P2p`]).
 //! - [`Journal`]s: files beside the database with the transactions and shares that wait for a block, so that a restart
 //!   does not forget them.
@@ -18,28 +20,28 @@
 //! written through [`ChainService`].
 
 mod backend;
-mod checked;
 mod clock;
 mod entropy;
+mod error;
 pub mod events;
 mod journal;
 mod mempool;
 mod p2p;
-mod proof_cache;
 pub mod query;
 mod service;
 mod share_pool;
 pub mod sync;
 mod template;
+mod verified;
 
 pub use backend::{
-    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SubmitError, SyncInfo,
-    SyncPhase,
+    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo, SyncInfo, SyncPhase,
 };
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
+pub use error::{Fault, SubmitError};
 pub use journal::{Journal, JournalLimits};
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pView};
-pub use proof_cache::ProofCache;
 pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use verified::VerifiedCache;

@@ -36,11 +36,6 @@ impl SharePool {
         self.shares.contains_key(id)
     }
 
-    /// A waiting share.
-    pub(crate) fn get(&self, id: &ShareId) -> Option<&Share> {
-        self.shares.get(id).map(|waiting| &waiting.share)
-    }
-
     /// Takes a share whose proof holds. Returns whether it has a place now.
     pub(crate) fn insert(&mut self, id: ShareId, share: WaitingShare) -> bool {
         if self.shares.len() >= MAX_SHARES && !self.shares.contains_key(&id) {

@@ -2,12 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lode_consensus::{Action, Address, Hash, Share, SignedTransaction, Transaction, transaction::Transfer};
-use lode_core::{AttemptOutcome, Backend, MiningJob, SubmitError};
-use lode_core::{ChainService, Clock, Effects, Handle, MempoolLimits, SystemEntropy};
+use lode_consensus::{
+    Action, Address, Block, Hash, Obligation, Share, SignedTransaction, Transaction,
+    obligation::{ProofChecker, Verdict},
+    rules::BlockError,
+    transaction::Transfer,
+};
+use lode_core::{
+    AttemptOutcome, Backend, ChainService, Clock, Effects, Handle, MempoolError, MempoolLimits, MiningJob, SubmitError,
+    SystemEntropy,
+};
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions};
-use lode_puzzle::{Engine, Proof, ReferenceEngine, Srs, Target, Verifier};
+use lode_puzzle::{Claim, Engine, Proof, ReferenceEngine, Srs, Target, Verifier};
+use parking_lot::Mutex;
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 
 /// One attempt in eight is a block, one in four a share.
@@ -36,8 +44,22 @@ impl Clock for Noon {
     }
 }
 
+/// The real verifier, and what it was asked.
+struct Noted {
+    verifier: Verifier,
+    asked: Mutex<Vec<Obligation>>,
+}
+
+impl ProofChecker for Noted {
+    fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict> {
+        self.asked.lock().extend_from_slice(obligations);
+        self.verifier.check(obligations, weights)
+    }
+}
+
 struct Rig {
     handle: Handle<Noon>,
+    checker: Arc<Noted>,
     folder: tempfile::TempDir,
     engine: ReferenceEngine,
     key: PrivateKey<MainnetV0>,
@@ -47,19 +69,21 @@ fn network_srs() -> Arc<Srs> {
     Arc::new(srs::load(Network::parse(NETWORK, "test").unwrap().params.log_n).unwrap())
 }
 
-fn service(folder: &std::path::Path) -> Handle<Noon> {
+fn service(folder: &std::path::Path) -> (Handle<Noon>, Arc<Noted>) {
     let network = Network::parse(NETWORK, "test").unwrap();
     let ledger = Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
-    let checker = Arc::new(Verifier::new(&network_srs()));
-    let effects = Effects { clock: Noon, checker, entropy: Arc::new(SystemEntropy) };
-    Handle::alone(Arc::new(ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap()))
+    let checker = Arc::new(Noted { verifier: Verifier::new(&network_srs()), asked: Mutex::default() });
+    let effects = Effects { clock: Noon, checker: checker.clone(), entropy: Arc::new(SystemEntropy) };
+    let service = ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap();
+    (Handle::alone(Arc::new(service)), checker)
 }
 
 impl Rig {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = PrivateKey::new(&mut rand::rng()).unwrap();
-        Self { handle: service(folder.path()), folder, engine: ReferenceEngine::new(network_srs()), key }
+        let (handle, checker) = service(folder.path());
+        Self { handle, checker, folder, engine: ReferenceEngine::new(network_srs()), key }
     }
 
     fn address(&self) -> Address {
@@ -145,7 +169,7 @@ async fn a_share_waits_and_is_taken_once() {
     let outcome = rig.handle.submit_attempt(share.clone()).await.unwrap();
     assert_eq!(outcome, AttemptOutcome { block: None, share: true, reason: None });
     assert_eq!(rig.handle.mempool().shares, 1);
-    assert!(matches!(rig.handle.submit_attempt(share.clone()).await, Err(SubmitError::Stale(_))));
+    assert!(matches!(rig.handle.submit_attempt(share.clone()).await, Err(SubmitError::KnownAttempt)));
     rig.mine_block().await;
     let (_, block) = rig.handle.ledger().read().block_at(1).unwrap().unwrap();
     // The template was built before the share came, or after: either way the share is in the chain by block 2.
@@ -153,7 +177,7 @@ async fn a_share_waits_and_is_taken_once() {
     let (_, second) = rig.handle.ledger().read().block_at(2).unwrap().unwrap();
     let counted = block.body.shares.iter().chain(&second.body.shares).filter(|counted| **counted == share).count();
     assert_eq!(counted, 1);
-    assert!(matches!(rig.handle.submit_attempt(share).await, Err(SubmitError::Stale(_))));
+    assert!(matches!(rig.handle.submit_attempt(share).await, Err(SubmitError::KnownAttempt)));
 }
 
 #[tokio::test]
@@ -244,18 +268,21 @@ async fn transactions_wait_are_included_and_come_back_after_a_restart() {
     assert!(balance > 0);
     let first = rig.transfer(0, 1, 1_000);
     let id = rig.handle.submit_transaction(first.clone()).await.unwrap();
-    assert!(matches!(rig.handle.submit_transaction(first.clone()).await, Err(SubmitError::Stale(_))));
+    let again = rig.handle.submit_transaction(first.clone()).await;
+    assert!(matches!(again, Err(SubmitError::Mempool(MempoolError::Known(known))) if known == id));
     let mut forged = rig.transfer(1, 1, 1_000);
     forged.signature = first.signature;
-    assert!(matches!(rig.handle.submit_transaction(forged).await, Err(SubmitError::Invalid(_))));
+    assert!(matches!(rig.handle.submit_transaction(forged).await, Err(SubmitError::Signature(_))));
     let too_much = rig.transfer(1, balance, 1_000);
-    assert!(matches!(rig.handle.submit_transaction(too_much).await, Err(SubmitError::Stale(_))));
+    let refused = rig.handle.submit_transaction(too_much).await;
+    assert!(matches!(refused, Err(SubmitError::Mempool(MempoolError::Balance { .. }))));
     rig.handle.submit_transaction(rig.transfer(1, 2, 1_000)).await.unwrap();
 
     // Nothing was saved: the journal alone brings them back, as after a kill.
-    let Rig { handle, folder, engine, key } = rig;
+    let Rig { handle, folder, engine, key, .. } = rig;
     drop(handle);
-    let rig = Rig { handle: service(folder.path()), folder, engine, key };
+    let (handle, checker) = service(folder.path());
+    let rig = Rig { handle, checker, folder, engine, key };
     assert_eq!(rig.handle.mempool().transactions.len(), 2);
     assert!(rig.handle.mempool().shares > 0, "the last block's attempt waits as a share");
     rig.mine_block().await;
@@ -276,7 +303,7 @@ async fn after_a_reorg_transactions_wait_again_in_their_order() {
     let other = Rig::new();
     for height in 1..=fork {
         let (_, block) = rig.handle.ledger().read().block_at(height).unwrap().unwrap();
-        other.handle.submit_block(block).await.unwrap();
+        other.handle.service().submit_block(block).await.unwrap();
     }
     for _ in 0..2 {
         other.mine_block().await;
@@ -287,7 +314,7 @@ async fn after_a_reorg_transactions_wait_again_in_their_order() {
     rig.handle.submit_transaction(rig.transfer(1, 1, 9_000)).await.unwrap();
     for height in fork + 1..=fork + 2 {
         let (_, block) = other.handle.ledger().read().block_at(height).unwrap().unwrap();
-        rig.handle.submit_block(block).await.unwrap();
+        rig.handle.service().submit_block(block).await.unwrap();
     }
     let tip = rig.handle.ledger().read().tip().unwrap();
     assert_eq!(tip, other.handle.ledger().read().tip().unwrap());
@@ -306,12 +333,42 @@ async fn a_block_from_the_future_is_deferred_and_not_condemned() {
     let attempt = rig.attempt(&job, true, true);
     rig.handle.submit_attempt(attempt).await.unwrap();
     let (hash, mut block) = rig.handle.ledger().read().block_at(1).unwrap().unwrap();
-    assert!(matches!(rig.handle.submit_block(block.clone()).await, Err(SubmitError::Stale(_))), "{hash} is known");
+    let submit = async |block: &Block| rig.handle.service().submit_block(block.clone()).await.unwrap_err();
+    assert!(matches!(submit(&block).await, SubmitError::KnownBlock(known) if known == hash));
     block.header.timestamp_ms = Noon.now_ms() + 2_001;
-    assert!(matches!(rig.handle.submit_block(block.clone()).await, Err(SubmitError::Stale(_))));
+    assert!(matches!(submit(&block).await, SubmitError::Future { wait_ms: 1 }));
     // At the limit it is looked at, and its proof found to be for another header.
     block.header.timestamp_ms = Noon.now_ms() + 2_000;
-    assert!(matches!(rig.handle.submit_block(block.clone()).await, Err(SubmitError::Invalid(_))));
+    assert!(matches!(submit(&block).await, SubmitError::Block(BlockError::Proof(_))));
     block.header.target = Target::MAX;
-    assert!(matches!(rig.handle.submit_block(block).await, Err(SubmitError::Invalid(_))));
+    assert!(matches!(submit(&block).await, SubmitError::Block(BlockError::Target { .. })));
+}
+
+#[tokio::test]
+async fn of_a_block_only_what_is_new_is_checked() {
+    let (rig, other) = (Rig::new(), Rig::new());
+    let pass_on = async |height| {
+        let (_, block) = rig.handle.ledger().read().block_at(height).unwrap().unwrap();
+        other.checker.asked.lock().clear();
+        other.handle.service().submit_block(block.clone()).await.unwrap();
+        (block, std::mem::take(&mut *other.checker.asked.lock()))
+    };
+    for height in 1..=4 {
+        rig.mine_block().await;
+        pass_on(height).await;
+    }
+    // A share and a transaction come to both, before the block that includes them.
+    let share = rig.attempt(&rig.job().await, false, true);
+    let signed = rig.transfer(0, 1, 1_000);
+    for node in [&rig, &other] {
+        assert!(node.handle.submit_attempt(share.clone()).await.unwrap().share);
+        node.handle.submit_transaction(signed.clone()).await.unwrap();
+    }
+    rig.mine_block().await;
+    pass_on(5).await;
+    rig.mine_block().await;
+    let (block, asked) = pass_on(6).await;
+    assert!(block.body.shares.contains(&share) && block.body.shares.len() == 2, "with the attempt of block 5");
+    assert_eq!(block.body.transactions, [signed]);
+    assert!(matches!(asked[..], [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target)));
 }

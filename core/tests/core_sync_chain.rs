@@ -90,7 +90,7 @@ fn a_partition_heals_into_the_heavier_chain() {
     }
     // A transaction that only the lighter side includes.
     let signed = transfer(0, 7);
-    world.nodes[2].service.take_transaction(&signed).unwrap();
+    world.nodes[2].service.take_transaction(signed.clone()).unwrap();
     world.mine_quietly(2, 60);
     world.mine_quietly(0, 100);
     world.converge_of(&[0, 1], 5_000);

@@ -151,7 +151,7 @@ fn a_senders_transactions_may_follow_each_other_closely() {
 fn what_a_nodes_own_api_takes_goes_to_everybody() {
     let (mut world, _) = world();
     let share = world.find_share(0);
-    world.nodes[0].service.take_transaction(&transfer(0, 5)).unwrap();
+    world.nodes[0].service.take_transaction(transfer(0, 5)).unwrap();
     world.run_ms(300);
     assert_eq!(world.nodes[1].verdict_on(&Gossip::Share(share.clone())), Some(Verdict::Accept));
     assert_eq!(waiting(&world, 1).1, 1);
@@ -201,7 +201,7 @@ fn what_waits_at_a_peer_is_read_when_it_connects() {
     let mut world = World::new(2);
     world.mine_quietly(0, 4);
     for nonce in 0..3 {
-        world.nodes[0].service.take_transaction(&transfer(nonce, 5)).unwrap();
+        world.nodes[0].service.take_transaction(transfer(nonce, 5)).unwrap();
     }
     world.find_share(0);
     world.run_ms(100);

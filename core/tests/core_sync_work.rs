@@ -178,7 +178,7 @@ fn below_an_assumed_block_shares_and_signatures_are_not_checked() {
     let mut world = World::new(1);
     world.mine_quietly(0, 120);
     let signed = net::transfer(0, 5);
-    world.nodes[0].service.take_transaction(&signed).unwrap();
+    world.nodes[0].service.take_transaction(signed.clone()).unwrap();
     world.mine_quietly(0, 1);
     let (hash, _) = work_at(&world, 0, 100);
     let assume = |hash| options(SyncConfig { assume_valid: Some((100, hash)), ..SyncConfig::default() });

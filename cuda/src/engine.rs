@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -20,6 +20,7 @@ use std::{
 use lode_puzzle::{
     Attempt, AttemptError, Claim, Engine, EngineError, Job, Output, ReferenceEngine, Srs, Statement, Target, Verifier,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     Device, Stages, WorkerProgram,
@@ -116,7 +117,7 @@ struct SlotWork {
 
 impl Slot {
     fn status(&self) -> MutexGuard<'_, DeviceStatus> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock()
     }
 
     fn is_disabled(&self) -> bool {
@@ -181,7 +182,7 @@ impl CudaEngine {
         // Before the threads: they belong to no rayon pool.
         self.known_answers()?;
         let measure = |slot: &Slot| -> Result<Stages, EngineError> {
-            let mut work = slot.work.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut work = slot.work.lock();
             let outcome = self.measure_slot(slot, &mut work, batches);
             outcome.map_err(|fault| failed(self.take_off(slot, &mut work, &fault)))
         };
@@ -217,11 +218,7 @@ impl CudaEngine {
     /// A device that nobody uses and that is due, or `None` if there is none now.
     fn claim(&self) -> Option<(&Slot, MutexGuard<'_, SlotWork>)> {
         self.slots.iter().find_map(|slot| {
-            let work = match slot.work.try_lock() {
-                Ok(work) => work,
-                Err(TryLockError::Poisoned(error)) => error.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
+            let work = slot.work.try_lock()?;
             let is_due = work.due.is_none_or(|due| due <= Instant::now());
             (is_due && !slot.is_disabled()).then_some((slot, work))
         })

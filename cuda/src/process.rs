@@ -9,12 +9,14 @@ use std::{
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread,
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use crate::{
     Device,
@@ -167,7 +169,7 @@ impl Process {
             Some(status) => status.to_string(),
             None => "it closed its pipe".to_owned(),
         };
-        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        let complaint = self.complaint.lock();
         ProcessError::Ended(if complaint.is_empty() { status } else { format!("{status}; it said: {complaint}") })
     }
 
@@ -207,7 +209,7 @@ fn keep_last_line(errors: impl io::Read, complaint: &Mutex<String>) {
         }
         let text = printable(&line);
         if !text.is_empty() {
-            *complaint.lock().unwrap_or_else(PoisonError::into_inner) = text;
+            *complaint.lock() = text;
         }
     }
 }

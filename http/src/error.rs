@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use lode_api::ApiError;
-use lode_core::{SubmitError, query::QueryError};
+use lode_core::{Fault, SubmitError, query::QueryError};
 
 /// Why a request gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,11 +91,12 @@ impl From<QueryError> for Failure {
 
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
-        match error {
-            SubmitError::Invalid(line) => Self::Refused(line),
-            SubmitError::Stale(line) => Self::Conflict(line),
-            SubmitError::Busy(line) => Self::Busy(line),
-            SubmitError::Internal(line) => Self::Internal(line),
+        let line = error.to_string();
+        match error.fault() {
+            Fault::Sender => Self::Refused(line),
+            Fault::State => Self::Conflict(line),
+            Fault::Busy => Self::Busy(line),
+            Fault::Ours => Self::Internal(line),
         }
     }
 }

@@ -42,9 +42,10 @@ impl Kind {
         match self.name.as_deref() {
             None => Ok(()),
             Some(name) if TransactionType::is_known(name) => Ok(()),
-            Some(name) => {
-                Err(Failure::Refused(format!("type: this node knows the kind \"transfer\" and no other, got {}", quoted(name))))
-            }
+            Some(name) => Err(Failure::Refused(format!(
+                "type: this node knows the kind \"transfer\" and no other, got {}",
+                quoted(name)
+            ))),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use common::{Chain, Server, TestNode, actors};
 use lode_consensus::{Action, Encode, Hash, Share, SignedTransaction, Transaction};
 use lode_core::{AttemptOutcome, SubmitError};
+use lode_puzzle::{Part, VerifyError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use snarkvm::{
@@ -190,12 +191,15 @@ fn an_attempt_reaches_the_node_and_its_outcome_the_miner() {
     assert_eq!(answer, json!({"block": "ab".repeat(32), "share": false, "reason": null}));
     assert_eq!(server.node.attempts.lock().unwrap()[1].nonce, u64::MAX);
 
-    let line = || "opening: not in the\nprime-order subgroup".to_owned();
     for (error, status, expected) in [
-        (SubmitError::Invalid(line()), 422, "opening: not in the prime-order subgroup"),
-        (SubmitError::Stale(line()), 409, "opening: not in the prime-order subgroup"),
-        (SubmitError::Busy(line()), 503, "opening: not in the prime-order subgroup"),
-        (SubmitError::Internal(line()), 500, "the node failed: opening: not in the prime-order subgroup"),
+        (
+            SubmitError::Proof(VerifyError::NotInSubgroup { which: Part::Opening }),
+            422,
+            "proof: opening: not in the prime-order subgroup",
+        ),
+        (SubmitError::KnownAttempt, 409, "this attempt was submitted before"),
+        (SubmitError::Busy, 503, "too many submissions are being checked, try again later"),
+        (SubmitError::Task("a line\nand more".to_owned()), 500, "the node failed: the check failed: a line and more"),
     ] {
         set(Err(error));
         assert_eq!(server.post("/mining/submit", &attempt(&share)).error(status), expected);

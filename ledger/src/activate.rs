@@ -1,10 +1,11 @@
 //! Storing blocks and following the chain with the most work.
 //!
-//! A reorg goes step by step, one synced batch each: the tip comes off until the fork is reached, then the better
+//! A block that extends the tip waits for the disk once: with the batch that connects it, which the batch that stores it
+//! comes before. A reorg goes step by step, one synced batch each: the tip comes off until the fork is reached, then the better
 //! branch goes on. Between two steps the database holds a whole chain, only not the best one; a crash there is healed
 //! when the ledger is opened again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lode_consensus::{
     Block, Hash,
@@ -21,6 +22,9 @@ use crate::{
 
 impl Ledger {
     /// Adds a block to the tree of blocks. Known blocks are left as they are.
+    ///
+    /// A child of the tip has more work than the tip, so that [`Self::activate`] moves or marks something at once, and the disk
+    /// is waited for there. Any other block may stay on its side branch, and is waited for here.
     pub(crate) fn insert(&self, block: &ProvenBlock) -> Result<(), LedgerError> {
         let reader = self.read();
         let hash = block.hash();
@@ -51,7 +55,8 @@ impl Ledger {
         batch.put::<Entries>(&hash, &entry)?;
         batch.put::<Blocks>(&hash, &StoredBlock::of(block.block()))?;
         batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&arrival.saturating_add(1)))?;
-        batch.commit()
+        let (_, tip_hash) = reader.tip()?;
+        if parent_hash == tip_hash { batch.commit_later() } else { batch.commit() }
     }
 
     /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be read again.
@@ -70,7 +75,7 @@ impl Ledger {
                 match connected {
                     Ok(block) => outcome.push(ChainEvent::Connected { hash, block }),
                     Err(error) if marks_invalid(&error) => {
-                        outcome.refused = Some((hash, error.to_string()));
+                        outcome.refused = Some((hash, Arc::new(error)));
                         self.mark_invalid(hash)?;
                         break;
                     }

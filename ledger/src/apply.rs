@@ -84,7 +84,7 @@ impl Ledger {
         batch.put::<Undos>(&height, &Undo(applied.changes.keys().map(|key| key.hash()).collect()))?;
         batch.put::<Chain>(&height, &block.hash())?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
-        index.connect(block.block(), block.share_ids(), &self.network.genesis_hash)?;
+        index.connect(block)?;
         index.weights(&applied.changes)?;
         self.prune(&reader, &mut batch, height)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height))?;
@@ -200,15 +200,15 @@ struct Index<'b, 'a> {
 }
 
 impl Index<'_, '_> {
-    fn connect(&mut self, block: &Block, share_ids: &[ShareId], genesis: &Hash) -> Result<(), LedgerError> {
-        let height = self.height;
-        for (index, signed) in (0..).zip(&block.body.transactions) {
-            self.batch.put::<Transactions>(&signed.id(genesis), &TransactionPlace { height, index })?;
+    fn connect(&mut self, proven: &ProvenBlock) -> Result<(), LedgerError> {
+        let (block, height) = (proven.block(), self.height);
+        for (index, (signed, id)) in (0..).zip(block.body.transactions.iter().zip(proven.transaction_ids())) {
+            self.batch.put::<Transactions>(id, &TransactionPlace { height, index })?;
             for address in signed.transaction.parties() {
                 self.batch.put::<AccountTransactions>(&(address, height, index), &())?;
             }
         }
-        for (index, (share, id)) in (0..).zip(block.body.shares.iter().zip(share_ids)) {
+        for (index, (share, id)) in (0..).zip(block.body.shares.iter().zip(proven.share_ids())) {
             self.batch.put::<ShareIds>(id, &height)?;
             self.batch.put::<ProverShares>(&(share.prover, height, index), &())?;
         }

@@ -1,7 +1,7 @@
 //! RocksDB behind the typed columns.
 //!
-//! What must not be broken: every write of the ledger is a [`Batch`] that is synced; every scan of a part of a column has
-//! an upper bound, since RocksDB's own prefix iterator runs past its prefix.
+//! What must not be broken: every write of the ledger is a [`Batch`], and on the disk before anybody hears of it; every
+//! scan of a part of a column has an upper bound, since RocksDB's own prefix iterator runs past its prefix.
 
 use std::path::{Path, PathBuf};
 
@@ -140,6 +140,9 @@ impl Database {
         options.create_missing_column_families(true);
         options.set_max_total_wal_size(MAX_LOG_BYTES);
         options.set_keep_log_file_num(KEPT_INFO_LOGS);
+        // Tests count the waits for the disk.
+        #[cfg(test)]
+        options.enable_statistics();
         options.set_max_open_files(256);
         let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
         let families = columns::ALL.iter().map(|name| {
@@ -176,6 +179,14 @@ impl Database {
             self.db.flush_cf(self.family(name)?)?;
         }
         Ok(())
+    }
+
+    /// How often a write has waited for the disk.
+    #[cfg(test)]
+    pub(crate) fn syncs(&self) -> u64 {
+        let statistics = self.db.property_value("rocksdb.options-statistics").unwrap().unwrap();
+        let line = statistics.lines().find_map(|line| line.strip_prefix("rocksdb.wal.synced COUNT : ")).unwrap();
+        line.trim().parse().unwrap()
     }
 
     fn family(&self, name: &'static str) -> Result<&ColumnFamily, LedgerError> {
@@ -344,10 +355,22 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes everything, and waits for the disk unless the database is scratch.
+    /// Writes everything, and waits until the disk has this and all that was written before, unless the database is
+    /// scratch.
     pub(crate) fn commit(self) -> Result<(), LedgerError> {
+        let synced = self.database.synced;
+        self.write(synced)
+    }
+
+    /// Writes everything without waiting: for what the next [`Self::commit`] follows on. A crash before that may lose this
+    /// batch, but never loses it and keeps a later one, as both stand in the write-ahead log in their order.
+    pub(crate) fn commit_later(self) -> Result<(), LedgerError> {
+        self.write(false)
+    }
+
+    fn write(self, synced: bool) -> Result<(), LedgerError> {
         let mut options = WriteOptions::default();
-        options.set_sync(self.database.synced);
+        options.set_sync(synced);
         self.database.db.write_opt(self.batch, &options)?;
         Ok(())
     }

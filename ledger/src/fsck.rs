@@ -12,10 +12,10 @@ pub use error::FsckError;
 use std::path::Path;
 
 use lode_consensus::{
-    Height,
-    rules::{BlockError, FittingBlock, ProofChecker},
+    Height, Obligation,
+    obligation::{ObligationError, ProofChecker, Verdict},
+    rules::{BlockError, FittingBlock},
 };
-use lode_puzzle::{Item, Ticket, VerifyError};
 
 use crate::{
     Ledger,
@@ -67,7 +67,7 @@ impl Ledger {
             let proven = match depth {
                 Depth::Replay => fitting.proven_before(),
                 Depth::Proofs => {
-                    let weights = entropy(fitting.claims().len());
+                    let weights = entropy(fitting.weights_needed());
                     fitting.prove(checker, &weights).map_err(|error: BlockError| broken(&error))?
                 }
             };
@@ -123,8 +123,8 @@ fn difference(column: &'static str, got: Option<RawRecord>, expected: Option<Raw
 pub struct NoChecker;
 
 impl ProofChecker for NoChecker {
-    fn check(&self, items: &[Item], _: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+    fn check(&self, obligations: &[Obligation], _: &[u128]) -> Vec<Verdict> {
         // Should it be asked all the same, nothing passes.
-        items.iter().map(|_| Err(VerifyError::PairingFailed)).collect()
+        obligations.iter().map(|_| Err(ObligationError::Unjudged)).collect()
     }
 }

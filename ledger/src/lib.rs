@@ -40,14 +40,11 @@ mod reader;
 mod records;
 mod state;
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{fs, path::Path};
 
 use lode_consensus::{Height, NetworkParams, rules::ProvenBlock};
 use lode_genesis::Network;
+use parking_lot::Mutex;
 
 pub use database::{LedgerFacts, MemoryDisk};
 pub use error::LedgerError;
@@ -164,7 +161,7 @@ impl Ledger {
     /// kept. Anything else is our own fault; the chain may then stand anywhere on the way, which the next call or the
     /// next [`Ledger::open`] finishes.
     pub fn store(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.writer.lock();
         self.insert(&block)?;
         self.activate(Some(&block))
     }

@@ -1,6 +1,10 @@
 //! What became of a block that was stored.
 
+use std::sync::Arc;
+
 use lode_consensus::{Block, Hash};
+
+use crate::LedgerError;
 
 /// A step of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +26,13 @@ pub enum ChainEvent {
 }
 
 /// What became of a block that was stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct StoreOutcome {
     /// What happened to the chain, in order; empty if the block waits on a side branch, or if the chain came back to
     /// where it was.
     pub events: Vec<ChainEvent>,
     /// A block that turned out not to apply, and the rule that it broke.
-    pub refused: Option<(Hash, String)>,
+    pub refused: Option<(Hash, Arc<LedgerError>)>,
 }
 
 impl StoreOutcome {

@@ -152,7 +152,7 @@ fn a_changed_record_of_the_tree_of_blocks_is_found() {
 fn store_unproven(ledger: &Ledger, block: &Block) {
     let context = ledger.read().context(&block.header.parent_hash).unwrap();
     let fitting = FittingBlock::new(block.clone(), context, ledger.params()).unwrap();
-    assert_eq!(ledger.store(fitting.proven_before()).unwrap().refused, None);
+    assert!(ledger.store(fitting.proven_before()).unwrap().refused.is_none());
 }
 
 #[test]

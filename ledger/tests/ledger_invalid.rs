@@ -50,7 +50,7 @@ fn a_heavier_branch_that_breaks_a_rule_at_any_depth_leaves_the_old_chain() {
                 let outcome = store(&ledger, maker.block(hash)).unwrap();
                 if let Some((hash, error)) = outcome.refused {
                     assert_eq!(hash, broken, "{case}");
-                    assert!(error.starts_with(fault.text()), "{case}: {error}");
+                    assert!(error.to_string().starts_with(fault.text()), "{case}: {error}");
                     assert_eq!(outcome.events, [], "{case}");
                     refused = Some(index);
                 }

@@ -3,11 +3,12 @@
 //! What must not be broken: workers run at the lowest priority, so the lock is held for as long as a pointer takes to copy.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use lode_consensus::Hash;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::work::Work;
 
@@ -27,7 +28,7 @@ struct State {
 
 impl Board {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Replaces the work, and has the engines drop the old one.
@@ -61,9 +62,8 @@ impl Board {
 
     /// Waits for work. `None`: it is over.
     pub(crate) fn wait_for_work(&self) -> Option<Arc<Work>> {
-        let state = self.state();
-        let idle = |state: &mut State| state.work.is_none() && !state.is_stopping;
-        let state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        self.changed.wait_while(&mut state, |state| state.work.is_none() && !state.is_stopping);
         if state.is_stopping { None } else { state.work.clone() }
     }
 
@@ -94,11 +94,8 @@ impl Board {
 
     /// Sleeps, unless it is over: then false, at once.
     pub(crate) fn sleep(&self, duration: Duration) -> bool {
-        let state = self.state();
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(state, duration, |state| !state.is_stopping)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        self.changed.wait_while_for(&mut state, |state| !state.is_stopping, duration);
         !state.is_stopping
     }
 }

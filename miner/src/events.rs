@@ -1,14 +1,12 @@
 //! What a miner tells whoever listens.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
     time::Duration,
 };
 
 use lode_consensus::Height;
+use parking_lot::Mutex;
 
 /// Events that wait to be read. When there are more, the newest are dropped: whoever mines need not listen.
 pub const MAX_EVENTS: usize = 256;
@@ -91,7 +89,7 @@ pub(crate) struct Events(Mutex<Receiver<MinerEvent>>);
 
 impl Events {
     pub(crate) fn next(&self, timeout: Duration) -> Option<MinerEvent> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(timeout).ok()
+        self.0.lock().recv_timeout(timeout).ok()
     }
 }
 

@@ -11,7 +11,7 @@
 use std::{
     fmt, io,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError, mpsc::sync_channel},
+    sync::{Arc, mpsc::sync_channel},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -19,6 +19,7 @@ use std::{
 use lode_api::client::{Limits, NetworkName, NetworkNameError, NodeClient, NodeUrl, NodeUrlError};
 use lode_consensus::Address;
 use lode_puzzle::{Engine, Verifier};
+use parking_lot::Mutex;
 
 use crate::{
     MinerEvent, Priority, Stats,
@@ -163,7 +164,7 @@ impl Miner {
 
     fn spawn(&self, workers: usize, priority: Priority) -> io::Result<()> {
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self.threads.lock();
 
         let (found, queue) = sync_channel(MAX_WAITING);
         let (shared, client) = (self.shared.clone(), self.submissions.clone());
@@ -209,8 +210,7 @@ impl Miner {
     pub fn stop(&self) {
         self.shared.board.stop();
         self.jobs.shut_down();
-        let Threads { proving, submitting } =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let Threads { proving, submitting } = std::mem::take(&mut *self.threads.lock());
         join_within(STOP_PATIENCE, proving);
         let submitting = join_within(SUBMIT_PATIENCE, submitting);
         // Whatever is still waiting is lost now, at once, and counted.

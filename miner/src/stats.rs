@@ -2,14 +2,12 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use lode_consensus::Height;
+use parking_lot::Mutex;
 
 /// How often the number of attempts is written down for the rates.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -104,7 +102,7 @@ impl Counters {
 
     /// Writes down how many attempts there are; to be called every [`SAMPLE_INTERVAL`].
     pub(crate) fn sample(&self, now: Instant) {
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.samples.lock();
         if samples.len() == MAX_SAMPLES {
             samples.pop_front();
         }
@@ -114,7 +112,7 @@ impl Counters {
     /// A snapshot, without what belongs to the job.
     pub(crate) fn snapshot(&self, now: Instant) -> Stats {
         let attempts = self.attempts.get();
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self.samples.lock();
         let over = |window: Duration| {
             let is_old_enough = |(then, _): &&(Instant, u64)| now.saturating_duration_since(*then) >= window;
             let reference = samples.iter().rev().find(is_old_enough).or(samples.front());
@@ -188,6 +186,6 @@ mod tests {
         for second in 1..=1000 {
             counters.sample(start + Duration::from_secs(second));
         }
-        assert_eq!(counters.samples.lock().unwrap().len(), MAX_SAMPLES);
+        assert_eq!(counters.samples.lock().len(), MAX_SAMPLES);
     }
 }

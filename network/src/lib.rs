@@ -32,7 +32,7 @@ pub mod book;
 pub mod bucket;
 pub mod codec;
 pub mod events;
-mod files;
+pub mod files;
 pub mod message;
 mod outbox;
 pub mod penalty;

@@ -4,12 +4,10 @@
 //! message is not passed on. A request fails at once, and is reported as [`RequestError::Overloaded`]. Penalties and
 //! disconnections have a reserve of [`RESERVE`] of their own.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::VecDeque;
 
 use libp2p::PeerId;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::{
@@ -55,7 +53,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock()
     }
 
     /// Puts an effect in, or drops it as the module says.

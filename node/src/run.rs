@@ -9,7 +9,7 @@ use std::{
 };
 
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
-use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pView, ProofCache, SystemClock, SystemEntropy};
+use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pView, SystemClock, SystemEntropy};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_http::AllowedHosts;
 use lode_ledger::{
@@ -158,7 +158,7 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
     let ledger = Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
-    let checker = Arc::new(ProofCache::new(verifier(log_n)?));
+    let checker = Arc::new(verifier(log_n)?);
     let effects = Effects { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
     let service = ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
     let (height, hash) = ledger.read().tip()?;

@@ -106,6 +106,11 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// Whether it says nothing of the proof, because the fault is ours: the weights were unusable.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::MissingWeights { .. } | Self::ZeroWeight { .. })
+    }
+
     /// A stable short name of the rule, for command lines and counters.
     pub fn rule(&self) -> &'static str {
         match self {

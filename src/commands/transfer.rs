@@ -197,7 +197,9 @@ fn look(client: &Client, id: Hash, transaction: &Transaction) -> Result<Place, C
             Ok(found.height.map_or(Place::NotIn { tip, waits: true }, Place::In))
         }
         Ok(_) => Ok(Place::NotIn { tip, waits: true }),
-        Err(ClientError::Refused { status: 404, .. }) if is_used => Ok(Place::Replaced { by: rival(client, transaction) }),
+        Err(ClientError::Refused { status: 404, .. }) if is_used => {
+            Ok(Place::Replaced { by: rival(client, transaction) })
+        }
         // A full node may have dropped it, and may get it again from a block or a peer.
         Err(ClientError::Refused { status: 404, .. }) => Ok(Place::NotIn { tip, waits: false }),
         Err(error) => Err(error),

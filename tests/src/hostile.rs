@@ -7,7 +7,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -21,6 +21,7 @@ use lode_network::{
     Status, Verdict, address, message::PEER_VERSION, swarm,
 };
 use lode_puzzle::{Proof, Seed, Ticket};
+use parking_lot::Mutex;
 
 use crate::{Node, inject::Work, netns};
 
@@ -48,11 +49,11 @@ impl Forge {
 
     /// Follows a node's tip.
     pub fn follow(&self, victim: &Node) {
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Work::of(victim);
+        *self.work.lock() = Work::of(victim);
     }
 
     fn work(&self) -> Work {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.work.lock().clone()
     }
 
     /// The next block that nobody has seen before.

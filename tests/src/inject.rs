@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,6 +14,7 @@ use lode_api::mining::{self, MiningJob};
 use lode_consensus::{Address, Decode, Hash, Header, Share};
 use lode_genesis::{Network, srs};
 use lode_puzzle::{Attempt, Claim, CpuEngine, Engine, Item, Proof, Statement, Tables, Target, Ticket};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::Node;
@@ -121,13 +122,13 @@ impl Injector {
         let (nonce, Attempt { proof, .. }) =
             (0..).filter_map(made).find(|(_, attempt)| is_good(&attempt.ticket)).expect("some attempt is good");
         let item = Item { statement, nonce, proof, claim: Claim::None };
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+        self.made.lock().push(item);
         (nonce, proof)
     }
 
     /// The proofs of all blocks and shares so far, as a verifier takes them.
     pub fn made(&self) -> Vec<Item> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.made.lock().clone()
     }
 
     /// An attempt at a node's next block, ready to be handed in. It is a share as well only where every attempt is.

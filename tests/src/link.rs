@@ -6,10 +6,12 @@
 use std::{
     io,
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::Instant,
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// The relay. Whoever dials [`Link::address`] reaches the target, while the link is whole.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ struct Shared {
 }
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock()
 }
 
 impl Link {

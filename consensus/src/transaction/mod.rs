@@ -17,12 +17,11 @@ use snarkvm::{
     utilities::ToBytes,
 };
 
-pub use signed::{SignatureError, SignedTransaction};
+pub use signed::{HashedTransaction, SignatureClaim, SignatureError, SignedTransaction};
 pub use transfer::Transfer;
 
 use crate::{
     Address, Hash, Height,
-    address::AddressError,
     codec::{Decode, DecodeError, Encode, Reader},
     params::MAX_TRANSACTION_BYTES,
 };
@@ -167,11 +166,10 @@ impl Transaction {
         each_once
     }
 
-    /// Checks that whoever receives credits is an address, which takes a square root. The sender is checked with the
-    /// signature.
-    pub fn check_recipient(&self) -> Result<(), AddressError> {
+    /// The account that receives credits, which must be an address. The sender is checked with the signature.
+    pub fn recipient(&self) -> Option<Address> {
         match &self.action {
-            Action::Transfer(transfer) => transfer.to.check(),
+            Action::Transfer(transfer) => Some(transfer.to),
         }
     }
 }

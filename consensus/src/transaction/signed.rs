@@ -7,7 +7,7 @@ use snarkvm::{
 
 use super::{Action, Transaction};
 use crate::{
-    Address, Hash,
+    Address, Hash, Obligation,
     address::AddressError,
     codec::{Decode, DecodeError, Encode, Reader},
     params::MAX_TRANSACTION_BYTES,
@@ -58,9 +58,38 @@ impl SignedTransaction {
         self.transaction.id(genesis_hash)
     }
 
+    /// What the signature claims of a transaction with this id.
+    pub fn claim(&self, id: Hash) -> SignatureClaim {
+        SignatureClaim { from: self.transaction.from, message: id, signature: self.signature }
+    }
+
+    /// What a transaction with this id still has to show: that whom it names are addresses, and that its signature holds.
+    pub fn obligations(&self, id: Hash) -> impl Iterator<Item = Obligation> {
+        let recipient = self.transaction.recipient().map(Obligation::Address);
+        recipient.into_iter().chain([Obligation::Signature(self.claim(id))])
+    }
+
     /// Checks that the signature is canonical and the sender's, for this content on this network.
     pub fn verify(&self, genesis_hash: &Hash) -> Result<(), SignatureError> {
-        let from = self.transaction.from;
+        self.claim(self.id(genesis_hash)).verify()
+    }
+}
+
+/// A message, and a signature of it that nobody has checked yet: all that its check depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureClaim {
+    /// Who is said to have signed.
+    pub from: Address,
+    /// What was signed: a transaction's id, which commits to the network.
+    pub message: Hash,
+    /// snarkVM's signature: challenge ‖ response ‖ compute key.
+    pub signature: [u8; SignedTransaction::SIGNATURE_BYTES],
+}
+
+impl SignatureClaim {
+    /// Checks that the signature is canonical and that of `from`: a millisecond or two.
+    pub fn verify(&self) -> Result<(), SignatureError> {
+        let from = self.from;
         let address = from.to_aleo()?;
         let signature =
             Signature::<MainnetV0>::read_le(&self.signature[..]).map_err(|_| SignatureError::NotCanonical)?;
@@ -68,10 +97,45 @@ impl SignedTransaction {
             Ok(bytes) if bytes == self.signature => {}
             _ => return Err(SignatureError::NotCanonical),
         }
-        if !signature.verify_bytes(&address, &self.id(genesis_hash).0) {
+        if !signature.verify_bytes(&address, &self.message.0) {
             return Err(SignatureError::Mismatch { from });
         }
         Ok(())
+    }
+}
+
+/// A signed transaction with its id on one network, which is computed once. What waits, is checked or is listed carries it
+/// along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashedTransaction {
+    signed: SignedTransaction,
+    id: Hash,
+}
+
+impl HashedTransaction {
+    /// Hashes a transaction for one network.
+    pub fn new(signed: SignedTransaction, genesis_hash: &Hash) -> Self {
+        Self { id: signed.id(genesis_hash), signed }
+    }
+
+    /// The transaction's id; the signature is not part of it.
+    pub fn id(&self) -> Hash {
+        self.id
+    }
+
+    /// The transaction.
+    pub fn signed(&self) -> &SignedTransaction {
+        &self.signed
+    }
+
+    /// The transaction, without its id.
+    pub fn into_signed(self) -> SignedTransaction {
+        self.signed
+    }
+
+    /// What it still has to show.
+    pub fn obligations(&self) -> impl Iterator<Item = Obligation> {
+        self.signed.obligations(self.id)
     }
 }
 

@@ -11,9 +11,10 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, Decode, Epoch, Hash, Header, Height, NetworkParams, Share, ShareId,
-    SignedTransaction, StateKey, Transaction,
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProofChecker, ProvenBlock, statement_of},
+    Account, Action, Address, Block, Body, Decode, Epoch, Hash, Header, Height, NetworkParams, Obligation, Share,
+    ShareId, SignedTransaction, StateKey, Transaction,
+    obligation::{self, ProofChecker, Verdict},
+    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProvenBlock, statement_of},
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
     transition::{self, AppliedBlock, ApplyError, StateView},
@@ -146,7 +147,13 @@ pub(crate) struct Oracle {
 }
 
 impl ProofChecker for Oracle {
-    fn check(&self, items: &[Item], _weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+    fn check(&self, obligations: &[Obligation], _weights: &[u128]) -> Vec<Verdict> {
+        obligation::judge(obligations, |items| self.proofs(items))
+    }
+}
+
+impl Oracle {
+    fn proofs(&self, items: &[Item]) -> Vec<Result<Ticket, VerifyError>> {
         let judge = |(index, item): (usize, &Item)| {
             let ticket = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof);
             let (half, target, value) = match item.claim {

@@ -11,19 +11,16 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
-    events::EventLog,
-};
 use lode_consensus::{Address, Block, Hash, Share, SignedTransaction};
 use lode_ledger::Ledger;
 use tokio::time::{Instant, timeout_at};
 
 use super::{ChainService, Counters};
 use crate::{
-    Clock,
+    AttemptOutcome, Backend, Clock, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    events::EventLog,
     p2p::{P2pView, sync_info},
-    sync::{SyncConfig, SyncMachine},
+    sync::{PeersView, status},
 };
 
 /// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest priority, so that
@@ -40,14 +37,15 @@ impl<C: Clock> ChainService<C> {
     ) -> Result<T, SubmitError> {
         let turn = tokio::time::timeout(MAX_CHECK_WAIT, self.checks.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(SubmitError::Busy("too many submissions are being checked, try again later".to_owned()));
+            return Err(SubmitError::Busy);
         };
         let service = self.clone();
         let checked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work(&service)
         });
-        checked.await.unwrap_or_else(|error| Err(SubmitError::Internal(error.to_string())))
+        let checked = checked.await.unwrap_or_else(|error| Err(SubmitError::Task(error.to_string())));
+        checked.inspect_err(SubmitError::log_if_ours)
     }
 
     /// [`Self::take_block`] on a blocking thread.
@@ -73,23 +71,20 @@ impl<C> Handle<C> {
     pub fn with_peers(service: Arc<ChainService<C>>, peers: P2pView) -> Self {
         Self { service, peers: Some(peers) }
     }
-}
 
-impl<C> std::ops::Deref for Handle<C> {
-    type Target = Arc<ChainService<C>>;
-
-    fn deref(&self) -> &Self::Target {
+    /// The chain service.
+    pub fn service(&self) -> &Arc<ChainService<C>> {
         &self.service
     }
 }
 
 impl<C: Clock> Backend for Handle<C> {
     fn ledger(&self) -> &Arc<Ledger> {
-        &self.ledger
+        &self.service.ledger
     }
 
     fn mempool(&self) -> MempoolView {
-        let pools = self.pools();
+        let pools = self.service.pools();
         MempoolView {
             transactions: pools.mempool.in_order().map(|(id, signed)| (id, signed.clone())).collect(),
             bytes: pools.mempool.bytes(),
@@ -98,52 +93,52 @@ impl<C: Clock> Backend for Handle<C> {
     }
 
     fn pending_transaction(&self, id: &Hash) -> Option<SignedTransaction> {
-        self.pools().mempool.get(id).cloned()
+        self.service.pools().mempool.get(id).cloned()
     }
 
     async fn submit_transaction(&self, transaction: SignedTransaction) -> Result<Hash, SubmitError> {
-        self.check(move |service| service.take_transaction(&transaction)).await
+        self.service.check(move |service| service.take_transaction(transaction)).await
     }
 
     async fn job(&self, prover: Address, after: Option<Hash>, wait: Duration) -> Result<MiningJob, SubmitError> {
-        prover.check().map_err(|error| SubmitError::Invalid(error.to_string()))?;
+        self.service.check_prover(&prover)?;
         let deadline = Instant::now() + wait;
-        let mut tip = self.watch_tip();
+        let mut tip = self.service.watch_tip();
         loop {
             tip.borrow_and_update();
-            let template = self.check(move |service| service.fresh_template(prover)).await?;
+            let template = self.service.check(move |service| service.fresh_template(prover)).await?;
             let now = Instant::now();
             if after != Some(template.job.content_hash) || now >= deadline {
                 return Ok(template.job.clone());
             }
-            let age_ms = self.now_ms().saturating_sub(template.built_ms);
-            let fresh_for = Duration::from_millis(self.template_age_ms().saturating_sub(age_ms).max(1));
+            let age_ms = self.service.now_ms().saturating_sub(template.built_ms);
+            let fresh_for = Duration::from_millis(self.service.template_age_ms().saturating_sub(age_ms).max(1));
             // Whichever comes first: the tip moves, the template gets old, or the caller has waited long enough.
             let _ = timeout_at(deadline.min(now + fresh_for), tip.changed()).await;
         }
     }
 
     async fn submit_attempt(&self, attempt: Share) -> Result<AttemptOutcome, SubmitError> {
-        Counters::count(&self.counters.submissions);
-        let outcome = self.check(move |service| service.take_attempt(&attempt)).await;
+        Counters::count(&self.service.counters.submissions);
+        let outcome = self.service.check(move |service| service.take_attempt(&attempt)).await;
         if outcome.is_err() {
-            Counters::count(&self.counters.refused);
+            Counters::count(&self.service.counters.refused);
         }
         outcome
     }
 
     fn events(&self) -> &Arc<EventLog> {
-        &self.events
+        &self.service.events
     }
 
     fn mining(&self) -> MiningCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         MiningCounters {
-            templates: read(&self.counters.templates),
-            submissions: read(&self.counters.submissions),
-            blocks: read(&self.counters.blocks),
-            shares: read(&self.counters.shares),
-            refused: read(&self.counters.refused),
+            templates: read(&self.service.counters.templates),
+            submissions: read(&self.service.counters.submissions),
+            blocks: read(&self.service.counters.blocks),
+            shares: read(&self.service.counters.shares),
+            refused: read(&self.service.counters.refused),
         }
     }
 
@@ -155,7 +150,10 @@ impl<C: Clock> Backend for Handle<C> {
         match &self.peers {
             Some(peers) => peers.sync_info(),
             // Without peers there is nothing to catch up with: the tip's age decides.
-            None => sync_info(SyncMachine::new(self.service.clone(), SyncConfig::default()).status()),
+            None => {
+                let service = &self.service;
+                sync_info(status(&service.ledger, service.tip(), service.now_ms(), &PeersView::default()))
+            }
         }
     }
 }

@@ -21,27 +21,25 @@ use std::{
     fmt, io,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use crate::{SubmitError, events::EventLog};
 use lode_consensus::{
     Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
-    address::AddressError,
     params::MAX_TRANSACTION_BYTES,
-    rules::{ChainContext, ProofChecker, ProvenBlock, ShareError},
+    rules::{ChainContext, ProofChecker, ProvenBlock},
 };
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
 use lode_network::Gossip;
-use lode_puzzle::{Item, Ticket, VerifyError};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{info, warn};
 
 use crate::{
-    Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits,
-    checked::Checked,
+    Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
+    events::EventLog,
     share_pool::{MAX_SHARES, SharePool, WaitingShare},
     template::Templates,
 };
@@ -56,7 +54,7 @@ pub const MAX_ACCEPTED: usize = 1_024;
 pub struct Effects<C> {
     /// Tells the time.
     pub clock: C,
-    /// Judges proofs.
+    /// Judges what the service has not seen before.
     pub checker: Arc<dyn ProofChecker + Send + Sync>,
     /// Gives the checker its weights.
     pub entropy: Arc<dyn Entropy>,
@@ -71,7 +69,9 @@ impl<C> fmt::Debug for Effects<C> {
 /// Takes whatever changes the chain or waits to.
 pub struct ChainService<C> {
     ledger: Arc<Ledger>,
-    effects: Effects<C>,
+    clock: C,
+    entropy: Arc<dyn Entropy>,
+    checker: VerifiedCache<Arc<dyn ProofChecker + Send + Sync>>,
     pools: Mutex<Pools>,
     checks: Arc<Semaphore>,
     events: Arc<EventLog>,
@@ -80,7 +80,6 @@ pub struct ChainService<C> {
     /// Rings when something waits in [`Pools::accepted`].
     accepted: Notify,
     counters: Counters,
-    checked: Checked,
 }
 
 struct Pools {
@@ -138,10 +137,13 @@ impl<C: Clock> ChainService<C> {
             let (_, tip_hash) = reader.tip()?;
             (tip_hash, Arc::new(reader.context(&tip_hash)?), reader.work()?)
         };
-        let events = EventLog::new(effects.clock.now_ms());
+        let Effects { clock, checker, entropy } = effects;
+        let events = EventLog::new(clock.now_ms());
         let service = Self {
             ledger,
-            effects,
+            clock,
+            entropy,
+            checker: VerifiedCache::new(checker),
             pools: Mutex::new(Pools {
                 mempool: Mempool::new(limits),
                 shares: SharePool::default(),
@@ -156,10 +158,9 @@ impl<C: Clock> ChainService<C> {
             tip: watch::Sender::new(tip_hash),
             accepted: Notify::new(),
             counters: Counters::default(),
-            checked: Checked::default(),
         };
         let (waiting, counted) = (transactions.len(), shares.len());
-        let transactions = transactions.into_iter().filter(|signed| service.take_transaction(signed).is_ok()).count();
+        let transactions = transactions.into_iter().filter_map(|signed| service.take_transaction(signed).ok()).count();
         let shares = shares.into_iter().filter(|share| service.take_attempt(share).is_ok()).count();
         if waiting + counted > 0 {
             info!("{transactions} of {waiting} transactions and {shares} of {counted} shares still wait for a block");
@@ -178,7 +179,7 @@ impl<C: Clock> ChainService<C> {
 
     /// Local time, in ms since the Unix epoch.
     pub fn now_ms(&self) -> u64 {
-        self.effects.clock.now_ms()
+        self.clock.now_ms()
     }
 
     /// A receiver of the tip's hash that ticks when it moves.
@@ -199,13 +200,18 @@ impl<C: Clock> ChainService<C> {
             .map_err(journal_error)
     }
 
-    /// Whether a prover is an address. What passed before passes at once.
-    pub(crate) fn check_prover(&self, prover: &Address) -> Result<(), SubmitError> {
-        self.check_address(prover).map_err(|error| submit::share_error(ShareError::Prover(error)))
+    /// Judges proofs, signatures and addresses. What passed before passes at once.
+    pub(crate) fn checker(&self) -> &impl ProofChecker {
+        &self.checker
+    }
+
+    /// Gives the checker its weights.
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
     }
 
     fn pools(&self) -> MutexGuard<'_, Pools> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pools.lock()
     }
 
     /// Stores a proven block and brings the pools up to the new tip.
@@ -283,17 +289,6 @@ impl<C: Clock> ChainService<C> {
     }
 }
 
-/// With a memory of the addresses that passed: most shares are a few provers'.
-impl<C: Clock> ProofChecker for ChainService<C> {
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
-        self.effects.checker.check(items, weights)
-    }
-
-    fn check_address(&self, address: &Address) -> Result<(), AddressError> {
-        self.checked.address(address)
-    }
-}
-
 impl Journals {
     /// Opens both, and gives what they hold.
     fn open(folder: &Path, limits: MempoolLimits) -> io::Result<(Self, Vec<SignedTransaction>, Vec<Share>)> {
@@ -355,9 +350,4 @@ fn wait_again(pool: &mut SharePool, share: &Share, context: &ChainContext) {
 
 fn journal_error(error: io::Error) -> LedgerError {
     LedgerError::Folder { path: "the journals".into(), error }
-}
-
-fn internal(error: LedgerError) -> SubmitError {
-    warn!("{error}");
-    SubmitError::Internal(error.to_string())
 }

@@ -3,24 +3,17 @@
 
 use std::sync::Arc;
 
-use crate::SubmitError;
-use lode_consensus::{ChainWork, Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext};
+use lode_consensus::{
+    ChainWork, Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext, transaction::HashedTransaction,
+};
 use lode_network::{Gossip, MempoolPage};
 use lode_puzzle::{Claim, Item, Seed, Ticket};
 use tokio::sync::Notify;
 
-use super::{
-    ChainService, internal,
-    submit::{mempool_error, share_error},
-};
-use crate::{Clock, MempoolError, service::Effects};
+use super::ChainService;
+use crate::{Clock, MempoolError, SubmitError};
 
 impl<C: Clock> ChainService<C> {
-    /// Clock, checker and entropy.
-    pub fn effects(&self) -> &Effects<C> {
-        &self.effects
-    }
-
     /// The rules' view of the chain below the next block on top of the tip.
     pub(crate) fn context(&self) -> Arc<ChainContext> {
         self.pools().context.clone()
@@ -37,14 +30,14 @@ impl<C: Clock> ChainService<C> {
         self.pools().work
     }
 
-    /// What can be said of a share without its proof, and what the proof must show. [`SubmitError::Invalid`] is what
-    /// anybody who knows the anchor can see; everything else depends on where this node stands.
+    /// What can be said of a share without its proof, and what the proof must show. [`Fault::Sender`](crate::Fault) is
+    /// what anybody who knows the anchor can see; everything else depends on where this node stands.
     pub(crate) fn check_share(&self, share: &Share) -> Result<Item, SubmitError> {
         let context = self.context();
-        let item = context.share_item(share).map_err(share_error)?;
+        let item = context.share_item(share)?;
         let id = ShareId { statement: item.statement, nonce: item.nonce };
-        if self.pools().shares.contains(&id) || self.ledger.read().has_share(&id).map_err(internal)? {
-            return Err(SubmitError::Stale("the share is known".to_owned()));
+        if self.pools().shares.contains(&id) || self.ledger.read().has_share(&id)? {
+            return Err(SubmitError::KnownAttempt);
         }
         let value = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof).share_value();
         match item.claim {
@@ -52,28 +45,22 @@ impl<C: Clock> ChainService<C> {
                 self.check_prover(&share.prover)?;
                 Ok(item)
             }
-            _ => Err(SubmitError::Invalid("ticket: it misses the share target".to_owned())),
+            _ => Err(SubmitError::NoShare),
         }
     }
 
     /// [`Self::check_transaction`] for one from a peer: a gap before its nonce may be about to close, as what fills it is
     /// checked at the same time.
-    pub(crate) fn check_relayed(&self, signed: &SignedTransaction) -> Result<(), SubmitError> {
-        match self.mempool_check(signed)? {
-            Err(MempoolError::NonceGap { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(mempool_error(error)),
+    pub(crate) fn check_relayed(&self, transaction: &HashedTransaction) -> Result<(), SubmitError> {
+        match self.check_transaction(transaction) {
+            Err(SubmitError::Mempool(MempoolError::NonceGap { .. })) => Ok(()),
+            checked => checked,
         }
     }
 
-    /// Whether a share waited here, with these very bytes: then its proof holds.
-    pub(crate) fn is_proven_share(&self, id: &ShareId, share: &Share) -> bool {
-        self.checked.has_share(id, share) || self.pools().shares.get(id) == Some(share)
-    }
-
-    /// Whether a transaction waits here, with these very bytes: then its signature holds.
-    pub(crate) fn is_verified_transaction(&self, signed: &SignedTransaction) -> bool {
-        let id = signed.id(&self.ledger.network().genesis_hash);
-        self.pools().mempool.get(&id) == Some(signed)
+    /// A transaction with its id on this network.
+    pub(crate) fn hashed(&self, signed: SignedTransaction) -> HashedTransaction {
+        HashedTransaction::new(signed, &self.ledger.network().genesis_hash)
     }
 
     /// What waits for a block, all shares first, then transactions in the order in which blocks take them: one page of

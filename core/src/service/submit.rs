@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use crate::{AttemptOutcome, MiningJob, SubmitError, events::Event};
 use lode_consensus::{
-    Address, Block, Hash, SealedHeader, Share, ShareId, SignedTransaction,
-    rules::{self, BlockError, FittingBlock},
+    Address, Block, Hash, Obligation, SealedHeader, Share, ShareId, SignedTransaction,
+    obligation::{ObligationError, ProofChecker},
+    rules::{self, FittingBlock, ShareError},
+    transaction::HashedTransaction,
 };
-use lode_ledger::{LedgerError, StoreOutcome};
+use lode_ledger::StoreOutcome;
 use lode_network::Gossip;
 use lode_puzzle::{Claim, Item, Seed, Ticket};
 
-use super::{ChainService, Counters, Pools, internal};
+use super::{ChainService, Counters, Pools};
 use crate::{
-    Clock, EntropyError, MempoolError,
+    AttemptOutcome, Clock, MiningJob, SubmitError,
+    events::Event,
     share_pool::WaitingShare,
     template::{Ingredients, Template},
 };
@@ -26,75 +28,81 @@ impl<C: Clock> ChainService<C> {
     /// Takes a block: checks it, stores it, and follows it if its chain has the most work.
     pub fn take_block(&self, block: Block) -> Result<Hash, SubmitError> {
         if let Some(wait_ms) = rules::deferral_ms(self.ledger.params(), &block.header, self.now_ms()) {
-            return Err(SubmitError::Stale(format!("the block lies {wait_ms} ms beyond the future limit")));
+            return Err(SubmitError::Future { wait_ms });
         }
         let hash = block.hash();
         let context = {
             let reader = self.ledger.read();
-            if reader.entry(&hash).map_err(internal)?.is_some() {
-                return Err(SubmitError::Stale(format!("block {hash} is known")));
+            if reader.entry(&hash)?.is_some() {
+                return Err(SubmitError::KnownBlock(hash));
             }
-            reader.context(&block.header.parent_hash).map_err(ledger_submit_error)?
+            reader.context(&block.header.parent_hash)?
         };
         let sealed = SealedHeader::from(&block);
-        let fitting = FittingBlock::new(block, context, self.ledger.params())
-            .map_err(block_error)?
-            .except(|id, share| self.is_proven_share(id, share), |signed| self.is_verified_transaction(signed));
-        let weights = self.effects.entropy.weights(fitting.claims().len()).map_err(entropy_error)?;
-        let proven = fitting.prove(self, &weights).map_err(block_error)?;
-        let StoreOutcome { refused, .. } = self.connect(proven).map_err(ledger_submit_error)?;
+        let fitting = FittingBlock::new(block, context, self.ledger.params())?;
+        let weights = self.entropy.weights(fitting.weights_needed())?;
+        let proven = fitting.prove(&self.checker, &weights)?;
+        let StoreOutcome { refused, .. } = self.connect(proven)?;
         if let Some((_, error)) = refused.filter(|(refused, _)| *refused == hash) {
-            return Err(SubmitError::Invalid(error));
+            return Err(SubmitError::Ledger(error));
         }
         self.publish(Gossip::Block(sealed));
         Ok(hash)
     }
 
     /// Checks a transaction and lets it wait.
-    pub fn take_transaction(&self, signed: &SignedTransaction) -> Result<Hash, SubmitError> {
-        self.check_transaction(signed)?;
-        self.verify_transaction(signed)?;
-        let id = self.add_transaction(signed)?;
-        self.publish(Gossip::Transaction(signed.clone()));
+    pub fn take_transaction(&self, signed: SignedTransaction) -> Result<Hash, SubmitError> {
+        let transaction = self.hashed(signed);
+        self.check_transaction(&transaction)?;
+        self.verify_transaction(&transaction)?;
+        let id = self.add_transaction(&transaction)?;
+        self.publish(Gossip::Transaction(transaction.into_signed()));
         Ok(id)
     }
 
     /// What can be said of a transaction without its signature: whether it is new, and whether it fits the state and
     /// what waits already.
-    pub(crate) fn check_transaction(&self, signed: &SignedTransaction) -> Result<(), SubmitError> {
-        self.mempool_check(signed)?.map_err(mempool_error)
-    }
-
-    /// What the mempool says of a transaction that is in no block.
-    pub(super) fn mempool_check(&self, signed: &SignedTransaction) -> Result<Result<(), MempoolError>, SubmitError> {
-        let id = signed.id(&self.ledger.network().genesis_hash);
+    pub(crate) fn check_transaction(&self, transaction: &HashedTransaction) -> Result<(), SubmitError> {
+        let (id, signed) = (transaction.id(), transaction.signed());
         let pools = self.pools();
         let reader = self.ledger.read();
-        if reader.transaction_place(&id).map_err(internal)?.is_some() {
-            return Err(SubmitError::Stale(format!("transaction {id} is in a block already")));
+        if reader.transaction_place(&id)?.is_some() {
+            return Err(SubmitError::InBlock(id));
         }
-        let sender = reader.account(&signed.transaction.from).map_err(internal)?.unwrap_or_default();
-        Ok(pools.mempool.check(&id, signed, sender, pools.context.height))
+        let sender = reader.account(&signed.transaction.from)?.unwrap_or_default();
+        Ok(pools.mempool.check(&id, signed, sender, pools.context.height)?)
     }
 
-    /// Checks recipient and signature: milliseconds of work.
-    pub(crate) fn verify_transaction(&self, signed: &SignedTransaction) -> Result<(), SubmitError> {
-        signed.transaction.check_recipient().map_err(|error| SubmitError::Invalid(format!("recipient: {error}")))?;
-        let genesis = self.ledger.network().genesis_hash;
-        signed.verify(&genesis).map_err(|error| SubmitError::Invalid(error.to_string()))
+    /// Checks recipient and signature: milliseconds of work, unless they were checked before.
+    pub(crate) fn verify_transaction(&self, transaction: &HashedTransaction) -> Result<(), SubmitError> {
+        // One by one, the cheapest first.
+        transaction.obligations().try_for_each(|obligation| Ok(self.judge(obligation, &[])?))
+    }
+
+    /// Whether a prover is an address.
+    pub(crate) fn check_prover(&self, prover: &Address) -> Result<(), SubmitError> {
+        self.judge(Obligation::Address(*prover), &[]).map_err(|error| match error {
+            ObligationError::Address(error) => ShareError::Prover(error).into(),
+            error => error.into(),
+        })
+    }
+
+    /// Has one thing judged.
+    fn judge(&self, obligation: Obligation, weights: &[u128]) -> Result<(), ObligationError> {
+        self.checker.check(&[obligation], weights).pop().unwrap_or(Err(ObligationError::Unjudged))
     }
 
     /// Lets a transaction wait that was verified.
-    pub(crate) fn add_transaction(&self, signed: &SignedTransaction) -> Result<Hash, SubmitError> {
-        let id = signed.id(&self.ledger.network().genesis_hash);
+    pub(crate) fn add_transaction(&self, transaction: &HashedTransaction) -> Result<Hash, SubmitError> {
+        let (id, signed) = (transaction.id(), transaction.signed());
         let mut pools = self.pools();
         let reader = self.ledger.read();
-        if reader.transaction_place(&id).map_err(internal)?.is_some() {
-            return Err(SubmitError::Stale(format!("transaction {id} is in a block already")));
+        if reader.transaction_place(&id)?.is_some() {
+            return Err(SubmitError::InBlock(id));
         }
-        let sender = reader.account(&signed.transaction.from).map_err(internal)?.unwrap_or_default();
+        let sender = reader.account(&signed.transaction.from)?.unwrap_or_default();
         let next = pools.context.height;
-        pools.mempool.insert(id, signed.clone(), sender, next).map_err(mempool_error)?;
+        pools.mempool.insert(id, signed.clone(), sender, next)?;
         pools.journal_transaction(signed);
         drop(pools);
         self.events.publish(Event::Transaction { id });
@@ -107,11 +115,11 @@ impl<C: Clock> ChainService<C> {
             let pools = self.pools();
             (pools.context.clone(), pools.templates.get(&attempt.content_hash))
         };
-        let claim = context.share_item(attempt).map_err(share_error)?;
+        let claim = context.share_item(attempt)?;
         self.check_prover(&attempt.prover)?;
         let id = ShareId { statement: claim.statement, nonce: claim.nonce };
-        if self.pools().shares.contains(&id) || self.ledger.read().has_share(&id).map_err(internal)? {
-            return Err(SubmitError::Stale("this attempt was submitted before".to_owned()));
+        if self.pools().shares.contains(&id) || self.ledger.read().has_share(&id)? {
+            return Err(SubmitError::KnownAttempt);
         }
         let ticket = Ticket::new(&Seed::new(&id.statement, id.nonce), &attempt.proof);
         let is_share = context.share_target.is_met_by(ticket.share_value());
@@ -119,30 +127,29 @@ impl<C: Clock> ChainService<C> {
         let block_target = template.as_ref().map_or(context.target, |template| template.job.header.target);
         let meets_block = block_target.is_met_by(ticket.block_value());
         let mut outcome = AttemptOutcome::default();
+        let mut late = None;
         let block = match template {
             _ if !meets_block => None,
             None => {
-                outcome.reason = Some("the job is not known to this node any more".to_owned());
+                late = Some(SubmitError::UnknownJob);
                 None
             }
             Some(template) if template.job.header.parent_hash != context.parent_hash => {
-                outcome.reason = Some("another block was found first".to_owned());
+                late = Some(SubmitError::Overtaken);
                 None
             }
             Some(template) if template.job.header.producer != attempt.prover => {
-                return Err(SubmitError::Invalid("the prover is not the job's producer".to_owned()));
+                return Err(SubmitError::ForeignJob);
             }
             Some(template) => Some(template.complete(attempt.nonce, attempt.proof)),
         };
         if !is_share && block.is_none() {
-            return Err(match outcome.reason {
-                Some(reason) => SubmitError::Stale(reason),
-                None => {
-                    SubmitError::Invalid("ticket: it meets neither the block target nor the share target".to_owned())
-                }
-            });
+            return Err(late.unwrap_or(SubmitError::NoTarget));
         }
-        self.verify_attempt(claim)?;
+        outcome.reason = late.map(|late| late.to_string());
+        // What its ticket is good for is known already.
+        let claim = Obligation::Puzzle(Item { claim: Claim::None, ..claim });
+        self.judge(claim, &self.entropy.weights(1)?)?;
         if is_share {
             outcome.share = self.add_share(attempt);
             if outcome.share {
@@ -163,17 +170,6 @@ impl<C: Clock> ChainService<C> {
         Ok(outcome)
     }
 
-    /// Checks an attempt's proof alone: what its ticket is good for is known already.
-    fn verify_attempt(&self, claim: Item) -> Result<(), SubmitError> {
-        let weights = self.effects.entropy.weights(1).map_err(entropy_error)?;
-        let verdict = self.effects.checker.check(&[Item { claim: Claim::None, ..claim }], &weights).pop();
-        match verdict {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(SubmitError::Invalid(format!("proof: {error}"))),
-            None => Err(SubmitError::Internal("the checker did not judge the proof".to_owned())),
-        }
-    }
-
     /// Lets a share whose proof holds wait for a block, if it fits the present tip and there is room.
     pub(crate) fn add_share(&self, share: &Share) -> bool {
         let mut pools = self.pools();
@@ -190,7 +186,6 @@ impl<C: Clock> ChainService<C> {
         }
         pools.journal_share(share);
         drop(pools);
-        self.checked.note_share(&id, share);
         self.events.publish(Event::Share { prover: share.prover, height: context.height });
         true
     }
@@ -212,7 +207,7 @@ impl<C: Clock> ChainService<C> {
         }
         let Pools { mempool, shares, .. } = &*pools;
         let ingredients = Ingredients { ledger: &self.ledger, mempool, shares, now_ms };
-        let template = Arc::new(ingredients.template(prover).map_err(internal)?);
+        let template = Arc::new(ingredients.template(prover).map_err(|error| SubmitError::Template(Arc::new(error)))?);
         pools.templates.insert(template.clone());
         Counters::count(&self.counters.templates);
         Ok(template)
@@ -222,40 +217,5 @@ impl<C: Clock> ChainService<C> {
     pub(super) fn template_age_ms(&self) -> u64 {
         let quarter = self.ledger.params().block_interval_ms / 4;
         quarter.clamp(*TEMPLATE_AGE_MS.start(), *TEMPLATE_AGE_MS.end())
-    }
-}
-
-pub(super) fn share_error(error: rules::ShareError) -> SubmitError {
-    match error {
-        rules::ShareError::Anchor { .. } => SubmitError::Stale(error.to_string()),
-        rules::ShareError::Prover(_) => SubmitError::Invalid(error.to_string()),
-    }
-}
-
-pub(super) fn entropy_error(error: EntropyError) -> SubmitError {
-    SubmitError::Internal(error.to_string())
-}
-
-fn ledger_submit_error(error: LedgerError) -> SubmitError {
-    match error {
-        LedgerError::Orphan { .. } => SubmitError::Stale(error.to_string()),
-        LedgerError::InvalidAncestor { .. } | LedgerError::Block(_) => SubmitError::Invalid(error.to_string()),
-        LedgerError::Apply(apply) if apply.marks_invalid() => SubmitError::Invalid(apply.to_string()),
-        error => internal(error),
-    }
-}
-
-fn block_error(error: BlockError) -> SubmitError {
-    match error {
-        BlockError::Unjudged { .. } => SubmitError::Internal(error.to_string()),
-        error => SubmitError::Invalid(error.to_string()),
-    }
-}
-
-pub(super) fn mempool_error(error: MempoolError) -> SubmitError {
-    match error {
-        MempoolError::Full(_) => SubmitError::Busy(error.to_string()),
-        MempoolError::Static(_) => SubmitError::Invalid(error.to_string()),
-        error => SubmitError::Stale(error.to_string()),
     }
 }

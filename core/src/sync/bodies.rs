@@ -274,7 +274,7 @@ impl<C: Clock> SyncMachine<C> {
     fn stored(&mut self, outcome: &StoreOutcome, network: &mut dyn Network) -> Result<(), LedgerError> {
         if let Some((refused, error)) = &outcome.refused {
             let server = self.bodies.servers.remove(refused);
-            self.condemn(*refused, server, error, network);
+            self.condemn(*refused, server, &**error, network);
         }
         if !outcome.events.is_empty() {
             let (tip, _) = self.service.tip();

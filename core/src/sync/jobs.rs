@@ -1,16 +1,17 @@
 //! Checks that cost milliseconds, as values: the machine makes them, its driver runs them on threads of its choice and
 //! brings the results back.
 
-use crate::SubmitError;
 use lode_consensus::{
-    Body, Hash, Share, SignedTransaction,
+    Body, Hash, Obligation, Share,
     headers::{FittingHeader, ProvenHeader},
+    obligation::{ObligationError, Verdict},
     rules::{BlockError, ChainContext, FittingBlock, ProofChecker, ProvenBlock},
+    transaction::HashedTransaction,
 };
 use lode_network::{GossipId, PeerId};
-use lode_puzzle::{Item, VerifyError};
+use lode_puzzle::Item;
 
-use crate::{ChainService, Clock};
+use crate::{ChainService, Clock, SubmitError};
 
 /// Who brought something, and the gossip message that waits for a verdict on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub(super) struct ShareTask {
 /// A transaction whose signature is to be checked.
 #[derive(Debug)]
 pub(super) struct TransactionTask {
-    pub(super) signed: SignedTransaction,
+    pub(super) transaction: HashedTransaction,
     pub(super) origin: Origin,
 }
 
@@ -85,21 +86,12 @@ pub(super) enum Outcome {
     Announced(Origin, Hash, Box<Result<ProvenHeader, BlockError>>),
     Segment { peer: PeerId, candidate: u64, segment: u64, headers: Vec<Result<ProvenHeader, BlockError>> },
     Bodies(Vec<BodyResult>),
-    Shares(PeerId, Vec<(ShareTask, Result<(), ShareFault>)>),
+    Shares(PeerId, Vec<(ShareTask, Verdict)>),
     Transactions(PeerId, Vec<(TransactionTask, Result<(), SubmitError>)>),
 }
 
 /// A block's hash, who sent its body, and what the check said.
 pub(super) type BodyResult = (Hash, Option<PeerId>, Result<ProvenBlock, BlockError>);
-
-/// Why a share was not proven.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ShareFault {
-    /// Its proof does not hold.
-    Proof(VerifyError),
-    /// Our own fault.
-    Ours,
-}
 
 impl Job {
     /// How much it has to do.
@@ -121,34 +113,28 @@ impl Job {
 
     /// Does it.
     pub fn run<C: Clock>(self, service: &ChainService<C>) -> Done {
-        let effects = service.effects();
+        let checker = service.checker();
         // Without weights a checker judges nothing, which is told apart from a bad proof.
-        let weights = |count| effects.entropy.weights(count).unwrap_or_default();
+        let weights = |count| service.entropy().weights(count).unwrap_or_default();
         Done(match self.0 {
             Work::Announced(origin, header) => {
-                Outcome::Announced(origin, header.hash(), Box::new(header.prove(service, &weights(1))))
+                Outcome::Announced(origin, header.hash(), Box::new(header.prove(checker, &weights(1))))
             }
             Work::Segment(peer, SegmentTask { candidate, segment, headers }) => {
                 let weights = weights(headers.len());
-                let headers = FittingHeader::prove_all(headers, service, &weights);
+                let headers = FittingHeader::prove_all(headers, checker, &weights);
                 Outcome::Segment { peer, candidate, segment, headers }
             }
             Work::Bodies(tasks) => Outcome::Bodies(check_bodies(service, tasks)),
             Work::Shares(peer, tasks) => {
-                let items: Vec<Item> = tasks.iter().map(|task| task.item).collect();
-                let mut verdicts = service.check(&items, &weights(items.len())).into_iter();
-                let mut judge = || match verdicts.next() {
-                    Some(Ok(_)) => Ok(()),
-                    None | Some(Err(VerifyError::MissingWeights { .. } | VerifyError::ZeroWeight { .. })) => {
-                        Err(ShareFault::Ours)
-                    }
-                    Some(Err(error)) => Err(ShareFault::Proof(error)),
-                };
+                let proofs: Vec<Obligation> = tasks.iter().map(|task| Obligation::Puzzle(task.item)).collect();
+                let mut verdicts = checker.check(&proofs, &weights(proofs.len())).into_iter();
+                let mut judge = || verdicts.next().unwrap_or(Err(ObligationError::Unjudged));
                 Outcome::Shares(peer, tasks.into_iter().map(|task| (task, judge())).collect())
             }
             Work::Transactions(peer, tasks) => {
                 let verify = |task: TransactionTask| {
-                    let verified = service.verify_transaction(&task.signed);
+                    let verified = service.verify_transaction(&task.transaction);
                     (task, verified)
                 };
                 Outcome::Transactions(peer, tasks.into_iter().map(verify).collect())
@@ -170,20 +156,16 @@ fn check_bodies<C: Clock>(service: &ChainService<C>, tasks: Vec<BodyTask>) -> Ve
             match result {
                 Ok(block) if assumed => Some(Ok(block.proven_before())),
                 Ok(block) => {
-                    // What waits in the pools was checked when it came in.
-                    fitting.push(block.except(
-                        |id, share| service.is_proven_share(id, share),
-                        |signed| service.is_verified_transaction(signed),
-                    ));
+                    fitting.push(block);
                     None
                 }
                 Err(error) => Some(Err(error)),
             },
         ));
     }
-    let claims = fitting.iter().map(|block| block.claims().len()).sum();
-    let weights = service.effects().entropy.weights(claims).unwrap_or_default();
-    let mut proven = FittingBlock::prove_all(fitting, service, &weights).into_iter();
+    let needed = fitting.iter().map(FittingBlock::weights_needed).sum();
+    let weights = service.entropy().weights(needed).unwrap_or_default();
+    let mut proven = FittingBlock::prove_all(fitting, service.checker(), &weights).into_iter();
     let unjudged = BlockError::Unjudged { expected: 1, got: 0 };
     results
         .into_iter()

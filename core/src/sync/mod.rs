@@ -68,6 +68,7 @@ use tree::HeaderTree;
 use work::Queues;
 
 pub use jobs::{Cost, Done, Job};
+pub(crate) use status::{PeersView, status};
 pub use status::{SyncState, SyncStatus};
 
 /// How often a driver should call [`SyncMachine::on_tick`].
@@ -260,37 +261,27 @@ impl<C: Clock> SyncMachine<C> {
 
     /// Where the node stands.
     pub fn status(&self) -> SyncStatus {
-        let (tip, tip_hash) = self.service.tip();
-        let reader = self.service.ledger().read();
-        let tip_timestamp_ms = reader.entry(&tip_hash).ok().flatten().map_or(0, |entry| entry.header.timestamp_ms);
-        let best_header_height = self.tree.best().map_or(tip, |best| best.height()).max(tip);
+        let service = &self.service;
+        status(service.ledger(), service.tip(), service.now_ms(), &self.view())
+    }
+
+    /// What is known of other chains than the ledger's.
+    fn view(&self) -> PeersView {
         let candidates = || self.peers.values().filter_map(|peer| peer.candidate.as_ref());
-        let proven_header_height = candidates().map(|candidate| candidate.height).fold(best_header_height, Height::max);
-        let peers = self.peers.values().filter(|peer| peer.status.is_some()).count();
-        let peers_height = self.peers_height(tip);
-        let state = if self.halted.is_some() {
-            SyncState::Halted
-        } else if self.replay.is_some() || candidates().any(|candidate| !candidate.is_done()) {
-            SyncState::Headers
+        let busy = if self.replay.is_some() || candidates().any(|candidate| !candidate.is_done()) {
+            Some(SyncState::Headers)
         } else if self.bodies.is_idle() {
-            SyncState::Synced
+            None
         } else {
-            SyncState::Bodies
+            Some(SyncState::Bodies)
         };
-        let age_ms = self.service.now_ms().saturating_sub(tip_timestamp_ms);
-        let lag = best_header_height.max(peers_height).saturating_sub(tip);
-        let interval_ms = self.service.ledger().params().block_interval_ms;
-        let reason = status::unreadiness(self.halted.as_deref(), age_ms, interval_ms, lag);
-        SyncStatus {
-            state,
-            tip: (tip, tip_hash),
-            tip_timestamp_ms,
-            best_header_height,
-            proven_header_height,
-            peers_height,
-            peers,
-            ready: reason.is_none(),
-            reason,
+        PeersView {
+            busy,
+            halted: self.halted.clone(),
+            best_header_height: self.tree.best().map(|best| best.height()),
+            proven_header_height: candidates().map(|candidate| candidate.height).max(),
+            claimed_heights: self.claimed_heights(),
+            peers: self.peers.values().filter(|peer| peer.status.is_some()).count(),
         }
     }
 
@@ -340,9 +331,12 @@ impl<C: Clock> SyncMachine<C> {
 
     /// The median of the heights that peers claim, `tip` without peers.
     fn peers_height(&self, tip: Height) -> Height {
-        let work = self.service.work();
-        let claims = self.peers.values().filter_map(|peer| peer.claimed_height(tip, work));
-        status::median(claims.collect()).unwrap_or(tip)
+        status::median(self.claimed_heights()).unwrap_or(tip)
+    }
+
+    fn claimed_heights(&self) -> Vec<Height> {
+        let ((tip, _), work) = (self.service.tip(), self.service.work());
+        self.peers.values().filter_map(|peer| peer.claimed_height(tip, work)).collect()
     }
 
     fn disconnected(&mut self, peer: PeerId, network: &mut dyn Network) {

@@ -1,21 +1,27 @@
 //! Shares and transactions from peers: by gossip, and from what waits at a peer when it connects.
 
-use crate::SubmitError;
-use lode_consensus::{Encode, Hash, Share, SignedTransaction};
+use lode_consensus::{
+    Encode, Hash, Share, SignedTransaction, obligation::Verdict as Judged, transaction::HashedTransaction,
+};
 use lode_network::{MempoolPage, Network, PeerId, Penalty, Request, Verdict};
 
 use super::{
     SyncMachine, ignore,
-    jobs::{Origin, ShareFault, ShareTask, TransactionTask},
+    jobs::{Origin, ShareTask, TransactionTask},
     limits::{GOSSIP_UNIT_BYTES, MAX_BATCH, MAX_MEMPOOL_PAGES, MAX_TRANSACTION_QUEUE_BYTES},
     peers::{MempoolReading, Question},
     verdict,
 };
-use crate::Clock;
+use crate::{Clock, Fault, SubmitError};
 
-/// The key of bytes in the negative cache.
-fn key_of(value: &impl Encode) -> Hash {
-    Hash::of("lode/seen/v1", &[&value.encode()])
+/// The key of a share's bytes in the negative cache.
+fn key_of(share: &Share) -> Hash {
+    Hash::of("lode/seen/v1", &[&share.encode()])
+}
+
+/// The key of a transaction's bytes: the id stands for all but the signature.
+fn transaction_key(transaction: &HashedTransaction) -> Hash {
+    Hash::of("lode/seen-transaction/v1", &[&transaction.id().0, &transaction.signed().signature])
 }
 
 impl<C: Clock> SyncMachine<C> {
@@ -47,37 +53,44 @@ impl<C: Clock> SyncMachine<C> {
                     ignore(task.origin, network);
                 }
             }
-            Err(error @ SubmitError::Invalid(_)) => {
+            Err(error) if error.fault() == Fault::Sender => {
                 self.refuse(key, origin, Penalty::InvalidHeader, &error, network);
             }
-            Err(_) => ignore(origin, network),
+            Err(error) => {
+                error.log_if_ours();
+                ignore(origin, network);
+            }
         }
     }
 
     /// A transaction from a peer.
     pub(super) fn transaction(&mut self, signed: SignedTransaction, origin: Origin, network: &mut dyn Network) {
-        let key = key_of(&signed);
+        let transaction = self.service.hashed(signed);
+        let key = transaction_key(&transaction);
         if self.invalid.contains(&key) {
             self.refuse(key, origin, Penalty::InvalidTransaction, &"a transaction known to be invalid", network);
             return;
         }
-        if !self.has_time_for(origin, signed.encoded_len()) {
+        if !self.has_time_for(origin, transaction.signed().encoded_len()) {
             ignore(origin, network);
             return;
         }
-        match self.service.check_relayed(&signed) {
+        match self.service.check_relayed(&transaction) {
             Ok(()) => {
-                let bytes = |task: &TransactionTask| task.signed.encoded_len();
-                let task = TransactionTask { signed, origin };
+                let bytes = |task: &TransactionTask| task.transaction.signed().encoded_len();
+                let task = TransactionTask { transaction, origin };
                 let queue = &mut self.work.transactions;
                 if let Err(task) = queue.push_within(origin.peer, task, MAX_TRANSACTION_QUEUE_BYTES, bytes) {
                     ignore(task.origin, network);
                 }
             }
-            Err(error @ SubmitError::Invalid(_)) => {
+            Err(error) if error.fault() == Fault::Sender => {
                 self.refuse(key, origin, Penalty::InvalidTransaction, &error, network);
             }
-            Err(_) => ignore(origin, network),
+            Err(error) => {
+                error.log_if_ours();
+                ignore(origin, network);
+            }
         }
     }
 
@@ -96,12 +109,7 @@ impl<C: Clock> SyncMachine<C> {
     }
 
     /// The shares of a batch were checked.
-    pub(super) fn shares_proven(
-        &mut self,
-        peer: PeerId,
-        shares: Vec<(ShareTask, Result<(), ShareFault>)>,
-        network: &mut dyn Network,
-    ) {
+    pub(super) fn shares_proven(&mut self, peer: PeerId, shares: Vec<(ShareTask, Judged)>, network: &mut dyn Network) {
         self.work.free_shares(&peer);
         let is_clean = shares.iter().all(|(_, result)| result.is_ok());
         if let Some(peer) = self.peers.get_mut(&peer) {
@@ -111,10 +119,9 @@ impl<C: Clock> SyncMachine<C> {
             match result {
                 // A share that has no room, or no place on a tip that moved, may be good for others still.
                 Ok(()) if self.service.add_share(&share) => verdict(origin, Verdict::Accept, network),
-                Ok(()) | Err(ShareFault::Ours) => ignore(origin, network),
-                Err(ShareFault::Proof(error)) => {
-                    self.refuse(key_of(&share), origin, Penalty::InvalidProof, &error, network);
-                }
+                Ok(()) => ignore(origin, network),
+                Err(error) if error.is_ours() => ignore(origin, network),
+                Err(error) => self.refuse(key_of(&share), origin, Penalty::InvalidProof, &error, network),
             }
         }
     }
@@ -127,13 +134,16 @@ impl<C: Clock> SyncMachine<C> {
         network: &mut dyn Network,
     ) {
         self.work.free_transactions(&peer);
-        for (TransactionTask { signed, origin }, result) in transactions {
-            match result.and_then(|()| self.service.add_transaction(&signed)) {
+        for (TransactionTask { transaction, origin }, result) in transactions {
+            match result.and_then(|()| self.service.add_transaction(&transaction)) {
                 Ok(_) => verdict(origin, Verdict::Accept, network),
-                Err(error @ SubmitError::Invalid(_)) => {
-                    self.refuse(key_of(&signed), origin, Penalty::InvalidTransaction, &error, network);
+                Err(error) if error.fault() == Fault::Sender => {
+                    self.refuse(transaction_key(&transaction), origin, Penalty::InvalidTransaction, &error, network);
                 }
-                Err(_) => ignore(origin, network),
+                Err(error) => {
+                    error.log_if_ours();
+                    ignore(origin, network);
+                }
             }
         }
     }

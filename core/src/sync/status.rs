@@ -1,6 +1,7 @@
 //! Where the node stands, for operators and for those who wait until it is ready.
 
 use lode_consensus::{Hash, Height};
+use lode_ledger::Ledger;
 
 use super::limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS};
 
@@ -41,9 +42,55 @@ pub struct SyncStatus {
     pub reason: Option<String>,
 }
 
+/// What a node knows of other chains than its own, and what it is doing about them. By default: nothing, as without peers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PeersView {
+    /// What it is doing, unless it is in step with its peers.
+    pub(crate) busy: Option<SyncState>,
+    /// Why an operator has to look.
+    pub(crate) halted: Option<String>,
+    /// The height of the best chain of proven headers above the ledger's.
+    pub(crate) best_header_height: Option<Height>,
+    /// The greatest height up to which headers of any chain were proven.
+    pub(crate) proven_header_height: Option<Height>,
+    /// The heights that peers claim, as far as they are to be reckoned with.
+    pub(crate) claimed_heights: Vec<Height>,
+    /// Connected peers that said where they stand.
+    pub(crate) peers: usize,
+}
+
+/// Where a node stands whose tip is `tip`, at a local time in ms since the Unix epoch.
+pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &PeersView) -> SyncStatus {
+    let (height, hash) = tip;
+    let tip_timestamp_ms = ledger.read().entry(&hash).ok().flatten().map_or(0, |entry| entry.header.timestamp_ms);
+    let best_header_height = view.best_header_height.map_or(height, |best| best.max(height));
+    let proven_header_height =
+        view.proven_header_height.map_or(best_header_height, |best| best.max(best_header_height));
+    let peers_height = median(view.claimed_heights.clone()).unwrap_or(height);
+    let state = match (&view.halted, view.busy) {
+        (Some(_), _) => SyncState::Halted,
+        (None, Some(busy)) => busy,
+        (None, None) => SyncState::Synced,
+    };
+    let age_ms = now_ms.saturating_sub(tip_timestamp_ms);
+    let lag = best_header_height.max(peers_height).saturating_sub(height);
+    let reason = unreadiness(view.halted.as_deref(), age_ms, ledger.params().block_interval_ms, lag);
+    SyncStatus {
+        state,
+        tip,
+        tip_timestamp_ms,
+        best_header_height,
+        proven_header_height,
+        peers_height,
+        peers: view.peers,
+        ready: reason.is_none(),
+        reason,
+    }
+}
+
 /// Why a node is not ready, if it is not. `tip_age_ms` is local time less the tip's timestamp. What it is doing says
 /// nothing: one peer that lies about its work would keep every node reading headers.
-pub(super) fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u64, lag: Height) -> Option<String> {
+fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u64, lag: Height) -> Option<String> {
     if let Some(reason) = halted {
         return Some(reason.to_owned());
     }

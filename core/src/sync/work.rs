@@ -134,7 +134,10 @@ fn first<T>(lane: &mut VecDeque<T>, count: usize) -> Vec<T> {
 mod tests {
     use super::*;
     use crate::sync::jobs::Origin;
-    use lode_consensus::{Action, Address, SignedTransaction, Transaction, transaction::Transfer};
+    use lode_consensus::{
+        Action, Address, Hash, SignedTransaction, Transaction,
+        transaction::{HashedTransaction, Transfer},
+    };
 
     fn peer(number: u8) -> PeerId {
         let mut bytes = vec![0, 36, 8, 1, 18, 32];
@@ -152,7 +155,8 @@ mod tests {
             action: Action::Transfer(Transfer { to: nobody, amount: 1 }),
         };
         let signed = SignedTransaction { transaction: transfer, signature: [0; 128] };
-        TransactionTask { signed, origin: Origin { peer, gossip: None } }
+        let transaction = HashedTransaction::new(signed, &Hash::ZERO);
+        TransactionTask { transaction, origin: Origin { peer, gossip: None } }
     }
 
     fn segment() -> SegmentTask {

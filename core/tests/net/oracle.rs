@@ -1,6 +1,9 @@
 //! Proofs that cost nothing.
 
-use lode_consensus::rules::ProofChecker;
+use lode_consensus::{
+    Obligation,
+    obligation::{ProofChecker, Verdict, judge},
+};
 use lode_core::{Entropy, EntropyError};
 use lode_puzzle::{Claim, Half, Item, Proof, Seed, Ticket, VerifyError};
 
@@ -11,7 +14,13 @@ const FORGED: u8 = 0xBA;
 pub(crate) struct Oracle;
 
 impl ProofChecker for Oracle {
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+    fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict> {
+        judge(obligations, |items| Self::proofs(items, weights))
+    }
+}
+
+impl Oracle {
+    fn proofs(items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
         assert!(weights.len() >= items.len());
         let judge = |item: &Item| {
             let ticket = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof);

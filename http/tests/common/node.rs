@@ -10,8 +10,8 @@ use std::{
 
 use lode_consensus::{Address, Body, Encode, Hash, Header, Share, SignedTransaction, rules::statement_of};
 use lode_core::{
-    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo, SyncPhase,
-    events::EventLog,
+    AttemptOutcome, Backend, MempoolError, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    SyncPhase, events::EventLog,
 };
 use lode_ledger::Ledger;
 use tokio::sync::watch;
@@ -119,11 +119,11 @@ impl Backend for TestNode {
 
     async fn submit_transaction(&self, transaction: SignedTransaction) -> Result<Hash, SubmitError> {
         let genesis_hash = self.chain.genesis_hash();
-        transaction.verify(&genesis_hash).map_err(|error| SubmitError::Invalid(error.to_string()))?;
+        transaction.verify(&genesis_hash)?;
         let id = transaction.id(&genesis_hash);
         let mut mempool = self.mempool.lock().unwrap();
         if mempool.transactions.iter().any(|(pending, _)| *pending == id) {
-            return Err(SubmitError::Stale("it waits already".to_owned()));
+            return Err(MempoolError::Known(id).into());
         }
         mempool.bytes += transaction.encoded_len();
         mempool.transactions.push((id, transaction));

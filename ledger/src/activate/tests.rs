@@ -4,7 +4,9 @@ use lode_consensus::Hash;
 
 use crate::{
     Ledger,
-    common::{Dump, Fault, Maker, Plan, chain_columns, dump, folder, fsck, network, open, prove, replay, store_all},
+    common::{
+        Dump, Fault, Maker, Plan, chain_columns, dump, folder, fsck, network, open, prove, replay, store, store_all,
+    },
     fsck::Depth,
 };
 
@@ -36,6 +38,32 @@ fn heals(maker: &Maker, before: &[&[Hash]], trigger: &Hash, down: usize, up: &[H
         drop(ledger);
         assert!(chain_columns(dump(folder.path())) == fresh, "after {steps} steps");
     }
+}
+
+#[test]
+fn a_block_waits_for_the_disk_once() {
+    let mut maker = Maker::new(network("smallnet"), 33);
+    let stem = maker.extend(&maker.genesis(), 2, Plan::FULL);
+    let old = maker.extend(&stem[1], 2, Plan::FULL);
+    let new = maker.extend(&stem[1], 3, Plan::FULL);
+    let bad = maker.make(&new[2], Plan::broken(Fault::StateRoot));
+    let folder = folder();
+    let ledger = open(folder.path(), maker.network()).unwrap();
+    let waits = |blocks: &[Hash]| {
+        let before = ledger.database.syncs();
+        store_all(&ledger, &maker, blocks);
+        ledger.database.syncs() - before
+    };
+    assert_eq!(waits(&stem), 2);
+    assert_eq!(waits(&old), 2);
+    assert_eq!(waits(&new[..2]), 2, "on a side branch too");
+    // The block itself, and each step of the reorg: two come off, and three go on.
+    assert_eq!(waits(&new[2..]), 1 + 5);
+    assert_eq!(ledger.read().tip().unwrap().1, new[2]);
+    // One that does not apply is on the disk with its mark.
+    let before = ledger.database.syncs();
+    assert!(store(&ledger, maker.block(&bad)).unwrap().refused.is_some());
+    assert_eq!(ledger.database.syncs() - before, 1);
 }
 
 #[test]

@@ -11,8 +11,9 @@ mod raw;
 use std::{collections::BTreeSet, path::Path};
 
 use lode_consensus::{
-    Address, Block, Hash, NetworkParams,
-    rules::{FittingBlock, ProofChecker, ProvenBlock},
+    Address, Block, Hash, NetworkParams, Obligation,
+    obligation::{ProofChecker, Verdict, judge},
+    rules::{FittingBlock, ProvenBlock},
 };
 use lode_genesis::Network;
 use lode_ledger::{
@@ -83,13 +84,15 @@ impl Oracle {
 }
 
 impl ProofChecker for Oracle {
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
-        assert_eq!(items.len(), weights.len());
-        let verdict = |item: &Item| match item.proof.commitment[0] {
-            Self::FORGED => Err(VerifyError::PairingFailed),
-            _ => Ok(Ticket([0; 32])),
-        };
-        items.iter().map(verdict).collect()
+    fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict> {
+        judge(obligations, |items| {
+            assert_eq!(items.len(), weights.len());
+            let verdict = |item: &Item| match item.proof.commitment[0] {
+                Self::FORGED => Err(VerifyError::PairingFailed),
+                _ => Ok(Ticket([0; 32])),
+            };
+            items.iter().map(verdict).collect()
+        })
     }
 }
 
@@ -108,7 +111,7 @@ pub(crate) fn open(path: &Path, network: &Network) -> Result<Ledger, LedgerError
 pub(crate) fn prove(ledger: &Ledger, block: &Block) -> Result<ProvenBlock, LedgerError> {
     let context = ledger.read().context(&block.header.parent_hash)?;
     let fitting = FittingBlock::new(block.clone(), context, ledger.params())?;
-    let weights = vec![1; fitting.claims().len()];
+    let weights = vec![1; fitting.weights_needed()];
     Ok(fitting.prove(&Oracle, &weights)?)
 }
 
@@ -121,7 +124,7 @@ pub(crate) fn store(ledger: &Ledger, block: &Block) -> Result<StoreOutcome, Ledg
 pub(crate) fn store_all(ledger: &Ledger, maker: &Maker, hashes: &[Hash]) {
     for hash in hashes {
         let outcome = store(ledger, maker.block(hash)).unwrap();
-        assert_eq!(outcome.refused, None);
+        assert!(outcome.refused.is_none(), "{outcome:?}");
     }
 }
 

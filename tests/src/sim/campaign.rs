@@ -3,12 +3,11 @@
 use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
 };
+
+use parking_lot::Mutex;
 
 use super::{Report, Scenario, run, schedule::Micros};
 
@@ -63,7 +62,7 @@ impl Campaign {
                         let scenario = Scenario::random(seed, self.nodes, self.duration);
                         // A panic is a violation like any other: the seed says how to see it again.
                         let outcome = catch_unwind(AssertUnwindSafe(|| run(scenario)));
-                        let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+                        let mut summary = summary.lock();
                         match outcome {
                             Ok(report) => {
                                 progress(&report);
@@ -75,7 +74,7 @@ impl Campaign {
                 });
             }
         });
-        let mut summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut summary = summary.into_inner();
         summary.judge_fairness();
         summary
     }

@@ -2,7 +2,7 @@
 //! with a clock, a judge and a generator of its own.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -14,6 +14,7 @@ use lode_core::{
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
 use lode_network::NetworkEvent;
+use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{oracle::Oracle, schedule::Micros, traffic::Outbox};
@@ -60,7 +61,7 @@ struct SimEntropy(Mutex<StdRng>);
 
 impl Entropy for SimEntropy {
     fn weights(&self, count: usize) -> Result<Vec<u128>, EntropyError> {
-        let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rng = self.0.lock();
         Ok((0..count).map(|_| rng.random::<u128>().max(1)).collect())
     }
 }

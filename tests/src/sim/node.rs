@@ -298,7 +298,7 @@ impl Node {
     /// A user brings a transaction.
     pub fn transact(&mut self, now: Micros, signed: &SignedTransaction) -> Option<Result<Hash, SubmitError>> {
         self.machine.clock.set(now);
-        let outcome = self.core.as_ref()?.service.take_transaction(signed);
+        let outcome = self.core.as_ref()?.service.take_transaction(signed.clone());
         self.with_core(now, |core, outbox| core.publish_accepted(outbox));
         Some(outcome)
     }

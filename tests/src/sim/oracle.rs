@@ -4,13 +4,14 @@
 //! true proof, and every check of a ticket against a target is the node's own. Only the equation is replaced: what no
 //! honest attempt registered does not hold.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeMap;
 
-use lode_consensus::rules::ProofChecker;
+use lode_consensus::{
+    Obligation,
+    obligation::{ProofChecker, Verdict, judge},
+};
 use lode_puzzle::{Claim, Half, Item, Proof, Seed, Statement, Ticket, VerifyError};
+use parking_lot::{Mutex, MutexGuard};
 
 /// All honest attempts of a run that anybody was told of.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ impl Oracle {
     }
 
     fn honest(&self) -> MutexGuard<'_, BTreeMap<(Statement, u64), Proof>> {
-        self.honest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.honest.lock()
     }
 
     fn judge(&self, item: &Item) -> Result<Ticket, VerifyError> {
@@ -51,13 +52,19 @@ impl Oracle {
     }
 }
 
-impl ProofChecker for Oracle {
-    fn check(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+impl Oracle {
+    fn judge_all(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
         if items.len() != weights.len() {
             let error = VerifyError::MissingWeights { expected: items.len(), got: weights.len() };
             return vec![Err(error); items.len()];
         }
         items.iter().map(|item| self.judge(item)).collect()
+    }
+}
+
+impl ProofChecker for Oracle {
+    fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict> {
+        judge(obligations, |items| self.judge_all(items, weights))
     }
 }
 
@@ -83,10 +90,10 @@ mod tests {
             Item { statement: Statement([9; 32]), claim: Claim::None, ..honest },
             Item { proof: Proof { opening: [4; 96], ..proof }, claim: Claim::None, ..honest },
         ];
-        let verdicts = oracle.check(&items, &[1; 6]);
+        let verdicts = oracle.judge_all(&items, &[1; 6]);
         assert_eq!(verdicts[..2], [Ok(ticket), Ok(ticket)]);
         assert!(matches!(verdicts[2], Err(VerifyError::TargetMissed { half: Half::Block, .. })));
         assert!(verdicts[3..].iter().all(|verdict| *verdict == Err(VerifyError::PairingFailed)));
-        assert!(oracle.check(&items, &[1; 5]).iter().all(Result::is_err));
+        assert!(oracle.judge_all(&items, &[1; 5]).iter().all(Result::is_err));
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lode_consensus::{Action, Hash, Height, Share, SignedTransaction, Transaction, transaction::Transfer};
-use lode_core::{AttemptOutcome, SubmitError};
+use lode_core::{AttemptOutcome, Fault};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -324,7 +324,8 @@ impl World {
         let now = self.now();
         match self.nodes[index].submit(now, share) {
             // A block that lies beyond the future limit of its own miner's slow clock.
-            None | Some(Err(SubmitError::Stale(_))) => {}
+            None => {}
+            Some(Err(error)) if error.fault() == Fault::State => {}
             Some(Ok(outcome)) => self.found[index] += u64::from(outcome.share),
             Some(Err(error)) => self.violations.push(format!("node {index} refuses its own miner's attempt: {error}")),
         }
@@ -485,7 +486,8 @@ impl World {
         match self.nodes[node].transact(now, &signed) {
             Some(Ok(id)) => self.payments.push(Payment { id, signed }),
             // One with this nonce waits already.
-            Some(Err(SubmitError::Stale(_))) | None => {}
+            None => {}
+            Some(Err(error)) if error.fault() == Fault::State => {}
             Some(Err(error)) => self.violations.push(format!("node {node} refuses an honest transfer: {error}")),
         }
         self.pump(node);
