@@ -37,6 +37,6 @@ pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use journal::Journal;
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
-pub use p2p::{P2p, P2pView};
+pub use p2p::{P2p, P2pFailure, P2pView};
 pub use proof_cache::ProofCache;
 pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};

@@ -49,7 +49,12 @@ impl<C: Clock> ChainService<C> {
             let _turn = turn;
             work(&service)
         });
-        checked.await.unwrap_or_else(|error| Err(SubmitError::Internal(error.to_string())))
+        checked.await.unwrap_or_else(|error| {
+            if error.is_panic() {
+                self.failure.send_replace(Some(error.to_string()));
+            }
+            Err(SubmitError::Internal(error.to_string()))
+        })
     }
 
     /// [`Self::take_block`] on a blocking thread.

@@ -82,6 +82,8 @@ pub struct ChainService<C> {
     accepted: Notify,
     counters: Counters,
     checked: Checked,
+    /// Why nothing more should be taken in: a check or a write panicked, perhaps between two steps that belong together.
+    failure: watch::Sender<Option<String>>,
 }
 
 struct Pools {
@@ -157,6 +159,7 @@ impl<C: Clock> ChainService<C> {
             accepted: Notify::new(),
             counters: Counters::default(),
             checked: Checked::default(),
+            failure: watch::Sender::new(None),
         };
         let (waiting, counted) = (transactions.len(), shares.len());
         let transactions = transactions.into_iter().filter(|signed| service.take_transaction(signed).is_ok()).count();
@@ -184,6 +187,16 @@ impl<C: Clock> ChainService<C> {
     /// A receiver of the tip's hash that ticks when it moves.
     pub fn watch_tip(&self) -> watch::Receiver<Hash> {
         self.tip.subscribe()
+    }
+
+    /// Resolves when a check or a write has panicked: the node has to stop.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        match failure.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The sender is part of the service.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Writes the journals anew with what still waits. The last thing before a clean exit.
