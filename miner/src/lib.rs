@@ -13,6 +13,7 @@ mod backoff;
 pub mod bench;
 mod board;
 mod client;
+pub mod config;
 pub mod cuda;
 mod events;
 mod jobs;
@@ -27,6 +28,7 @@ mod work;
 mod workers;
 
 pub use client::{NodeUrl, NodeUrlError};
+pub use config::{MinerConfig, MinerSettings};
 pub use events::{MAX_EVENTS, MinerEvent};
 pub use miner::{JOB_LIFETIME, MAX_THREADS, MineOptions, Miner, MinerError, all_cores};
 pub use priority::Priority;
