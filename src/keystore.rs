@@ -24,7 +24,6 @@ use std::{
     str::FromStr,
 };
 
-use etcetera::BaseStrategy;
 use lode_consensus::{Address, Hash, SignedTransaction, Transaction, transaction::SignatureError};
 use rand::{
     SeedableRng,
@@ -113,8 +112,7 @@ impl Keystore {
     /// # Errors
     /// [`KeystoreError::NoHome`].
     pub fn of_user() -> Result<Self, KeystoreError> {
-        let base = etcetera::base_strategy::Xdg::new().map_err(|_| KeystoreError::NoHome)?;
-        Ok(Self::at(base.data_dir().join("lode").join("keystore")))
+        Ok(Self::at(lode_app::data_folder()?.join("lode").join("keystore")))
     }
 
     /// The same keystore with another cost for the files that it will write.

@@ -6,16 +6,22 @@ use std::{
 };
 
 use lode::{
-    cli, commands,
+    cli,
+    commands::{self, devnet::DevnetError},
     keystore::{INTERRUPTED_EXIT_CODE, KeystoreError, SecretError},
     text,
 };
+use lode_app::{output, panics};
 
 fn main() -> ExitCode {
+    panics::run("lode", answer)
+}
+
+fn answer() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(cli::Stop::Help(text)) => return print(&text),
-        Err(cli::Stop::Usage(line)) => return fail(&line, 2),
+        Err(cli::Stop::Help(text)) => return output::print(&text, complain),
+        Err(cli::Stop::Usage(line)) => return fail(&line, output::UNUSABLE),
     };
     let mut out = io::stdout().lock();
     match commands::run(cli.command, &mut out).and_then(|()| out.flush().map_err(Into::into)) {
@@ -26,19 +32,16 @@ fn main() -> ExitCode {
         Err(commands::CommandError::Keystore(KeystoreError::Secret(SecretError::Interrupted))) => {
             ExitCode::from(INTERRUPTED_EXIT_CODE)
         }
-        Err(error) => fail(&error.to_string(), 1),
-    }
-}
-
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error @ commands::CommandError::Devnet(DevnetError::Died(_))) => fail(&error.to_string(), output::BROKEN),
+        Err(error) => fail(&error.to_string(), output::FAILED),
     }
 }
 
 fn fail(line: &str, code: u8) -> ExitCode {
-    // Nothing is left to do where even standard error is closed.
-    let _ = writeln!(io::stderr(), "error: {}", text::one_line(line));
+    complain(line);
     ExitCode::from(code)
+}
+
+fn complain(line: &str) {
+    output::complain(&format!("error: {}", text::one_line(line)));
 }

@@ -22,6 +22,7 @@
 pub mod attempt;
 pub mod bench;
 mod board;
+pub mod config;
 pub mod cuda;
 mod events;
 mod jobs;
@@ -36,6 +37,7 @@ pub mod verify;
 mod work;
 mod workers;
 
+pub use config::{MinerConfig, MinerSettings};
 pub use events::{MAX_EVENTS, MinerEvent};
 pub use miner::{JOB_LIFETIME, MAX_THREADS, MineOptions, Miner, MinerError, all_cores};
 pub use priority::Priority;

@@ -1,13 +1,11 @@
-//! `lode-miner`: the command line. Reads flags, runs a command of the library, and turns the outcome into lines and an exit
-//! code: 0 for success, 1 for a refused proof or a failure, 2 for flags that make no sense.
+//! `lode-miner`: the command line. Reads flags and configuration, runs a command of the library, and turns the outcome into
+//! lines and an exit code.
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, error::ErrorKind};
-use lode_miner::{attempt, bench, cuda, mine, rig::RigError, verify};
-
-/// What a shell sees when the flags make no sense.
-const UNUSABLE_FLAGS: u8 = 2;
+use clap::{Parser, Subcommand};
+use lode_app::{ConfigError, FlagSet, Flags, Inputs, Loaded, output, panics, usage_line};
+use lode_miner::{MinerConfig, MinerSettings, attempt, bench, cuda, mine, rig::RigError, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +23,10 @@ Examples:
     lode-miner bench --threads 1 --seconds 10
     lode-miner bench --engine cuda --json
 
-Exit codes: 0 success, 1 refused or failed, 2 unusable flags.";
+  See what would be mined with, and where each value comes from:
+    lode-miner config show --config rig.toml
+
+Exit codes: 0 success, 1 refused or failed, 2 unusable flags or configuration, 70 a thread died.";
 
 /// Proves Lode's puzzle, and checks proofs of it.
 ///
@@ -53,8 +54,13 @@ enum Command {
     ///
     /// Every job is checked before it is worked on, and every proof before it is handed in. No key is needed, and a rig should
     /// hold none.
+    ///
+    /// Everything can also stand in a file, and in the environment; a flag overrules both.
     #[command(after_help = EXAMPLES)]
-    Mine(mine::Args),
+    Mine(Flags<All>),
+    /// Checks or shows what `mine` would run with.
+    #[command(subcommand)]
+    Config(Config),
     /// Measures how many attempts per second this machine makes.
     #[command(after_help = EXAMPLES)]
     Bench(bench::Args),
@@ -66,21 +72,50 @@ enum Command {
     CudaWorker(cuda::WorkerArgs),
 }
 
+#[derive(Subcommand)]
+enum Config {
+    /// Says whether mining would start with file, environment and these flags, or in one line what is wrong.
+    #[command(after_help = EXAMPLES)]
+    Check(Flags<All>),
+    /// Prints what would be mined with, as a file that says of each value where it comes from.
+    #[command(after_help = EXAMPLES)]
+    Show(Flags<All>),
+}
+
+/// All keys have flags.
+#[derive(Debug, Clone)]
+struct All;
+
+impl FlagSet for All {
+    type Settings = MinerSettings;
+}
+
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return unusable_flags(&error),
-    };
-    match run(&cli.command) {
-        Ok(line) => line.map_or(ExitCode::SUCCESS, |line| print(&line)),
+    panics::run("lode-miner", || match Cli::try_parse() {
+        Ok(cli) => answer(&cli.command),
+        Err(error) => match usage_line(&error) {
+            Some(line) => unusable(&line),
+            None => output::print(&format!("{}\n", error.to_string().trim_end()), complain),
+        },
+    })
+}
+
+fn answer(command: &Command) -> ExitCode {
+    match run(command) {
+        Ok(line) => line.map_or(ExitCode::SUCCESS, |line| output::print(&format!("{line}\n"), complain)),
         Err(error) => {
             complain(&error.to_string()); // each error's line holds its cause's already
-            if rig_error(&error).is_some_and(RigError::is_unusable_flags) {
-                ExitCode::from(UNUSABLE_FLAGS)
-            } else {
-                ExitCode::FAILURE
-            }
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let is_unusable = error.is::<ConfigError>() || rig_error(error).is_some_and(RigError::is_unusable_flags);
+    match error.downcast_ref() {
+        Some(mine::Error::Died(_)) => output::BROKEN,
+        _ if is_unusable => output::UNUSABLE,
+        _ => output::FAILED,
     }
 }
 
@@ -107,7 +142,13 @@ fn run(command: &Command) -> anyhow::Result<Option<String>> {
             let (block, share) = (ticket.block_value(), ticket.share_value());
             format!("valid: ticket {ticket}, block value {block}, share value {share}")
         }
-        Command::Mine(args) => mine::run(args)?,
+        Command::Mine(flags) => mine::run(&MinerConfig::new(&load(flags)?)?)?,
+        Command::Config(Config::Check(flags)) => {
+            let loaded = load(flags)?;
+            MinerConfig::new(&loaded)?;
+            loaded.file.map_or_else(|| "ok: no file".to_owned(), |file| format!("ok: {}", file.display()))
+        }
+        Command::Config(Config::Show(flags)) => lode_app::show(&load(flags)?).trim_end().to_owned(),
         Command::Bench(args) => {
             let report = bench::run(args)?;
             if args.json { serde_json::to_string(&report)? } else { report.to_string() }
@@ -123,36 +164,18 @@ fn run(command: &Command) -> anyhow::Result<Option<String>> {
     }))
 }
 
-/// Help and versions go out as clap writes them; of an error, the first paragraph makes one line.
-fn unusable_flags(error: &clap::Error) -> ExitCode {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(error.to_string().trim_end()),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            complain("error: expected a command; try 'lode-miner --help'");
-            ExitCode::from(UNUSABLE_FLAGS)
-        }
-        _ => {
-            let text = error.to_string();
-            let paragraph = text.split("\n\n").next().unwrap_or_default();
-            complain(&paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
-            ExitCode::from(UNUSABLE_FLAGS)
-        }
-    }
+/// The settings out of all layers.
+fn load(flags: &Flags<All>) -> Result<Loaded<MinerSettings>, ConfigError> {
+    let loaded: Loaded<MinerSettings> = lode_app::load(&Inputs::of_process(flags)?)?;
+    loaded.warnings.iter().for_each(|line| complain(&format!("warning: {line}")));
+    Ok(loaded)
 }
 
-/// A reader that closed the pipe early has seen what it wanted; there is nobody left to tell.
-fn print(text: &str) -> ExitCode {
-    match writeln!(std::io::stdout(), "{text}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("standard output: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+fn unusable(line: &str) -> ExitCode {
+    complain(&format!("{line} (see --help)"));
+    ExitCode::from(output::UNUSABLE)
 }
 
 fn complain(line: &str) {
-    // Where standard error is closed, the exit code has to do.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    output::complain(&format!("lode-miner: {line}"));
 }

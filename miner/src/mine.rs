@@ -10,18 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use lode_api::{
     Backoff,
-    client::{DEFAULT_NODE, Limits, NetworkName, NodeClient, NodeUrl},
+    client::{Limits, NodeClient},
 };
-use lode_consensus::Address;
 use lode_cuda::{CudaEngine, DeviceState, DeviceStatus};
 use lode_puzzle::LogSize;
 
 use crate::{
-    JOB_LIFETIME, MineOptions, Miner, MinerError, MinerEvent, Priority, Stats, jobs, miner,
-    rig::{EngineArgs, Rig, RigError, parse_log_n, parse_threads},
+    JOB_LIFETIME, MineOptions, Miner, MinerConfig, MinerError, MinerEvent, Priority, Stats, jobs, miner,
+    rig::{Rig, RigError},
 };
 
 /// How often the status line of a terminal is drawn, and how soon an interrupt is noticed.
@@ -30,46 +29,6 @@ const TICK: Duration = Duration::from_millis(200);
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// What a shell sees when the second Ctrl-C ends the process: 128 + SIGINT.
 const KILLED_EXIT_CODE: i32 = 130;
-
-/// Arguments of `mine`.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    /// The node's URL.
-    #[arg(long, value_name = "URL", env = "LODE_NODE", default_value = DEFAULT_NODE, value_parser = parse_node)]
-    pub node: String,
-
-    /// Who is paid.
-    #[arg(long, value_name = "ALEO1…")]
-    pub address: Address,
-
-    /// The network [default: the one that the node serves].
-    #[arg(long, value_name = "NAME", value_parser = parse_network)]
-    pub network: Option<String>,
-
-    /// Number of threads [default: one per core; the cuda engine has one per device].
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    pub threads: Option<usize>,
-
-    /// How the threads stand against whatever else wants the machine. Those of the cuda engine hardly use it, and are normal.
-    #[arg(long, value_enum, default_value = "lowest")]
-    pub priority: Priority,
-
-    /// What proves.
-    #[command(flatten)]
-    pub engine: EngineArgs,
-
-    /// Base-2 logarithm of the puzzle's size, 2 to 15 [default: the one of the node's jobs].
-    #[arg(long, value_name = "N", value_parser = parse_log_n)]
-    pub log_n: Option<LogSize>,
-}
-
-fn parse_node(text: &str) -> Result<String, String> {
-    text.parse::<NodeUrl>().map(|node| node.to_string()).map_err(|error| error.to_string())
-}
-
-fn parse_network(text: &str) -> Result<String, String> {
-    text.parse::<NetworkName>().map(|network| network.to_string()).map_err(|error| error.to_string())
-}
 
 /// Why mining did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +45,9 @@ pub enum Error {
     /// The last device was disabled.
     #[error("no device is left to mine with; {0}")]
     Exhausted(String),
+    /// A thread died.
+    #[error("{0}")]
+    Died(String),
     /// Nothing can be printed any more.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -95,7 +57,7 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`]
-pub fn run(args: &Args) -> Result<String, Error> {
+pub fn run(args: &MinerConfig) -> Result<String, Error> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let seen = interrupted.clone();
     ctrlc::set_handler(move || {
@@ -117,7 +79,7 @@ pub fn run(args: &Args) -> Result<String, Error> {
     let rig = Rig::new(&args.engine, log_n)?;
     let threads = rig.threads(args.threads)?;
     let Rig { engine, verifier, description, cuda } = rig;
-    let Args { node, address, network, .. } = args;
+    let MinerConfig { node, address, network, .. } = args;
     // The threads of GPUs wait nearly all the time, and what they wait for must not wait for them.
     let priority = if cuda.is_some() { Priority::Normal } else { args.priority };
     let options = MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority };
@@ -129,6 +91,7 @@ pub fn run(args: &Args) -> Result<String, Error> {
     }
     let miner = Miner::start(options, engine, verifier)?;
     let printed = follow(&miner, cuda.as_deref(), &interrupted, &mut screen);
+    let failure = miner.failure();
     miner.stop();
     match printed {
         // Whoever read our output has seen what they wanted, as `head` does.
@@ -143,11 +106,15 @@ pub fn run(args: &Args) -> Result<String, Error> {
         screen.line(&device_summary(&status))?;
     }
     let summary = summary(&miner.stats());
+    if let Some(reason) = failure {
+        screen.line(&summary)?;
+        return Err(Error::Died(reason));
+    }
     if cuda.is_some_and(|cuda| cuda.is_exhausted()) { Err(Error::Exhausted(summary)) } else { Ok(summary) }
 }
 
 /// Asks the node for the size of its puzzle until it tells, or `interrupted` is set.
-fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Option<LogSize>, Error> {
+fn ask_log_n(args: &MinerConfig, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Option<LogSize>, Error> {
     let url = args.node.parse().map_err(|source| MinerError::Node { got: args.node.clone(), source })?;
     let network = args.network.clone().map(miner::parse_network).transpose()?;
     let client = NodeClient::new(url, Limits::MINER);
@@ -172,9 +139,10 @@ fn ask_log_n(args: &Args, interrupted: &AtomicBool, screen: &mut Screen) -> Resu
     Ok(None)
 }
 
-/// Shows what happens until it is interrupted, nobody reads it any more, or no device is left.
+/// Shows what happens until it is interrupted, nobody reads it any more, a thread died, or no device is left.
 fn follow(miner: &Miner, cuda: Option<&CudaEngine>, interrupted: &AtomicBool, screen: &mut Screen) -> io::Result<()> {
-    while !interrupted.load(Ordering::Relaxed) && !cuda.is_some_and(CudaEngine::is_exhausted) {
+    let is_over = || interrupted.load(Ordering::Relaxed) || miner.failure().is_some();
+    while !is_over() && !cuda.is_some_and(CudaEngine::is_exhausted) {
         if let Some(event) = miner.next_event(TICK) {
             screen.event(&event)?;
         }
@@ -197,7 +165,7 @@ enum Screen {
 
 impl Screen {
     fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+        let bar = ProgressBar::with_draw_target(None, lode_app::terminal::stdout());
         // No terminal, or one that cannot move its cursor: what a hidden bar is given would be lost.
         if bar.is_hidden() {
             return Self::Lines { printed: Instant::now() };

@@ -5,13 +5,13 @@
 //! that keeps time.
 //! Queues: winning attempts, [`crate::submit::MAX_WAITING`]; events, [`crate::events::MAX_EVENTS`].
 //!
-//! What must not be broken: nothing leaves the process that our own verifier refuses; a found share survives the restart of its
+//! What must not be broken: a miner that lost a thread ends; nothing leaves the process that our own verifier refuses; a found share survives the restart of its
 //! node; no thread is waited for without end.
 
 use std::{
     fmt, io,
     num::NonZeroUsize,
-    sync::{Arc, mpsc::sync_channel},
+    sync::{Arc, OnceLock, mpsc::sync_channel},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -149,6 +149,7 @@ impl Miner {
             board: Board::default(),
             counters: Counters::new(Instant::now()),
             events: announcer,
+            failure: OnceLock::new(),
         });
         let miner = Self {
             shared,
@@ -168,25 +169,29 @@ impl Miner {
 
         let (found, queue) = sync_channel(MAX_WAITING);
         let (shared, client) = (self.shared.clone(), self.submissions.clone());
-        threads.submitting = Some(thread("lode-submit").spawn(move || submit::submit_all(&shared, &client, &queue))?);
+        let submit = move || shared.guard("lode-submit", || submit::submit_all(&shared, &client, &queue));
+        threads.submitting = Some(thread("lode-submit").spawn(submit)?);
 
         let shared = self.shared.clone();
-        threads.proving.push(thread("lode-clock").spawn(move || keep_time(&shared))?);
+        let clock = move || shared.guard("lode-clock", || keep_time(&shared));
+        threads.proving.push(thread("lode-clock").spawn(clock)?);
 
         for (index, core) in workers::cores(workers).into_iter().enumerate() {
             let (shared, found) = (self.shared.clone(), found.clone());
-            let worker = workers::spawn_alone(format!("lode-prove-{index}"), core, move || {
+            let name = format!("lode-prove-{index}");
+            let worker = workers::spawn_alone(name.clone(), core, move || {
                 if priority == Priority::Lowest {
                     // Where the system refuses, proving at normal priority is better than not at all.
                     let _ = priority::lower_current_thread();
                 }
-                workers::prove(&shared, &found);
+                shared.guard(&name, || workers::prove(&shared, &found));
             })?;
             threads.proving.push(worker);
         }
 
         let (shared, client) = (self.shared.clone(), self.jobs.clone());
-        threads.proving.push(thread("lode-jobs").spawn(move || jobs::poll(&shared, &client))?);
+        let poll = move || shared.guard("lode-jobs", || jobs::poll(&shared, &client));
+        threads.proving.push(thread("lode-jobs").spawn(poll)?);
         Ok(())
     }
 
@@ -203,6 +208,11 @@ impl Miner {
     /// The next event, or `None` if there is none within `timeout`.
     pub fn next_event(&self, timeout: Duration) -> Option<MinerEvent> {
         self.events.next(timeout)
+    }
+
+    /// Which thread panicked, and why: then the others have ended as well, and [`Miner::stop`] hands in what was found.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.failure.get().cloned()
     }
 
     /// Ends all threads, usually within a second: when the attempts under way have ended, and what they found is handed in.
@@ -250,7 +260,7 @@ fn join_within(patience: Duration, threads: impl IntoIterator<Item = JoinHandle<
             std::thread::sleep(LOOK_INTERVAL);
         }
         if thread.is_finished() {
-            // A panic was printed where it happened.
+            // It ends without a panic: the guard has told of one.
             let _ = thread.join();
         } else {
             late.push(thread);

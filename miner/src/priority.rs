@@ -5,7 +5,8 @@
 )]
 
 /// How workers stand against whatever else wants the machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// Prove only when nothing else wants the core.
     #[default]

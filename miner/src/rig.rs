@@ -8,10 +8,11 @@ use lode_genesis::srs::{self, SrsLoadError};
 use lode_puzzle::{CpuEngine, Engine, LogSize, ReferenceEngine, Tables, TablesError, Verifier};
 
 /// The most that a table may take: what nobody has, and what still fits a `usize` in bytes.
-const MAX_TABLE_MIB: u64 = 1 << 20;
+pub(crate) const MAX_TABLE_MIB: u64 = 1 << 20;
 
 /// The engines that `--engine` can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EngineName {
     /// The processor, with the fastest instructions that it has, or those that the environment's `LODE_CPU` names.
     #[default]

@@ -1,8 +1,9 @@
 //! What all threads of a miner see.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lode_api::client::NetworkName;
+use lode_app::panics;
 use lode_consensus::Address;
 use lode_puzzle::{Engine, Verifier};
 
@@ -17,9 +18,19 @@ pub(crate) struct Shared {
     pub(crate) board: Board,
     pub(crate) counters: Counters,
     pub(crate) events: Announcer,
+    /// Which thread panicked first, and why.
+    pub(crate) failure: OnceLock<String>,
 }
 
 impl Shared {
+    /// Runs a thread's part. If it panics, nothing goes on without it: all threads end, and [`crate::Miner::failure`] tells.
+    pub(crate) fn guard(&self, thread: &str, part: impl FnOnce()) {
+        if let Err(reason) = panics::guard(part) {
+            let _ = self.failure.set(format!("thread {thread} panicked: {reason}"));
+            self.board.stop();
+        }
+    }
+
     /// A winning attempt comes to nothing.
     pub(crate) fn lose(&self, reason: String) {
         self.counters.lost.add(1);

@@ -35,7 +35,8 @@ pub(crate) fn cores(threads: usize) -> Vec<Option<CoreId>> {
 /// Runs `body` on a new thread that is a rayon pool of its own, of one: snarkVM's parallel kernels then stay on this thread.
 /// Without a pool around them they would start threads for every transform. The thread stays on the core, if there is one.
 ///
-/// A panic in `body` ends the process: a prover that is wrong about something must not mine on in silence.
+/// A panic in `body` ends the process, unless `body` guards against it: a prover that is wrong about something must not mine on
+/// in silence.
 pub(crate) fn spawn_alone(
     name: String,
     core: Option<CoreId>,

@@ -346,6 +346,40 @@ fn an_engine_that_fails_is_tried_again() {
     node.wait_until("work", |state| !state.received.is_empty());
 }
 
+/// An engine with a mistake in it.
+struct Mistaken;
+
+impl Engine for Mistaken {
+    fn name(&self) -> &'static str {
+        "mistaken"
+    }
+
+    fn attempt(&self, _: &Statement, _: u64) -> Result<Attempt, AttemptError> {
+        panic!("no attempt")
+    }
+
+    fn run(&self, _: &Job, _: &AtomicBool, _: &mut dyn FnMut(Report)) -> Result<(), EngineError> {
+        panic!("index 7\nof 6")
+    }
+}
+
+#[test]
+fn a_panic_of_one_thread_ends_the_miner_and_is_told() {
+    let node = FakeNode::start(header(1, SHIFT));
+    let miner = Miner::start(options(&node, 2), Arc::new(Mistaken), VERIFIER.clone()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let failure = loop {
+        match miner.failure() {
+            Some(failure) => break failure,
+            None => assert!(Instant::now() < deadline, "nothing is told"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(failure.starts_with("thread lode-prove-"), "{failure}");
+    assert!(failure.ends_with(" panicked: index 7 of 6"), "{failure}");
+    stop_in_time(&miner);
+}
+
 #[test]
 fn a_silent_node_does_not_keep_the_miner_from_stopping() {
     let node = FakeNode::start(header(1, SHIFT));
@@ -387,6 +421,8 @@ fn another_network_than_the_one_served_is_told() {
 
 fn lode_miner(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-miner"));
+    // Nobody's own configuration.
+    command.env("XDG_CONFIG_HOME", "/nowhere");
     command.args(arguments).env_remove("LODE_NODE").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -489,17 +525,25 @@ fn unusable_flags_get_one_line_and_exit_code_2() {
     let nobody = format!("{}q", &address[..62]);
     for (flags, expected) in [
         (vec!["mine"], "--address"),
-        (vec!["mine", "--address", &nobody], "is not an Aleo address"),
+        (vec!["mine", "--address", &nobody], "expected an Aleo address"),
         (vec!["mine", "--address", &address, "--node", "127.0.0.1:3030"], "expected a URL like"),
         (vec!["mine", "--address", &address, "--node", "http://me:secret@host"], "expected a URL like"),
         (vec!["mine", "--address", &address, "--threads", "0"], "expected 1 to 1024 threads"),
         (vec!["mine", "--address", &address, "--threads", "many"], "expected 1 to 1024 threads"),
-        (vec!["mine", "--address", &address, "--engine", "abacus"], "possible values: cpu, reference, cuda"),
-        (vec!["mine", "--address", &address, "--engine", "reference", "--table-mib", "64"], "--table-mib is for"),
+        (vec!["mine", "--address", &address, "--engine", "abacus"], "expected cpu, reference or cuda"),
+        (
+            vec!["mine", "--address", &address, "--engine", "reference", "--table-mib", "64"],
+            "--table-mib: is for the cpu engine",
+        ),
         (vec!["mine", "--address", &address, "--table-mib", "1", "--log-n", "13"], "--table-mib: expected at least "),
         (vec!["mine", "--address", &address, "--network", "a/b"], "expected a network's name"),
-        (vec!["mine", "--address", &address, "--priority", "high"], "possible values: lowest, normal"),
+        (vec!["mine", "--address", &address, "--priority", "high"], "expected lowest or normal"),
         (vec!["mine", "--address", &address, "--log-n", "16"], "between 2 and 15"),
+        (vec!["mine", "--address", &address, "--devices", "0"], "--devices: is for the cuda engine"),
+        (vec!["mine", "--address", &address, "--devices", "0,0", "--engine", "cuda"], "expected all, or different"),
+        (vec!["mine", "--address", &address, "--threads", "1", "--engine", "cuda"], "--threads: is for engines on"),
+        (vec!["mine", "--address", &address, "--config", "/nowhere"], "/nowhere"),
+        (vec![], "expected a command"),
         (vec!["bench", "--threads", "0"], "expected 1 to 1024 threads"),
         (vec!["bench", "--seconds", "0"], "1..=3600"),
         (vec!["bench", "--log-n", "1"], "between 2 and 15"),
@@ -511,6 +555,81 @@ fn unusable_flags_get_one_line_and_exit_code_2() {
         assert_eq!(stderr.lines().count(), 1, "{flags:?}: {stderr}");
         assert!(stderr.contains(expected), "{flags:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{flags:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_configuration_is_checked_shown_and_mined_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rig.toml");
+    let (path, address) = (file.to_str().unwrap(), address().to_string());
+    let node = FakeNode::start(header(1, SHIFT));
+    let text = format!(
+        "[node]\nurl = \"{}\"\n[mining]\naddress = \"{address}\"\nthreads = 1\n[engine]\nlog_n = {LOG_N}\n",
+        node.url()
+    );
+    std::fs::write(&file, text).unwrap();
+    let check = lode_miner(&["config", "check", "--config", path]).output().unwrap();
+    assert_eq!(String::from_utf8(check.stdout).unwrap(), format!("ok: {path}\n"));
+    let mut show = lode_miner(&["config", "show", "--config", path, "--priority", "normal"]);
+    let show = String::from_utf8(show.env("LODE_NODE", "http://other.example").output().unwrap().stdout).unwrap();
+    for line in [
+        "url = \"http://other.example\" # LODE_NODE".to_owned(),
+        format!("threads = 1 # {path}:5: mining.threads"),
+        "priority = \"normal\" # --priority".to_owned(),
+        "name = \"cpu\" # default".to_owned(),
+        "# devices is not set: all".to_owned(),
+    ] {
+        assert!(show.contains(&line), "{line} in {show}");
+    }
+    let mut child = lode_miner(&["mine", "--config", path, "--priority", "normal"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.starts_with(&format!("mining for {address} at {}", node.url())), "{first}");
+    signal(&child, "KILL");
+    wait(&mut child);
+
+    // What the file says of an engine waits while another one is chosen for once.
+    std::fs::write(&file, format!("[mining]\naddress = \"{address}\"\n[engine]\nname = \"cuda\"\ndevices = \"0\"\n"))
+        .unwrap();
+    assert!(lode_miner(&["config", "check", "--config", path, "--engine", "cpu"]).output().unwrap().status.success());
+    std::fs::write(&file, format!("[mining]\naddress = \"{address}\"\n[engine]\ndevices = \"0\"\n")).unwrap();
+    let wrong = lode_miner(&["config", "check", "--config", path]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    let expected = format!("lode-miner: {path}:4: engine.devices: is for the cuda engine alone\n");
+    assert_eq!(String::from_utf8(wrong.stderr).unwrap(), expected);
+}
+
+#[test]
+fn wrong_variables_are_not_taken_in_silence() {
+    let address = address().to_string();
+    for (variable, value, part) in [
+        ("LODE_NODE", "", "LODE_NODE: expected a URL like"),
+        ("LODE_NODE", "http://me:secret@host", "LODE_NODE: expected a URL like"),
+        ("LODE_MINER_MINING_THREADS", "all", "LODE_MINER_MINING_THREADS: expected 1 to 1024 threads, got \"all\""),
+        ("LODE_MINER_MINING_THREAD", "1", "did you mean LODE_MINER_MINING_THREADS?"),
+        ("XDG_CONFIG_HOME", "x", "XDG_CONFIG_HOME: expected an absolute path"),
+    ] {
+        let output = lode_miner(&["config", "check", "--address", &address]).env(variable, value).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(line.contains(part) && line.lines().count() == 1 && !line.contains("secret"), "{line}");
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_no_panic() {
+    for arguments in [&["--help"][..], &["mine", "--help"], &["config", "show"], &["--version"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = lode_miner(arguments).stdout(full).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert!(line.contains("cannot write to standard output") && line.lines().count() == 1, "{line}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = lode_miner(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
     }
 }
 

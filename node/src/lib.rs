@@ -8,10 +8,16 @@
 //! - The API: a listener, on loopback unless told otherwise.
 //! - The network of `lode-network`: one event loop, on loopback unless told otherwise.
 //!
-//! What must not be broken: a node that stops has everything on disk.
+//! What must not be broken: a node that stops has everything on disk; a node that lost one of its parts stops.
 
-mod config;
+pub mod config;
+mod log;
+mod program;
+mod progress;
 mod run;
 
-pub use config::{ConfigError, NodeConfig, PeersConfig, default_data_dir};
+pub use config::{NodeConfig, NodeSettings, PeersConfig, default_data_dir};
+pub use log::start_log;
+pub use program::run;
+pub use progress::Screen;
 pub use run::{Node, NodeError, run_fsck};

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lode_core::sync::{SyncState, SyncStatus};
 use tokio::sync::watch;
 use tracing::info;
@@ -16,28 +16,33 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// A node that is this close to its peers shows nothing: that is how blocks come.
 const NEAR: u32 = 8;
 
-/// Where the log and the bar are drawn.
+/// Where the log and the bar are drawn: standard error, whether somebody reads it or not.
 #[derive(Debug, Clone)]
-pub(crate) struct Screen(MultiProgress);
+pub struct Screen(MultiProgress);
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self(MultiProgress::with_draw_target(lode_app::terminal::stderr()))
+    }
+}
 
 impl Screen {
-    pub(crate) fn new() -> Self {
-        Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
-    }
-
     pub(crate) fn is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }
 }
 
 impl Write for Screen {
-    /// Writes a line of the log above the bar.
+    /// Writes a line of the log above the bar. A line that nobody reads is written all the same, as far as the node knows: its
+    /// reader may be a log rotator that is being restarted, and no reason to stop; and of a failure the subscriber would tell on
+    /// standard error, and panic.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
+        let _ = self.0.suspend(|| io::stderr().write_all(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }
 

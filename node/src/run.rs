@@ -1,4 +1,4 @@
-//! Starting a node, stopping it, and checking its ledger.
+//! Starting a node, watching its parts, stopping it, and checking its ledger.
 
 use std::{
     io,
@@ -9,7 +9,8 @@ use std::{
 };
 
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
-use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pView, SystemClock, SystemEntropy};
+use lode_app::output;
+use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pFailure, P2pView, SystemClock, SystemEntropy};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_http::AllowedHosts;
 use lode_ledger::{
@@ -52,9 +53,17 @@ pub enum NodeError {
     /// The peers' side.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The API stopped by itself.
-    #[error("the API stopped: {0}")]
-    Api(String),
+    /// A part of the node ended by itself, which none does unless there is a mistake in it.
+    #[error("{part} ended: {reason}")]
+    Died {
+        /// Which one.
+        part: &'static str,
+        /// Why, if it can be told.
+        reason: String,
+    },
+    /// The system starts no threads, or sends no signals.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
     /// The ledger is broken.
     #[error("fsck: {0}")]
     Fsck(#[from] FsckError),
@@ -68,6 +77,16 @@ pub enum NodeError {
     },
 }
 
+impl NodeError {
+    /// The exit code for a service manager: [`output::BROKEN`] if a restart helps, else [`output::FAILED`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Died { .. } => output::BROKEN,
+            _ => output::FAILED,
+        }
+    }
+}
+
 /// A running node.
 #[derive(Debug)]
 pub struct Node {
@@ -76,7 +95,8 @@ pub struct Node {
     api: SocketAddr,
     p2p: Option<P2p>,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<io::Result<()>>,
+    /// Nothing once it has ended.
+    server: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Node {
@@ -89,8 +109,9 @@ impl Node {
             .peers
             .as_ref()
             .map(|peers| (peers.sync, peers.options(config.network.genesis_hash, &config.data_dir)));
+        let allowed_hosts = AllowedHosts::for_listener(api, &config.allowed_hosts);
         let opened = tokio::task::spawn_blocking(move || open(&config));
-        let (ledger, service) = opened.await.map_err(|error| NodeError::Api(error.to_string()))??;
+        let (ledger, service) = opened.await.map_err(|error| died("the start", &error))??;
         let p2p = match network {
             Some((sync, options)) => Some(P2p::start(service.clone(), sync, options).await?),
             None => None,
@@ -100,13 +121,13 @@ impl Node {
             None => Handle::alone(service.clone()),
         };
 
-        let router = lode_http::router(Arc::new(handle), AllowedHosts::for_listener(api, &[]));
+        let router = lode_http::router(Arc::new(handle), allowed_hosts);
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(lode_http::serve(listener, router, async {
             // A sender that was dropped stops the server too.
             let _ = stopped.await;
         }));
-        Ok(Self { service, ledger, api, p2p, stop, server })
+        Ok(Self { service, ledger, api, p2p, stop, server: Some(server) })
     }
 
     /// The chain service.
@@ -129,19 +150,46 @@ impl Node {
         self.p2p.as_ref().map(P2p::view)
     }
 
-    /// Resolves when the API has stopped by itself, which it should not.
+    /// Puts a server in the place of the node's own that panics.
+    #[cfg(test)]
+    pub(crate) fn break_api(&mut self) {
+        self.server = Some(tokio::spawn(async { panic!("it was told\nto panic") }));
+    }
+
+    /// Resolves when a part of the node has ended by itself: then the node has to be stopped, and none of it goes on alone.
     pub async fn failed(&mut self) -> NodeError {
-        match (&mut self.server).await {
-            Ok(Ok(())) => NodeError::Api("for no reason".to_owned()),
-            Ok(Err(error)) => NodeError::Api(error.to_string()),
-            Err(error) => NodeError::Api(error.to_string()),
+        let api = async {
+            let Some(server) = &mut self.server else { return std::future::pending().await };
+            let ended = server.await;
+            self.server = None;
+            match ended {
+                Ok(Ok(())) => died("the HTTP API", &"for no reason given"),
+                Ok(Err(error)) => died("the HTTP API", &error),
+                Err(error) => died("the HTTP API", &error),
+            }
+        };
+        let peers = async {
+            match &mut self.p2p {
+                Some(p2p) => match p2p.failed().await {
+                    P2pFailure::Network(reason) => died("the network", &reason),
+                    P2pFailure::Sync(reason) => died("the sync", &reason),
+                },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = api => error,
+            error = peers => error,
+            reason = self.service.failed() => died("a check or a write of the chain", &reason),
         }
     }
 
-    /// Stops the API, leaves the peers, writes the journals and flushes the database.
+    /// Stops the API, leaves the peers, writes the journals and flushes the database. A part that has ended is no obstacle.
     pub async fn stop(self) -> Result<(), NodeError> {
         let _ = self.stop.send(());
-        let _ = self.server.await;
+        if let Some(server) = self.server {
+            let _ = server.await;
+        }
         if let Some(p2p) = self.p2p {
             p2p.stop().await;
         }
@@ -149,9 +197,14 @@ impl Node {
             self.service.save()?;
             self.ledger.flush()
         });
-        closed.await.map_err(|error| NodeError::Api(error.to_string()))??;
+        closed.await.map_err(|error| died("the last write", &error))??;
         Ok(())
     }
+}
+
+/// An error of a part that ended, on one line.
+fn died(part: &'static str, reason: &dyn std::fmt::Display) -> NodeError {
+    NodeError::Died { part, reason: reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ") }
 }
 
 fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemClock>>), NodeError> {

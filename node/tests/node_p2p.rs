@@ -38,6 +38,7 @@ fn config(folder: &Path, peers: Option<PeersConfig>) -> NodeConfig {
         network: Network::parse(NETWORK, "test").unwrap(),
         data_dir: folder.to_owned(),
         api: SocketAddr::from(([127, 0, 0, 1], 0)),
+        allowed_hosts: Vec::new(),
         mempool: MempoolLimits::default(),
         ledger: LedgerOptions::default(),
         peers,

@@ -87,6 +87,9 @@ pub enum DevnetError {
     /// The miner.
     #[error("miner: {0}")]
     Miner(String),
+    /// A part of a node or of a miner ended by itself, which none does unless there is a mistake in it.
+    #[error("{0}; the devnet was stopped")]
+    Died(String),
 }
 
 fn node_error(error: impl std::fmt::Display) -> CommandError {
@@ -175,6 +178,7 @@ impl Devnet {
                 network: network.clone(),
                 data_dir: folder(data_dir, number),
                 api: nth_api(args.api, number)?,
+                allowed_hosts: Vec::new(),
                 mempool: MempoolLimits::default(),
                 ledger: LedgerOptions::default(),
                 peers,
@@ -228,23 +232,24 @@ impl Devnet {
         let mut draw = tokio::time::interval(DRAW_INTERVAL);
         let mut display = Display::new(self.ledger());
         loop {
-            let ended = tokio::select! {
-                _ = draw.tick() => None,
-                () = stop.requested() => Some(Ok(())),
-                error = any_failed(&mut self.nodes) => Some(Err(error)),
+            let is_stopped = tokio::select! {
+                _ = draw.tick() => false,
+                () = stop.requested() => true,
+                error = any_failed(&mut self.nodes) => return Err(DevnetError::Died(error.to_string()).into()),
             };
+            if let Some(reason) = self.miners.iter().find_map(Miner::failure) {
+                return Err(DevnetError::Died(reason).into());
+            }
             let view = Progress::read(self, address).map_err(node_error)?;
             display.show(&view, &self.miners, out)?;
-            match ended {
-                Some(Err(error)) => return Err(node_error(error)),
-                Some(Ok(())) => return Ok(view.height),
-                None if until_height.is_some_and(|until| view.height >= until) => {
-                    return tokio::select! {
-                        agreed = self.agree(out) => agreed,
-                        () = stop.requested() => Ok(view.height),
-                    };
-                }
-                None => {}
+            if is_stopped {
+                return Ok(view.height);
+            }
+            if until_height.is_some_and(|until| view.height >= until) {
+                return tokio::select! {
+                    agreed = self.agree(out) => agreed,
+                    () = stop.requested() => Ok(view.height),
+                };
             }
         }
     }

@@ -10,8 +10,8 @@ use super::{AccountName, SealError, SecretError, sealed::MAX_FILE_BYTES};
 #[derive(Debug, thiserror::Error)]
 pub enum KeystoreError {
     /// The system gives no place for the user's data.
-    #[error("cannot find your home folder; --keystore DIR says where the accounts are")]
-    NoHome,
+    #[error("{0}; --keystore DIR says where the accounts are")]
+    NoHome(#[from] lode_app::FolderError),
     /// A file or folder could not be read or written.
     #[error("cannot {action} {path}: {error}", path = path.display())]
     Io {

@@ -223,6 +223,45 @@ fn an_answer_that_nobody_takes_is_no_panic() {
 }
 
 #[test]
+fn help_that_nobody_takes_is_no_panic() {
+    let (home, _) = home();
+    for arguments in [&["--help"][..], &["transfer", "--help"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = lode(home.path()).args(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.starts_with("error: cannot write to standard output") && error.lines().count() == 1, "{error}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = lode(home.path()).args(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+    }
+    // Nor is an error.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = lode(home.path()).arg("fly").stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn variables_that_are_wrong_are_not_taken_in_silence() {
+    let (home, _) = home();
+    for (variable, value, code, part) in [
+        ("LODE_NODE", "", 2, "--node"),
+        ("LODE_NODE", "nowhere", 2, "expected a URL"),
+        ("LODE_KEYSTORE", "", 2, "--keystore"),
+        ("XDG_DATA_HOME", "data", 1, "XDG_DATA_HOME: expected an absolute path, got \"data\""),
+        ("HOME", "", 1, "HOME: expected an absolute path"),
+    ] {
+        let mut command = lode(home.path());
+        command.env_remove("LODE_KEYSTORE").env("HOME", home.path()).env(variable, value).args(["balance", "alice"]);
+        let error = fail(&mut command, code);
+        assert!(error.contains(part), "{variable}: {error}");
+    }
+}
+
+#[test]
 fn the_default_keystore_is_in_the_users_data_folder() {
     let (home, password) = home();
     let made = succeed(

@@ -44,7 +44,12 @@ impl<C: Clock> ChainService<C> {
             let _turn = turn;
             work(&service)
         });
-        let checked = checked.await.unwrap_or_else(|error| Err(SubmitError::Task(error.to_string())));
+        let checked = checked.await.unwrap_or_else(|error| {
+            if error.is_panic() {
+                self.failure.send_replace(Some(error.to_string()));
+            }
+            Err(SubmitError::Task(error.to_string()))
+        });
         checked.inspect_err(SubmitError::log_if_ours)
     }
 

@@ -80,6 +80,8 @@ pub struct ChainService<C> {
     /// Rings when something waits in [`Pools::accepted`].
     accepted: Notify,
     counters: Counters,
+    /// Why nothing more should be taken in: a check or a write panicked, perhaps between two steps that belong together.
+    failure: watch::Sender<Option<String>>,
 }
 
 struct Pools {
@@ -158,6 +160,7 @@ impl<C: Clock> ChainService<C> {
             tip: watch::Sender::new(tip_hash),
             accepted: Notify::new(),
             counters: Counters::default(),
+            failure: watch::Sender::new(None),
         };
         let (waiting, counted) = (transactions.len(), shares.len());
         let transactions = transactions.into_iter().filter_map(|signed| service.take_transaction(signed).ok()).count();
@@ -185,6 +188,16 @@ impl<C: Clock> ChainService<C> {
     /// A receiver of the tip's hash that ticks when it moves.
     pub fn watch_tip(&self) -> watch::Receiver<Hash> {
         self.tip.subscribe()
+    }
+
+    /// Resolves when a check or a write has panicked: the node has to stop.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        match failure.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The sender is part of the service.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Writes the journals anew with what still waits. The last thing before a clean exit.

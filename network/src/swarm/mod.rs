@@ -104,14 +104,24 @@ pub struct Service {
 #[derive(Debug)]
 pub struct Stopper {
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    /// Nothing once it has ended.
+    task: Option<JoinHandle<()>>,
 }
 
 impl Stopper {
+    /// Resolves, once, when the event loop has ended by itself, with the reason.
+    pub async fn failed(&mut self) -> String {
+        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let ended = task.await;
+        self.task = None;
+        ended.map_or_else(|error| error.to_string(), |()| "for no reason given".to_owned())
+    }
+
     /// Saves peers and bans, and closes all connections.
     pub async fn stop(self) {
         let _ = self.stop.send(());
-        if let Err(error) = self.task.await {
+        let Some(task) = self.task else { return };
+        if let Err(error) = task.await {
             warn!("the network's event loop failed: {error}");
         }
     }
@@ -152,7 +162,7 @@ pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
     Ok(Service {
         client: Client::new(outbox.clone(), receive_view),
         events: Events::new(receive_events, outbox),
-        stopper: Stopper { stop, task },
+        stopper: Stopper { stop, task: Some(task) },
     })
 }
 

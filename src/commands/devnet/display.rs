@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use lode_consensus::{Address, Height};
 use lode_ledger::{Ledger, LedgerError};
 use lode_miner::{Miner, MinerEvent};
@@ -86,7 +86,7 @@ impl Display {
         if !std::io::stdout().is_terminal() {
             return Self::Plain { last_line: None, last_height: 0 };
         }
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+        let lines = MultiProgress::with_draw_target(lode_app::terminal::stdout());
         let bar = |length, template: &str| {
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             lines.add(ProgressBar::new(length).with_style(style.progress_chars("━╸─")))
