@@ -126,8 +126,8 @@ pub enum TransactionType {
     Transfer,
 }
 
-/// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may be numbers or decimal
-/// strings.
+/// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may be numbers or
+/// decimal strings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransactionRequest {

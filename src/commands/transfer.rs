@@ -99,8 +99,9 @@ fn check_network(client: &Client, status: &Status) -> Result<(), CommandError> {
     }
 }
 
-/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by them may be refused, or pay in
-/// another order than meant. A node without peers by choice is behind nobody; then the age of its tip is only worth a word.
+/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by them may be refused,
+/// or pay in another order than meant. A node without peers by choice is behind nobody; then the age of its tip is
+/// only worth a word.
 fn check_sync(client: &Client, force: bool) -> Result<(), CommandError> {
     let sync = client.sync()?;
     if sync.ready {
@@ -135,8 +136,8 @@ fn send(client: &Client, transfer: &Transfer, signed: &SignedTransaction, id: Ha
     }
 }
 
-/// Waits until a block includes the transaction, and gives the block's height; or until none can any more. A node that is busy
-/// or restarts is asked again.
+/// Waits until a block includes the transaction, and gives the block's height; or until none can any more. A node
+/// that is busy or restarts is asked again.
 fn wait(client: &Client, id: Hash, transfer: &Transfer, timeout_s: u64) -> Result<Height, CommandError> {
     let (start, timeout) = (Instant::now(), Duration::from_secs(timeout_s));
     let expiry = transfer.expiry;
