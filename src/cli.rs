@@ -334,7 +334,8 @@ pub struct EpochArgs {
     /// The epoch's number [default: the current one]
     #[arg(value_name = "EPOCH", allow_negative_numbers = true)]
     pub epoch: Option<u32>,
-    /// Whose weight, rank and duty: name or address [default: the keystore's only account, or the one named like the network]
+    /// Whose weight, rank and duty: name or address [default: the keystore's only account, or the one named like the
+    /// network]
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub address: Option<String>,
     #[command(flatten)]

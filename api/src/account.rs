@@ -84,8 +84,8 @@ pub struct ProofLeaf {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// How many items the page should hold: [`Self::DEFAULT_LIMIT`] without it, [`Self::MAX_LIMIT`] at most. Its last block may
-    /// take it beyond.
+    /// How many items the page should hold: [`Self::DEFAULT_LIMIT`] without it, [`Self::MAX_LIMIT`] at most. Its last
+    /// block may take it beyond.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(schema_with = schema::limit_parameter)]
     pub limit: Option<Text<u64>>,

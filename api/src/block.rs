@@ -1,4 +1,5 @@
-//! `GET /{network}/block/{height|hash|latest}`: everything that an outside program needs to check a block's proof and shares.
+//! `GET /{network}/block/{height|hash|latest}`: everything that an outside program needs to check a block's proof and
+//! shares.
 
 use lode_consensus::{self as consensus, Encode, Hash, params::HEADER_VERSION};
 use lode_puzzle::{Seed, Ticket};

@@ -35,7 +35,8 @@ pub struct Epoch {
     pub proving_pool: u64,
 }
 
-/// `GET /{network}/roster/{height}`: the provers in the order of their right and duty to that height. None means anyone.
+/// `GET /{network}/roster/{height}`: the provers in the order of their right and duty to that height. None means
+/// anyone.
 pub type Roster = Vec<AddressText>;
 
 /// `GET /{network}/shares/{address}`: the shares of a prover that blocks include, newest first.

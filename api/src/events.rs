@@ -114,7 +114,8 @@ pub struct BlockEvent {
     pub transactions: u64,
 }
 
-/// The chain goes on with another branch: what a listener knows of `height` and above is void. The blocks of the branch follow.
+/// The chain goes on with another branch: what a listener knows of `height` and above is void. The blocks of the
+/// branch follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReorgEvent {
     /// The tip that was left.

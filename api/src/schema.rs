@@ -1,7 +1,7 @@
 //! The OpenAPI schema of all types, and of the parameters that requests carry in their query.
 //!
-//! What must not be broken: an unsigned integer has no `format` and an explicit `maximum`. With `format: int64` tools send
-//! values that a node refuses, or take valid ones for wrong; with `uint64` they send what no node can read.
+//! What must not be broken: an unsigned integer has no `format` and an explicit `maximum`. With `format: int64` tools
+//! send values that a node refuses, or take valid ones for wrong; with `uint64` they send what no node can read.
 
 use lode_consensus::{Height, params};
 use serde_json::{Value, json};
@@ -17,8 +17,8 @@ use crate::{
     ApiError, account, account::PageQuery, block, epoch, events, mining, mining::JobQuery, network, status, transaction,
 };
 
-/// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that no amount is larger is a
-/// rule for networks.
+/// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that no amount is
+/// larger is a rule for networks.
 pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
 
 #[derive(OpenApi)]

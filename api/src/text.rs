@@ -1,5 +1,6 @@
-//! How values that are no plain JSON number or string are written: bytes as hex, addresses and signatures as Aleo writes them,
-//! integers that a float cannot hold as decimal strings. And [`one_line`], for text that is going to be printed.
+//! How values that are no plain JSON number or string are written: bytes as hex, addresses and signatures as Aleo
+//! writes them, integers that a float cannot hold as decimal strings. And [`one_line`], for text that is going to be
+//! printed.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -204,8 +205,9 @@ impl<T: HexForm> ToSchema for Hex<T> {
 
 /// An address that JSON carries as `aleo1…`.
 ///
-/// snarkVM's own texts cost a square root for each point, in both directions: seconds for a full block. What a node shows was
-/// checked when it came in, so the bytes are enough. Whoever takes an address from a stranger calls [`Address::check`].
+/// snarkVM's own texts cost a square root for each point, in both directions: seconds for a full block. What a node
+/// shows was checked when it came in, so the bytes are enough. Whoever takes an address from a stranger calls
+/// [`Address::check`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressText(pub Address);
 
@@ -216,7 +218,8 @@ impl AddressText {
         &self.0.0
     }
 
-    /// Reads `aleo1…`, all in lower or all in upper case (as QR codes have it). Whether the 32 bytes are a point is not looked at.
+    /// Reads `aleo1…`, all in lower or all in upper case (as QR codes have it). Whether the 32 bytes are a point is
+    /// not looked at.
     ///
     /// # Errors
     /// One line.
@@ -308,7 +311,8 @@ bech32m_json! {
 }
 
 fn bech32m(prefix: &str, bytes: &[u8]) -> Option<String> {
-    // The constants above are prefixes; a signature is longer than BIP 350's 90 characters, which snarkVM does not mind.
+    // The constants above are prefixes; a signature is longer than BIP 350's 90 characters, which snarkVM does not
+    // mind.
     bech32::encode::<Bech32m>(Hrp::parse(prefix).ok()?, bytes).ok()
 }
 

@@ -1,4 +1,5 @@
-//! Every type of the wire against bytes that are pinned: what it writes, what it reads, and what its schema says of both.
+//! Every type of the wire against bytes that are pinned: what it writes, what it reads, and what its schema says of
+//! both.
 
 use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
 

@@ -21,8 +21,8 @@ pub const MAX_EPOCH_SHARES: u64 = u16::MAX as u64;
 pub const MAX_SHARE_WINDOW: u32 = 1_024;
 /// Upper limit for the number of genesis allocations.
 pub const MAX_ALLOCATIONS: usize = 1_024;
-/// Most microcredits that can ever exist: 2^53 − 1. The API tells amounts as JSON numbers, which many readers hold as floats of 53
-/// bits; a network's allocations, its share fund at genesis and all that its blocks can mint stay below.
+/// Most microcredits that can ever exist: 2^53 − 1. The API tells amounts as JSON numbers, which many readers hold as
+/// floats of 53 bits; a network's allocations, its share fund at genesis and all that its blocks can mint stay below.
 pub const MAX_SUPPLY: u64 = (1 << 53) - 1;
 /// Longest name of a network.
 pub const MAX_NAME_BYTES: usize = 32;

@@ -1,11 +1,13 @@
 //! What happens to a node's chain and pools, as a log that listeners follow.
 //!
-//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a place in it: nothing is queued for anybody, a listener
-//! that was away goes on where it was, and one that comes too late is told how much it missed.
+//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a place in it: nothing is queued for anybody,
+//! a listener that was away goes on where it was, and one that comes too late is told how much it missed.
 //!
-//! Threads and queues: any thread may publish and any task may listen; the lock is held for as long as an event takes to copy.
+//! Threads and queues: any thread may publish and any task may listen; the lock is held for as long as an event takes
+//! to copy.
 //!
-//! What must not be broken: events that belong together get numbers in a row, and no event is passed over without a word.
+//! What must not be broken: events that belong together get numbers in a row, and no event is passed over without a
+//! word.
 
 use std::{
     collections::VecDeque,
@@ -74,8 +76,8 @@ pub struct EventId {
 pub enum Heard {
     /// The next event.
     Event(EventId, Event),
-    /// Events up to this place are not told, because the ring does not hold them any more. How many, if that is known: of a log
-    /// of an earlier run it is not.
+    /// Events up to this place are not told, because the ring does not hold them any more. How many, if that is
+    /// known: of a log of an earlier run it is not.
     Missed(EventId, Option<u64>),
 }
 
@@ -114,8 +116,8 @@ impl EventLog {
         self.last.send_replace(state.last);
     }
 
-    /// Tells everybody what happened to the chain: blocks that came off in a row and the first one that went on after them are
-    /// one reorg.
+    /// Tells everybody what happened to the chain: blocks that came off in a row and the first one that went on after
+    /// them are one reorg.
     pub fn publish_chain(&self, events: &[ChainEvent], epoch_of: impl Fn(Height) -> Epoch) {
         let mut state = self.state();
         for event in events {

@@ -1,10 +1,11 @@
 //! What happens now: `/events`, a stream of server-sent events.
 //!
-//! A browser's `EventSource` comes back by itself after a clean end, with the id of the last message that it got, and gives up for
-//! good on any status but 200. So a stream ends cleanly, a full house is an empty stream, and each message has an id.
+//! A browser's `EventSource` comes back by itself after a clean end, with the id of the last message that it got, and
+//! gives up for good on any status but 200. So a stream ends cleanly, a full house is an empty stream, and each
+//! message has an id.
 //!
-//! Threads and queues: one task for each listener moves events from the node's log to a queue of [`MAX_QUEUED_EVENTS`]. A
-//! listener that reads too slowly falls behind in the log, and is told what it missed.
+//! Threads and queues: one task for each listener moves events from the node's log to a queue of
+//! [`MAX_QUEUED_EVENTS`]. A listener that reads too slowly falls behind in the log, and is told what it missed.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

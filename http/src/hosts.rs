@@ -1,8 +1,9 @@
 //! Under which names the API answers.
 //!
-//! A web page can have its own name point to 127.0.0.1 and then read, as its own origin, whatever this machine serves there: CORS
-//! does not stand in its way, since the browser sees one origin. But the request's `Host` is still the page's name. So an API on
-//! loopback answers only under names that mean this machine, and under those that its operator names.
+//! A web page can have its own name point to 127.0.0.1 and then read, as its own origin, whatever this machine serves
+//! there: CORS does not stand in its way, since the browser sees one origin. But the request's `Host` is still the
+//! page's name. So an API on loopback answers only under names that mean this machine, and under those that its
+//! operator names.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -33,8 +34,8 @@ impl AllowedHosts {
         Self::default()
     }
 
-    /// For an API that listens at `address`: on loopback, this machine's own names and `names` (without ports); elsewhere, any, since
-    /// others reach it as they like.
+    /// For an API that listens at `address`: on loopback, this machine's own names and `names` (without ports);
+    /// elsewhere, any, since others reach it as they like.
     pub fn for_listener(address: SocketAddr, names: &[String]) -> Self {
         let names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self { is_checked: address.ip().to_canonical().is_loopback(), names }

@@ -1,7 +1,7 @@
 //! What a request brings: segments of the path, the query, a body of JSON. Nothing of it is trusted.
 //!
-//! tower-http bounds what is taken in at all. The smaller bound and the time for a whole body are held here: its own would cut the
-//! sender off before that could read why, and would start anew with every byte that drips in.
+//! tower-http bounds what is taken in at all. The smaller bound and the time for a whole body are held here: its own
+//! would cut the sender off before that could read why, and would start anew with every byte that drips in.
 
 use std::{future::Future, ops::RangeInclusive, time::Duration};
 

@@ -1,6 +1,7 @@
 //! Serving connections, and stopping.
 //!
-//! Threads and queues: a task for each connection, at most [`MAX_CONNECTIONS`]; further ones wait in the system's queue.
+//! Threads and queues: a task for each connection, at most [`MAX_CONNECTIONS`]; further ones wait in the system's
+//! queue.
 //!
 //! What must not be broken: after [`serve`] returns, no task of the server is left that holds the router, and with it
 //! the ledger.

@@ -346,7 +346,8 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     assert!(head.starts_with("http/1.1 200") && head.contains("access-control-allow-methods: get,head"), "{head}");
 }
 
-/// A page can have its own name point to this machine; then its requests come to loopback under that name, and as of one origin.
+/// A page can have its own name point to this machine; then its requests come to loopback under that name, and as of
+/// one origin.
 #[test]
 fn on_loopback_a_foreign_host_is_refused_everywhere() {
     let server = Server::start(TestNode::new(Chain::new()));

@@ -106,8 +106,9 @@ fn check_network(client: &Client, status: &Status) -> Result<(), CommandError> {
     }
 }
 
-/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by them may be refused, or pay in
-/// another order than meant. A node without peers by choice is behind nobody; then the age of its tip is only worth a word.
+/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by them may be refused,
+/// or pay in another order than meant. A node without peers by choice is behind nobody; then the age of its tip is
+/// only worth a word.
 fn check_sync(client: &Client, force: bool) -> Result<(), CommandError> {
     let sync = client.sync()?;
     if sync.ready {

@@ -299,7 +299,8 @@ fn a_transfer_that_is_never_included_is_reported() {
     assert!(error.contains("expired at height 61"), "{error}");
 }
 
-/// The transfer with nonce 5, of an account whose nonce is `nonce()`, that is in no block; another one took its place in block 43.
+/// The transfer with nonce 5, of an account whose nonce is `nonce()`, that is in no block; another one took its place
+/// in block 43.
 fn replaced(nonce: impl Fn() -> u64 + Send + 'static) -> MockNode {
     MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
         "status" => json(&status(41)),

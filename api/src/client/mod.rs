@@ -2,8 +2,8 @@
 //!
 //! Threads and queues: none; every call waits on its caller's thread, at most its time limit.
 //!
-//! What must not be broken: nothing that a node answers can make the program take more than [`Limits::max_answer_bytes`], follow
-//! it elsewhere, or print what moves the cursor.
+//! What must not be broken: nothing that a node answers can make the program take more than
+//! [`Limits::max_answer_bytes`], follow it elsewhere, or print what moves the cursor.
 
 mod error;
 mod names;

@@ -101,8 +101,8 @@ impl Moment<'_> {
         Ok(hash)
     }
 
-    /// A transaction of the chain, or else the one given, which was seen to wait before this moment: one that a block takes in
-    /// between is found in the block.
+    /// A transaction of the chain, or else the one given, which was seen to wait before this moment: one that a block
+    /// takes in between is found in the block.
     ///
     /// # Errors
     /// [`QueryError::NoTransaction`] if it is neither.

@@ -4,8 +4,8 @@
 //!
 //! Threads and queues: none; a question reads the database on its caller's thread.
 //!
-//! What must not be broken: an answer never mixes two moments, whatever reorg happens meanwhile; every list is bounded by a
-//! limit that the caller gives.
+//! What must not be broken: an answer never mixes two moments, whatever reorg happens meanwhile; every list is
+//! bounded by a limit that the caller gives.
 
 mod account;
 mod block;
