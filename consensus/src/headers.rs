@@ -12,7 +12,8 @@ use lode_puzzle::{Claim, Half, Item, Seed, Ticket, VerifyError};
 
 use crate::{
     Hash, Header, Height, NetworkParams, SealedHeader,
-    obligation::{Obligation, Place, Placed, ProofChecker, judge_all},
+    obligation::{Obligation, ProofChecker},
+    placed::{Place, Placed, judge_all},
     rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS},
 };
 

@@ -11,8 +11,9 @@ use lode_puzzle::{Claim, Item};
 use crate::{
     Block, Body, Encode, Hash, NetworkParams, ShareId,
     headers::ProvenHeader,
-    obligation::{self, Obligation, Place, Placed, ProofChecker},
+    obligation::{Obligation, ProofChecker},
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
+    placed::{self, Place, Placed},
     rules::{BlockError, ChainContext, check_header, statement_of},
 };
 
@@ -101,7 +102,7 @@ impl FittingBlock {
 
     /// How many random weights [`Self::prove`] needs: one for each puzzle claim among the obligations.
     pub fn weights_needed(&self) -> usize {
-        obligation::weights_needed(&self.obligations)
+        placed::weights_needed(&self.obligations)
     }
 
     /// The decoded block.
@@ -142,7 +143,7 @@ impl FittingBlock {
         weights: &[u128],
     ) -> Vec<Result<ProvenBlock, BlockError>> {
         let parties: Vec<&[Placed]> = blocks.iter().map(Self::obligations).collect();
-        let results = obligation::judge_all(&parties, checker, weights);
+        let results = placed::judge_all(&parties, checker, weights);
         blocks.into_iter().zip(results).map(|(block, result)| result.map(|()| block.proven_before())).collect()
     }
 }

@@ -7,7 +7,7 @@ use lode_puzzle::{Claim, Item, Statement, Target, VerifyError};
 
 use crate::{
     Address, Hash, Header, Height, NetworkParams, Share, address::AddressError, difficulty, epoch,
-    transaction::SignatureError,
+    signature::SignatureError,
 };
 
 pub use crate::{

@@ -8,22 +8,20 @@
 //! What must not be broken: a kind that this software does not know is refused by the decoder, by its tag; and no signed
 //! transaction has more than [`MAX_TRANSACTION_BYTES`], whichever way it comes.
 
+mod error;
 mod signed;
 mod transfer;
 
-use rand::{CryptoRng, Rng};
-use snarkvm::{
-    console::{account::PrivateKey, network::MainnetV0},
-    utilities::ToBytes,
-};
-
-pub use signed::{HashedTransaction, SignatureClaim, SignatureError, SignedTransaction};
+pub use crate::signature::{SignatureClaim, SignatureError};
+pub use error::StaticError;
+pub use signed::{HashedTransaction, SignedTransaction};
 pub use transfer::Transfer;
 
 use crate::{
     Address, Hash, Height,
     codec::{Decode, DecodeError, Encode, Reader},
     params::MAX_TRANSACTION_BYTES,
+    signature::SIGNATURE_BYTES,
 };
 
 /// What an account asks the chain to do.
@@ -49,25 +47,6 @@ pub enum Action {
 }
 
 type BodyDecoder = fn(&mut Reader<'_>) -> Result<Action, DecodeError>;
-
-/// The rule of form that a transaction breaks: it is wrong for ever, whatever the state is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StaticError {
-    /// Transfers move at least one microcredit.
-    #[error("amount: expected at least 1, got 0")]
-    ZeroAmount,
-    /// What the sender pays does not fit 64 bits.
-    #[error("{0} overflows")]
-    Overflow(&'static str),
-    /// The signed transaction is too long.
-    #[error("transaction bytes: at most {limit} allowed, got {got}")]
-    Size {
-        /// [`MAX_TRANSACTION_BYTES`].
-        limit: usize,
-        /// The transaction's bytes, its signature included.
-        got: usize,
-    },
-}
 
 impl Action {
     /// Bytes of the shortest body of all kinds.
@@ -118,24 +97,9 @@ impl Transaction {
         Hash::of("lode/tx/v1", &[&genesis_hash.0, &self.encode()])
     }
 
-    /// Signs the transaction for one network with the sender's key. The caller brings the generator.
-    pub fn sign<R: Rng + CryptoRng>(
-        self,
-        key: &PrivateKey<MainnetV0>,
-        genesis_hash: &Hash,
-        rng: &mut R,
-    ) -> Result<SignedTransaction, SignatureError> {
-        let message = self.id(genesis_hash);
-        let refused = |error: &dyn std::fmt::Display| SignatureError::Signing(error.to_string());
-        let signature = key.sign_bytes(&message.0, rng).map_err(|error| refused(&error))?;
-        let bytes = signature.to_bytes_le().map_err(|error| refused(&error))?;
-        let signature = bytes.try_into().map_err(|_| SignatureError::NotCanonical)?;
-        Ok(SignedTransaction { transaction: self, signature })
-    }
-
     /// Checks form and ranges, as far as no state is needed for it.
     pub fn check_static(&self) -> Result<(), StaticError> {
-        check_size(self.encoded_len().saturating_add(SignedTransaction::SIGNATURE_BYTES))?;
+        check_size(self.encoded_len().saturating_add(SIGNATURE_BYTES))?;
         match &self.action {
             Action::Transfer(transfer) => transfer.check_static()?,
         }

@@ -1,16 +1,17 @@
 //! A transaction with its signature: what is passed on, waits, and stands in blocks.
 
+use rand::{CryptoRng, Rng};
 use snarkvm::{
-    console::{account::Signature, network::MainnetV0},
-    utilities::{FromBytes, ToBytes},
+    console::{account::PrivateKey, network::MainnetV0},
+    utilities::ToBytes,
 };
 
 use super::{Action, Transaction};
 use crate::{
-    Address, Hash, Obligation,
-    address::AddressError,
+    Hash, Obligation,
     codec::{Decode, DecodeError, Encode, Reader},
     params::MAX_TRANSACTION_BYTES,
+    signature::{SIGNATURE_BYTES, SignatureClaim, SignatureError},
 };
 
 /// A transaction with the signature of its sender, which nobody has checked yet.
@@ -22,29 +23,26 @@ pub struct SignedTransaction {
     pub signature: [u8; SignedTransaction::SIGNATURE_BYTES],
 }
 
-/// Why a signature does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// The sender is no address.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// The bytes are not what snarkVM writes for a signature.
-    #[error("the signature's bytes are not canonical")]
-    NotCanonical,
-    /// The signature is not the sender's, or is for other content or another network.
-    #[error("the signature does not hold for {from}")]
-    Mismatch {
-        /// The sender that the transaction names.
-        from: Address,
-    },
-    /// snarkVM could not sign.
-    #[error("signing failed: {0}")]
-    Signing(String),
+impl Transaction {
+    /// Signs the transaction for one network with the sender's key. The caller brings the generator.
+    pub fn sign<R: Rng + CryptoRng>(
+        self,
+        key: &PrivateKey<MainnetV0>,
+        genesis_hash: &Hash,
+        rng: &mut R,
+    ) -> Result<SignedTransaction, SignatureError> {
+        let message = self.id(genesis_hash);
+        let refused = |error: &dyn std::fmt::Display| SignatureError::Signing(error.to_string());
+        let signature = key.sign_bytes(&message.0, rng).map_err(|error| refused(&error))?;
+        let bytes = signature.to_bytes_le().map_err(|error| refused(&error))?;
+        let signature = bytes.try_into().map_err(|_| SignatureError::NotCanonical)?;
+        Ok(SignedTransaction { transaction: self, signature })
+    }
 }
 
 impl SignedTransaction {
     /// Bytes of a signature.
-    pub const SIGNATURE_BYTES: usize = 128;
+    pub const SIGNATURE_BYTES: usize = SIGNATURE_BYTES;
     /// Bytes of the shortest signed transaction: what a decoder holds a count to, and no transaction's size.
     pub const MIN_BYTES: usize = Self::bytes_with_body(Action::MIN_BYTES);
 
@@ -72,35 +70,6 @@ impl SignedTransaction {
     /// Checks that the signature is canonical and the sender's, for this content on this network.
     pub fn verify(&self, genesis_hash: &Hash) -> Result<(), SignatureError> {
         self.claim(self.id(genesis_hash)).verify()
-    }
-}
-
-/// A message, and a signature of it that nobody has checked yet: all that its check depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignatureClaim {
-    /// Who is said to have signed.
-    pub from: Address,
-    /// What was signed: a transaction's id, which commits to the network.
-    pub message: Hash,
-    /// snarkVM's signature: challenge ‖ response ‖ compute key.
-    pub signature: [u8; SignedTransaction::SIGNATURE_BYTES],
-}
-
-impl SignatureClaim {
-    /// Checks that the signature is canonical and that of `from`: a millisecond or two.
-    pub fn verify(&self) -> Result<(), SignatureError> {
-        let from = self.from;
-        let address = from.to_aleo()?;
-        let signature =
-            Signature::<MainnetV0>::read_le(&self.signature[..]).map_err(|_| SignatureError::NotCanonical)?;
-        match signature.to_bytes_le() {
-            Ok(bytes) if bytes == self.signature => {}
-            _ => return Err(SignatureError::NotCanonical),
-        }
-        if !signature.verify_bytes(&address, &self.message.0) {
-            return Err(SignatureError::Mismatch { from });
-        }
-        Ok(())
     }
 }
 

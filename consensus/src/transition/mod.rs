@@ -22,31 +22,20 @@ mod overlay;
 mod shares;
 mod supply;
 mod transactions;
+mod view;
 
 use crate::{
-    Account, Address, Encode, NetworkParams, ShareId, StateKey, Transaction, reward,
+    Account, Address, Encode, NetworkParams, StateKey, Transaction, reward,
     rules::{ChainContext, ProvenBlock},
     state::{Amount, Supply},
     tree::Changes,
 };
 
-pub use self::error::{ApplyError, TransactionError};
+pub use self::{
+    error::{ApplyError, TransactionError},
+    view::StateView,
+};
 use self::{maturity::Mined, overlay::Overlay};
-
-/// The state at one block, as a store keeps it.
-pub trait StateView {
-    /// Why a lookup can fail: the database's error.
-    type Error;
-
-    /// The bytes of a leaf, or `None`.
-    fn leaf(&self, key: &StateKey) -> Result<Option<Vec<u8>>, Self::Error>;
-
-    /// Where all microcredits are.
-    fn supply(&self) -> Result<Supply, Self::Error>;
-
-    /// Whether a block of this chain has counted the share already.
-    fn has_share(&self, id: &ShareId) -> Result<bool, Self::Error>;
-}
 
 /// What a block does to the state of its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
