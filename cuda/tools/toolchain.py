@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import sys
 
+import constants
+
 HERE = pathlib.Path(__file__).resolve().parent
 CUDA = HERE.parent
 KERNELS = CUDA / "kernels"
@@ -111,14 +113,16 @@ class Nvrtc:
         return buffer.raw[: size.value].rstrip(b"\0")
 
     def ptx(self, source, arch=VIRTUAL_ARCH, defines=(), includes=(KERNELS,)):
-        """Compile a file; the PTX carries the ISA version PTX_VERSION."""
+        """Compile a file, which may include constants.h; the PTX carries the ISA version PTX_VERSION."""
         program = ctypes.c_void_p()
+        header, name_of_header = ctypes.c_char_p(constants.header().encode()), ctypes.c_char_p(b"constants.h")
         options = [f"--gpu-architecture={arch}", "--std=c++17"]
         options += [f"--include-path={folder}" for folder in includes]
         options += [f"--define-macro={macro}" for macro in defines]
         array = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
         text, name = pathlib.Path(source).read_bytes(), os.path.basename(source).encode()
-        self._call("CreateProgram", ctypes.byref(program), text, name, 0, None, None)
+        self._call("CreateProgram", ctypes.byref(program), text, name, 1,
+                   ctypes.byref(header), ctypes.byref(name_of_header))
         failed = self.lib.nvrtcCompileProgram(program, len(options), array)
         log = self._output(program, "ProgramLog").decode(errors="replace").strip()
         image = b"" if failed else self._output(program, "PTX")
