@@ -21,13 +21,15 @@ mod kernels;
 mod lane;
 mod process;
 mod prover;
+mod slot;
 mod tables;
 mod wire;
 pub mod worker;
 
 pub use clocks::Clocks;
 pub use devices::{Device, DeviceSelection, DeviceSelectionError, devices};
-pub use engine::{CudaEngine, DeviceState, DeviceStatus};
+pub use engine::CudaEngine;
 pub use error::CudaError;
 pub use process::WorkerProgram;
+pub use slot::{DeviceState, DeviceStatus};
 pub use wire::Stages;
