@@ -22,7 +22,7 @@ pub(crate) trait Kernel {
     /// The kernels of its module.
     type Module;
     /// Threads of a block.
-    const THREADS: u32;
+    const BLOCK_THREADS: u32;
 
     fn function(module: &Self::Module) -> &CudaFunction;
 
@@ -44,7 +44,7 @@ macro_rules! kernels {
 
             impl Kernel for $name {
                 type Module = $module;
-                const THREADS: u32 = $threads;
+                const BLOCK_THREADS: u32 = $threads;
 
                 fn function(module: &$module) -> &CudaFunction {
                     &module.$kernel
@@ -185,7 +185,7 @@ impl Buffer {
 
 /// Blocks of a kernel that cover `count` threads.
 pub(crate) fn blocks<K: Kernel>(count: u32) -> u32 {
-    count.div_ceil(K::THREADS)
+    count.div_ceil(K::BLOCK_THREADS)
 }
 
 /// Launches a kernel on a grid of (blocks in x, blocks in y).
@@ -203,7 +203,7 @@ pub(crate) fn launch<K: Kernel>(
             Argument::U64(value) => builder.arg(value),
         };
     }
-    let config = LaunchConfig { grid_dim: (x, y, 1), block_dim: (K::THREADS, 1, 1), shared_mem_bytes: 0 };
+    let config = LaunchConfig { grid_dim: (x, y, 1), block_dim: (K::BLOCK_THREADS, 1, 1), shared_mem_bytes: 0 };
     // SAFETY: number, order and widths of the arguments are those of the kernel's signature, which a test compares, and each
     // pointer is to a buffer of at least what its description says for the batch. Tests run every launch in the emulator, where an
     // access outside of a buffer is fatal.

@@ -229,7 +229,7 @@ impl Lane {
         self.launch(shared, batch, 1, Sort { scalars: scalars.start(), n, entries, starts, order })?;
         let (table, buckets) = (shared.table.start(), buffers.buckets.start());
         let accumulate = Accumulate { table, n, entries, starts, order, buckets };
-        self.launch(shared, MSM_BUCKETS as u32 / Accumulate::THREADS, batch, accumulate)?;
+        self.launch(shared, MSM_BUCKETS as u32 / Accumulate::BLOCK_THREADS, batch, accumulate)?;
         let count = batch * MSM_RUNS as u32;
         let (first, second) = (buffers.first_folds.start(), buffers.second_folds.start());
         self.launch(shared, blocks::<FoldFirst>(count), 1, FoldFirst { buckets, folds: first, count })?;
