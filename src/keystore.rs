@@ -24,7 +24,9 @@ use std::{
     str::FromStr,
 };
 
-use lode_consensus::{Address, Hash, SignedTransaction, Transaction, transaction::SignatureError};
+use lode_consensus::{
+    Address, Hash, SignedTransaction, Transaction, address::AddressError, transaction::SignatureError,
+};
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
@@ -200,10 +202,13 @@ impl Keystore {
     /// The address that a user means: an address (with or without a key here), or the name of an account.
     ///
     /// # Errors
-    /// [`KeystoreError::Unknown`], [`KeystoreError::Ambiguous`] or [`KeystoreError::Io`].
+    /// [`KeystoreError::Unknown`], [`KeystoreError::Address`], [`KeystoreError::Ambiguous`] or [`KeystoreError::Io`].
     pub fn resolve(&self, text: &str) -> Result<Address, KeystoreError> {
-        if let Ok(address) = text.parse::<Address>() {
-            return Ok(address);
+        match text.parse::<Address>() {
+            Ok(address) => return Ok(address),
+            // No name looks like that either.
+            Err(error @ AddressError::MixedCase(_)) => return Err(error.into()),
+            Err(_) => {}
         }
         let unknown = || KeystoreError::Unknown { text: text.chars().take(80).collect(), dir: self.dir.clone() };
         let name: AccountName = text.parse().map_err(|_| unknown())?;

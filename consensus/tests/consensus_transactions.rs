@@ -13,6 +13,10 @@ use lode_consensus::{
     transaction::{SignatureError, StaticError, Transfer},
     transition::{ApplyError, Executor, StateView, TransactionError},
 };
+use snarkvm::{
+    console::{account::Signature, network::MainnetV0},
+    utilities::FromBytes,
+};
 use support::{ALLOCATION, Chain, State, account, params, with_shares, with_transactions};
 
 /// 32 bytes that are no address.
@@ -26,6 +30,25 @@ fn signature_error(chain: &Chain, transaction: SignedTransaction) -> SignatureEr
         BlockError::Signature { index: 1, error } => error,
         error => panic!("{error}"),
     }
+}
+
+/// snarkVM signs fields, not bytes: zeros appended up to the next field (31 bytes for a message of 32) leave the signature valid. So
+/// what is signed is always a hash of 32 bytes, whose length is no question, and never the transaction itself.
+#[test]
+fn what_is_signed_is_a_hash_since_lengths_are_not() {
+    let chain = Chain::of_length(params(), 1);
+    let signed = chain.transfer(1, account(2), 5, 1, 0);
+    let signature = Signature::<MainnetV0>::read_le(&signed.signature[..]).unwrap();
+    let address = account(1).to_aleo().unwrap();
+    let id = signed.id(&chain.genesis_hash());
+    let holds = |message: &[u8]| signature.verify_bytes(&address, message);
+    assert!(holds(&id.0), "the id, all 32 bytes of it");
+    for zeros in [1, 30] {
+        assert!(holds(&[&id.0[..], &vec![0; zeros]].concat()), "{zeros} zeros more: snarkVM does not tell");
+    }
+    assert!(!holds(&[&id.0[..], &[0; 31]].concat()) && !holds(&id.0[..31]));
+    // What is signed covers the encoding, and is not the encoding.
+    assert!(!holds(&signed.transaction.encode()));
 }
 
 #[test]

@@ -12,24 +12,17 @@
 #include "msm.cuh"
 #include "ntt.cuh"
 
-#define THREADS 256
-#define POINT_THREADS 128
-#define OPENING_THREADS 256
-
-// Bits of an attempt's state. Such attempts are void, and no honest seed ever has one.
-#define VOID_INFINITY 1 // the commitment or the opening is infinity
-#define VOID_POINT 2    // z lies in H
-
 // seed = B256("lode/puzzle/seed/v1" ‖ statement ‖ nonce), nonces counting up from the first one.
 extern "C" __global__ void attempt_seeds(const u64 *statement, u64 first_nonce, u64 *seeds, u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
-    auto m = Message<59>::start("lode/puzzle/seed/v1");
-    m.put_words<4>(19, statement);
-    m.put(51, first_nonce + i);
+    constexpr int at = length(SEED_DOMAIN);
+    auto m = Message<at + HASH_BYTES + 8>::start(SEED_DOMAIN);
+    m.put_words<HASH_WORDS>(at, statement);
+    m.put(at + HASH_BYTES, first_nonce + i);
     u64 h[8];
-    m.digest(h, 32);
-    for (int k = 0; k < 4; k++) seeds[4 * i + k] = h[k];
+    m.digest(h, HASH_BYTES);
+    for (int k = 0; k < HASH_WORDS; k++) seeds[HASH_WORDS * i + k] = h[k];
 }
 
 // A = a's and B = b's values on H, and c's: A·B/R. Grid: (⌈n/256⌉, batch).
@@ -37,18 +30,19 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     attempt_expand(const u64 *seeds, Fr *a, Fr *b, Fr *c, u32 n) {
     u32 i = INDEX;
     if (i >= n) return;
-    auto m = Message<57>::start("lode/puzzle/expand/v1");
-    m.put_words<4>(21, seeds + 4 * blockIdx.y);
-    m.put(53, i);
+    constexpr int part = length(EXPAND_DOMAIN);
+    auto m = Message<part + HASH_BYTES + 4>::start(EXPAND_DOMAIN);
+    m.put_words<HASH_WORDS>(part, seeds + HASH_WORDS * blockIdx.y);
+    m.put(part + HASH_BYTES, i);
     u64 h[8];
     m.digest(h, 64);
     h[3] &= (1ull << 60) - 1; // mod 2^252
     h[7] &= (1ull << 60) - 1;
     Fr x, y;
 #pragma unroll
-    for (int k = 0; k < 8; k++) {
+    for (int k = 0; k < FR_LIMBS; k++) {
         x.limb[k] = (u32)(h[k / 2] >> 32 * (k % 2));
-        y.limb[k] = (u32)(h[4 + k / 2] >> 32 * (k % 2));
+        y.limb[k] = (u32)(h[FR_WORDS + k / 2] >> 32 * (k % 2));
     }
     u64 at = (u64)blockIdx.y * n + i;
     x.store(a + at);
@@ -95,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(MSM_SORT_THREADS)
     msm_sort(scalars + v * n, n, entries + v * n * MSM_WINDOWS, starts + v * (MSM_BUCKETS + 1), order + v * MSM_BUCKETS);
 }
 
-// Grid: (4096/128, batch).
+// Grid: (MSM_BUCKETS / POINT_THREADS, batch).
 extern "C" __global__ void __launch_bounds__(POINT_THREADS)
     msm_accumulate(const u8 *table, u32 n, const u32 *entries, const u32 *starts, const u32 *order, u8 *buckets) {
     u64 v = blockIdx.y;
@@ -118,12 +112,12 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
     if (k < count) msm_fold(folds + (u64)k * width * FOLD_BYTES, width, unit_log).store(out + (u64)k * FOLD_BYTES);
 }
 
-// The result of an MSM, T of the last fold, as 96 bytes.
+// The result of an MSM, T of the last fold, as AFFINE_BYTES.
 INLINE u32 encode_point(const u8 *fold, u64 *encoded) {
     Fq x, y;
     bool finite = to_weierstrass(Point::load(fold + POINT_BYTES), x, y);
     x.store(encoded);
-    y.store(encoded + 6);
+    y.store(encoded + FQ_WORDS);
     return finite ? 0 : VOID_INFINITY;
 }
 
@@ -133,18 +127,19 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
                   u32 log_n, u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
-    u64 *c = commitments + 12 * i;
+    u64 *c = commitments + AFFINE_WORDS * i;
     u32 bits = encode_point(folds + (u64)i * FOLD_BYTES, c);
-    auto m = Message<148>::start("lode/puzzle/point/v1");
-    m.put_words<4>(20, seeds + 4 * i);
-    m.put_words<12>(52, c);
+    constexpr int at = length(POINT_DOMAIN);
+    auto m = Message<at + HASH_BYTES + AFFINE_BYTES>::start(POINT_DOMAIN);
+    m.put_words<HASH_WORDS>(at, seeds + HASH_WORDS * i);
+    m.put_words<AFFINE_WORDS>(at + HASH_BYTES, c);
     u64 h[8];
     m.digest(h, 64);
     Fr low, high;
 #pragma unroll
-    for (int k = 0; k < 8; k++) {
+    for (int k = 0; k < FR_LIMBS; k++) {
         low.limb[k] = (u32)(h[k / 2] >> 32 * (k % 2));
-        high.limb[k] = (u32)(h[4 + k / 2] >> 32 * (k % 2));
+        high.limb[k] = (u32)(h[FR_WORDS + k / 2] >> 32 * (k % 2));
     }
     // low + 2^256·high in Montgomery form: the second operand of `mul` may be any 256-bit integer.
     Fr shifted = mul(Fr::r_squared(), high);
@@ -193,20 +188,17 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
                    u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
-    u64 *w = openings + 12 * i;
+    u64 *w = openings + AFFINE_WORDS * i;
     state[i] |= encode_point(folds + (u64)i * FOLD_BYTES, w);
-    auto m = Message<245>::start("lode/puzzle/ticket/v1");
-    m.put_words<4>(21, seeds + 4 * i);
-    m.put_words<12>(53, commitments + 12 * i);
-    m.put_words<12>(149, w);
+    constexpr int at = length(TICKET_DOMAIN);
+    auto m = Message<at + HASH_BYTES + 2 * AFFINE_BYTES>::start(TICKET_DOMAIN);
+    m.put_words<HASH_WORDS>(at, seeds + HASH_WORDS * i);
+    m.put_words<AFFINE_WORDS>(at + HASH_BYTES, commitments + AFFINE_WORDS * i);
+    m.put_words<AFFINE_WORDS>(at + HASH_BYTES + AFFINE_BYTES, w);
     u64 h[8];
-    m.digest(h, 32);
-    for (int k = 0; k < 4; k++) tickets[4 * i + k] = h[k];
+    m.digest(h, HASH_BYTES);
+    for (int k = 0; k < HASH_WORDS; k++) tickets[HASH_WORDS * i + k] = h[k];
 }
-
-// What comes back of an attempt: words of 64 bits.
-//   0 its place in the batch, and its state from bit 32 up | 1 commitment (12) | 13 z (4) | 17 v (4) | 21 opening (12)
-#define RECORD_WORDS 33
 
 // value <= target, 128 bits each.
 INLINE bool meets(const u64 *value, u64 target_low, u64 target_high) {
@@ -221,16 +213,16 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
                    u32 *count, u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
-    const u64 *ticket = tickets + 4 * i;
-    if (!state[i] && !meets(ticket, block_low, block_high) && !meets(ticket + 2, share_low, share_high)) return;
+    const u64 *ticket = tickets + HASH_WORDS * i;
+    if (!state[i] && !meets(ticket, block_low, block_high) && !meets(ticket + HASH_WORDS / 2, share_low, share_high)) return;
     u64 *record = records + (u64)RECORD_WORDS * atomicAdd(count, 1u);
     record[0] = (u64)state[i] << 32 | i;
-    for (int k = 0; k < 12; k++) {
-        record[1 + k] = commitments[12 * i + k];
-        record[21 + k] = openings[12 * i + k];
+    for (int k = 0; k < AFFINE_WORDS; k++) {
+        record[RECORD_COMMITMENT + k] = commitments[AFFINE_WORDS * i + k];
+        record[RECORD_OPENING + k] = openings[AFFINE_WORDS * i + k];
     }
-    for (int k = 0; k < 4; k++) {
-        record[13 + k] = points[4 * i + k];
-        record[17 + k] = values[4 * i + k];
+    for (int k = 0; k < FR_WORDS; k++) {
+        record[RECORD_POINT + k] = points[FR_WORDS * i + k];
+        record[RECORD_VALUE + k] = values[FR_WORDS * i + k];
     }
 }

@@ -69,6 +69,9 @@ template <int BYTES> INLINE void blake2b(u64 *h, const u64 *m, int digest_bytes)
     blake2b_compress(h, m + (BYTES > 128 ? 16 : 0), BYTES, true);
 }
 
+// Bytes of a domain string.
+template <int N> INLINE constexpr int length(const char (&)[N]) { return N - 1; }
+
 // Words of a message of BYTES bytes.
 template <int BYTES> struct Message {
     static constexpr int WORDS = BYTES > 128 ? 32 : 16;

@@ -15,28 +15,18 @@
 
 #define LODE_CURVE_CONSTANT(name, ...)                                                                                     \
     INLINE Fq name() {                                                                                                     \
-        constexpr u32 words[12] = {__VA_ARGS__};                                                                           \
+        constexpr u32 words[FQ_LIMBS] = {__VA_ARGS__};                                                                     \
         Fq r;                                                                                                              \
-        _Pragma("unroll") for (int i = 0; i < 12; i++) r.limb[i] = words[i];                                               \
+        _Pragma("unroll") for (int i = 0; i < FQ_LIMBS; i++) r.limb[i] = words[i];                                         \
         return r;                                                                                                          \
     }
-LODE_CURVE_CONSTANT(edwards_2d, 0x44a706c6, 0xf24b7e84, 0x80faa8fa, 0xeae02375, 0x7ef38fa5, 0x0f4d7cf2, 0xc5f2bb26,
-                    0x5597097d, 0x0d95a93e, 0x8bf6c1dd, 0xfbff628a, 0x01784602)
-LODE_CURVE_CONSTANT(edwards_inverse_d, 0xddac7449, 0x99fb40bd, 0x7f82a72e, 0x1feb3265, 0x6b3a976d, 0x356b8c0d, 0x23ffbe7f,
-                    0x2af55f7d, 0xc9ff4b2b, 0xd678b888, 0x8ccf6b7f, 0x00468d40)
-LODE_CURVE_CONSTANT(map_s, 0xd831a0a2, 0x6de9ca9a, 0x0eb51c8e, 0xa8aff422, 0x93607959, 0x5a76e6c5, 0xd3806339, 0x57f38956,
-                    0xa0c6fe30, 0xc50636f4, 0xf52bfd14, 0x018f4652)
-LODE_CURVE_CONSTANT(map_inverse_s, 0x8894e1e4, 0x3fabdfd0, 0xcc1f55aa, 0xcbf921dd, 0x460edc0c, 0xd17deff1, 0x7897028d,
-                    0xd394e81e, 0x0912681a, 0xc29c995d, 0xaff9d568, 0x01515e6c)
-LODE_CURVE_CONSTANT(map_c, 0xead605e4, 0xfb7c0ab8, 0xe2752c7a, 0x363b93d1, 0x144be536, 0xd2246835, 0x429f2077, 0xeb8bf6dd,
-                    0x0234d423, 0x3a9efda2, 0xba0c72a4, 0x013c7943)
-LODE_CURVE_CONSTANT(map_c_over_s, 0xa38cfd11, 0xface0c97, 0x0adb8383, 0x8cc7c229, 0xd44ae9cb, 0x4765cd5f, 0x22354029,
-                    0x9ae986d8, 0x252ab9bd, 0xc3dc7860, 0xc8942395, 0x00486011)
+LODE_CURVE_CONSTANT(edwards_2d, EDWARDS_2D)
+LODE_CURVE_CONSTANT(edwards_inverse_d, EDWARDS_INVERSE_D)
+LODE_CURVE_CONSTANT(map_s, MAP_S)
+LODE_CURVE_CONSTANT(map_inverse_s, MAP_INVERSE_S)
+LODE_CURVE_CONSTANT(map_c, MAP_C)
+LODE_CURVE_CONSTANT(map_c_over_s, MAP_C_OVER_S)
 #undef LODE_CURVE_CONSTANT
-
-// Bytes of a table entry and of a point in memory.
-#define ENTRY_BYTES 144
-#define POINT_BYTES 192
 
 // Extended coordinates: x = X/Z, y = Y/Z, T = X·Y/Z.
 struct Point {
@@ -44,13 +34,13 @@ struct Point {
 
     INLINE static Point identity() { return {Fq::zero(), Fq::one(), Fq::one(), Fq::zero()}; }
     INLINE static Point load(const u8 *from) {
-        return {Fq::load(from), Fq::load(from + 48), Fq::load(from + 96), Fq::load(from + 144)};
+        return {Fq::load(from), Fq::load(from + FQ_BYTES), Fq::load(from + 2 * FQ_BYTES), Fq::load(from + 3 * FQ_BYTES)};
     }
     INLINE void store(u8 *to) const {
         x.store(to);
-        y.store(to + 48);
-        z.store(to + 96);
-        t.store(to + 144);
+        y.store(to + FQ_BYTES);
+        z.store(to + 2 * FQ_BYTES);
+        t.store(to + 3 * FQ_BYTES);
     }
 };
 
@@ -61,8 +51,8 @@ struct Entry {
     bool negative; // xy2d is still that of Q
 
     INLINE static Entry load(const u8 *from, bool negative) {
-        return {Fq::load_constant(from + (negative ? 48 : 0)), Fq::load_constant(from + (negative ? 0 : 48)),
-                Fq::load_constant(from + 96), negative};
+        return {Fq::load_constant(from + (negative ? FQ_BYTES : 0)), Fq::load_constant(from + (negative ? 0 : FQ_BYTES)),
+                Fq::load_constant(from + 2 * FQ_BYTES), negative};
     }
 };
 
@@ -112,11 +102,10 @@ __device__ __noinline__ void invert(Fq &r, const Fq &a) {
 #pragma unroll 1
     for (int i = 1; i < 16; i++) mul_call(powers[i], powers[i - 1], a);
     // q - 2, the most significant window first; the low limb of q is 1, so subtracting borrows from the next one.
-    constexpr u32 words[12] = {0xffffffff, 0x8508bfff, 0x30000000, 0x170b5d44, 0xba094800, 0x1ef3622f,
-                               0x00f5138f, 0x1a22d9f3, 0x6ca1493b, 0xc63b05c0, 0x17c510ea, 0x01ae3a46};
+    constexpr u32 words[FQ_LIMBS] = {FQ_INVERSION_EXPONENT};
     r = Fq::one();
 #pragma unroll 1
-    for (int i = 11; i >= 0; i--)
+    for (int i = FQ_LIMBS - 1; i >= 0; i--)
 #pragma unroll 1
         for (int shift = 28; shift >= 0; shift -= 4) {
             for (int k = 0; k < 4; k++) mul_call(r, r, r);

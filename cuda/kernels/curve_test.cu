@@ -4,7 +4,7 @@
 // Affine Weierstrass points (x ‖ y, Montgomery form, 96 bytes) to extended Edwards coordinates.
 extern "C" __global__ void point_from_weierstrass(const u8 *points, u8 *out, u32 n) {
     u32 i = INDEX;
-    if (i < n) from_weierstrass(Fq::load(points + 96 * i), Fq::load(points + 96 * i + 48)).store(out + POINT_BYTES * i);
+    if (i < n) from_weierstrass(Fq::load(points + AFFINE_BYTES * i), Fq::load(points + AFFINE_BYTES * i + FQ_BYTES)).store(out + POINT_BYTES * i);
 }
 
 // Extended coordinates to affine Weierstrass points (integers, 96 bytes; zeros for infinity) and flags (1: finite).
@@ -13,8 +13,8 @@ extern "C" __global__ void point_to_weierstrass(const u8 *points, u8 *out, u32 *
     if (i >= n) return;
     Fq x, y;
     finite[i] = to_weierstrass(Point::load(points + POINT_BYTES * i), x, y);
-    x.store(out + 96 * i);
-    y.store(out + 96 * i + 48);
+    x.store(out + AFFINE_BYTES * i);
+    y.store(out + AFFINE_BYTES * i + FQ_BYTES);
 }
 
 // p + sign·entry.

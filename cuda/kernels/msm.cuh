@@ -15,28 +15,25 @@
 #include "curve.cuh"
 #include "fr.cuh"
 
-#define MSM_WINDOWS 20
-#define MSM_BUCKETS 4096 // digits are -4096 ... 4096
-#define MSM_SORT_THREADS 512
-#define MSM_LENGTHS 256 // buckets longer than this count as equally long when they are ordered
-#define MSM_RUN 32      // buckets per thread in the first fold
-#define MSM_RUNS (MSM_BUCKETS / MSM_RUN)
-
 // The first bit of window w, and for w = MSM_WINDOWS the end.
-INLINE constexpr int window_bit(int w) { return w <= 12 ? 13 * w : w < MSM_WINDOWS ? 156 + 12 * (w - 12) : 253; }
+INLINE constexpr int window_bit(int w) {
+    return w <= MSM_WIDE_WINDOWS ? MSM_WIDE_BITS * w
+           : w < MSM_WINDOWS     ? MSM_WIDE_BITS * MSM_WIDE_WINDOWS + MSM_NARROW_BITS * (w - MSM_WIDE_WINDOWS)
+                                 : FR_BITS;
+}
 
 // The digits of a scalar < r, each handed to `use` as (window, bucket 0 ... 4095, negative); zeros are left out.
 template <class Use> INLINE void for_each_digit(const Fr &scalar, Use use) {
     // (r - 1)/2, the largest scalar that stays as it is.
-    constexpr u32 half[8] = {0x00000000, 0x8508c000, 0x68000000, 0xacd53b7f, 0x2e1bd800, 0x305a268f, 0x4d1652ab, 0x0955b2af};
+    constexpr u32 half[FR_LIMBS] = {FR_HALF};
     Fr s, flipped;
     sub_cc(half[0], scalar.limb[0]);
 #pragma unroll
-    for (int i = 1; i < 8; i++) subc_cc(half[i], scalar.limb[i]);
+    for (int i = 1; i < FR_LIMBS; i++) subc_cc(half[i], scalar.limb[i]);
     bool flip = subc(0, 0);
     flipped.limb[0] = sub_cc(FrParams::modulus(0), scalar.limb[0]);
 #pragma unroll
-    for (int i = 1; i < 8; i++) flipped.limb[i] = subc_cc(FrParams::modulus(i), scalar.limb[i]);
+    for (int i = 1; i < FR_LIMBS; i++) flipped.limb[i] = subc_cc(FrParams::modulus(i), scalar.limb[i]);
     s = select(flip, flipped, scalar);
     u32 carry = 0;
 #pragma unroll
@@ -53,13 +50,13 @@ template <class Use> INLINE void for_each_digit(const Fr &scalar, Use use) {
 
 // The row of a table: for one base, 2^(bit of w)·P for each window. Entries are < q.
 INLINE void msm_table_row(const u8 *base, u8 *row) {
-    Point p = from_weierstrass(Fq::load(base), Fq::load(base + 48));
+    Point p = from_weierstrass(Fq::load(base), Fq::load(base + FQ_BYTES));
     Fq prefix[MSM_WINDOWS]; // products of the first Z's, to invert them all at once
 #pragma unroll 1
     for (int w = 0; w < MSM_WINDOWS; w++) {
         p.x.store(row + ENTRY_BYTES * w);
-        p.y.store(row + ENTRY_BYTES * w + 48);
-        p.z.store(row + ENTRY_BYTES * w + 96);
+        p.y.store(row + ENTRY_BYTES * w + FQ_BYTES);
+        p.z.store(row + ENTRY_BYTES * w + 2 * FQ_BYTES);
         if (w)
             mul_call(prefix[w], prefix[w - 1], p.z);
         else
@@ -73,7 +70,7 @@ INLINE void msm_table_row(const u8 *base, u8 *row) {
 #pragma unroll 1
     for (int w = MSM_WINDOWS - 1; w >= 0; w--) {
         u8 *entry = row + ENTRY_BYTES * w;
-        Fq x = Fq::load(entry), y = Fq::load(entry + 48), z = Fq::load(entry + 96), one_z = inverse, t;
+        Fq x = Fq::load(entry), y = Fq::load(entry + FQ_BYTES), z = Fq::load(entry + 2 * FQ_BYTES), one_z = inverse, t;
         if (w) {
             mul_call(one_z, inverse, prefix[w - 1]);
             mul_call(inverse, inverse, z);
@@ -83,8 +80,8 @@ INLINE void msm_table_row(const u8 *base, u8 *row) {
         mul_call(t, x, y);
         mul_call(t, t, edwards_2d());
         canonical(subtract_once<2>(sub<2>(y, x))).store(entry);
-        canonical(subtract_once<2>(add(y, x))).store(entry + 48);
-        canonical(t).store(entry + 96);
+        canonical(subtract_once<2>(add(y, x))).store(entry + FQ_BYTES);
+        canonical(t).store(entry + 2 * FQ_BYTES);
     }
 }
 
@@ -125,7 +122,7 @@ INLINE void msm_sort(const Fr *scalars, u32 n, u32 *entries, u32 *starts, u32 *o
         cursor[t * PER_THREAD + k] = starts[t * PER_THREAD + k] = at;
         at += length[k];
     }
-    if (t == 0) { // 256 additions by one thread: too few to share
+    if (t == 0) { // MSM_LENGTHS additions by one thread: too few to share
         u32 total = 0;
         for (u32 k = 0; k < MSM_LENGTHS; k++) {
             u32 count = lengths[k];
@@ -166,7 +163,6 @@ struct Fold {
         t.store(to + POINT_BYTES);
     }
 };
-#define FOLD_BYTES (2 * POINT_BYTES)
 
 // MSM_RUN consecutive buckets: S = ΣB_k, T = Σ(k + 1)·B_k as the sum of the partial sums from the top.
 INLINE Fold msm_fold_buckets(const u8 *buckets) {

@@ -11,8 +11,7 @@
 #pragma once
 #include "fr.cuh"
 
-#define NTT_THREADS 256
-#define NTT_TILE_LOG 10 // elements of a tile: 32 KB of shared memory
+// Elements of a tile: 32 KB of shared memory.
 #define NTT_TILE (1 << NTT_TILE_LOG)
 
 // (a, b) = (a + b, (a - b)·w)

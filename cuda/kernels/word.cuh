@@ -2,7 +2,11 @@
 //
 // CC.CF lives from one PTX statement to the next, so every statement here is volatile: the compiler keeps their order and
 // puts nothing between them that touches the flag.
+//
+// Constants that Rust and Python share are not typed in the kernels: `constants.h` is generated (cuda/tools/constants.py) and
+// handed to the compiler in memory.
 #pragma once
+#include "constants.h"
 
 typedef unsigned char u8;
 typedef unsigned int u32;

@@ -20,110 +20,19 @@ use std::{
 use lode_puzzle::{
     Attempt, AttemptError, Claim, Engine, EngineError, Job, Output, ReferenceEngine, Srs, Statement, Target, Verifier,
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
 use crate::{
-    Device, Stages, WorkerProgram,
+    Device, DeviceState, DeviceStatus, Stages, WorkerProgram,
     process::{Process, ProcessError},
+    slot::{Fault, KNOWN_STATEMENT, Slot, SlotWork},
     wire::{Batch, IN_FLIGHT, Record, Request},
 };
 
-/// Failures in a row after which a device is disabled.
-const MAX_FAILURES: u32 = 4;
-/// Wrong results, in all, after which a device is disabled.
-const MAX_WRONG: u64 = 3;
-/// The first wait before a device is tried again; it doubles with each failure in a row.
-const MIN_WAIT: Duration = Duration::from_secs(1);
 /// How often a thread without a device looks for one.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
-/// What a device must get right before it is given work: one attempt in each lane.
-const KNOWN_STATEMENT: Statement = Statement(*b"lode-cuda known-answer statement");
+/// The nonces of [`KNOWN_STATEMENT`].
 const KNOWN_NONCES: [u64; crate::prover::LANES] = [0, u64::MAX];
-
-/// Why a device is taken off its work.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    #[error("{0}")]
-    Known(EngineError),
-    #[error("its known-answer test failed: nonce {nonce} of statement {KNOWN_STATEMENT} came out wrong")]
-    KnownAnswer { nonce: u64 },
-    #[error("wrong result, nonce {nonce}: {reason}")]
-    Wrong { nonce: u64, reason: String },
-}
-
-/// What a device is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceState {
-    /// Nothing was asked of it yet.
-    New,
-    /// Its process loads the kernels, or is tested.
-    Starting,
-    /// It proves, or waits for work.
-    Ready,
-    /// It failed, and is tried again.
-    Waiting,
-    /// It is not used any more.
-    Disabled {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// A device, and what it did so far.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeviceStatus {
-    /// Which one.
-    pub device: Device,
-    /// What it is doing.
-    pub state: DeviceState,
-    /// Attempts made.
-    pub attempts: u64,
-    /// How long it took for them.
-    pub busy: Duration,
-    /// Results that did not hold.
-    pub wrong: u64,
-    /// How often its process was started.
-    pub starts: u64,
-    /// Most attempts of a batch, once it is ready.
-    pub batch: u32,
-}
-
-impl DeviceStatus {
-    /// Attempts per second of the time that it was at work; 0 before that.
-    pub fn attempts_per_s(&self) -> f64 {
-        let seconds = self.busy.as_secs_f64();
-        if seconds < 1e-3 { 0.0 } else { self.attempts as f64 / seconds }
-    }
-}
-
-/// Whoever holds a slot's lock has the device.
-struct Slot {
-    work: Mutex<SlotWork>,
-    status: Mutex<DeviceStatus>,
-}
-
-#[derive(Default)]
-struct SlotWork {
-    process: Option<Process>,
-    /// Whether this process has passed the known-answer test.
-    is_tested: bool,
-    /// In a row.
-    failures: u32,
-    /// Not to be tried before.
-    due: Option<Instant>,
-}
-
-impl Slot {
-    fn status(&self) -> MutexGuard<'_, DeviceStatus> {
-        self.status.lock()
-    }
-
-    fn is_disabled(&self) -> bool {
-        matches!(self.status().state, DeviceState::Disabled { .. })
-    }
-}
 
 /// Proves on devices, each in a process of its own. Dropping it ends them.
 pub struct CudaEngine {
@@ -147,19 +56,7 @@ impl CudaEngine {
     /// An engine over these devices; `program` must run [`crate::worker::run`] with the same setup. Processes start with the
     /// first work.
     pub fn new(devices: Vec<Device>, program: WorkerProgram, srs: Arc<Srs>, verifier: Arc<Verifier>) -> Self {
-        let slot = |device| Slot {
-            work: Mutex::default(),
-            status: Mutex::new(DeviceStatus {
-                device,
-                state: DeviceState::New,
-                attempts: 0,
-                busy: Duration::ZERO,
-                wrong: 0,
-                starts: 0,
-                batch: 0,
-            }),
-        };
-        let slots = devices.into_iter().map(slot).collect();
+        let slots = devices.into_iter().map(Slot::new).collect();
         Self { program, slots, verifier, reference: ReferenceEngine::new(srs), known: OnceLock::new() }
     }
 
@@ -184,7 +81,7 @@ impl CudaEngine {
         let measure = |slot: &Slot| -> Result<Stages, EngineError> {
             let mut work = slot.work.lock();
             let outcome = self.measure_slot(slot, &mut work, batches);
-            outcome.map_err(|fault| failed(self.take_off(slot, &mut work, &fault)))
+            outcome.map_err(|fault| failed(slot.take_off(&mut work, &fault)))
         };
         thread::scope(|scope| {
             let threads: Vec<_> = self.slots.iter().map(|slot| scope.spawn(move || measure(slot))).collect();
@@ -327,31 +224,6 @@ impl CudaEngine {
         }
         Ok(())
     }
-
-    /// Ends the process of a device that failed, and decides what becomes of it. Returns a line for the operator.
-    fn take_off(&self, slot: &Slot, work: &mut SlotWork, fault: &Fault) -> String {
-        work.process = None;
-        work.failures += 1;
-        let mut status = slot.status();
-        let is_wrong = matches!(fault, Fault::Wrong { .. } | Fault::KnownAnswer { .. });
-        status.wrong += u64::from(is_wrong);
-        let device = &status.device;
-        let is_over = match fault {
-            Fault::KnownAnswer { .. } => true,
-            Fault::Wrong { .. } => status.wrong >= MAX_WRONG,
-            _ => work.failures >= MAX_FAILURES,
-        };
-        if is_over {
-            let line = format!("{device} is DISABLED: {fault}");
-            status.state = DeviceState::Disabled { reason: fault.to_string() };
-            return line;
-        }
-        let wait = MIN_WAIT * 2u32.pow(work.failures - 1);
-        work.due = Some(Instant::now() + wait);
-        let line = format!("{device} failed: {fault}; it is started again in {} s", wait.as_secs());
-        status.state = DeviceState::Waiting;
-        line
-    }
 }
 
 /// The winners of a batch, by nonce; they come in any order. A void one counts as wrong: no seed is known to make one, and a card
@@ -420,7 +292,7 @@ impl Engine for CudaEngine {
             Ok(Some(attempt)) => Ok(attempt),
             Ok(None) => Err(failed(format!("{} made no attempt", slot.status().device)).into()),
             Err(fault) => {
-                self.take_off(slot, &mut work, &fault);
+                slot.take_off(&mut work, &fault);
                 Err(failed(format!("{}: {fault}", slot.status().device)).into())
             }
         }
@@ -437,7 +309,7 @@ impl Engine for CudaEngine {
                 continue;
             };
             if let Err(fault) = self.serve(slot, &mut work, &mut nonces, job, cancel, out) {
-                let reason = self.take_off(slot, &mut work, &fault);
+                let reason = slot.take_off(&mut work, &fault);
                 out(match fault {
                     Fault::Wrong { .. } => Output::Invalid { reason },
                     _ => Output::Fault { reason },

@@ -1,64 +1,93 @@
 //! One lane of a device: a stream, the memory of one batch, and the kernels of `attempt.cu` in their order.
-#![allow(unsafe_code, reason = "kernels are launched with untyped arguments: each call with its reason")]
 
 use std::sync::Arc;
 
-use cudarc::driver::{
-    CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig, PushKernelArg,
-    sys::CUevent_flags,
-};
+use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, sys::CUevent_flags};
 
 use crate::{
     CudaError,
+    constants::{
+        AFFINE_BYTES, FOLD_BYTES, FR_BYTES, HASH_BYTES, MSM_BUCKETS, MSM_RUN_LOG, MSM_RUNS, MSM_SECOND_FOLDS,
+        MSM_WINDOWS, NTT_TILE_LOG, POINT_BYTES,
+    },
     error::During,
+    kernels::{
+        Accumulate, Buffer, Expand, Filter, FoldFirst, FoldNext, Kernel, NttForward, NttInverse, Opening, Point,
+        Pointer, Product, Quotient, Seeds, Sort, TicketKernel, Twist, blocks, launch,
+    },
     prover::Shared,
     wire::{RECORD_BYTES, Request, Stages},
 };
 
-// The kernels' own constants: `attempt.cu`, `msm.cuh`, `ntt.cuh`, `table.cu`.
-const THREADS: u32 = 256;
-pub(crate) const POINT_THREADS: u32 = 128;
-const SORT_THREADS: u32 = 512;
-const TILE_LOG: u32 = 10;
-pub(crate) const WINDOWS: usize = 20;
-const BUCKETS: usize = 4096;
-const RUN: usize = 32;
-pub(crate) const ENTRY_BYTES: usize = 144;
-const POINT_BYTES: usize = 192;
-const FOLD_BYTES: usize = 2 * POINT_BYTES;
-const FR_BYTES: usize = 32;
-/// Folds that the second fold leaves of an MSM; the third leaves one.
-const SECOND_FOLDS: usize = 16;
+/// Declares the buffers of a batch: a description each, and the bytes of one attempt, from which follow what is allocated
+/// and what an attempt takes in all.
+macro_rules! buffers {
+    (|$n:ident| $( $(#[$doc:meta])* $name:ident: $bytes:expr, )*) => {
+        /// The memory of a batch: of each buffer, as many parts as the batch has attempts, one after another.
+        struct Buffers {
+            $( $(#[$doc])* $name: Buffer, )*
+        }
 
-/// Bytes of each buffer of a lane, per attempt, for n coefficients.
-fn buffer_bytes(n: usize) -> [usize; 19] {
-    let (fr, affine) = (FR_BYTES, 96);
-    [
-        3 * n * fr,                 // a, b, c
-        n * fr,                     // h
-        n * fr,                     // q
-        4 * n * WINDOWS,            // entries
-        4 * (BUCKETS + 1),          // starts
-        4 * BUCKETS,                // order
-        BUCKETS * POINT_BYTES,      // buckets
-        BUCKETS / RUN * FOLD_BYTES, // first folds
-        SECOND_FOLDS * FOLD_BYTES,  // second folds
-        FOLD_BYTES,                 // third fold
-        32,                         // seed
-        affine,                     // commitment
-        affine,                     // opening
-        32,                         // ticket
-        fr,                         // z in Montgomery form
-        fr,                         // z
-        fr,                         // v
-        4,                          // state
-        RECORD_BYTES,               // record
-    ]
+        impl Buffers {
+            /// Bytes of all buffers together for one attempt of n coefficients.
+            fn attempt_bytes($n: usize) -> usize {
+                [$($bytes),*].into_iter().sum()
+            }
+
+            /// Takes the memory of `batch` attempts.
+            fn new(stream: &Arc<CudaStream>, $n: usize, batch: usize) -> Result<Self, CudaError> {
+                Ok(Self { $( $name: Buffer::new(stream, batch * ($bytes))?, )* })
+            }
+        }
+    };
+}
+
+buffers! { |n|
+    /// Values or coefficients of a, b and c: all attempts' a, then all b, then all c of the batch under way.
+    abc: 3 * n * FR_BYTES,
+    /// The coefficients of h.
+    h: n * FR_BYTES,
+    /// Those of (h - v)/(X - z).
+    q: n * FR_BYTES,
+    /// The digits of the vector that an MSM is made of, by bucket.
+    entries: 4 * n * MSM_WINDOWS,
+    /// Where each bucket's digits begin, and the end of the last.
+    starts: 4 * (MSM_BUCKETS + 1),
+    /// The buckets, the fullest first.
+    order: 4 * MSM_BUCKETS,
+    /// Their sums.
+    buckets: MSM_BUCKETS * POINT_BYTES,
+    /// What each fold of an MSM leaves; the third one's is the result.
+    first_folds: MSM_RUNS * FOLD_BYTES,
+    second_folds: MSM_SECOND_FOLDS * FOLD_BYTES,
+    third_fold: FOLD_BYTES,
+    seeds: HASH_BYTES,
+    commitments: AFFINE_BYTES,
+    openings: AFFINE_BYTES,
+    tickets: HASH_BYTES,
+    /// z in Montgomery form.
+    z_montgomery: FR_BYTES,
+    /// z as an integer.
+    points: FR_BYTES,
+    /// v = h(z).
+    values: FR_BYTES,
+    /// Why an attempt is void: the bits `VOID_…`.
+    state: 4,
+    /// What comes back of the attempts that met a target.
+    records: RECORD_BYTES,
 }
 
 /// What one attempt in flight takes of the device's memory, for n coefficients.
 pub(crate) fn attempt_bytes(n: usize) -> u64 {
-    buffer_bytes(n).iter().sum::<usize>() as u64
+    Buffers::attempt_bytes(n) as u64
+}
+
+/// One of the three vectors in [`Buffers::abc`].
+#[derive(Clone, Copy)]
+enum Vector {
+    A,
+    B,
+    C,
 }
 
 /// A stream, and the memory of one batch.
@@ -67,23 +96,7 @@ pub(crate) struct Lane {
     statement: Buffer,
     /// Number of records.
     winners: Buffer,
-    abc: Buffer,
-    h: Buffer,
-    q: Buffer,
-    entries: Buffer,
-    starts: Buffer,
-    order: Buffer,
-    buckets: Buffer,
-    folds: [Buffer; 3],
-    seeds: Buffer,
-    commitments: Buffer,
-    openings: Buffer,
-    tickets: Buffer,
-    z: Buffer,
-    points: Buffer,
-    values: Buffer,
-    state: Buffer,
-    records: Buffer,
+    buffers: Buffers,
     /// Before and after each stage.
     events: [CudaEvent; Stages::COUNT + 1],
     /// Attempts of the batch under way.
@@ -94,36 +107,15 @@ impl Lane {
     /// Takes memory for batches of up to `batch` attempts of n coefficients.
     pub(crate) fn new(context: &Arc<CudaContext>, n: usize, batch: u32) -> Result<Self, CudaError> {
         let stream = context.new_stream().during("making a stream")?;
-        let mut sizes = buffer_bytes(n).into_iter();
-        let mut next = || match sizes.next() {
-            Some(bytes) => Buffer::new(&stream, bytes * batch as usize),
-            None => Err(CudaError::Size),
-        };
         let event = |last: bool| {
             // Waiting for the last one must not occupy a core.
             let flags = if last { CUevent_flags::CU_EVENT_BLOCKING_SYNC } else { CUevent_flags::CU_EVENT_DEFAULT };
             context.new_event(Some(flags)).during("making an event")
         };
         Ok(Self {
-            abc: next()?,
-            h: next()?,
-            q: next()?,
-            entries: next()?,
-            starts: next()?,
-            order: next()?,
-            buckets: next()?,
-            folds: [next()?, next()?, next()?],
-            seeds: next()?,
-            commitments: next()?,
-            openings: next()?,
-            tickets: next()?,
-            z: next()?,
-            points: next()?,
-            values: next()?,
-            state: next()?,
-            records: next()?,
-            statement: Buffer::new(&stream, 32)?,
-            winners: Buffer::new(&stream, 4)?,
+            buffers: Buffers::new(&stream, n, batch as usize)?,
+            statement: Buffer::new(&stream, HASH_BYTES)?,
+            winners: Buffer::new(&stream, size_of::<u32>())?,
             events: [
                 event(false)?,
                 event(false)?,
@@ -143,65 +135,20 @@ impl Lane {
         self.count = request.count;
         self.stream.memcpy_htod(&request.statement.0, &mut self.statement.slice)?;
         self.stream.memset_zeros(&mut self.winners.slice)?;
-        let (batch, n, kernels) = (Argument::U32(self.count), Argument::U32(shared.n as u32), &shared.kernels);
-        let log_n = Argument::U32(shared.log_n);
         let [start, expanded, divided, committed, pointed, opened, ended] = &self.events;
-        let per_point = (blocks(self.count, POINT_THREADS), 1);
 
         start.record(&self.stream)?;
-        let arguments = [self.statement.at(0), Argument::U64(request.first_nonce), self.seeds.at(0), batch];
-        self.launch(&kernels.seeds, per_point, POINT_THREADS, &arguments)?;
-        let arguments = [self.seeds.at(0), self.part(shared, 0), self.part(shared, 1), self.part(shared, 2), n];
-        self.launch(&kernels.expand, (blocks(shared.n as u32, THREADS), self.count), THREADS, &arguments)?;
+        self.expand(shared, request)?;
         expanded.record(&self.stream)?;
         self.quotient(shared)?;
         divided.record(&self.stream)?;
-        self.msm(shared, &self.h)?;
+        self.msm(shared, &self.buffers.h)?;
         committed.record(&self.stream)?;
-        let arguments = [
-            self.folds[2].at(0),
-            self.seeds.at(0),
-            self.commitments.at(0),
-            self.z.at(0),
-            self.points.at(0),
-            self.state.at(0),
-            log_n,
-            batch,
-        ];
-        self.launch(&kernels.point, per_point, POINT_THREADS, &arguments)?;
-        let arguments = [self.h.at(0), self.z.at(0), self.q.at(0), self.values.at(0), n];
-        self.launch(&kernels.opening, (self.count, 1), THREADS, &arguments)?;
+        self.open(shared)?;
         pointed.record(&self.stream)?;
-        self.msm(shared, &self.q)?;
+        self.msm(shared, &self.buffers.q)?;
         opened.record(&self.stream)?;
-        let arguments = [
-            self.folds[2].at(0),
-            self.seeds.at(0),
-            self.commitments.at(0),
-            self.openings.at(0),
-            self.tickets.at(0),
-            self.state.at(0),
-            batch,
-        ];
-        self.launch(&kernels.ticket, per_point, POINT_THREADS, &arguments)?;
-        let [block_low, block_high] = halves(request.block_target.get());
-        let [share_low, share_high] = halves(request.share_target.get());
-        let arguments = [
-            self.commitments.at(0),
-            self.points.at(0),
-            self.values.at(0),
-            self.openings.at(0),
-            self.tickets.at(0),
-            self.state.at(0),
-            block_low,
-            block_high,
-            share_low,
-            share_high,
-            self.records.at(0),
-            self.winners.at(0),
-            batch,
-        ];
-        self.launch(&kernels.filter, per_point, POINT_THREADS, &arguments)?;
+        self.ticket(shared, request)?;
         ended.record(&self.stream)
     }
 
@@ -223,150 +170,173 @@ impl Lane {
         }
         let mut records = vec![0; winners as usize * RECORD_BYTES];
         if winners > 0 {
-            self.stream.memcpy_dtoh(&self.records.slice.slice(..records.len()), &mut records).during(READ)?;
+            self.stream.memcpy_dtoh(&self.buffers.records.slice.slice(..records.len()), &mut records).during(READ)?;
             self.stream.synchronize().during(READ)?;
         }
         Ok((Stages::from_array(stages), records))
     }
 
-    /// The buffer of a, b or c (0, 1, 2) in the batch under way.
-    fn part(&self, shared: &Shared, which: u64) -> Argument {
-        self.abc.at(which * u64::from(self.count) * (shared.n * FR_BYTES) as u64)
+    /// One of a, b and c, of all attempts of the batch under way.
+    fn vector(&self, shared: &Shared, which: Vector) -> Pointer {
+        self.buffers.abc.at(which as usize * self.count as usize * shared.n * FR_BYTES)
+    }
+
+    /// The seeds, and the values of a, b and c.
+    fn expand(&self, shared: &Shared, request: &Request) -> Result<(), DriverError> {
+        let (seeds, batch, n) = (self.buffers.seeds.start(), self.count, shared.n as u32);
+        let (statement, first_nonce) = (self.statement.start(), request.first_nonce);
+        self.launch(shared, blocks::<Seeds>(batch), 1, Seeds { statement, first_nonce, seeds, batch })?;
+        let [a, b, c] = [Vector::A, Vector::B, Vector::C].map(|which| self.vector(shared, which));
+        self.launch(shared, blocks::<Expand>(n), batch, Expand { seeds, a, b, c, n })
     }
 
     /// h from the values of a, b and c.
     fn quotient(&self, shared: &Shared) -> Result<(), DriverError> {
-        let (n, count, kernels) = (shared.n as u32, self.count, &shared.kernels);
-        let (total, a) = (count * n, self.part(shared, 0));
-        self.transform(shared, 3 * count, true)?;
-        let arguments = [a, shared.twist.at(0), Argument::U32(n), Argument::U32(2 * total)];
-        self.launch(&kernels.twist, (blocks(2 * total, THREADS), 1), THREADS, &arguments)?;
-        self.transform(shared, 2 * count, false)?;
-        let arguments = [a, self.part(shared, 1), Argument::U32(total)];
-        self.launch(&kernels.product, (blocks(total, THREADS), 1), THREADS, &arguments)?;
-        self.transform(shared, count, true)?;
-        let arguments = [
-            self.part(shared, 2),
-            a,
-            shared.scale.at(0),
-            shared.untwist.at(0),
-            self.h.at(0),
-            Argument::U32(shared.log_n),
-            Argument::U32(total),
-        ];
-        self.launch(&kernels.quotient, (blocks(total, THREADS), 1), THREADS, &arguments)
+        let (n, batch) = (shared.n as u32, self.count);
+        let count = batch * n;
+        let [a, b, c] = [Vector::A, Vector::B, Vector::C].map(|which| self.vector(shared, which));
+        self.to_coefficients(shared, 3 * batch)?;
+        let twist = Twist { data: a, factors: shared.twist.start(), n, count: 2 * count };
+        self.launch(shared, blocks::<Twist>(2 * count), 1, twist)?;
+        self.to_values(shared, 2 * batch)?;
+        self.launch(shared, blocks::<Product>(count), 1, Product { a, b, count })?;
+        self.to_coefficients(shared, batch)?;
+        let (scale, untwist, h) = (shared.scale.start(), shared.untwist.start(), self.buffers.h.start());
+        let quotient = Quotient { c, u: a, scale, untwist, h, log_n: shared.log_n, count };
+        self.launch(shared, blocks::<Quotient>(count), 1, quotient)
     }
 
-    /// The first `count` transforms of a, b, c, in place.
-    fn transform(&self, shared: &Shared, count: u32, is_inverse: bool) -> Result<(), DriverError> {
-        let log_n = shared.log_n;
-        let (upper, lower) = (log_n.div_ceil(2), log_n / 2);
-        // First stage and number of stages of each pass.
-        let passes = if log_n <= TILE_LOG { vec![(0, log_n)] } else { vec![(0, upper), (upper, lower)] };
-        let grid = ((shared.n as u32 >> TILE_LOG).max(1), count);
-        let (kernel, roots) = match is_inverse {
-            true => (&shared.kernels.ntt_inverse, &shared.inverse_roots),
-            false => (&shared.kernels.ntt_forward, &shared.roots),
-        };
-        let pass = |&(first, stages): &(u32, u32)| {
-            let [log_n, first, stages] = [log_n, first, stages].map(Argument::U32);
-            self.launch(kernel, grid, THREADS, &[self.part(shared, 0), roots.at(0), log_n, first, stages])
-        };
-        if is_inverse { passes.iter().try_for_each(pass) } else { passes.iter().rev().try_for_each(pass) }
+    /// The first `count` transforms of a, b, c, in place, from values to coefficients in bit-reversed order.
+    fn to_coefficients(&self, shared: &Shared, count: u32) -> Result<(), DriverError> {
+        let (data, roots, log_n) = (self.vector(shared, Vector::A), shared.inverse_roots.start(), shared.log_n);
+        passes(log_n).into_iter().try_for_each(|(first, stages)| {
+            self.launch(shared, tiles(shared), count, NttInverse { data, roots, log_n, first, stages })
+        })
+    }
+
+    /// The way back.
+    fn to_values(&self, shared: &Shared, count: u32) -> Result<(), DriverError> {
+        let (data, roots, log_n) = (self.vector(shared, Vector::A), shared.roots.start(), shared.log_n);
+        passes(log_n).into_iter().rev().try_for_each(|(first, stages)| {
+            self.launch(shared, tiles(shared), count, NttForward { data, roots, log_n, first, stages })
+        })
     }
 
     /// The MSM of each vector; the sums are in the third fold.
     fn msm(&self, shared: &Shared, scalars: &Buffer) -> Result<(), DriverError> {
-        let (n, count, kernels) = (Argument::U32(shared.n as u32), self.count, &shared.kernels);
-        let arguments = [scalars.at(0), n, self.entries.at(0), self.starts.at(0), self.order.at(0)];
-        self.launch(&kernels.sort, (count, 1), SORT_THREADS, &arguments)?;
-        let arguments =
-            [shared.table.at(0), n, self.entries.at(0), self.starts.at(0), self.order.at(0), self.buckets.at(0)];
-        self.launch(&kernels.accumulate, (BUCKETS as u32 / POINT_THREADS, count), POINT_THREADS, &arguments)?;
-        let [first, second, third] = &self.folds;
-        let runs = (BUCKETS / RUN) as u32;
-        let fold = |kernel, threads, arguments: &[Argument]| {
-            self.launch(kernel, (blocks(threads, POINT_THREADS), 1), POINT_THREADS, arguments)
-        };
-        let total = count * runs;
-        fold(&kernels.fold_first, total, &[self.buckets.at(0), first.at(0), Argument::U32(total)])?;
-        // Folds that one thread takes, the logarithm of the buckets in each, and the number of threads.
-        let next = |from: &Buffer, to: &Buffer, width: u32, unit_log: u32, total: u32| {
-            let [width, unit_log, threads] = [width, unit_log, total].map(Argument::U32);
-            fold(&kernels.fold_next, total, &[from.at(0), to.at(0), width, unit_log, threads])
-        };
-        let width = runs / SECOND_FOLDS as u32;
-        next(first, second, width, (RUN as u32).ilog2(), count * SECOND_FOLDS as u32)?;
-        next(second, third, SECOND_FOLDS as u32, (RUN as u32 * width).ilog2(), count)
+        let (n, batch, buffers) = (shared.n as u32, self.count, &self.buffers);
+        let (entries, starts, order) = (buffers.entries.start(), buffers.starts.start(), buffers.order.start());
+        self.launch(shared, batch, 1, Sort { scalars: scalars.start(), n, entries, starts, order })?;
+        let (table, buckets) = (shared.table.start(), buffers.buckets.start());
+        let accumulate = Accumulate { table, n, entries, starts, order, buckets };
+        self.launch(shared, MSM_BUCKETS as u32 / Accumulate::BLOCK_THREADS, batch, accumulate)?;
+        let count = batch * MSM_RUNS as u32;
+        let (first, second) = (buffers.first_folds.start(), buffers.second_folds.start());
+        self.launch(shared, blocks::<FoldFirst>(count), 1, FoldFirst { buckets, folds: first, count })?;
+        let count = batch * MSM_SECOND_FOLDS as u32;
+        let width = (MSM_RUNS / MSM_SECOND_FOLDS) as u32;
+        let fold = FoldNext { from: first, to: second, width, unit_log: MSM_RUN_LOG, count };
+        self.launch(shared, blocks::<FoldNext>(count), 1, fold)?;
+        let unit_log = MSM_RUN_LOG + width.ilog2();
+        let (to, width) = (buffers.third_fold.start(), MSM_SECOND_FOLDS as u32);
+        self.launch(shared, blocks::<FoldNext>(batch), 1, FoldNext { from: second, to, width, unit_log, count: batch })
     }
 
-    fn launch(
+    /// The commitments out of the third fold, their points and values, and the division by X - z.
+    fn open(&self, shared: &Shared) -> Result<(), DriverError> {
+        let (buffers, batch) = (&self.buffers, self.count);
+        let z_montgomery = buffers.z_montgomery.start();
+        let point = Point {
+            folds: buffers.third_fold.start(),
+            seeds: buffers.seeds.start(),
+            commitments: buffers.commitments.start(),
+            z_montgomery,
+            z: buffers.points.start(),
+            state: buffers.state.start(),
+            log_n: shared.log_n,
+            batch,
+        };
+        self.launch(shared, blocks::<Point>(batch), 1, point)?;
+        let (h, q, values) = (buffers.h.start(), buffers.q.start(), buffers.values.start());
+        self.launch(shared, batch, 1, Opening { h, z_montgomery, q, values, n: shared.n as u32 })
+    }
+
+    /// The openings out of the third fold, the tickets, and the records of those that meet a target.
+    fn ticket(&self, shared: &Shared, request: &Request) -> Result<(), DriverError> {
+        let (buffers, batch) = (&self.buffers, self.count);
+        let (commitments, openings) = (buffers.commitments.start(), buffers.openings.start());
+        let (tickets, state) = (buffers.tickets.start(), buffers.state.start());
+        let (folds, seeds) = (buffers.third_fold.start(), buffers.seeds.start());
+        let ticket = TicketKernel { folds, seeds, commitments, openings, tickets, state, batch };
+        self.launch(shared, blocks::<TicketKernel>(batch), 1, ticket)?;
+        let (block_low, block_high) = halves(request.block_target.get());
+        let (share_low, share_high) = halves(request.share_target.get());
+        let filter = Filter {
+            commitments,
+            points: buffers.points.start(),
+            values: buffers.values.start(),
+            openings,
+            tickets,
+            state,
+            block_low,
+            block_high,
+            share_low,
+            share_high,
+            records: buffers.records.start(),
+            winners: self.winners.start(),
+            batch,
+        };
+        self.launch(shared, blocks::<Filter>(batch), 1, filter)
+    }
+
+    /// Launches a kernel on `x` by `y` blocks.
+    fn launch<K: Kernel<Module = crate::kernels::AttemptKernels>>(
         &self,
-        kernel: &CudaFunction,
-        grid: (u32, u32),
-        threads: u32,
-        arguments: &[Argument],
+        shared: &Shared,
+        x: u32,
+        y: u32,
+        kernel: K,
     ) -> Result<(), DriverError> {
-        launch(&self.stream, kernel, grid, threads, arguments)
+        launch(&self.stream, &shared.kernels, (x, y), kernel)
     }
 }
 
-/// Device memory, and where it lies.
-pub(crate) struct Buffer {
-    pub(crate) slice: CudaSlice<u8>,
-    address: u64,
+/// First stage and number of stages of each pass of a transform to coefficients.
+fn passes(log_n: u32) -> Vec<(u32, u32)> {
+    let (upper, lower) = (log_n.div_ceil(2), log_n / 2);
+    if log_n <= NTT_TILE_LOG { vec![(0, log_n)] } else { vec![(0, upper), (upper, lower)] }
 }
 
-impl Buffer {
-    /// Uninitialised memory.
-    pub(crate) fn new(stream: &Arc<CudaStream>, bytes: usize) -> Result<Self, CudaError> {
-        // SAFETY: every kernel's buffers are written before they are read, by this lane's stream.
-        let slice = unsafe { stream.alloc(bytes) }.during("taking device memory")?;
-        let address = slice.device_ptr(stream).0;
-        Ok(Self { slice, address })
+/// Tiles of a transform.
+fn tiles(shared: &Shared) -> u32 {
+    (shared.n as u32 >> NTT_TILE_LOG).max(1)
+}
+
+/// The low and the high half of a 128-bit number.
+fn halves(value: u128) -> (u64, u64) {
+    (value as u64, (value >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_takes_what_the_book_says() {
+        // docs/src/cuda.md: 2.84 MB.
+        assert_eq!(attempt_bytes(1 << 13), 2_839_836);
     }
 
-    /// A pointer `offset` bytes into the buffer.
-    pub(crate) fn at(&self, offset: u64) -> Argument {
-        Argument::U64(self.address + offset)
+    #[test]
+    fn passes_cover_all_stages_once() {
+        for log_n in 2..=15 {
+            let mut next = 0;
+            for (first, stages) in passes(log_n) {
+                assert_eq!(first, next);
+                assert!((1..=NTT_TILE_LOG).contains(&stages), "2^{log_n}: {stages} stages");
+                next += stages;
+            }
+            assert_eq!(next, log_n);
+        }
     }
-}
-
-/// An argument of a kernel; pointers are 64 bits.
-#[derive(Clone, Copy)]
-pub(crate) enum Argument {
-    U32(u32),
-    U64(u64),
-}
-
-/// A 128-bit number as two arguments, the low one first.
-fn halves(value: u128) -> [Argument; 2] {
-    [Argument::U64(value as u64), Argument::U64((value >> 64) as u64)]
-}
-
-/// Blocks that cover `count` threads.
-pub(crate) fn blocks(count: u32, threads: u32) -> u32 {
-    count.div_ceil(threads)
-}
-
-/// Launches a kernel: (blocks in x, blocks in y), threads of a block.
-pub(crate) fn launch(
-    stream: &Arc<CudaStream>,
-    kernel: &CudaFunction,
-    grid: (u32, u32),
-    threads: u32,
-    arguments: &[Argument],
-) -> Result<(), DriverError> {
-    let mut builder = stream.launch_builder(kernel);
-    for argument in arguments {
-        match argument {
-            Argument::U32(value) => builder.arg(value),
-            Argument::U64(value) => builder.arg(value),
-        };
-    }
-    let config = LaunchConfig { grid_dim: (grid.0, grid.1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 };
-    // SAFETY: number, order and widths of the arguments are those of the kernel's signature in `attempt.cu` or `table.cu`, and
-    // each pointer is to a buffer of at least what `buffer_bytes` says for the batch. Tests run every launch in the emulator,
-    // where an access outside of a buffer is fatal.
-    unsafe { builder.launch(config) }.map(drop)
 }

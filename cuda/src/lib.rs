@@ -2,8 +2,8 @@
 //!
 //! Each device belongs to a process of its own, which runs [`worker::run`] and talks over its standard input and output
 //! (`wire`): an error that sticks to a CUDA context ends with that process, and the others go on. `prover` holds the
-//! device's memory and launches the kernels of `cuda/kernels`, which are compiled in as PTX; the driver, found at run time,
-//! makes machine code of them. `docs/src/cuda.md` is the design.
+//! device's memory, `lane` that of a batch, and launches the kernels of `cuda/kernels` (`kernels`), which are compiled in as PTX;
+//! the driver, found at run time, makes machine code of them. What Rust, C and Python share is typed in `constants`. `docs/src/cuda.md` is the design.
 //!
 //! Threads: the engine has none; whoever calls [`lode_puzzle::Engine::run`] feeds a device and waits for it. Each worker
 //! process adds two here, which read its output and its complaints (`process`), and has two of its own (`worker`).
@@ -13,19 +13,23 @@
 //! device that is missing; and every size that comes out of a pipe is bounded.
 
 mod clocks;
+mod constants;
 mod devices;
 mod engine;
 mod error;
+mod kernels;
 mod lane;
 mod process;
 mod prover;
+mod slot;
 mod tables;
 mod wire;
 pub mod worker;
 
 pub use clocks::Clocks;
 pub use devices::{Device, DeviceSelection, DeviceSelectionError, devices};
-pub use engine::{CudaEngine, DeviceState, DeviceStatus};
+pub use engine::CudaEngine;
 pub use error::CudaError;
 pub use process::WorkerProgram;
+pub use slot::{DeviceState, DeviceStatus};
 pub use wire::Stages;

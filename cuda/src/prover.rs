@@ -7,25 +7,21 @@
 
 use std::sync::Arc;
 
-use cudarc::{
-    driver::{CudaContext, CudaFunction, CudaModule, DriverError},
-    nvrtc::Ptx,
-};
+use cudarc::{driver::CudaContext, nvrtc::Ptx};
 use lode_puzzle::Srs;
 
 use crate::{
     CudaError, Device,
+    constants::{ENTRY_BYTES, MSM_WINDOWS},
     error::During,
-    lane::{Argument, Buffer, ENTRY_BYTES, Lane, POINT_THREADS, WINDOWS, attempt_bytes, blocks, launch},
+    kernels::{AttemptKernels, Buffer, BuildTable, TableKernels, blocks, launch},
+    lane::{Lane, attempt_bytes},
     tables::Tables,
     wire::{MAX_BATCH, Request, Stages},
 };
 
 /// Batches that a device works on at the same time.
 pub(crate) const LANES: usize = 2;
-
-const ATTEMPT_PTX: &str = include_str!("../ptx/attempt.ptx");
-const TABLE_PTX: &str = include_str!("../ptx/table.ptx");
 
 /// Attempts of a batch for each multiprocessor. Two fill a device with threads of the first fold, the widest kernel after the
 /// bucket sums; with twice as many, the few threads at the end of an MSM are a small part of a batch, which is still made in
@@ -91,7 +87,7 @@ impl Prover {
 pub(crate) struct Shared {
     pub(crate) n: usize,
     pub(crate) log_n: u32,
-    pub(crate) kernels: Kernels,
+    pub(crate) kernels: AttemptKernels,
     pub(crate) roots: Buffer,
     pub(crate) inverse_roots: Buffer,
     pub(crate) twist: Buffer,
@@ -100,54 +96,14 @@ pub(crate) struct Shared {
     pub(crate) table: Buffer,
 }
 
-pub(crate) struct Kernels {
-    pub(crate) seeds: CudaFunction,
-    pub(crate) expand: CudaFunction,
-    pub(crate) ntt_inverse: CudaFunction,
-    pub(crate) ntt_forward: CudaFunction,
-    pub(crate) twist: CudaFunction,
-    pub(crate) product: CudaFunction,
-    pub(crate) quotient: CudaFunction,
-    pub(crate) sort: CudaFunction,
-    pub(crate) accumulate: CudaFunction,
-    pub(crate) fold_first: CudaFunction,
-    pub(crate) fold_next: CudaFunction,
-    pub(crate) point: CudaFunction,
-    pub(crate) opening: CudaFunction,
-    pub(crate) ticket: CudaFunction,
-    pub(crate) filter: CudaFunction,
-}
-
-impl Kernels {
-    fn load(module: &Arc<CudaModule>) -> Result<Self, DriverError> {
-        let kernel = |name| module.load_function(name);
-        Ok(Self {
-            seeds: kernel("attempt_seeds")?,
-            expand: kernel("attempt_expand")?,
-            ntt_inverse: kernel("ntt_inverse_pass")?,
-            ntt_forward: kernel("ntt_forward_pass")?,
-            twist: kernel("attempt_twist")?,
-            product: kernel("attempt_product")?,
-            quotient: kernel("attempt_quotient")?,
-            sort: kernel("msm_sort_digits")?,
-            accumulate: kernel("msm_accumulate")?,
-            fold_first: kernel("msm_fold_first")?,
-            fold_next: kernel("msm_fold_next")?,
-            point: kernel("attempt_point")?,
-            opening: kernel("attempt_opening")?,
-            ticket: kernel("attempt_ticket")?,
-            filter: kernel("attempt_filter")?,
-        })
-    }
-}
-
 impl Shared {
     fn new(context: &Arc<CudaContext>, srs: &Srs) -> Result<Self, CudaError> {
         let tables = Tables::new(srs).ok_or(CudaError::Size)?;
         let n = srs.log_n().n();
-        let load = |ptx| context.load_module(Ptx::from_src(ptx)).during("loading the kernels");
-        let kernels = Kernels::load(&load(ATTEMPT_PTX)?).during("loading the kernels")?;
-        let build = load(TABLE_PTX)?.load_function("msm_build_table").during("loading the kernels")?;
+        const LOAD: &str = "loading the kernels";
+        let load = |ptx| context.load_module(Ptx::from_src(ptx)).during(LOAD);
+        let kernels = AttemptKernels::load(&load(AttemptKernels::PTX)?).during(LOAD)?;
+        let table_kernels = TableKernels::load(&load(TableKernels::PTX)?).during(LOAD)?;
 
         const UPLOAD: &str = "uploading tables";
         let stream = context.new_stream().during(UPLOAD)?;
@@ -167,12 +123,12 @@ impl Shared {
             twist: upload(&tables.twist)?,
             untwist: upload(&tables.untwist)?,
             scale: upload(&tables.scale)?,
-            table: Buffer::new(&stream, n * WINDOWS * ENTRY_BYTES)?,
+            table: Buffer::new(&stream, n * MSM_WINDOWS * ENTRY_BYTES)?,
         };
-        let arguments = [bases.at(0), shared.table.at(0), Argument::U32(n as u32)];
-        launch(&stream, &build, (blocks(n as u32, POINT_THREADS), 1), POINT_THREADS, &arguments)
-            .during("building the table")?;
-        stream.synchronize().during("building the table")?;
+        const BUILD: &str = "building the table";
+        let build = BuildTable { bases: bases.start(), table: shared.table.start(), n: n as u32 };
+        launch(&stream, &table_kernels, (blocks::<BuildTable>(n as u32), 1), build).during(BUILD)?;
+        stream.synchronize().during(BUILD)?;
         Ok(shared)
     }
 }

@@ -8,14 +8,18 @@ use std::io::{self, Read, Write};
 use lode_puzzle::{Attempt, Proof, Seed, Statement, Target, Ticket, VoidAttempt};
 use serde::Serialize;
 
+use crate::constants::{
+    RECORD_COMMITMENT, RECORD_OPENING, RECORD_POINT, RECORD_VALUE, RECORD_WORDS, VOID_INFINITY, VOID_POINT,
+};
+
 /// Most attempts in a batch.
 pub(crate) const MAX_BATCH: u32 = 1024;
 /// Batches that a worker has, at most: one for each of its lanes, and one that is ready when a lane becomes free.
 pub(crate) const IN_FLIGHT: usize = crate::prover::LANES + 1;
 /// Longest text that a worker complains with.
 pub(crate) const MAX_TEXT: usize = 1000;
-/// Bytes of a record: `RECORD_WORDS` of `attempt.cu`.
-pub(crate) const RECORD_BYTES: usize = 33 * 8;
+/// Bytes of a record.
+pub(crate) const RECORD_BYTES: usize = 8 * RECORD_WORDS;
 
 const REQUEST_BYTES: usize = 32 + 8 + 4 + 16 + 16;
 const BATCH_HEAD: usize = 4 + 4 * Stages::COUNT;
@@ -116,7 +120,7 @@ impl Stages {
 pub(crate) struct Record {
     /// Its place in the batch.
     pub(crate) index: u32,
-    /// Bits of `attempt.cu`; zero unless the attempt is void.
+    /// Bits `VOID_…`; zero unless the attempt is void.
     state: u32,
     point: [u8; 32],
     value: [u8; 32],
@@ -126,16 +130,17 @@ pub(crate) struct Record {
 impl Record {
     /// Reads what `attempt_filter` wrote. `None` if the length is another one.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut rest = bytes;
-        let record = Self {
-            index: u32::from_le_bytes(take(&mut rest).ok()?),
-            state: u32::from_le_bytes(take(&mut rest).ok()?),
-            proof: Proof { commitment: take(&mut rest).ok()?, opening: [0; 96] },
-            point: take(&mut rest).ok()?,
-            value: take(&mut rest).ok()?,
-        };
-        let opening = take(&mut rest).ok()?;
-        rest.is_empty().then_some(Self { proof: Proof { opening, ..record.proof }, ..record })
+        if bytes.len() != RECORD_BYTES {
+            return None;
+        }
+        let mut head = bytes;
+        Some(Self {
+            index: u32::from_le_bytes(take(&mut head).ok()?),
+            state: u32::from_le_bytes(take(&mut head).ok()?),
+            point: part(bytes, RECORD_POINT)?,
+            value: part(bytes, RECORD_VALUE)?,
+            proof: Proof { commitment: part(bytes, RECORD_COMMITMENT)?, opening: part(bytes, RECORD_OPENING)? },
+        })
     }
 
     /// The attempt; seed and ticket are computed here, and not taken from the device.
@@ -143,8 +148,6 @@ impl Record {
     /// # Errors
     /// Why the attempt is void.
     pub(crate) fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, VoidAttempt> {
-        const VOID_INFINITY: u32 = 1;
-        const VOID_POINT: u32 = 2;
         if self.state & VOID_POINT != 0 {
             return Err(VoidAttempt::PointInDomain);
         }
@@ -259,6 +262,11 @@ fn take<const N: usize>(rest: &mut &[u8]) -> io::Result<[u8; N]> {
     let (head, tail) = rest.split_first_chunk().ok_or_else(malformed)?;
     *rest = tail;
     Ok(*head)
+}
+
+/// The part of a record that begins with this word.
+fn part<const N: usize>(record: &[u8], word: usize) -> Option<[u8; N]> {
+    record.get(8 * word..)?.first_chunk().copied()
 }
 
 fn malformed() -> io::Error {

@@ -1,11 +1,6 @@
 """Reference in plain Python integers: the fields and the group G1 of BLS12-377."""
 
-R = 0x12AB655E9A2CA55660B44D1E5C37B00159AA76FED00000010A11800000000001
-Q = int(
-    "01ae3a4617c510eac63b05c06ca1493b1a22d9f300f5138f"
-    "1ef3622fba094800170b5d44300000008508c00000000001",
-    16,
-)
+from constants import TABLE, Q, R, edwards_parameters
 
 
 class Field:
@@ -43,8 +38,8 @@ class Field:
         return sorted(edges)
 
 
-FR = Field(R, 32)
-FQ = Field(Q, 48)
+FR = Field(R, TABLE.FR_BYTES)
+FQ = Field(Q, TABLE.FQ_BYTES)
 
 
 # --- G1: y² = x³ + 1 in affine Weierstrass coordinates; None is infinity ------------------------------------------------
@@ -93,37 +88,6 @@ def multiply(k, p):
 
 
 # --- The twisted Edwards form: -x² + y² = 1 + d·x²·y² -------------------------------------------------------------------
-
-
-def square_root(n):
-    """A square root mod q (Tonelli and Shanks); None if there is none."""
-    odd, twos = Q - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    if pow(n, (Q - 1) // 2, Q) != 1:
-        return None
-    z = next(z for z in range(2, 100) if pow(z, (Q - 1) // 2, Q) == Q - 1)
-    c, x, t = pow(z, odd, Q), pow(n, (odd + 1) // 2, Q), pow(n, odd, Q)
-    while t != 1:
-        i, power = 0, t
-        while power != 1:
-            i, power = i + 1, power * power % Q
-        b = pow(c, 1 << (twos - i - 1), Q)
-        twos, c, x, t = i, b * b % Q, x * b % Q, t * b * b % Q
-    return x
-
-
-def edwards_parameters():
-    """(s, c, d): u = s·(x + 1), v = s·y is the Montgomery form with B = s, A = -3s; then x_E = c·u/v, y_E = (u-1)/(u+1).
-
-    The smaller root is taken wherever there are two.
-    """
-    for s in sorted((pow(square_root(3), -1, Q), -pow(square_root(3), -1, Q) % Q)):
-        a, d = ((-3 * s + k) * pow(s, -1, Q) % Q for k in (2, -2))
-        root = square_root(-a % Q)
-        if root is not None:
-            return s, min(root, Q - root), -d * pow(a, -1, Q) % Q
-    raise ArithmeticError("no twisted Edwards form with a = -1")
 
 
 S, C, D = edwards_parameters()

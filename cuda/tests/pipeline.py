@@ -3,14 +3,17 @@
 import ctypes
 
 from bls12_377 import FQ, FR, R
+from constants import TABLE
 from harness import Cuda
 from puzzle_reference import root_of_unity
 
-WINDOWS, BUCKETS, RUN = 20, 4096, 32
-ENTRY, POINT, FOLD = 144, 192, 384
-TILE_LOG = 10
-RECORD_WORDS = 33
-THREADS, POINT_THREADS, SORT_THREADS, OPENING_THREADS = 256, 128, 512, 256
+WINDOWS, BUCKETS, RUN, RUNS = TABLE.MSM_WINDOWS, TABLE.MSM_BUCKETS, TABLE.MSM_RUN, TABLE.MSM_RUNS
+SECOND_FOLDS, RECORD_WORDS = TABLE.MSM_SECOND_FOLDS, TABLE.RECORD_WORDS
+ENTRY, POINT, FOLD, AFFINE = TABLE.ENTRY_BYTES, TABLE.POINT_BYTES, TABLE.FOLD_BYTES, TABLE.AFFINE_BYTES
+FR_BYTES, HASH = TABLE.FR_BYTES, TABLE.HASH_BYTES
+TILE_LOG = TABLE.NTT_TILE_LOG
+THREADS, POINT_THREADS, SORT_THREADS = TABLE.THREADS, TABLE.POINT_THREADS, TABLE.MSM_SORT_THREADS
+NTT_THREADS, OPENING_THREADS, TABLE_THREADS = TABLE.NTT_THREADS, TABLE.OPENING_THREADS, TABLE.TABLE_THREADS
 
 
 def blocks(count, threads):
@@ -61,7 +64,7 @@ class Transforms(Launcher):
         passes = [(0, log_n)] if log_n <= TILE_LOG else [(0, (log_n + 1) // 2), ((log_n + 1) // 2, log_n // 2)]
         roots = self.inverse_roots if inverse else self.roots
         for first, stages in passes if inverse else reversed(passes):
-            self.launch(name, [max(1, self.n >> TILE_LOG), count], 256, data, roots, log_n, first, stages)
+            self.launch(name, [max(1, self.n >> TILE_LOG), count], NTT_THREADS, data, roots, log_n, first, stages)
 
 
 class Msm(Launcher):
@@ -75,11 +78,11 @@ class Msm(Launcher):
         bases = self.cuda.upload(FQ.encode([FQ.to_montgomery(v) for p in points for v in p]))
         self.table = self.cuda.alloc(n * WINDOWS * ENTRY)
         build = self.cuda.function(self.cuda.load("table"), "msm_build_table")
-        self.cuda.launch(build, [blocks(n, POINT_THREADS)], [POINT_THREADS], bases, self.table, n)
+        self.cuda.launch(build, [blocks(n, TABLE_THREADS)], [TABLE_THREADS], bases, self.table, n)
         alloc = self.cuda.alloc
         self.entries, self.starts = alloc(4 * batch * n * WINDOWS), alloc(4 * batch * (BUCKETS + 1))
         self.order, self.buckets = alloc(4 * batch * BUCKETS), alloc(batch * BUCKETS * POINT)
-        self.folds = [alloc(batch * count * FOLD) for count in (BUCKETS // RUN, 16, 1)]
+        self.folds = [alloc(batch * count * FOLD) for count in (RUNS, SECOND_FOLDS, 1)]
 
     def msm(self, scalars):
         """The MSM of each vector; the sums are the T of self.folds[2]."""
@@ -87,13 +90,13 @@ class Msm(Launcher):
         self.launch("msm_sort_digits", [batch], SORT_THREADS, scalars, n, self.entries, self.starts, self.order)
         self.launch("msm_accumulate", [BUCKETS // POINT_THREADS, batch], POINT_THREADS, self.table, n, self.entries,
                     self.starts, self.order, self.buckets)
-        count = batch * BUCKETS // RUN
+        count = batch * RUNS
         self.launch("msm_fold_first", [blocks(count, POINT_THREADS)], POINT_THREADS, self.buckets, self.folds[0], count)
-        count = batch * 16
-        self.launch("msm_fold_next", [blocks(count, POINT_THREADS)], POINT_THREADS, self.folds[0], self.folds[1], 8, 5,
-                    count)
-        self.launch("msm_fold_next", [blocks(batch, POINT_THREADS)], POINT_THREADS, self.folds[1], self.folds[2], 16, 8,
-                    batch)
+        count, width = batch * SECOND_FOLDS, RUNS // SECOND_FOLDS
+        self.launch("msm_fold_next", [blocks(count, POINT_THREADS)], POINT_THREADS, self.folds[0], self.folds[1], width,
+                    TABLE.MSM_RUN_LOG, count)
+        self.launch("msm_fold_next", [blocks(batch, POINT_THREADS)], POINT_THREADS, self.folds[1], self.folds[2],
+                    SECOND_FOLDS, (RUN * width).bit_length() - 1, batch)
 
 
 class Pipeline(Transforms, Msm):
@@ -112,15 +115,15 @@ class Pipeline(Transforms, Msm):
         u_scale = to(to(pow(2 * n**3, -1, R)))
         self.untwist = up([untwist[k] * u_scale % R for k in order])
         alloc = self.cuda.alloc
-        self.abc = alloc(3 * batch * n * 32)
-        self.h, self.q = alloc(batch * n * 32), alloc(batch * n * 32)
-        self.seeds, self.state = alloc(32 * batch), alloc(4 * batch)
-        self.commitments, self.openings, self.tickets = alloc(96 * batch), alloc(96 * batch), alloc(32 * batch)
-        self.z, self.z_integer, self.values = alloc(32 * batch), alloc(32 * batch), alloc(32 * batch)
+        self.abc = alloc(3 * batch * n * FR_BYTES)
+        self.h, self.q = alloc(batch * n * FR_BYTES), alloc(batch * n * FR_BYTES)
+        self.seeds, self.state = alloc(HASH * batch), alloc(4 * batch)
+        self.commitments, self.openings, self.tickets = alloc(AFFINE * batch), alloc(AFFINE * batch), alloc(HASH * batch)
+        self.z, self.z_integer, self.values = (alloc(FR_BYTES * batch) for _ in range(3))
 
     def part(self, which):
         """The buffer of a, b or c (0, 1, 2)."""
-        return ctypes.c_uint64(self.abc.value + which * self.batch * self.n * 32)
+        return ctypes.c_uint64(self.abc.value + which * self.batch * self.n * FR_BYTES)
 
     def quotient(self):
         """h from the values of a, b and c."""
@@ -138,7 +141,7 @@ class Pipeline(Transforms, Msm):
         n, batch = self.n, self.batch
         source = self.cuda.upload(statement)
         nonce = ctypes.c_uint64(first_nonce)
-        self.launch("attempt_seeds", [blocks(batch, 128)], 128, source, nonce, self.seeds, batch)
+        self.launch("attempt_seeds", [blocks(batch, POINT_THREADS)], POINT_THREADS, source, nonce, self.seeds, batch)
         self.launch("attempt_expand", [blocks(n, THREADS), batch], THREADS, self.seeds, self.abc, self.part(1),
                     self.part(2), n)
         self.quotient()
@@ -151,8 +154,8 @@ class Pipeline(Transforms, Msm):
                     self.commitments, self.openings, self.tickets, self.state, batch)
         download = self.cuda.download
         data = {
-            "seed": (self.seeds, 32), "commitment": (self.commitments, 96), "point": (self.z_integer, 32),
-            "value": (self.values, 32), "opening": (self.openings, 96), "ticket": (self.tickets, 32),
+            "seed": (self.seeds, HASH), "commitment": (self.commitments, AFFINE), "point": (self.z_integer, FR_BYTES),
+            "value": (self.values, FR_BYTES), "opening": (self.openings, AFFINE), "ticket": (self.tickets, HASH),
         }
         columns = {name: (download(ptr, size * batch), size) for name, (ptr, size) in data.items()}
         states = self.cuda.download_words(self.state, batch)

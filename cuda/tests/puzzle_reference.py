@@ -7,6 +7,7 @@ import os
 
 import bls12_377 as bls
 from bls12_377 import FQ, Q, R
+from constants import TABLE
 
 GENERATOR = 22  # of the multiplicative group of Fr
 SRS_FILE = "registry/src/*/snarkvm-parameters-4*/src/mainnet/resources/powers-of-beta-15.usrs"
@@ -30,7 +31,7 @@ def setup(n):
     if not found:
         return None
     with open(found[-1], "rb") as f:
-        data = f.read(8 + 96 * n)
+        data = f.read(8 + TABLE.AFFINE_BYTES * n)
     values = FQ.decode(data[8:])
     return [(values[2 * i], values[2 * i + 1]) for i in range(n)]
 
@@ -61,7 +62,7 @@ def expand(seed, n):
     """A and B."""
     a, b = [], []
     for i in range(n):
-        d = blake2b(64, b"lode/puzzle/expand/v1", seed, i.to_bytes(4, "little"))
+        d = blake2b(64, TABLE.EXPAND_DOMAIN, seed, i.to_bytes(4, "little"))
         a.append(int.from_bytes(d[:32], "little") % 2**252)
         b.append(int.from_bytes(d[32:], "little") % 2**252)
     return a, b
@@ -86,15 +87,15 @@ def quotient(a_values, b_values):
 def attempt(statement, nonce, points):
     """All that an attempt yields; points are the setup, whose number is n."""
     n = len(points)
-    seed = blake2b(32, b"lode/puzzle/seed/v1", statement, nonce.to_bytes(8, "little"))
+    seed = blake2b(32, TABLE.SEED_DOMAIN, statement, nonce.to_bytes(8, "little"))
     h = quotient(*expand(seed, n))
     commitment = encode_point(msm(h, points))
-    z = int.from_bytes(blake2b(64, b"lode/puzzle/point/v1", seed, commitment), "little") % R
+    z = int.from_bytes(blake2b(64, TABLE.POINT_DOMAIN, seed, commitment), "little") % R
     q, value = [0] * n, 0
     for k in reversed(range(n)):
         q[k], value = value, (h[k] + z * value) % R
     opening = encode_point(msm(q, points))
-    ticket = blake2b(32, b"lode/puzzle/ticket/v1", seed, commitment, opening)
+    ticket = blake2b(32, TABLE.TICKET_DOMAIN, seed, commitment, opening)
     return {"seed": seed, "commitment": commitment, "point": z, "value": value, "opening": opening, "ticket": ticket}
 
 

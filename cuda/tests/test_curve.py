@@ -4,6 +4,7 @@ import random
 
 import bls12_377 as bls
 from bls12_377 import FQ, Q
+from constants import TABLE
 from harness import FAST_BUILD, Cuda, case, check, check_equal, words
 
 BLOCK = 32
@@ -46,7 +47,7 @@ class Points:
 
     def add(self, p, q, rng):
         """The kernel's p + q."""
-        return self.affine(self.run("point_add", [self.extended(p, rng), self.extended(q, rng)], 192, len(p)))
+        return self.affine(self.run("point_add", [self.extended(p, rng), self.extended(q, rng)], TABLE.POINT_BYTES, len(p)))
 
 
 def sample(count, seed):
@@ -66,7 +67,7 @@ def point_additions():
     pairs = [(p, q) for p in points for q in points]
     got = gpu.add([p for p, _ in pairs], [q for _, q in pairs], rng)
     check_equal(f"{len(pairs)} sums", got == [bls.add(p, q) for p, q in pairs], True)
-    check_equal("doublings", gpu.affine(gpu.run("point_twice", [gpu.extended(points, rng)], 192, len(points))),
+    check_equal("doublings", gpu.affine(gpu.run("point_twice", [gpu.extended(points, rng)], TABLE.POINT_BYTES, len(points))),
                 [bls.add(p, p) for p in points])
 
 
@@ -78,11 +79,11 @@ def mixed_additions():
     entries = FQ.encode([v for _, q, _ in triples for v in bls.table_entry(q)])
     inputs = [gpu.extended([p for p, _, _ in triples], rng), entries, words([s for _, _, s in triples])]
     want = [bls.negate(q) if sign else q for _, q, sign in triples]
-    once = gpu.affine(gpu.run("point_add_entry", inputs, 192, len(triples)))
+    once = gpu.affine(gpu.run("point_add_entry", inputs, TABLE.POINT_BYTES, len(triples)))
     check(f"{len(triples)} sums", once == [bls.add(p, q) for (p, _, _), q in zip(triples, want)])
-    both = gpu.affine(gpu.run("point_add_entry_twice", inputs, 192, len(triples)))
+    both = gpu.affine(gpu.run("point_add_entry_twice", inputs, TABLE.POINT_BYTES, len(triples)))
     check("added twice", both == [bls.add(bls.add(p, q), q) for (p, _, _), q in zip(triples, want)])
-    check("entries as points", gpu.affine(gpu.run("point_from_entry", inputs[1:], 192, len(triples))) == want)
+    check("entries as points", gpu.affine(gpu.run("point_from_entry", inputs[1:], TABLE.POINT_BYTES, len(triples))) == want)
 
 
 @case(**FAST_BUILD)
@@ -93,7 +94,7 @@ def long_sums():
     a, b = gpu.extended(p, rng), gpu.extended(q, rng)
     ok = True
     for _ in range(40):
-        a, b = gpu.run("point_add", [a, b], 192, 12), a
+        a, b = gpu.run("point_add", [a, b], TABLE.POINT_BYTES, 12), a
         p, q = [bls.add(x, y) for x, y in zip(p, q)], p
         ok &= gpu.affine(a) == p
     check("40 additions of 12 pairs", ok)
@@ -104,13 +105,13 @@ def weierstrass_and_back():
     gpu, rng = Points(), random.Random(5)
     finite = sample(40, 5)[1:]
     data = FQ.encode([FQ.to_montgomery(v) for p in finite for v in p])
-    got = gpu.run("point_from_weierstrass", [data], 192, len(finite))
+    got = gpu.run("point_from_weierstrass", [data], TABLE.POINT_BYTES, len(finite))
     check("to Edwards", gpu.affine(got) == finite)
     points = sample(37, 6)
     n = len(points)
-    flags, out = gpu.cuda.alloc(4 * n), gpu.cuda.alloc(96 * n)
+    flags, out = gpu.cuda.alloc(4 * n), gpu.cuda.alloc(TABLE.AFFINE_BYTES * n)
     source = gpu.cuda.upload(gpu.extended(points, rng))
     gpu.cuda.launch(gpu.cuda.function(gpu.module, "point_to_weierstrass"), [2], [BLOCK], source, out, flags, n)
-    coordinates = FQ.decode(gpu.cuda.download(out, 96 * n))
+    coordinates = FQ.decode(gpu.cuda.download(out, TABLE.AFFINE_BYTES * n))
     check_equal("infinity is flagged", gpu.cuda.download_words(flags, n), [int(p is not None) for p in points])
     check("to Weierstrass", [tuple(coordinates[2 * i : 2 * i + 2]) for i in range(n)] == [p or (0, 0) for p in points])

@@ -6,8 +6,12 @@ import random
 import bls12_377 as bls
 import puzzle_reference as puzzle
 from bls12_377 import FR, R
+from constants import TABLE, WINDOW_BITS
 from harness import Cuda, case, check, check_equal, words
-from pipeline import BUCKETS, RECORD_WORDS, WINDOWS, Launcher, Msm, Transforms, reverse_bits
+from pipeline import (
+    AFFINE, BUCKETS, FOLD, FR_BYTES, HASH, POINT, POINT_THREADS, RECORD_WORDS, SORT_THREADS, WINDOWS, Launcher, Msm, Transforms,
+    blocks, reverse_bits,
+)
 
 
 def transform(values, w):
@@ -36,7 +40,7 @@ def transforms(log_n, count):
         inputs = rows if inverse else [[row[k] for k in order] for row in rows]
         data = gpu.upload([v for row in inputs for v in row])
         gpu.transform(data, count, inverse)
-        got = FR.decode(gpu.cuda.download(data, count * n * 32))
+        got = FR.decode(gpu.cuda.download(data, count * n * FR_BYTES))
         got = [got[k * n : (k + 1) * n] for k in range(count)]
         if inverse:
             got = [[row[k] for k in order] for row in got]
@@ -53,15 +57,16 @@ case("transforms_with_race_detector", CUEMU_RACE="1", CUEMU_SEED="5")(lambda: tr
 def sums(gpu, vectors):
     """The kernels' MSM of each vector of scalars, as affine points."""
     gpu.msm(gpu.upload([k for vector in vectors for k in vector]))
-    data, points = gpu.cuda.download(gpu.folds[2], 384 * len(vectors)), []
+    data, points = gpu.cuda.download(gpu.folds[2], FOLD * len(vectors)), []
     for k in range(len(vectors)):
-        x, y, z, _ = (bls.FQ.from_montgomery(v) for v in bls.FQ.decode(data[384 * k + 192 : 384 * k + 384]))
+        x, y, z, _ = (bls.FQ.from_montgomery(v) for v in bls.FQ.decode(data[FOLD * k + POINT : FOLD * (k + 1)]))
         inverse = pow(z, -1, bls.Q)
         points.append(bls.from_edwards((x * inverse % bls.Q, y * inverse % bls.Q)))
     return points
 
 
-EDGE_SCALARS = [0, 1, 2, R - 1, R - 2, (R - 1) // 2, (R + 1) // 2, 2**252 - 1, 4096, 4097, 8191, 8192, 2**240, 2**156]
+EDGE_SCALARS = [0, 1, 2, R - 1, R - 2, (R - 1) // 2, (R + 1) // 2, 2**252 - 1, BUCKETS, BUCKETS + 1, 2 * BUCKETS - 1, 2 * BUCKETS]
+EDGE_SCALARS += [2 ** WINDOW_BITS[WINDOWS - 1], 2 ** WINDOW_BITS[TABLE.MSM_WIDE_WINDOWS]]
 
 
 @case()
@@ -94,16 +99,15 @@ def msm_digits():
     rng, n = random.Random(2), 700
     gpu = Msm([bls.GENERATOR] * n, 1)
     scalars = EDGE_SCALARS + [rng.randrange(R) for _ in range(n - len(EDGE_SCALARS))]
-    gpu.launch("msm_sort_digits", [1], 512, gpu.upload(scalars), n, gpu.entries, gpu.starts, gpu.order)
+    gpu.launch("msm_sort_digits", [1], SORT_THREADS, gpu.upload(scalars), n, gpu.entries, gpu.starts, gpu.order)
     words = gpu.cuda.download_words
     starts, order = words(gpu.starts, BUCKETS + 1), words(gpu.order, BUCKETS)
     entries = words(gpu.entries, n * WINDOWS)[: starts[BUCKETS]]
-    bits = [13 * w if w <= 12 else 156 + 12 * (w - 12) for w in range(WINDOWS)]
     total = [0] * n
     for bucket in range(BUCKETS):
         for entry in entries[starts[bucket] : starts[bucket + 1]]:
             base, window = divmod(entry >> 1, WINDOWS)
-            total[base] += (-1 if entry & 1 else 1) * (bucket + 1) << bits[window]
+            total[base] += (-1 if entry & 1 else 1) * (bucket + 1) << WINDOW_BITS[window]
     check("digits add up to the scalars", all((t - k) % R == 0 for t, k in zip(total, scalars)))
     check("one entry a digit", len({e >> 1 for e in entries}) == len(entries))
     lengths = [starts[k + 1] - starts[k] for k in order]
@@ -123,16 +127,18 @@ def infinity_voids_an_attempt():
     identity = bls.FQ.encode([bls.FQ.to_montgomery(v) for v in (0, 1, 1, 0)])
     points = [finite, identity, finite, identity]
     n = len(points)
-    folds = upload(b"".join(bytes(192) + point for point in points))
-    seeds, commitments, openings, tickets = upload(bytes(32 * n)), alloc(96 * n), alloc(96 * n), alloc(32 * n)
+    folds = upload(b"".join(bytes(POINT) + point for point in points))
+    seeds, commitments, openings, tickets = upload(bytes(HASH * n)), alloc(AFFINE * n), alloc(AFFINE * n), alloc(HASH * n)
     state = upload(words([7] * n))
-    gpu.launch("attempt_point", [1], 128, folds, seeds, commitments, alloc(32 * n), alloc(32 * n), state, 2, n)
-    check_equal("commitments", gpu.cuda.download_words(state, n), [0, 1, 0, 1])
-    coordinates = bls.FQ.decode(gpu.cuda.download(commitments, 96 * n))
+    gpu.launch("attempt_point", [1], POINT_THREADS, folds, seeds, commitments, alloc(FR_BYTES * n), alloc(FR_BYTES * n), state, 2,
+               n)
+    check_equal("commitments", gpu.cuda.download_words(state, n), [0, TABLE.VOID_INFINITY] * 2)
+    coordinates = bls.FQ.decode(gpu.cuda.download(commitments, AFFINE * n))
     check_equal("their coordinates", coordinates, [*bls.GENERATOR, 0, 0] * 2)
-    state = upload(words([0, 0, 2, 2]))
-    gpu.launch("attempt_ticket", [1], 128, folds, seeds, commitments, openings, tickets, state, n)
-    check_equal("openings", gpu.cuda.download_words(state, n), [0, 1, 2, 3])
+    infinity, point = TABLE.VOID_INFINITY, TABLE.VOID_POINT
+    state = upload(words([0, 0, point, point]))
+    gpu.launch("attempt_ticket", [1], POINT_THREADS, folds, seeds, commitments, openings, tickets, state, n)
+    check_equal("openings", gpu.cuda.download_words(state, n), [0, infinity, point, infinity | point])
 
 
 M128 = 2**128 - 1
@@ -150,20 +156,26 @@ def filter_compares_all_128_bits():
         edges = [v for v in edges if 0 <= v <= M128]
         tickets = [(a, b) for a in edges for b in edges] + [(M128, M128)]
         n = len(tickets)
-        states = [0] * (n - 1) + [2]
+        states = [0] * (n - 1) + [TABLE.VOID_POINT]
         upload = gpu.cuda.upload
-        columns = [[rng.getrandbits(64) for _ in range(width * n)] for width in (12, 4, 4, 12)]
+        widths = (TABLE.AFFINE_WORDS, TABLE.FR_WORDS, TABLE.FR_WORDS, TABLE.AFFINE_WORDS)
+        columns = [[rng.getrandbits(64) for _ in range(width * n)] for width in widths]
         flat = [half >> shift & 2**64 - 1 for pair in tickets for half in pair for shift in (0, 64)]
         records, count = gpu.cuda.alloc(8 * RECORD_WORDS * n), upload(bytes(4))
         targets = [ctypes.c_uint64(target >> shift & 2**64 - 1) for target in (block, share) for shift in (0, 64)]
-        gpu.launch("attempt_filter", [(n + 127) // 128], 128, *(upload(words(c, "Q")) for c in columns),
+        gpu.launch("attempt_filter", [blocks(n, POINT_THREADS)], POINT_THREADS, *(upload(words(c, "Q")) for c in columns),
                    upload(words(flat, "Q")), upload(words(states)), *targets, records, count, n)
         want = [i for i, (a, b) in enumerate(tickets) if a <= block or b <= share or states[i]]
         got = gpu.cuda.download_words(count, 1)[0]
         check_equal(f"number of winners for {hex(block)}, {hex(share)}", got, len(want))
         data = gpu.cuda.download_words(records, RECORD_WORDS * got, "Q")
         rows = sorted(data[RECORD_WORDS * k : RECORD_WORDS * (k + 1)] for k in range(got))
-        c, z, v, w = columns
-        record = lambda i: [i | states[i] << 32, *c[12 * i : 12 * i + 12], *z[4 * i : 4 * i + 4], *v[4 * i : 4 * i + 4],
-                            *w[12 * i : 12 * i + 12]]
-        check_equal("their records", rows, sorted(record(i) for i in want))
+        parts = (TABLE.RECORD_COMMITMENT, TABLE.RECORD_POINT, TABLE.RECORD_VALUE, TABLE.RECORD_OPENING)
+
+        def record(i):
+            row = [i | states[i] << 32] + [0] * (RECORD_WORDS - 1)
+            for at, width, column in zip(parts, widths, columns):
+                row[at : at + width] = column[width * i : width * (i + 1)]
+            return row
+
+        check_equal("their records", rows, sorted(map(record, want)))

@@ -3,15 +3,16 @@
 
 usage: build.py            compile, and write what changed
        build.py --check    compile, and fail if the repository's PTX differs
-       build.py --cubin D  also assemble machine code for every architecture into folder D
+       build.py --cubin D  also assemble machine code into folder D, with each ptxas for every architecture that it knows
 
-NVRTC's output is the same byte for byte from run to run. ptxas must accept each file for every architecture.
+NVRTC's output is the same byte for byte from run to run. That each ptxas accepts it is the first thing that gate.py finds out.
 """
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import sys
-import tempfile
 
 import toolchain
 
@@ -39,12 +40,21 @@ def compile_all(check):
     return differing
 
 
-def assemble(folder, archs=toolchain.ARCHS):
-    """Assemble every PTX file for every architecture; yield (file, arch, cubin, ptxas' report)."""
-    for source in kernels():
-        for arch in archs:
-            cubin = pathlib.Path(folder) / f"{source.stem}.{arch}.cubin"
-            yield source.stem, arch, cubin, toolchain.ptxas(toolchain.PTX / f"{source.stem}.ptx", arch, cubin)
+def assemble(folder):
+    """Assemble every PTX file with each ptxas for every architecture; a list of (assembler, arch, cubin, ptxas' report)."""
+    jobs = [
+        (assembler, arch, source.stem)
+        for source in kernels() for assembler in toolchain.ASSEMBLERS for arch in assembler.archs
+    ]
+
+    def run(job):
+        assembler, arch, name = job
+        cubin = pathlib.Path(folder) / f"{name}.{arch}.{assembler.version}.cubin"
+        return assembler, arch, cubin, toolchain.ptxas(assembler, toolchain.PTX / f"{name}.ptx", arch, cubin)
+
+    toolchain.site_packages()  # installed once, not by every thread
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(run, jobs))
 
 
 def main():
@@ -54,15 +64,14 @@ def main():
     args = parser.parse_args()
     try:
         differing = compile_all(args.check)
-        with tempfile.TemporaryDirectory() as work:
-            folder = args.cubin or work
-            pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-            count = sum(1 for _ in assemble(folder))
+        if args.cubin:
+            pathlib.Path(args.cubin).mkdir(parents=True, exist_ok=True)
+            print(f"{len(assemble(args.cubin))} files of machine code in {args.cubin}")
     except toolchain.ToolError as e:
         sys.exit(f"build: {e}")
     for name in differing:
         print(f"{'differs' if args.check else 'written'}: {name}")
-    print(f"{len(kernels())} kernel files, {count} assemblies")
+    print(f"{len(kernels())} kernel files")
     sys.exit(bool(args.check and differing))
 
 

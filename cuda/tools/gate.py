@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Static gates on the machine code of the kernels, per architecture.
+"""Static gates on the machine code of the kernels, per release of ptxas and architecture.
 
 usage: gate.py             compare with cuda/gates.json; any rise fails, and a fall that is not kept there does too
        gate.py --update    write the counts as they are now
@@ -79,15 +79,14 @@ def resources(report):
 
 
 def measure():
-    """All kernels' resources and all counts: two dictionaries by architecture."""
-    used = {arch: {} for arch in toolchain.ARCHS}
-    opcodes = {arch: {} for arch in toolchain.DISASSEMBLED}
+    """All kernels' resources and all counts: two dictionaries by target."""
+    used, opcodes = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for _, arch, cubin, report in build.assemble(folder):
-            used[arch].update(resources(report))
-            if arch in opcodes:
-                for kernel, code in toolchain.sass(cubin).items():
-                    opcodes[arch][kernel] = code
+        for assembler, arch, cubin, report in build.assemble(folder):
+            target = (assembler.version, arch)
+            used.setdefault(target, {}).update(resources(report))
+            if arch in toolchain.DISASSEMBLED:
+                opcodes.setdefault(target, {}).update(toolchain.sass(cubin))
 
     def count(kernels, kernel, name):
         if not kernel:
@@ -96,35 +95,44 @@ def measure():
         return sum(op != "NOP" and op.startswith(counted) for op in kernels[kernel])
 
     counts = {
-        arch: {name: count(n, whole, name) - count(n, less, name) for name, (whole, less) in COUNTS.items()}
-        for arch, n in opcodes.items()
+        target: {name: count(n, whole, name) - count(n, less, name) for name, (whole, less) in COUNTS.items()}
+        for target, n in sorted(opcodes.items(), key=lambda it: (it[0][0], toolchain.ARCHS.index(it[0][1])))
     }
     return used, counts
 
 
+def by_version(counts):
+    """Counts as gates.json has them: by release of ptxas, then by architecture."""
+    nested = {}
+    for (version, arch), values in counts.items():
+        nested.setdefault(version, {})[arch] = values
+    return nested
+
+
 def violations(used, counts, kept):
     """What breaks a gate, one line each."""
-    for arch, kernels in used.items():
+    for (version, arch), kernels in used.items():
+        target = f"ptxas {version}, {arch}:"
         for kernel, limit in HOT.items():
             got = kernels.get(kernel)
             if got is None:
-                yield f"{arch} {kernel}: no such kernel"
+                yield f"{target} {kernel}: no such kernel"
                 continue
             if got["spilled"] or got["stack"]:
-                yield f"{arch} {kernel}: {got['spilled']} bytes spilled, {got['stack']} bytes of stack"
+                yield f"{target} {kernel}: {got['spilled']} bytes spilled, {got['stack']} bytes of stack"
             if got["registers"] > limit:
-                yield f"{arch} {kernel}: {got['registers']} registers, at most {limit} are allowed"
-    for arch, values in counts.items():
+                yield f"{target} {kernel}: {got['registers']} registers, at most {limit} are allowed"
+    for (version, arch), values in counts.items():
+        target = f"ptxas {version}, {arch}:"
         for name, n in values.items():
-            before = kept.get(arch, {}).get(name)
+            before = kept.get(version, {}).get(arch, {}).get(name)
             if n != before:
-                yield f"{arch} {name}: {n} instructions, {'none' if before is None else before} in gates.json"
+                yield f"{target} {name}: {n} instructions, {'none' if before is None else before} in gates.json"
             if n > CEILINGS.get((name, arch), n):
-                yield f"{arch} {name}: {n} instructions, at most {CEILINGS[name, arch]} are allowed"
-    for arch, values in counts.items():
+                yield f"{target} {name}: {n} instructions, at most {CEILINGS[name, arch]} are allowed"
         most = int(MIXED_PRODUCTS * MIXED_OVERHEAD * values["Fq product"])
         if values["mixed addition"] > most:
-            yield f"{arch} mixed addition: {values['mixed addition']} instructions, at most {most} are allowed"
+            yield f"{target} mixed addition: {values['mixed addition']} instructions, at most {most} are allowed"
 
 
 def main():
@@ -136,17 +144,19 @@ def main():
     except toolchain.ToolError as e:
         sys.exit(f"gate: {e}")
     if args.update:
-        GATES.write_text(json.dumps(counts, indent=2) + "\n")
+        GATES.write_text(json.dumps(by_version(counts), indent=2) + "\n")
     try:
         kept = json.loads(GATES.read_text())
     except (OSError, ValueError) as e:
         sys.exit(f"gate: cuda/gates.json: {e}; `gate.py --update` writes it anew")
     found = list(violations(used, counts, kept))
     width = max(map(len, COUNTS))
-    print(" " * width, *(f"{arch:>7}" for arch in counts))
-    for name in COUNTS:
-        print(f"{name:{width}}", *(f"{values[name]:7}" for values in counts.values()))
-    print("registers on sm_89:", ", ".join(f"{k} {used['sm_89'][k]['registers']}" for k in HOT if k in used["sm_89"]))
+    for version, archs in by_version(counts).items():
+        print(f"{'ptxas ' + version:{width}}", *(f"{arch:>7}" for arch in archs))
+        for name in COUNTS:
+            print(f"{name:{width}}", *(f"{values[name]:7}" for values in archs.values()))
+        kernels = used[version, "sm_89"]
+        print("registers on sm_89:", ", ".join(f"{k} {kernels[k]['registers']}" for k in HOT if k in kernels))
     for line in found:
         print(f"FAIL {line}")
     print(f"{len(found)} gates broken")

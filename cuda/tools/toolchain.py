@@ -1,10 +1,11 @@
-"""The CUDA compiler and its inspection tools, from pinned wheels; no driver, GPU or toolkit is needed.
+"""The CUDA compilers and their inspection tools, from pinned wheels; no driver, GPU or toolkit is needed.
 
 The wheels are installed on first use into a folder below Lode's cache folder. Nothing is installed elsewhere, and `pip`
 checks every hash in requirements.txt.
 """
 
 import ctypes
+import dataclasses
 import functools
 import hashlib
 import os
@@ -13,6 +14,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import constants
 
 HERE = pathlib.Path(__file__).resolve().parent
 CUDA = HERE.parent
@@ -29,6 +32,22 @@ PTX_VERSION = "7.0"
 ARCHS = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_120")
 # cuobjdump 13 cannot read Volta's machine code: for sm_70 only ptxas' own report (registers, spills) is available.
 DISASSEMBLED = ARCHS[1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembler:
+    """A release of ptxas, the part of a driver that makes machine code of PTX."""
+
+    version: str
+    program: str  # where its wheel has it
+    archs: tuple
+
+
+# Drivers have the one of their CUDA version: up to 575 it is 12's, from 580 on 13's, which knows Volta no more (nor do they).
+ASSEMBLERS = (
+    Assembler("12.9", "nvidia/cuda_nvcc/bin/ptxas", ARCHS),
+    Assembler("13.5", "nvidia/cu13/bin/ptxas", ARCHS[1:]),
+)
 
 
 class ToolError(Exception):
@@ -48,26 +67,26 @@ def site_packages():
     home = cache_folder() / "tools" / f"cuda-toolchain-{wanted}"
     done = home / "complete"
     if not done.exists():
-        print(f"installing the CUDA compiler (350 MB) into {home}", file=sys.stderr)
+        print(f"installing the CUDA compilers (500 MB) into {home}", file=sys.stderr)
         shutil.rmtree(home, ignore_errors=True)
         # Into a folder of its own: a virtual environment needs Debian's package python3-venv.
         command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
         command += ["--require-hashes", "--target", str(home / "site"), "-r", str(REQUIREMENTS)]
         env = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
         if subprocess.run(command, env=env, check=False).returncode:
-            raise ToolError("cannot install the CUDA compiler: " + " ".join(command))
+            raise ToolError("cannot install the CUDA compilers: " + " ".join(command))
         done.touch()
     return home / "site"
 
 
-def ptxas(ptx, arch, cubin):
+def ptxas(assembler, ptx, arch, cubin):
     """Assemble PTX to machine code; return ptxas' report on registers, stack and spills."""
-    tool = site_packages() / "nvidia/cuda_nvcc/bin/ptxas"
+    tool = site_packages() / assembler.program
     result = subprocess.run(
         [tool, f"-arch={arch}", "-v", str(ptx), "-o", str(cubin)], capture_output=True, text=True, check=False
     )
     if result.returncode:
-        raise ToolError(f"ptxas -arch={arch} {ptx}:\n{result.stderr.strip()}")
+        raise ToolError(f"ptxas {assembler.version} -arch={arch} {ptx}:\n{result.stderr.strip()}")
     return result.stdout + result.stderr
 
 
@@ -111,14 +130,16 @@ class Nvrtc:
         return buffer.raw[: size.value].rstrip(b"\0")
 
     def ptx(self, source, arch=VIRTUAL_ARCH, defines=(), includes=(KERNELS,)):
-        """Compile a file; the PTX carries the ISA version PTX_VERSION."""
+        """Compile a file, which may include constants.h; the PTX carries the ISA version PTX_VERSION."""
         program = ctypes.c_void_p()
+        header, name_of_header = ctypes.c_char_p(constants.header().encode()), ctypes.c_char_p(b"constants.h")
         options = [f"--gpu-architecture={arch}", "--std=c++17"]
         options += [f"--include-path={folder}" for folder in includes]
         options += [f"--define-macro={macro}" for macro in defines]
         array = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
         text, name = pathlib.Path(source).read_bytes(), os.path.basename(source).encode()
-        self._call("CreateProgram", ctypes.byref(program), text, name, 0, None, None)
+        self._call("CreateProgram", ctypes.byref(program), text, name, 1,
+                   ctypes.byref(header), ctypes.byref(name_of_header))
         failed = self.lib.nvrtcCompileProgram(program, len(options), array)
         log = self._output(program, "ProgramLog").decode(errors="replace").strip()
         image = b"" if failed else self._output(program, "PTX")

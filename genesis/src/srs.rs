@@ -29,8 +29,10 @@ const COUNT_BYTES: usize = 8;
 const G1_BYTES: usize = 96;
 /// Bytes of a point of G2.
 const G2_BYTES: usize = 192;
-/// Points in the embedded file.
+/// Points in the embedded file: as many as the largest puzzle takes. snarkVM's own loader asks hosts on the net for more, writes
+/// them to the home folder and prints; nothing here calls it.
 const EMBEDDED_POWERS: u64 = 1 << 15;
+const _: () = assert!(LogSize::MAX.n() as u64 == EMBEDDED_POWERS);
 
 /// Why the setup could not be loaded. All of these mean that the program was built wrongly.
 #[derive(Debug, thiserror::Error)]

@@ -104,6 +104,23 @@ fn unreadable_addresses_are_400_everywhere() {
     }
 }
 
+/// QR codes hold upper case in less space; what mixes the cases is refused, and the reason said.
+#[test]
+fn an_address_in_upper_case_is_the_same_everywhere() {
+    let server = Server::start(TestNode::new(Chain::new()));
+    let [alice, ..] = actors();
+    let lower = alice.address.to_string();
+    let (upper, mixed) = (lower.to_ascii_uppercase(), format!("ALEO1{}", &lower[5..]));
+    for path in ["/account/{}", "/account/{}/transactions", "/shares/{}", "/mining/job?address={}"] {
+        let path = |address: &str| path.replace("{}", address);
+        let answer = server.get(&path(&upper)).ok();
+        for key in ["address", "prover"] {
+            assert!(answer.get(key).is_none_or(|shown| *shown == lower.as_str()), "{answer}");
+        }
+        assert!(server.get(&path(&mixed)).error(400).contains("mixes upper and lower case"));
+    }
+}
+
 /// All pages of a list, with the number of items on each.
 fn pages(server: &Server, path: &str, list: &str, limit: usize) -> (Vec<Value>, Vec<usize>) {
     let (mut items, mut sizes, mut before) = (Vec::new(), Vec::new(), String::new());

@@ -13,15 +13,15 @@ pub struct Expansion {
     pub b: Vec<Fr>,
 }
 
-/// What stands before the seed in the expansion's messages.
-const DOMAIN: &[u8; 21] = b"lode/puzzle/expand/v1";
-
 impl Expansion {
+    /// What stands before the seed in the hashes.
+    pub const DOMAIN: &[u8; 21] = b"lode/puzzle/expand/v1";
+
     /// [`Self::new`] on fast kernels, into slices of `n` elements.
     pub(crate) fn fill(seed: &Seed, backend: Backend, a: &mut [lode_algebra::Fr], b: &mut [lode_algebra::Fr]) {
-        let mut head = [0; DOMAIN.len() + 32];
-        let (domain, rest) = head.split_at_mut(DOMAIN.len());
-        domain.copy_from_slice(DOMAIN);
+        let mut head = [0; Self::DOMAIN.len() + 32];
+        let (domain, rest) = head.split_at_mut(Self::DOMAIN.len());
+        domain.copy_from_slice(Self::DOMAIN);
         rest.copy_from_slice(&seed.0);
         blake2b::expand(backend, &head, a, b);
     }
@@ -30,7 +30,7 @@ impl Expansion {
     pub fn new(seed: &Seed, log_n: LogSize) -> Self {
         let mut expansion = Self { a: Vec::with_capacity(log_n.n()), b: Vec::with_capacity(log_n.n()) };
         for i in (0u32..).take(log_n.n()) {
-            let digest = blake2b_512(&[DOMAIN, &seed.0, &i.to_le_bytes()]);
+            let digest = blake2b_512(&[Self::DOMAIN, &seed.0, &i.to_le_bytes()]);
             if let ([a, b], _) = digest.as_chunks::<32>() {
                 expansion.a.push(scalar_from_252_bits(a));
                 expansion.b.push(scalar_from_252_bits(b));

@@ -8,6 +8,9 @@ use snarkvm::curves::bls12_377::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use snarkvm::fields::{PrimeField, Zero};
 use snarkvm::utilities::{BigInteger256, BigInteger384};
 
+/// What stands before the seed in the hash that becomes the point z of the opening.
+pub const CHALLENGE_DOMAIN: &[u8] = b"lode/puzzle/point/v1";
+
 /// Reads x ‖ y, 48 bytes little-endian each. `None` if a coordinate is not below `q`. Whether the point lies on the curve is
 /// not checked here. Infinity has no encoding, so the result is never infinity.
 pub fn decode(bytes: &[u8; 96]) -> Option<G1Affine> {
@@ -78,7 +81,7 @@ pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
 
 /// What [`challenge`] reduces modulo r.
 pub(crate) fn challenge_digest(seed: &Seed, commitment: &[u8; 96]) -> [u8; 64] {
-    blake2b_512(&[b"lode/puzzle/point/v1", &seed.0, commitment])
+    blake2b_512(&[CHALLENGE_DOMAIN, &seed.0, commitment])
 }
 
 #[cfg(test)]

@@ -68,9 +68,12 @@ pub struct Ticket(pub [u8; 32]);
 impl_hex_32!(Ticket);
 
 impl Ticket {
+    /// What stands before the seed in the hash.
+    pub const DOMAIN: &[u8] = b"lode/puzzle/ticket/v1";
+
     /// `B256("lode/puzzle/ticket/v1" ‖ seed ‖ C ‖ W)`, over raw bytes: a ticket says nothing about whether its proof holds.
     pub fn new(seed: &Seed, proof: &Proof) -> Self {
-        Self(blake2b_256(&[b"lode/puzzle/ticket/v1", &seed.0, &proof.commitment, &proof.opening]))
+        Self(blake2b_256(&[Self::DOMAIN, &seed.0, &proof.commitment, &proof.opening]))
     }
 
     /// The half that is held to the block target: `le(ticket[0..16])`.

@@ -33,8 +33,11 @@ pub struct Seed(pub [u8; 32]);
 impl_hex_32!(Seed);
 
 impl Seed {
+    /// What stands before the statement in the hash.
+    pub const DOMAIN: &[u8] = b"lode/puzzle/seed/v1";
+
     /// `B256("lode/puzzle/seed/v1" ‖ statement ‖ u64le(nonce))`.
     pub fn new(statement: &Statement, nonce: u64) -> Self {
-        Self(blake2b_256(&[b"lode/puzzle/seed/v1", &statement.0, &nonce.to_le_bytes()]))
+        Self(blake2b_256(&[Self::DOMAIN, &statement.0, &nonce.to_le_bytes()]))
     }
 }

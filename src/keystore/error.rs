@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use lode_consensus::Address;
+use lode_consensus::{Address, address::AddressError};
 
 use super::{AccountName, SealError, SecretError, sealed::MAX_FILE_BYTES};
 
@@ -66,6 +66,9 @@ pub enum KeystoreError {
         /// The keystore's folder.
         dir: PathBuf,
     },
+    /// A text that would be an address if it were written in one case.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The address is not one of the keystore's.
     #[error("the keystore {dir} has no key for {address}", dir = dir.display())]
     NoKey {

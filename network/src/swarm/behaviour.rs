@@ -202,6 +202,16 @@ pub(super) const fn request_limits(kind: RequestKind) -> (Duration, usize) {
     }
 }
 
+/// Streams of requests that a connection has at most, both ways together.
+pub(super) const fn max_request_streams() -> usize {
+    let (mut sum, mut index) = (0, 0);
+    while index < RequestKind::ALL.len() {
+        sum += request_limits(RequestKind::ALL[index]).1;
+        index += 1;
+    }
+    sum
+}
+
 fn requests(names: &Names, kind: RequestKind) -> request_response::Behaviour<Wire> {
     let (timeout, streams) = request_limits(kind);
     let config = request_response::Config::default().with_request_timeout(timeout).with_max_concurrent_streams(streams);

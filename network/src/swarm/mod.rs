@@ -47,10 +47,17 @@ pub use self::{
 };
 use crate::{address::ip_of, book::AddressBook, outbox::Outbox, reputation::Reputation};
 
-/// Streams of a connection, both ways together.
-const MAX_STREAMS: usize = 128;
+/// Streams of a connection, both ways together. Not a bound that holds a peer back, but a cliff: Yamux answers the stream that is
+/// one too many by ending the connection. So there is room for all that libp2p's parts open at most.
+const MAX_STREAMS: usize = 256;
 /// Streams of a connection that are being agreed on.
 const MAX_NEGOTIATING_STREAMS: usize = 64;
+/// Streams that libp2p's own parts have at most, both ways: Kademlia 32 each way, identify 10, gossipsub and ping one each way.
+const MAX_SERVICE_STREAMS: usize = 2 * 32 + 10 + 2 + 2;
+const _: () = assert!(
+    behaviour::max_request_streams() + MAX_SERVICE_STREAMS + MAX_NEGOTIATING_STREAMS <= MAX_STREAMS,
+    "a well-behaved peer would lose its connection"
+);
 /// Connections do not end for want of traffic: pings tell whether the peer is there.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long a listener may take to come up.
