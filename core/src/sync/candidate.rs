@@ -9,12 +9,18 @@ use std::collections::VecDeque;
 
 use lode_consensus::{
     ChainWork, Hash, Height, NetworkParams, SealedHeader,
-    headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
+    headers::{FittingHeader, HeaderChain, ProvenHeader},
     rules::{Ancestry, BlockError, ChainContext, deferral_ms},
 };
 use lode_ledger::LedgerError;
 
-use super::{SyncBounds, jobs::SegmentTask, limits::MAX_BATCH, replay::Replay, tree::Standing};
+use super::{
+    config::SyncBounds,
+    jobs::SegmentTask,
+    limits::MAX_BATCH,
+    replay::{Replay, own_fault},
+    tree::Standing,
+};
 
 /// The chain.
 #[derive(Debug)]
@@ -250,11 +256,4 @@ pub(super) enum Accepted {
     },
     /// Only the last ones: those before are known by their hashes.
     Replay(Replay),
-}
-
-pub(super) fn own_fault(error: HeaderChainError<LedgerError>) -> LedgerError {
-    match error {
-        HeaderChainError::Base(error) => error,
-        HeaderChainError::Absent { .. } => LedgerError::Contradiction { what: "a header in memory is missing" },
-    }
 }

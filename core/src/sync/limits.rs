@@ -63,7 +63,7 @@ pub(super) const MAX_LACKING: usize = 256;
 /// Announced headers of one peer that wait for a check.
 pub(super) const MAX_ANNOUNCED_QUEUE: usize = 16;
 /// Batches of headers of one peer that wait for a check: what
-/// [`SyncBounds::unproven`](super::SyncBounds::unproven) and one more answer make.
+/// `SyncBounds::unproven` and one more answer make.
 pub(super) const MAX_SEGMENT_QUEUE: usize = 32;
 /// Shares of one peer that wait for a check.
 pub(super) const MAX_SHARE_QUEUE: usize = 512;
