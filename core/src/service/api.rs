@@ -113,6 +113,9 @@ impl<C: Clock> Backend for Handle<C> {
         let mut tip = self.watch_tip();
         loop {
             tip.borrow_and_update();
+            if let Some(reason) = self.peers.as_ref().and_then(P2pView::mining_obstacle) {
+                return Err(SubmitError::Busy(format!("there is no work: {reason}")));
+            }
             let template = self.check(move |service| service.fresh_template(prover)).await?;
             let now = Instant::now();
             if after != Some(template.job.content_hash) || now >= deadline {

@@ -17,7 +17,10 @@ use super::jobs::Origin;
 /// What is asked of a peer, and what its answer is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Question {
-    Status,
+    Status {
+        /// What this machine's clock showed.
+        asked_ms: u64,
+    },
     /// For the peer's candidate.
     Headers {
         limit: u16,
@@ -36,7 +39,6 @@ pub(super) enum Question {
 
 /// One thing to be done.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a few live at a time, and not for long")]
 pub(super) enum Effect {
     /// To the network, and to the account of what is asked of whom.
     Ask(PeerId, Question, Request),

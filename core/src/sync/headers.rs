@@ -21,7 +21,10 @@ use super::{
     candidate::{Accepted, Candidate, Refusal},
     config::SyncConfig,
     effect::{Effect, Effects, Question},
-    limits::{BUSY_PAUSE_MS, HEADERS_PER_REQUEST, MAX_CANDIDATES, MAX_DEEP_CHAINS, MAX_INBOUND_CANDIDATES},
+    limits::{
+        BUSY_PAUSE_MS, HEADERS_PER_REQUEST, LEFT_OUT_MS, MAX_CANDIDATES, MAX_DEEP_CHAINS, MAX_FUTURE_PAUSE_MS,
+        MAX_INBOUND_CANDIDATES,
+    },
     peers::Peer,
     rereading::Rereading,
     tree::{HeaderTree, Joint, Origins},
@@ -42,6 +45,8 @@ pub(super) struct HeaderSync {
     pub(super) rereading: Rereading,
     /// Numbers candidates.
     last_candidate: u64,
+    /// When headers were last left out because they lie in the future.
+    left_out_at_ms: Option<u64>,
     /// First headers of branches that fork off below the retained history.
     deep: Recent<Hash>,
 }
@@ -65,6 +70,7 @@ impl HeaderSync {
             spare: None,
             rereading: Rereading::default(),
             last_candidate: 0,
+            left_out_at_ms: None,
             deep: Recent::new(MAX_DEEP_CHAINS),
         }
     }
@@ -111,6 +117,11 @@ impl HeaderSync {
     /// The greatest height up to which the headers of a candidate are proven.
     pub(super) fn candidate_height(&self) -> Height {
         self.candidates().map(|candidate| candidate.height).max().unwrap_or(0)
+    }
+
+    /// Whether headers were left out lately because they lie in the future.
+    pub(super) fn leaves_out(&self, now_ms: u64) -> bool {
+        self.left_out_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) <= LEFT_OUT_MS)
     }
 
     /// Forgets headers that wait for their check and belong to no candidate any more.
@@ -207,8 +218,8 @@ impl HeaderSync {
         // Whoever reorganises meanwhile ends with more work than it claimed, never with less. Who claims no more than what is
         // here by now may be on this node's own chain, and have nothing to add to headers that another peer began.
         let claims_more = best.moves_to(candidate.claimed_work);
-        let is_short = claims_more && candidate.claimed_work > candidate.work && !candidate.truncated;
-        let (claimed, shown, truncated) = (candidate.claimed_work, candidate.work, candidate.truncated);
+        let is_short = claims_more && candidate.claimed_work > candidate.work && candidate.left_out_ms.is_none();
+        let (claimed, shown, left_out_ms) = (candidate.claimed_work, candidate.work, candidate.left_out_ms);
         if !is_short && !candidate.is_endless() && best.moves_to(shown) {
             // Better than what is here, and still below the minimum: it stays, so that a next block does not mean to begin
             // from nothing.
@@ -220,8 +231,9 @@ impl HeaderSync {
             return Effects::none();
         }
         if let Some(source) = self.peers.get_mut(&id) {
-            if truncated {
-                source.not_until_ms = view.now_ms.saturating_add(BUSY_PAUSE_MS);
+            if let Some(wait_ms) = left_out_ms {
+                let pause_ms = wait_ms.clamp(BUSY_PAUSE_MS, MAX_FUTURE_PAUSE_MS);
+                source.not_until_ms = view.now_ms.saturating_add(pause_ms);
             }
             source.candidate = None;
         }
@@ -365,6 +377,9 @@ impl HeaderSync {
         match candidate.extend(headers, params, view.genesis_hash(), &chain, view.service.now_ms()) {
             Ok(segments) => {
                 candidate.exhausted |= is_last;
+                if candidate.left_out_ms.is_some() {
+                    self.left_out_at_ms = Some(view.now_ms);
+                }
                 for segment in segments {
                     if queues.segments.push(id, segment).is_err() {
                         // There is room for what a peer is asked for: this one is asked no more.

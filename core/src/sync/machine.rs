@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
-use lode_consensus::SealedHeader;
+use lode_consensus::{SealedHeader, Share, SignedTransaction};
 use lode_ledger::LedgerError;
 use lode_network::{Gossip, MempoolPage, Network, NetworkEvent, PeerId, Penalty};
 use tracing::{error, warn};
@@ -13,6 +13,7 @@ use tracing::{error, warn};
 use super::{
     announce::Announcements,
     bodies::BodySync,
+    clock_check::ClockCheck,
     config::SyncConfig,
     effect::{Effect, Effects, Question},
     headers::HeaderSync,
@@ -35,6 +36,7 @@ pub struct SyncMachine<C> {
     pools: PoolRelay,
     server: Server,
     queues: Queues,
+    clock: ClockCheck,
     /// Why the operator has to look.
     halted: Option<String>,
 }
@@ -58,6 +60,7 @@ impl<C: Clock> SyncMachine<C> {
             pools: PoolRelay::new(),
             server: Server::default(),
             queues: Queues::new(),
+            clock: ClockCheck::default(),
             halted: None,
         }
     }
@@ -108,7 +111,8 @@ impl<C: Clock> SyncMachine<C> {
         let age_ms = view.service.now_ms().saturating_sub(tip_timestamp_ms);
         let lag = best_header_height.max(peers_height).saturating_sub(tip);
         let interval_ms = view.service.ledger().params().block_interval_ms;
-        let reason = status::unreadiness(self.halted.as_deref(), age_ms, interval_ms, lag);
+        let clock = self.clock.fault();
+        let reason = status::unreadiness(self.halted.as_deref(), clock, age_ms, interval_ms, lag);
         SyncStatus {
             state,
             tip: (tip, tip_hash),
@@ -117,6 +121,7 @@ impl<C: Clock> SyncMachine<C> {
             proven_header_height: self.headers.candidate_height().max(best_header_height),
             peers_height,
             peers,
+            clock,
             ready: reason.is_none(),
             reason,
         }
@@ -154,16 +159,8 @@ impl<C: Clock> SyncMachine<C> {
                 match message {
                     _ if self.view.peers.is_out(&source) => self.carry_out(Effects::ignore(origin), network),
                     Gossip::Block(header) => self.announced(header, origin, network),
-                    Gossip::Share(share) => {
-                        let (view, tree) = (&self.view, &self.headers.tree);
-                        let effects = self.pools.share(view, tree, &mut self.queues, share, origin);
-                        self.carry_out(effects, network)
-                    }
-                    Gossip::Transaction(signed) => {
-                        let (view, tree) = (&self.view, &self.headers.tree);
-                        let effects = self.pools.transaction(view, tree, &mut self.queues, signed, origin);
-                        self.carry_out(effects, network)
-                    }
+                    Gossip::Share(share) => self.share(share, origin, network),
+                    Gossip::Transaction(signed) => self.transaction(signed, origin, network),
                 }
             }
             NetworkEvent::Request { peer, id, request } => {
@@ -195,6 +192,7 @@ impl<C: Clock> SyncMachine<C> {
             let effects = self.pools.read_mempool(&self.view, &self.headers.tree, &self.queues, peer);
             self.carry_out(effects, network)?;
         }
+        self.clock.judge(&self.view, self.headers.leaves_out(self.view.now_ms));
         Ok(())
     }
 
@@ -269,10 +267,23 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
+    fn share(&mut self, share: Share, origin: Origin, network: &mut dyn Network) -> Result {
+        let effects = self.pools.share(&self.view, &self.headers.tree, &mut self.queues, share, origin);
+        self.carry_out(effects, network)
+    }
+
+    fn transaction(&mut self, signed: SignedTransaction, origin: Origin, network: &mut dyn Network) -> Result {
+        let effects = self.pools.transaction(&self.view, &self.headers.tree, &mut self.queues, signed, origin);
+        self.carry_out(effects, network)
+    }
+
     fn ended(&mut self, peer: PeerId, ending: Ending, network: &mut dyn Network) -> Result {
         let view = &self.view;
         let effects = match ending {
-            Ending::Answered(Answer::Status(status)) => Effects::one(Effect::Status(peer, status)),
+            Ending::Answered(Answer::Status(status, asked_ms)) => {
+                self.clock.told(peer, status.now_ms, asked_ms, view.service.now_ms());
+                Effects::one(Effect::Status(peer, status))
+            }
             Ending::Answered(Answer::Headers(headers, asked)) => {
                 self.headers.received(view, &mut self.queues, peer, headers, asked)?
             }
@@ -308,7 +319,7 @@ impl<C: Clock> SyncMachine<C> {
             Question::Headers { .. } => self.headers.headers_failed(&peer),
             Question::Bodies(hashes) => self.bodies.not_delivered(&peer, hashes),
             Question::Mempool => self.pools.page_failed(&peer),
-            Question::Status | Question::Replay { .. } => {}
+            Question::Status { .. } | Question::Replay { .. } => {}
         }
         let mut effects = Effects::none();
         match (fault, question) {
@@ -327,15 +338,8 @@ impl<C: Clock> SyncMachine<C> {
     fn page_came(&mut self, peer: PeerId, page: MempoolPage, network: &mut dyn Network) -> Result {
         self.pools.page_came(&peer, &page);
         let origin = Origin { peer, gossip: None };
-        for share in page.shares {
-            let effects = self.pools.share(&self.view, &self.headers.tree, &mut self.queues, share, origin);
-            self.carry_out(effects, network)?;
-        }
-        for signed in page.transactions {
-            let effects = self.pools.transaction(&self.view, &self.headers.tree, &mut self.queues, signed, origin);
-            self.carry_out(effects, network)?;
-        }
-        Ok(())
+        page.shares.into_iter().try_for_each(|share| self.share(share, origin, network))?;
+        page.transactions.into_iter().try_for_each(|signed| self.transaction(signed, origin, network))
     }
 
     fn disconnected(&mut self, peer: PeerId, network: &mut dyn Network) -> Result {
@@ -348,6 +352,7 @@ impl<C: Clock> SyncMachine<C> {
         self.bodies.disconnected(&peer);
         self.pools.disconnected(&peer);
         self.server.disconnected(&peer);
+        self.clock.disconnected(&peer);
         let effects = self.drop_work(peer);
         self.carry_out(effects, network)
     }

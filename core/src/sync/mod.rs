@@ -36,13 +36,16 @@
 //!        +----------------+----------------+----> work: queues of checks ----> drivers' workers
 //! ```
 //!
-//! Each part owns its state, and changes no other's. It is lent the [`view`](self), and where it says so the tree and the queues;
-//! what else it wants, it returns as `Effects`. An announced block: the machine calls `announce`, which holds the header to its
-//! parent and queues its check; the driver brings the result; `announce` puts the header into the tree and returns its verdict;
-//! then the machine lets `headers` and `bodies` advance, `bodies` returns a question for the body, and when that is stored, the
-//! release of the requests that `server` holds for it. A file uses files below it only:
-//! limits, bounded, queue; config, jobs, effect; tree; replay, candidate; peers; status, work; view; rereading, path, supply;
-//! headers, bodies, announce, pools, server; machine.
+//! Each part owns its state, and changes no other's. It may look at the view (service, configuration, time, peers), and is lent
+//! the tree and the queues where it puts something in or takes something out; what else it wants, it returns as `Effects`.
+//!
+//! An announced block, for example: the machine gives it to `announce`, which holds the header to its parent and queues its
+//! check; a driver's worker runs that, and `announce` puts the header into the tree and returns its verdict; then the machine
+//! lets `headers` and `bodies` go on, and `bodies` returns a question for the body. When that has come, was checked and is
+//! stored, `bodies` returns the release of the requests that `server` holds for it.
+//!
+//! A file uses only those before it: limits, bounded, queue; config, jobs, effect; tree; replay, candidate; peers; work, view;
+//! rereading, path, supply; headers, bodies, announce, pools, server, clock_check; status; machine.
 //!
 //! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver gives them a thread
 //! that may block.
@@ -59,6 +62,7 @@ mod announce;
 mod bodies;
 pub(crate) mod bounded;
 mod candidate;
+mod clock_check;
 mod config;
 mod effect;
 mod headers;
@@ -78,6 +82,7 @@ mod tree;
 mod view;
 mod work;
 
+pub use clock_check::ClockFault;
 pub use config::{SyncBounds, SyncConfig};
 pub use jobs::{Cost, Done, Job};
 pub use machine::SyncMachine;

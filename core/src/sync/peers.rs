@@ -127,7 +127,8 @@ struct Asked {
 /// An answer of the form that was asked for.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Status(Status),
+    /// And what this machine's clock showed when it was asked for.
+    Status(Status, u64),
     /// For a candidate, with the limit and the claim that it was asked with.
     Headers(Vec<SealedHeader>, (u16, (Hash, ChainWork))),
     /// For the chain that is read again.
@@ -272,7 +273,7 @@ impl PeerTable {
         let request = RequestId(self.last_request);
         if let Some(peer) = self.peers.get_mut(&id) {
             match &question {
-                Question::Status => (peer.is_asked_status, peer.asked_status_ms) = (true, Some(now_ms)),
+                Question::Status { .. } => (peer.is_asked_status, peer.asked_status_ms) = (true, Some(now_ms)),
                 Question::Headers { .. } => peer.is_asked_headers = true,
                 Question::Bodies(hashes) => peer.bodies_in_flight = peer.bodies_in_flight.saturating_add(hashes.len()),
                 Question::Replay { .. } | Question::Mempool => {}
@@ -376,7 +377,7 @@ impl PeerTable {
             return;
         };
         match question {
-            Question::Status => peer.is_asked_status = false,
+            Question::Status { .. } => peer.is_asked_status = false,
             Question::Headers { .. } => peer.is_asked_headers = false,
             Question::Bodies(hashes) => peer.bodies_in_flight = peer.bodies_in_flight.saturating_sub(hashes.len()),
             Question::Replay { .. } | Question::Mempool => {}
@@ -387,7 +388,7 @@ impl PeerTable {
     fn fails(&mut self, id: &PeerId, question: &Question, pause_ms: u64, now_ms: u64) {
         if let Some(peer) = self.peers.get_mut(id) {
             let doublings = if matches!(question, Question::Headers { .. }) { peer.evades() } else { 0 };
-            if *question != Question::Status {
+            if !matches!(question, Question::Status { .. }) {
                 peer.pauses(now_ms.saturating_add(pause_ms << doublings));
             }
         }
@@ -396,13 +397,13 @@ impl PeerTable {
 
 /// Asks a peer where it stands, and tells it where this node does.
 pub(super) fn ask_status(id: PeerId, own: Status) -> Effects {
-    Effects::one(Effect::Ask(id, Question::Status, Request::Status(own)))
+    Effects::one(Effect::Ask(id, Question::Status { asked_ms: own.now_ms }, Request::Status(own)))
 }
 
 /// Holds an answer to its question, which is given back if they do not fit.
 fn answer(question: Question, response: Response) -> Result<Answer, Question> {
     match (response, question) {
-        (Response::Status(status), Question::Status) => Ok(Answer::Status(status)),
+        (Response::Status(status), Question::Status { asked_ms }) => Ok(Answer::Status(status, asked_ms)),
         (Response::Headers(headers), Question::Headers { limit, claim }) if headers.len() <= usize::from(limit) => {
             Ok(Answer::Headers(headers, (limit, claim)))
         }

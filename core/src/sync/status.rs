@@ -2,7 +2,10 @@
 
 use lode_consensus::{Hash, Height};
 
-use super::limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS};
+use super::{
+    clock_check::ClockFault,
+    limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS},
+};
 
 /// What the node is doing to reach its peers' chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,17 +38,36 @@ pub struct SyncStatus {
     pub peers_height: Height,
     /// Connected peers that said where they stand.
     pub peers: usize,
+    /// What is wrong with this machine's clock, if something is.
+    pub clock: Option<ClockFault>,
     /// Whether clients may rely on this node's tip.
     pub ready: bool,
     /// Why it is not ready.
     pub reason: Option<String>,
 }
 
+impl SyncStatus {
+    /// Why what is mined here now is worth nothing, if that is known.
+    pub fn mining_obstacle(&self) -> Option<String> {
+        self.clock.filter(|fault| fault.is_certain).map(|fault| fault.to_string())
+    }
+}
+
 /// Why a node is not ready, if it is not. `tip_age_ms` is local time less the tip's timestamp. What it is doing says
 /// nothing: one peer that lies about its work would keep every node reading headers.
-pub(super) fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u64, lag: Height) -> Option<String> {
+pub(super) fn unreadiness(
+    halted: Option<&str>,
+    clock: Option<ClockFault>,
+    tip_age_ms: u64,
+    interval_ms: u64,
+    lag: Height,
+) -> Option<String> {
     if let Some(reason) = halted {
         return Some(reason.to_owned());
+    }
+    // Before what follows from it.
+    if let Some(fault) = clock {
+        return Some(fault.to_string());
     }
     if lag > READY_LAG {
         return Some(format!("{lag} blocks behind the peers"));
@@ -57,34 +79,26 @@ pub(super) fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u6
     None
 }
 
-/// The middle one of some heights, the lower one of two.
-pub(super) fn median(mut heights: Vec<Height>) -> Option<Height> {
-    heights.sort_unstable();
-    heights.get(heights.len().saturating_sub(1) / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn readiness_goes_by_the_tips_age_and_the_lag() {
-        let ready = |halted, age_ms, lag| unreadiness(halted, age_ms, 15_000, lag).is_none();
+        let ready = |halted, age_ms, lag| unreadiness(halted, None, age_ms, 15_000, lag).is_none();
         assert!(ready(None, 300_000, 3));
         assert!(!ready(None, 300_001, 0));
         assert!(!ready(None, 0, 4));
         assert!(!ready(Some("a reason"), 0, 0));
+        let fault = ClockFault { offset_ms: 90_000, peers: 1, is_certain: false };
+        assert_eq!(
+            unreadiness(None, Some(fault), 300_001, 15_000, 4),
+            Some(fault.to_string()),
+            "the cause, not what follows"
+        );
+        assert_eq!(unreadiness(Some("a reason"), Some(fault), 0, 15_000, 0), Some("a reason".to_owned()));
         // Fast networks have a minute.
-        assert!(unreadiness(None, 60_000, 100, 0).is_none());
-        assert!(unreadiness(None, 60_001, 100, 0).is_some());
-    }
-
-    #[test]
-    fn a_few_liars_do_not_move_the_median() {
-        assert_eq!(median(vec![]), None);
-        assert_eq!(median(vec![7]), Some(7));
-        assert_eq!(median(vec![10, 1_000_000]), Some(10));
-        assert_eq!(median(vec![10, 11, 1_000_000]), Some(11));
-        assert_eq!(median(vec![1_000_000, 10, 11, 1_000_000, 12]), Some(12));
+        assert!(unreadiness(None, None, 60_000, 100, 0).is_none());
+        assert!(unreadiness(None, None, 60_001, 100, 0).is_some());
     }
 }

@@ -9,7 +9,7 @@ use lode_consensus::{Hash, Height};
 use lode_ledger::{LedgerError, Reader};
 use lode_network::{Status, message::PEER_VERSION};
 
-use super::{config::SyncConfig, limits::READY_LAG, peers::PeerTable, status::median, tree::HeaderTree};
+use super::{config::SyncConfig, limits::READY_LAG, peers::PeerTable, tree::HeaderTree};
 use crate::{ChainService, Clock};
 
 /// The view.
@@ -29,8 +29,8 @@ impl<C: Clock> View<C> {
     /// Where this node stands, as peers are told.
     pub(super) fn own_status(&self, reader: &Reader<'_>) -> Result<Status, LedgerError> {
         let (tip_height, tip_hash) = reader.tip()?;
-        let genesis_hash = self.genesis_hash();
-        Ok(Status { version: PEER_VERSION, genesis_hash, tip_height, tip_hash, work: reader.work()? })
+        let (genesis_hash, now_ms) = (self.genesis_hash(), self.service.now_ms());
+        Ok(Status { version: PEER_VERSION, genesis_hash, tip_height, tip_hash, work: reader.work()?, now_ms })
     }
 
     /// The height at which the operator assumes a block to be valid, while the node is below it.
@@ -58,5 +58,25 @@ impl<C: Clock> View<C> {
         let work = self.service.work();
         let claims = self.peers.iter().filter_map(|(_, peer)| peer.claimed_height(tip, work));
         median(claims.collect()).unwrap_or(tip)
+    }
+}
+
+/// The middle one of some heights, the lower one of two.
+fn median(mut heights: Vec<Height>) -> Option<Height> {
+    heights.sort_unstable();
+    heights.get(heights.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_liars_do_not_move_the_median() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![7]), Some(7));
+        assert_eq!(median(vec![10, 1_000_000]), Some(10));
+        assert_eq!(median(vec![10, 11, 1_000_000]), Some(11));
+        assert_eq!(median(vec![1_000_000, 10, 11, 1_000_000, 12]), Some(12));
     }
 }
