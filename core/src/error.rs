@@ -88,6 +88,9 @@ pub enum SubmitError {
     /// Too much is being checked.
     #[error("too many submissions are being checked, try again later")]
     Busy,
+    /// What would be mined now is worth nothing.
+    #[error("there is no work: {0}")]
+    NoWork(String),
     /// No random numbers for a check.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -112,7 +115,7 @@ impl SubmitError {
             | Self::KnownAttempt
             | Self::UnknownJob
             | Self::Overtaken => Fault::State,
-            Self::Busy => Fault::Busy,
+            Self::Busy | Self::NoWork(_) => Fault::Busy,
             Self::Template(_) | Self::Entropy(_) | Self::Unjudged | Self::Task(_) => Fault::Ours,
             Self::Block(error) => of_block(error),
             Self::Mempool(error) => of_mempool(error),

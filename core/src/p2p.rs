@@ -165,6 +165,11 @@ impl P2pView {
         }
     }
 
+    /// Why mining is in vain now, if it is known to be.
+    pub(crate) fn mining_obstacle(&self) -> Option<String> {
+        self.status.borrow().mining_obstacle()
+    }
+
     /// What the API shows of the sync.
     pub(crate) fn sync_info(&self) -> SyncInfo {
         sync_info(self.status.borrow().clone())

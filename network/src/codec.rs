@@ -49,6 +49,7 @@ impl Encode for Status {
         out.extend_from_slice(&self.tip_height.to_le_bytes());
         out.extend_from_slice(&self.tip_hash.0);
         self.work.encode_into(out);
+        out.extend_from_slice(&self.now_ms.to_le_bytes());
     }
 }
 
@@ -60,6 +61,7 @@ impl Decode for Status {
             tip_height: reader.u32()?,
             tip_hash: reader.hash()?,
             work: ChainWork::decode_from(reader)?,
+            now_ms: reader.u64()?,
         })
     }
 }

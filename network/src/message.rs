@@ -108,6 +108,9 @@ pub struct Status {
     pub tip_hash: Hash,
     /// The work of the sender's chain. A claim: nothing counts before its headers are proven.
     pub work: ChainWork,
+    /// The sender's clock, in ms since the Unix epoch; 0 if it does not tell. No rule goes by it: it lets a node see that its
+    /// own clock is wrong.
+    pub now_ms: u64,
 }
 
 /// A question to one peer.
@@ -257,7 +260,7 @@ impl RequestKind {
 
 impl Status {
     /// Bytes of an encoded status.
-    pub const BYTES: usize = 2 + 32 + 4 + 32 + 32;
+    pub const BYTES: usize = 2 + 32 + 4 + 32 + 32 + 8;
 }
 
 impl Request {

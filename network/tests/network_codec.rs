@@ -228,14 +228,16 @@ fn a_page_holds_what_fits_and_says_what_is_left() {
 /// The layout, so that another implementation can be held to it: sizes and the first bytes.
 #[test]
 fn the_layout_is_pinned() {
-    assert_eq!([SealedHeader::BYTES, Share::BYTES, Status::BYTES], [422, 296, 102]);
+    assert_eq!([SealedHeader::BYTES, Share::BYTES, Status::BYTES], [422, 296, 110]);
     assert_eq!(Topic::ALL.map(Topic::max_bytes), [422, 296, 61_440]);
-    assert_eq!(RequestKind::ALL.map(RequestKind::max_request_bytes), [102, 2_054, 516, 4]);
-    assert_eq!(RequestKind::ALL.map(RequestKind::max_response_bytes), [103, 216_069, 4_194_309, 303_114]);
+    assert_eq!(RequestKind::ALL.map(RequestKind::max_request_bytes), [110, 2_054, 516, 4]);
+    assert_eq!(RequestKind::ALL.map(RequestKind::max_response_bytes), [111, 216_069, 4_194_309, 303_114]);
 
     let headers = Request::Headers { locator: vec![Hash([7; 32])], limit: 0x0102 }.encode();
     assert_eq!(headers, [&[1, 0, 0, 0][..], &[7; 32], &[2, 1]].concat());
     assert_eq!(Request::Mempool { skip: 0x0102_0304 }.encode(), [4, 3, 2, 1]);
+    let status = Request::Status(Status { now_ms: 0x0102_0304_0506_0708, ..status(1) }).encode();
+    assert_eq!((status.len(), &status[102..]), (110, &[8, 7, 6, 5, 4, 3, 2, 1][..]), "the sender's clock comes last");
     assert_eq!(Response::Busy.encode(), [0]);
     assert_eq!(Response::Headers(Vec::new()).encode(), [1, 0, 0, 0, 0]);
     let bodies = Response::Bodies(vec![None, Some(body(0, 0, 0))]).encode();

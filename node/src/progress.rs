@@ -135,6 +135,7 @@ mod tests {
                 proven_header_height: proven,
                 peers_height: peers,
                 peers: 1,
+                clock: None,
                 ready: false,
                 reason: None,
             };

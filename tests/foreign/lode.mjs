@@ -158,7 +158,8 @@ export const EMPTY_PAGE = new Uint8Array(9)
 export const answer = message => bytes(new Uint8Array([1]), message)
 
 export function encodeStatus (status) {
-  return bytes(integer(1, 2), status.genesisHash, integer(status.height, 4), status.hash, workBytes(status.work))
+  const place = bytes(integer(1, 2), status.genesisHash, integer(status.height, 4), status.hash, workBytes(status.work))
+  return bytes(place, integer(Date.now(), 8))
 }
 
 function decodeStatus (reader) {
@@ -167,7 +168,8 @@ function decodeStatus (reader) {
     genesisHash: hex(reader.take(32)),
     height: reader.number(4),
     hash: hex(reader.take(32)),
-    work: le(reader.take(32).toReversed())
+    work: le(reader.take(32).toReversed()),
+    nowMs: Number(le(reader.take(8)))
   }
 }
 

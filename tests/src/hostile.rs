@@ -77,7 +77,7 @@ impl Forge {
             false => (0, work.genesis_hash, [0; 32]),
         };
         let shown = ChainWork::decode(&shown).expect("any 32 bytes are work");
-        Status { version: PEER_VERSION, genesis_hash: work.genesis_hash, tip_height, tip_hash, work: shown }
+        Status { version: PEER_VERSION, genesis_hash: work.genesis_hash, tip_height, tip_hash, work: shown, now_ms: 0 }
     }
 }
 

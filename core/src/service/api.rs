@@ -111,6 +111,9 @@ impl<C: Clock> Backend for Handle<C> {
         let mut tip = self.service.watch_tip();
         loop {
             tip.borrow_and_update();
+            if let Some(reason) = self.peers.as_ref().and_then(P2pView::mining_obstacle) {
+                return Err(SubmitError::NoWork(reason));
+            }
             let template = self.service.check(move |service| service.fresh_template(prover)).await?;
             let now = Instant::now();
             if after != Some(template.job.content_hash) || now >= deadline {

@@ -1,38 +1,37 @@
-//! Announced blocks: a header and its proof, passed on as soon as they are proven, before the body is here.
+//! Relay of announced blocks: a header and its proof, passed on as soon as they are proven, before the body is here.
+//!
+//! Owns the announcements that are not settled, and the hashes of those that were. Returns verdicts, charges, and what a good
+//! header says of whoever brought it; the header itself goes into the tree.
 //!
 //! What must not be broken: a header is judged cheapest check first, and each gets its one verdict: at once, when its
 //! check is done, or when the wait for its parent ends.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt::Display,
+};
 
 use lode_consensus::{
     Hash, SealedHeader,
     headers::{FittingHeader, ProvenHeader},
     rules::{BlockError, ChainContext, deferral_ms},
 };
-use lode_ledger::LedgerError;
-use lode_network::{Network, PeerId, Penalty, Verdict};
+use lode_ledger::{LedgerError, Reader};
+use lode_network::{Gossip, PeerId, Penalty, Verdict};
 
 use super::{
-    SyncMachine,
     bounded::Recent,
-    ignore,
-    jobs::Origin,
+    effect::{Effect, Effects},
+    jobs::{AnnouncedTask, Origin},
     limits::{
         MAX_ANNOUNCED, MAX_DEFERRAL_MS, MAX_DEFERRED, MAX_DEFERRED_PER_PEER, MAX_ORPHANS, MAX_ORPHANS_PER_PEER,
         ORPHAN_MS, RELAY_DEPTH,
     },
-    tree::{Known, Origins},
-    verdict,
+    tree::{HeaderTree, Known, Origins, Standing},
+    view::View,
+    work::Queues,
 };
 use crate::Clock;
-
-/// A header whose proof is to be checked.
-#[derive(Debug)]
-pub(super) struct Announced {
-    pub(super) header: FittingHeader,
-    pub(super) origin: Origin,
-}
 
 #[derive(Debug)]
 struct Orphan {
@@ -51,138 +50,87 @@ struct Deferred {
 #[derive(Debug)]
 pub(super) struct Announcements {
     orphans: Vec<Orphan>,
-    /// Whether a parent may have come since the orphans were looked at.
-    pub(super) has_news: bool,
+    /// How many headers had come into the tree when the orphans' parents were last looked for. Nothing after a block that did
+    /// not come through the tree.
+    looked_at: Option<u64>,
     deferred: Vec<Deferred>,
     /// Headers that wait for their check, or are in it.
-    pub(super) checking: BTreeSet<Hash>,
+    checking: BTreeSet<Hash>,
     /// Blocks that peers have heard of, through us or before us.
-    pub(super) announced: Recent<Hash>,
+    announced: Recent<Hash>,
 }
 
 impl Announcements {
     pub(super) fn new() -> Self {
         Self {
             orphans: Vec::new(),
-            has_news: false,
+            looked_at: None,
             deferred: Vec::new(),
             checking: BTreeSet::new(),
             announced: Recent::new(MAX_ANNOUNCED),
         }
     }
 
-    /// Gives up the orphans of a peer that left. Its deferred headers may still turn out good.
-    pub(super) fn drop_peer(&mut self, peer: &PeerId, network: &mut dyn Network) {
-        for orphan in self.orphans.extract_if(.., |orphan| orphan.origin.peer == *peer) {
-            ignore(orphan.origin, network);
-        }
-    }
-}
-
-impl<C: Clock> SyncMachine<C> {
     /// Somebody announces a block.
-    pub(super) fn announced(
+    pub(super) fn announced<C: Clock>(
         &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        queues: &mut Queues,
         sealed: SealedHeader,
         origin: Origin,
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Effects, LedgerError> {
         let hash = sealed.hash();
-        if self.invalid.contains(&hash) {
+        if tree.is_invalid(&hash) {
             // These very bytes were found wrong before: whoever passes them on did not look.
-            self.reject_header(hash, origin, Penalty::InvalidHeader, &"known to be invalid", network);
-            return Ok(());
+            return Ok(reject(view, tree, hash, origin, Penalty::InvalidHeader, &"known to be invalid"));
         }
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        let params = service.ledger().params();
-        let (tip, _) = service.tip();
-        match self.tree.look_up(&reader, &hash)? {
+        let reader = view.service.ledger().read();
+        let (tip, _) = view.service.tip();
+        match tree.look_up(&reader, &hash)? {
             Known::No => {}
-            Known::Proven(standing) if standing.height >= tip => {
-                verdict(origin, Verdict::Accept, network);
-                return Ok(());
-            }
-            Known::Proven(_) | Known::Invalid => {
-                ignore(origin, network);
-                return Ok(());
-            }
+            Known::Proven(standing) if standing.height >= tip => return Ok(Effects::verdict(origin, Verdict::Accept)),
+            Known::Proven(_) | Known::Invalid => return Ok(Effects::ignore(origin)),
         }
         let parent_hash = sealed.header.parent_hash;
-        if self.condemned.contains(&hash)
-            || self.condemned.contains(&parent_hash)
-            || self.announcements.checking.contains(&hash)
-        {
-            ignore(origin, network);
-            return Ok(());
+        if tree.is_condemned(&hash) || tree.is_condemned(&parent_hash) || self.checking.contains(&hash) {
+            return Ok(Effects::ignore(origin));
         }
-        if let Some(wait_ms) = deferral_ms(params, &sealed.header, service.now_ms()) {
-            ignore(origin, network);
+        let params = view.service.ledger().params();
+        if let Some(wait_ms) = deferral_ms(params, &sealed.header, view.service.now_ms()) {
             if wait_ms <= MAX_DEFERRAL_MS {
                 self.defer(sealed, origin.peer);
             }
-            return Ok(());
+            return Ok(Effects::ignore(origin));
         }
-        let parent = match self.tree.look_up(&reader, &parent_hash)? {
+        let parent = match tree.look_up(&reader, &parent_hash)? {
             Known::Proven(parent) => parent,
-            Known::Invalid => {
-                ignore(origin, network);
-                return Ok(());
-            }
-            Known::No => {
-                self.orphan(sealed, origin, network);
-                return Ok(());
-            }
+            Known::Invalid => return Ok(Effects::ignore(origin)),
+            Known::No => return Ok(self.orphan(view, sealed, origin)),
         };
-        let is_old = parent.height.saturating_add(1).saturating_add(RELAY_DEPTH) <= tip;
-        if is_old || parent.work.after(sealed.header.target) < self.config.minimum_work {
-            ignore(origin, network);
-            return Ok(());
-        }
-        let Ok(chain) = self.tree.chain(&reader, &parent_hash) else {
-            // A branch that cannot be followed.
-            ignore(origin, network);
-            return Ok(());
-        };
-        let context = ChainContext::gather(params, service.ledger().network().genesis_hash, parent.height, &chain)?;
-        match FittingHeader::new(sealed, &context) {
-            Err(error) => self.reject_header(hash, origin, Penalty::InvalidHeader, &error, network),
-            Ok(header) => match self.work.announced.push(origin.peer, Announced { header, origin }) {
+        match fit(view, tree, &reader, parent, sealed)? {
+            None => Ok(Effects::ignore(origin)),
+            Some(Err(error)) => Ok(reject(view, tree, hash, origin, Penalty::InvalidHeader, &error)),
+            Some(Ok(header)) => match queues.announced.push(origin.peer, AnnouncedTask { header, origin }) {
                 Ok(()) => {
-                    self.announcements.checking.insert(hash);
+                    self.checking.insert(hash);
+                    Ok(Effects::none())
                 }
-                Err(announced) => ignore(announced.origin, network),
+                Err(task) => Ok(Effects::ignore(task.origin)),
             },
-        }
-        Ok(())
-    }
-
-    fn reject_header(
-        &mut self,
-        hash: Hash,
-        origin: Origin,
-        penalty: Penalty,
-        why: &dyn std::fmt::Display,
-        network: &mut dyn Network,
-    ) {
-        self.invalid.insert(hash);
-        verdict(origin, Verdict::Reject, network);
-        // A deferred or orphaned header is judged late: its peer may be gone.
-        if self.peers.contains_key(&origin.peer) {
-            self.penalize(origin.peer, penalty, why, network);
         }
     }
 
     /// An announced header was checked.
-    pub(super) fn announced_proven(
+    pub(super) fn proven<C: Clock>(
         &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
         origin: Origin,
         hash: Hash,
         result: Result<ProvenHeader, BlockError>,
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
-        self.announcements.checking.remove(&hash);
-        self.work.free_announced(&origin.peer);
+    ) -> Result<Effects, LedgerError> {
+        self.checking.remove(&hash);
         let header = match result {
             Ok(header) => header,
             Err(error) if error.marks_invalid() => {
@@ -190,97 +138,160 @@ impl<C: Clock> SyncMachine<C> {
                     BlockError::Proof(_) => Penalty::InvalidProof,
                     _ => Penalty::InvalidHeader,
                 };
-                self.reject_header(hash, origin, penalty, &error, network);
-                return Ok(());
+                return Ok(reject(view, tree, hash, origin, penalty, &error));
             }
-            Err(_) => {
-                ignore(origin, network);
-                return Ok(());
-            }
+            Err(_) => return Ok(Effects::ignore(origin)),
         };
-        verdict(origin, Verdict::Accept, network);
-        self.announcements.announced.insert(hash);
+        let mut effects = Effects::verdict(origin, Verdict::Accept);
+        self.announced.insert(hash);
         // An attempt that makes a block may count as a share too, whichever block wins.
         let share = header.sealed().as_share();
-        if self.service.check_share(&share).is_ok() {
-            self.service.add_share(&share);
+        if view.service.check_share(&share).is_ok() {
+            view.service.add_share(&share);
         }
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        let Known::Proven(parent) = self.tree.look_up(&reader, &header.header().parent_hash)? else {
-            return Ok(());
+        let reader = view.service.ledger().read();
+        let Known::Proven(parent) = tree.look_up(&reader, &header.header().parent_hash)? else {
+            return Ok(effects);
         };
         let (height, work) = (header.header().height, parent.work.after(header.header().target));
-        if let Some(peer) = self.peers.get_mut(&origin.peer) {
-            peer.shows(work, height);
+        effects.push(Effect::Shows(origin.peer, work, height));
+        if tree.room() == 0 {
+            tree.prune(view.service.tip().0);
         }
-        if self.tree.room() == 0 {
-            self.tree.prune(service.tip().0);
+        tree.insert(header, parent.work, Origins::default());
+        Ok(effects)
+    }
+
+    /// Tells peers of a block that came by a sync, unless they have heard of it.
+    pub(super) fn new_tip(&mut self, sealed: SealedHeader) -> Effects {
+        let is_news = self.announced.insert(sealed.hash());
+        is_news.then_some(Effect::Publish(Gossip::Block(sealed))).into_iter().collect()
+    }
+
+    /// Tells peers what this node's own API took in.
+    pub(super) fn accepted(&mut self, messages: Vec<Gossip>) -> Effects {
+        for message in &messages {
+            if let Gossip::Block(header) = message {
+                self.announced.insert(header.hash());
+                self.looked_at = None;
+            }
         }
-        self.tree.insert(header, parent.work, Origins::default());
-        self.announcements.has_news = true;
-        Ok(())
+        messages.into_iter().map(Effect::Publish).collect()
     }
 
     fn defer(&mut self, header: SealedHeader, peer: PeerId) {
-        let deferred = &mut self.announcements.deferred;
-        let own = deferred.iter().filter(|other| other.peer == peer).count();
-        let is_known = deferred.iter().any(|other| other.header == header);
-        if deferred.len() < MAX_DEFERRED && own < MAX_DEFERRED_PER_PEER && !is_known {
-            deferred.push(Deferred { header, peer });
+        let own = self.deferred.iter().filter(|other| other.peer == peer).count();
+        let is_known = self.deferred.iter().any(|other| other.header == header);
+        if self.deferred.len() < MAX_DEFERRED && own < MAX_DEFERRED_PER_PEER && !is_known {
+            self.deferred.push(Deferred { header, peer });
         }
     }
 
-    /// Lets a header wait for its parent, and asks whoever announced it for what lies between.
-    fn orphan(&mut self, header: SealedHeader, origin: Origin, network: &mut dyn Network) {
-        let orphans = &mut self.announcements.orphans;
-        let own = orphans.iter().filter(|other| other.origin.peer == origin.peer).count();
-        let Some(peer) = self.peers.get_mut(&origin.peer) else {
-            ignore(origin, network);
-            return;
-        };
+    /// Lets a header wait for its parent, and has whoever announced it asked for what lies between.
+    fn orphan<C: Clock>(&mut self, view: &View<C>, header: SealedHeader, origin: Origin) -> Effects {
+        if !view.peers.contains(&origin.peer) {
+            return Effects::ignore(origin);
+        }
+        let mut effects = Effects::none();
         // A parent that is being checked comes by itself.
-        peer.wants_headers |= !self.announcements.checking.contains(&header.header.parent_hash);
-        if orphans.len() >= MAX_ORPHANS || own >= MAX_ORPHANS_PER_PEER {
-            ignore(origin, network);
-            return;
+        if !self.checking.contains(&header.header.parent_hash) {
+            effects.push(Effect::ReadChain(origin.peer));
         }
-        orphans.push(Orphan { header, origin, until_ms: self.now_ms.saturating_add(ORPHAN_MS) });
+        let own = self.orphans.iter().filter(|other| other.origin.peer == origin.peer).count();
+        if self.orphans.len() >= MAX_ORPHANS || own >= MAX_ORPHANS_PER_PEER {
+            effects.extend(Effects::ignore(origin));
+        } else {
+            self.orphans.push(Orphan { header, origin, until_ms: view.now_ms.saturating_add(ORPHAN_MS) });
+        }
+        effects
     }
 
-    /// Looks at the orphans whose parents have come.
-    pub(super) fn adopt_orphans(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        while std::mem::take(&mut self.announcements.has_news) {
-            let service = self.service.clone();
-            let reader = service.ledger().read();
-            let mut ready = Vec::new();
-            for orphan in std::mem::take(&mut self.announcements.orphans) {
-                match self.tree.look_up(&reader, &orphan.header.header.parent_hash)? {
-                    Known::No => self.announcements.orphans.push(orphan),
-                    Known::Proven(_) | Known::Invalid => ready.push(orphan),
-                }
-            }
-            for orphan in ready {
-                self.announced(orphan.header, orphan.origin, network)?;
+    /// The orphans whose parents have come: each is to be judged as if it were announced now.
+    pub(super) fn adopted<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &HeaderTree,
+    ) -> Result<Vec<(SealedHeader, Origin)>, LedgerError> {
+        if self.looked_at.replace(tree.arrivals()) == Some(tree.arrivals()) {
+            return Ok(Vec::new());
+        }
+        let reader = view.service.ledger().read();
+        let mut adopted = Vec::new();
+        for orphan in std::mem::take(&mut self.orphans) {
+            match tree.look_up(&reader, &orphan.header.header.parent_hash)? {
+                Known::No => self.orphans.push(orphan),
+                Known::Proven(_) | Known::Invalid => adopted.push((orphan.header, orphan.origin)),
             }
         }
-        Ok(())
+        Ok(adopted)
     }
 
-    /// Ends waits: of orphans for their parents, and of headers from the future for their time.
-    pub(super) fn expire_announcements(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let now_ms = self.now_ms;
-        for orphan in self.announcements.orphans.extract_if(.., |orphan| orphan.until_ms <= now_ms) {
-            ignore(orphan.origin, network);
-        }
-        let local_ms = self.service.now_ms();
-        let service = self.service.clone();
-        let params = service.ledger().params();
+    /// Ends the waits of orphans for their parents.
+    pub(super) fn expire(&mut self, now_ms: u64) -> Effects {
+        let expired = self.orphans.extract_if(.., |orphan| orphan.until_ms <= now_ms);
+        expired.map(|orphan| Effect::Judge(orphan.origin, Verdict::Ignore)).collect()
+    }
+
+    /// The headers from the future whose time has come: each is to be judged as if it were announced now, by nobody who waits
+    /// for a verdict.
+    pub(super) fn due<C: Clock>(&mut self, view: &View<C>) -> Vec<(SealedHeader, Origin)> {
+        let (params, local_ms) = (view.service.ledger().params(), view.service.now_ms());
         let has_come = |deferred: &mut Deferred| deferral_ms(params, &deferred.header.header, local_ms).is_none();
-        let come: Vec<Deferred> = self.announcements.deferred.extract_if(.., has_come).collect();
-        for Deferred { header, peer } in come {
-            self.announced(header, Origin { peer, gossip: None }, network)?;
-        }
-        Ok(())
+        let come = self.deferred.extract_if(.., has_come);
+        come.map(|Deferred { header, peer }| (header, Origin { peer, gossip: None })).collect()
     }
+
+    /// Gives up headers that nobody has looked at.
+    pub(super) fn dropped(&mut self, tasks: VecDeque<AnnouncedTask>) -> Effects {
+        let judge = |task: AnnouncedTask| {
+            self.checking.remove(&task.header.hash());
+            Effect::Judge(task.origin, Verdict::Ignore)
+        };
+        tasks.into_iter().map(judge).collect()
+    }
+
+    /// Gives up the orphans of a peer that left. Its deferred headers may still turn out good.
+    pub(super) fn drop_peer(&mut self, peer: &PeerId) -> Effects {
+        let dropped = self.orphans.extract_if(.., |orphan| orphan.origin.peer == *peer);
+        dropped.map(|orphan| Effect::Judge(orphan.origin, Verdict::Ignore)).collect()
+    }
+}
+
+/// Holds an announced header to its parent. Nothing if it is not looked at: it is old, of too little work, or on a branch that
+/// cannot be followed.
+fn fit<C: Clock>(
+    view: &View<C>,
+    tree: &HeaderTree,
+    reader: &Reader<'_>,
+    parent: Standing,
+    sealed: SealedHeader,
+) -> Result<Option<Result<FittingHeader, BlockError>>, LedgerError> {
+    let (tip, _) = view.service.tip();
+    let is_old = parent.height.saturating_add(1).saturating_add(RELAY_DEPTH) <= tip;
+    if is_old || parent.work.after(sealed.header.target) < view.config.minimum_work {
+        return Ok(None);
+    }
+    let Ok(chain) = tree.chain(reader, &sealed.header.parent_hash) else {
+        return Ok(None);
+    };
+    let params = view.service.ledger().params();
+    let context = ChainContext::gather(params, view.genesis_hash(), parent.height, &chain)?;
+    Ok(Some(FittingHeader::new(sealed, &context)))
+}
+
+fn reject<C: Clock>(
+    view: &View<C>,
+    tree: &mut HeaderTree,
+    hash: Hash,
+    origin: Origin,
+    penalty: Penalty,
+    why: &dyn Display,
+) -> Effects {
+    tree.mark_invalid(hash);
+    let mut effects = Effects::verdict(origin, Verdict::Reject);
+    // A deferred or orphaned header is judged late: its peer may be gone.
+    if view.peers.contains(&origin.peer) {
+        effects.penalize(origin.peer, penalty, why);
+    }
+    effects
 }

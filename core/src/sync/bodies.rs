@@ -1,27 +1,38 @@
-//! Fetching the bodies of the best chain of headers, from several peers at once, and connecting them in order.
+//! Body sync: fetches the bodies of the best chain of headers, from several peers at once, and connects them in order.
+//!
+//! Owns the path to the best header, how far each of its bodies has come, and how each peer delivers. Returns questions for
+//! bodies, charges, and which blocks are stored; headers whose blocks are stored leave the tree.
 //!
 //! What must not be broken: a body that does not match its header speaks against who sent it and not against the header;
 //! a block that breaks a rule takes all that descend from it along.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+    fmt::Display,
+};
 
 use lode_consensus::{
     Body, ChainWork, Encode, Hash, Height,
     rules::{BlockError, ChainContext, ProvenBlock},
 };
-use lode_ledger::{LedgerError, Reader, StoreOutcome};
-use lode_network::{Gossip, Network, PeerId, Penalty, Request};
+use lode_ledger::{LedgerError, StoreOutcome};
+use lode_network::{PeerId, Penalty, Request};
 use tracing::info;
 
 use super::{
-    SyncMachine,
+    effect::{Effect, Effects, Question},
     jobs::{BodyResult, BodyTask},
     limits::{
-        BODIES_PER_REQUEST, BODY_WINDOW, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH,
+        BODIES_PER_REQUEST, BODY_WINDOW, LATE_BODIES_MS, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH,
         WITHHELD_AFTER_MS,
     },
-    peers::{Peer, Question},
-    tree::{Known, Node},
+    path::{Path, better},
+    peers::Peer,
+    supply::Supplier,
+    tree::{HeaderTree, Node},
+    view::View,
+    work::Queues,
 };
 use crate::Clock;
 
@@ -30,9 +41,9 @@ const PROGRESS_BLOCKS: Height = 1_000;
 
 /// Blocks of the best chain of headers that are not stored.
 #[derive(Debug)]
-pub(super) struct Bodies {
-    /// The best chain of headers above the ledger's blocks: hash by height.
-    path: BTreeMap<Height, Hash>,
+pub(super) struct BodySync {
+    peers: BTreeMap<PeerId, Supplier>,
+    path: Path,
     states: BTreeMap<Hash, BodyState>,
     /// The path's first body while it is missing, and since when it is waited for.
     awaited: Option<(Hash, u64)>,
@@ -54,11 +65,14 @@ enum BodyState {
     Proven { block: Box<ProvenBlock>, bytes: usize, server: Option<PeerId> },
 }
 
-impl Bodies {
-    /// None of a chain.
+/// Bodies that are to be asked of peers.
+type Plan = BTreeMap<PeerId, Vec<Hash>>;
+
+impl BodySync {
     pub(super) fn new(max_bytes_held: usize) -> Self {
         Self {
-            path: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            path: Path::default(),
             states: BTreeMap::new(),
             awaited: None,
             bytes_held: 0,
@@ -67,23 +81,19 @@ impl Bodies {
         }
     }
 
+    /// A peer is there.
+    pub(super) fn connected(&mut self, id: PeerId) {
+        self.peers.insert(id, Supplier::default());
+    }
+
+    /// It is gone.
+    pub(super) fn disconnected(&mut self, id: &PeerId) {
+        self.peers.remove(id);
+    }
+
     /// Whether nothing is to be fetched.
     pub(super) fn is_idle(&self) -> bool {
-        self.path.is_empty()
-    }
-
-    /// A body that was asked of a peer did not come.
-    pub(super) fn not_delivered(&mut self, hash: &Hash, peer: &PeerId) {
-        if matches!(self.states.get(hash), Some(BodyState::Asked(asked, _)) if asked == peer) {
-            self.states.remove(hash);
-        }
-    }
-
-    /// Forgets how far a body has come.
-    pub(super) fn forget(&mut self, hash: &Hash) {
-        if let Some(BodyState::Checking { bytes } | BodyState::Proven { bytes, .. }) = self.states.remove(hash) {
-            self.bytes_held = self.bytes_held.saturating_sub(bytes);
-        }
+        self.path.hashes().is_empty()
     }
 
     /// Whether more bodies may be taken in than the very next one.
@@ -91,67 +101,55 @@ impl Bodies {
         self.bytes_held < self.max_bytes_held
     }
 
-    fn asked(&self) -> usize {
-        self.states.values().filter(|state| matches!(state, BodyState::Asked(..))).count()
-    }
-}
-
-impl<C: Clock> SyncMachine<C> {
-    /// Connects what is ready and asks for what is missing.
-    pub(super) fn advance_bodies(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        loop {
-            self.find_path()?;
-            if !self.connect_next(network)? && !self.pass_over_withheld() {
-                break;
-            }
-        }
-        if self.halted.is_none() {
-            self.fetch(network)?;
-        }
-        self.adopt_orphans(network)
-    }
-
-    /// Brings the path up to the best header. It is empty if that has no more work than the ledger's chain.
-    fn find_path(&mut self) -> Result<(), LedgerError> {
-        let service = self.service.clone();
-        loop {
-            let Some((mut hash, height)) = self.best_to_fetch() else {
-                self.clear_path();
-                return Ok(());
-            };
-            let mut path = std::mem::take(&mut self.bodies.path);
-            path.split_off(&height.saturating_add(1));
-            let mut joined = false;
-            let mut lowest = height;
-            while let Some(node) = self.tree.get(&hash) {
-                lowest = node.height();
-                if path.insert(lowest, hash) == Some(hash) {
-                    // From here down it is the path that was.
-                    joined = true;
-                    break;
-                }
-                hash = node.header.header().parent_hash;
-            }
-            self.bodies.path = if joined { path } else { path.split_off(&lowest) };
-            if self.trim_path(&service.ledger().read())? {
-                return Ok(());
+    /// Bodies that were asked of a peer did not come.
+    pub(super) fn not_delivered(&mut self, peer: &PeerId, hashes: &[Hash]) {
+        for hash in hashes {
+            if matches!(self.states.get(hash), Some(BodyState::Asked(asked, _)) if asked == peer) {
+                self.states.remove(hash);
             }
         }
     }
 
-    /// The best header with more work than the ledger's chain. One that was passed over has its turn again when nothing else
-    /// is left.
-    fn best_to_fetch(&mut self) -> Option<(Hash, Height)> {
-        if self.better(self.tree.best_available()).is_none() && self.better(self.tree.best()).is_some() {
-            self.tree.release_withheld();
+    /// Bodies did not come in time. They may still be on their way, and their peer is asked for no more meanwhile. It is charged
+    /// if that is its fault: it has brought nothing since the last time, or cannot bring even one at a time.
+    pub(super) fn is_late<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Effects {
+        let (Some(supplier), Some(peer)) = (self.peers.get_mut(&id), view.peers.get(&id)) else {
+            return Effects::none();
+        };
+        let is_slow = supplier.is_late();
+        let mut effects = Effects::one(Effect::AwaitLate(id, view.now_ms.saturating_add(LATE_BODIES_MS)));
+        // Requests that are late together are so for one reason.
+        if !is_slow && !peer.owes_bodies(view.now_ms) {
+            effects.penalize(id, Penalty::Stall, &"no answer in time");
         }
-        self.better(self.tree.best_available()).map(|best| (best.header.hash(), best.height()))
+        effects
     }
 
-    /// A header, if it has more work than the ledger's chain.
-    fn better<'a>(&self, header: Option<&'a Node>) -> Option<&'a Node> {
-        let own = self.service.work();
-        header.filter(|header| own.moves_to(header.goal))
+    /// Forgets bodies that nobody has looked at.
+    pub(super) fn dropped(&mut self, tasks: VecDeque<BodyTask>) {
+        tasks.into_iter().for_each(|task| self.forget(&task.header.hash()));
+    }
+
+    /// Forgets how far a body has come.
+    fn forget(&mut self, hash: &Hash) {
+        if let Some(BodyState::Checking { bytes } | BodyState::Proven { bytes, .. }) = self.states.remove(hash) {
+            self.bytes_held = self.bytes_held.saturating_sub(bytes);
+        }
+    }
+
+    /// Stores the next block of the best chain if it is proven, or gives the next branch its turn. Returns nothing if neither
+    /// is to be done; otherwise it is to be called again.
+    pub(super) fn connect<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+    ) -> Result<Option<Effects>, LedgerError> {
+        let gone = self.path.follow(view, tree)?;
+        gone.iter().for_each(|hash| self.forget(hash));
+        match self.connect_next(view, tree)? {
+            Some(effects) => Ok(Some(effects)),
+            None => Ok(self.pass_over_withheld(view, tree).then(Effects::none)),
+        }
     }
 
     /// Gives the next branch its turn if nobody gives the body that the path needs first. Returns whether there is such a
@@ -159,324 +157,325 @@ impl<C: Clock> SyncMachine<C> {
     ///
     /// A header is passed on before its body is seen, so a miner that announces a block and keeps its body would leave the
     /// whole network waiting, each node on a tip of its own, while other miners' blocks of the same work pass by.
-    fn pass_over_withheld(&mut self) -> bool {
-        let first = self.bodies.path.first_key_value().map(|(_, hash)| *hash);
-        let is_here = |hash: &Hash| {
-            matches!(self.bodies.states.get(hash), Some(BodyState::Checking { .. } | BodyState::Proven { .. }))
-        };
-        let Some(first) = first.filter(|hash| !is_here(hash)) else {
-            self.bodies.awaited = None;
+    fn pass_over_withheld<C: Clock>(&mut self, view: &View<C>, tree: &mut HeaderTree) -> bool {
+        let is_here =
+            |hash: &Hash| matches!(self.states.get(hash), Some(BodyState::Checking { .. } | BodyState::Proven { .. }));
+        let Some((_, first)) = self.path.first().filter(|(_, hash)| !is_here(hash)) else {
+            self.awaited = None;
             return false;
         };
-        match self.bodies.awaited {
+        match self.awaited {
             Some((hash, since_ms)) if hash == first => {
-                if self.now_ms.saturating_sub(since_ms) < WITHHELD_AFTER_MS {
+                if view.now_ms.saturating_sub(since_ms) < WITHHELD_AFTER_MS {
                     return false;
                 }
             }
             _ => {
-                self.bodies.awaited = Some((first, self.now_ms));
+                self.awaited = Some((first, view.now_ms));
                 return false;
             }
         }
-        self.bodies.awaited = None;
-        self.tree.withhold(&first);
-        self.better(self.tree.best_available()).is_some()
+        self.awaited = None;
+        tree.withhold(&first);
+        better(view, tree.best_available()).is_some()
     }
 
-    /// Takes blocks off the path's beginning that are stored. Returns whether the path stands on a stored block now; if
-    /// not, the headers that hang in the air are gone.
-    fn trim_path(&mut self, reader: &Reader<'_>) -> Result<bool, LedgerError> {
-        while let Some((height, hash)) = self.bodies.path.first_key_value().map(|(height, hash)| (*height, *hash)) {
-            if reader.entry(&hash)?.is_some() {
-                self.bodies.path.remove(&height);
-                self.bodies.forget(&hash);
-                self.tree.remove(&hash);
-                continue;
-            }
-            let Some(node) = self.tree.get(&hash) else {
-                self.clear_path();
-                return Ok(false);
-            };
-            return match self.tree.look_up(reader, &node.header.header().parent_hash)? {
-                Known::Proven(_) => Ok(true),
-                Known::Invalid | Known::No => {
-                    self.drop_branch(&hash);
-                    Ok(false)
-                }
-            };
-        }
-        // All of it was stored: the tree has another best header now, or none.
-        Ok(self.tree.best().is_none())
+    /// Forgets headers that are out of the tree.
+    fn drop_branch(&mut self, removed: Vec<Hash>) {
+        removed.iter().for_each(|hash| self.forget(hash));
+        self.path.clear();
     }
 
-    fn clear_path(&mut self) {
-        self.bodies.path.clear();
-    }
-
-    /// Forgets a header and all that descend from it.
-    fn drop_branch(&mut self, hash: &Hash) -> Vec<Hash> {
-        let removed = self.tree.remove_branch(hash);
-        removed.iter().for_each(|hash| self.bodies.forget(hash));
-        self.clear_path();
-        removed
-    }
-
-    /// Stores the next block if it is proven. Returns whether there was one.
-    fn connect_next(&mut self, network: &mut dyn Network) -> Result<bool, LedgerError> {
-        let Some((height, hash)) = self.bodies.path.first_key_value().map(|(height, hash)| (*height, *hash)) else {
-            return Ok(false);
+    /// Stores the next block if it is proven. Returns nothing if there is none.
+    fn connect_next<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+    ) -> Result<Option<Effects>, LedgerError> {
+        let Some((height, hash)) = self.path.first() else {
+            return Ok(None);
         };
-        if !matches!(self.bodies.states.get(&hash), Some(BodyState::Proven { .. })) || self.halted.is_some() {
-            return Ok(false);
+        if !matches!(self.states.get(&hash), Some(BodyState::Proven { .. })) {
+            return Ok(None);
         }
-        let Some(BodyState::Proven { block, bytes, server }) = self.bodies.states.remove(&hash) else {
-            return Ok(false);
+        let Some(BodyState::Proven { block, bytes, server }) = self.states.remove(&hash) else {
+            return Ok(None);
         };
-        self.bodies.bytes_held = self.bodies.bytes_held.saturating_sub(bytes);
-        let sealed = self.tree.get(&hash).map(|node| node.header.sealed().clone());
-        let outcome = match self.service.connect(*block) {
+        self.bytes_held = self.bytes_held.saturating_sub(bytes);
+        let sealed = tree.get(&hash).map(|node| node.header.sealed().clone());
+        let mut effects = Effects::none();
+        let outcome = match view.service.connect(*block) {
             Ok(outcome) => outcome,
             Err(error @ (LedgerError::ReorgTooDeep { .. } | LedgerError::InvalidAncestor { .. })) => {
-                self.drop_branch(&hash);
-                self.release(&hash, network)?;
-                self.refuse_deep(error)?;
-                return Ok(true);
+                self.drop_branch(tree.remove_branch(&hash));
+                effects.push(Effect::Release(hash));
+                effects.extend(Effects::of_lost_fork(error)?);
+                return Ok(Some(effects));
             }
             Err(error) => return Err(error),
         };
-        self.bodies.path.remove(&height);
-        self.tree.remove(&hash);
-        self.announcements.has_news = true;
+        self.path.remove(height);
+        tree.remove(&hash);
         if let Some(server) = server {
-            if self.bodies.servers.len() >= MAX_SERVERS {
-                self.bodies.servers.pop_first();
+            if self.servers.len() >= MAX_SERVERS {
+                self.servers.pop_first();
             }
-            self.bodies.servers.insert(hash, server);
+            self.servers.insert(hash, server);
         }
-        self.stored(&outcome, network)?;
-        self.release(&hash, network)?;
-        let (tip, tip_hash) = self.service.tip();
-        if let Some(sealed) = sealed.filter(|_| tip_hash == hash && self.is_news(tip, &hash)) {
-            self.announcements.announced.insert(hash);
-            network.publish(Gossip::Block(sealed));
+        effects.extend(self.stored(view, tree, &outcome));
+        effects.push(Effect::Release(hash));
+        let (tip, tip_hash) = view.service.tip();
+        let best = tree.best_available().map_or(tip, |best| best.height());
+        if tip_hash == hash && best <= tip && view.is_near_tip(tree) {
+            effects.extend(sealed.map(Effect::NewTip).into_iter().collect());
         }
-        Ok(true)
-    }
-
-    /// Whether peers may not have heard of a tip that came by a sync: it is not announced, and nothing better is known.
-    fn is_news(&self, tip: Height, hash: &Hash) -> bool {
-        let best = self.tree.best_available().map_or(tip, |best| best.height());
-        !self.announcements.announced.contains(hash) && best <= tip && self.is_near_tip()
+        Ok(Some(effects))
     }
 
     /// Takes note of what storing a block did.
-    fn stored(&mut self, outcome: &StoreOutcome, network: &mut dyn Network) -> Result<(), LedgerError> {
+    fn stored<C: Clock>(&mut self, view: &View<C>, tree: &mut HeaderTree, outcome: &StoreOutcome) -> Effects {
+        let mut effects = Effects::none();
         if let Some((refused, error)) = &outcome.refused {
-            let server = self.bodies.servers.remove(refused);
-            self.condemn(*refused, server, &**error, network);
+            let server = self.servers.remove(refused);
+            effects = self.condemn(view, tree, *refused, server, &**error);
         }
         if !outcome.events.is_empty() {
-            let (tip, _) = self.service.tip();
-            self.bodies.servers.clear();
-            self.tree.prune(tip.saturating_sub(RELAY_DEPTH));
+            let (tip, _) = view.service.tip();
+            self.servers.clear();
+            tree.prune(tip.saturating_sub(RELAY_DEPTH));
             if tip.is_multiple_of(PROGRESS_BLOCKS) {
                 info!("tip at height {tip}");
             }
         }
-        Ok(())
+        effects
     }
 
     /// A block breaks a rule, for ever: it and all that descend from it are out.
-    fn condemn(&mut self, hash: Hash, server: Option<PeerId>, why: &dyn std::fmt::Display, network: &mut dyn Network) {
-        self.condemned.insert(hash);
-        for descendant in self.drop_branch(&hash) {
-            self.condemned.insert(descendant);
+    fn condemn<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        hash: Hash,
+        server: Option<PeerId>,
+        why: &dyn Display,
+    ) -> Effects {
+        self.drop_branch(tree.condemn(&hash));
+        let mut effects = Effects::none();
+        if let Some(server) = server.filter(|server| view.peers.contains(server)) {
+            effects.penalize(server, Penalty::InvalidBlock, why);
         }
-        if let Some(server) = server.filter(|server| self.peers.contains_key(server)) {
-            self.penalize(server, Penalty::InvalidBlock, why, network);
-        }
+        effects
     }
 
     /// Whoever keeps the very next block waiting is not waited for alone: it is asked of another peer, if there is one. The
     /// first answer counts, whosever it is.
-    fn ask_again(&mut self) {
-        let Some((height, hash)) = self.bodies.path.first_key_value().map(|(height, hash)| (*height, *hash)) else {
+    fn ask_again<C: Clock>(&mut self, view: &View<C>) {
+        let Some((height, hash)) = self.path.first() else {
             return;
         };
-        let Some(BodyState::Asked(asked, since_ms)) = self.bodies.states.get(&hash) else {
+        let Some(BodyState::Asked(asked, since_ms)) = self.states.get(&hash) else {
             return;
         };
-        let (asked, is_late) = (*asked, since_ms.saturating_add(NEXT_BODY_MS) <= self.now_ms);
-        let is_other = |(id, peer): (&PeerId, &Peer)| *id != asked && peer.may_have_next(&hash, height, self.now_ms);
-        if is_late && self.peers.iter().any(is_other) {
-            self.bodies.states.remove(&hash);
-            if let Some(peer) = self.peers.get_mut(&asked) {
-                peer.delays(hash, self.now_ms);
+        let (asked, is_late) = (*asked, since_ms.saturating_add(NEXT_BODY_MS) <= view.now_ms);
+        let is_other = |(id, supplier, peer): (PeerId, &Supplier, &Peer)| {
+            id != asked && supplier.may_have_next(peer, &hash, height, view.now_ms)
+        };
+        if is_late && self.suppliers(view).any(is_other) {
+            self.states.remove(&hash);
+            if let Some(supplier) = self.peers.get_mut(&asked) {
+                supplier.delays(hash, view.now_ms);
             }
         }
     }
 
+    /// Peers that bodies may be asked of, in the order of their ids.
+    fn suppliers<'a, C: Clock>(
+        &'a self,
+        view: &'a View<C>,
+    ) -> impl Iterator<Item = (PeerId, &'a Supplier, &'a Peer)> + use<'a, C> {
+        self.peers.iter().filter_map(|(id, supplier)| Some((*id, supplier, view.peers.get(id)?)))
+    }
+
     /// Asks for the bodies that the path needs next, each peer for a few.
-    fn fetch(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        self.ask_again();
-        let window = self.bodies.path.iter().take(BODY_WINDOW);
-        let missing: Vec<(Height, Hash)> = window
-            .filter(|(_, hash)| !self.bodies.states.contains_key(*hash))
-            .map(|(height, hash)| (*height, *hash))
-            .collect();
-        let Some(first) = self.bodies.path.first_key_value().map(|(height, _)| *height) else {
-            return Ok(());
+    pub(super) fn fetch<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        queues: &mut Queues,
+    ) -> Result<Effects, LedgerError> {
+        self.ask_again(view);
+        let mut effects = Effects::none();
+        let Some((first, _)) = self.path.first() else {
+            return Ok(effects);
         };
-        let mut in_flight = self.bodies.asked();
-        let mut plan: BTreeMap<PeerId, Vec<Hash>> = BTreeMap::new();
+        let is_missing = |(_, hash): &(&Height, &Hash)| !self.states.contains_key(*hash);
+        let window = self.path.hashes().iter().take(BODY_WINDOW).filter(is_missing);
+        let missing: Vec<(Height, Hash)> = window.map(|(height, hash)| (*height, *hash)).collect();
+        let mut in_flight = self.states.values().filter(|state| matches!(state, BodyState::Asked(..))).count();
+        let mut plan = Plan::new();
         for (height, hash) in missing {
-            let Some(node) = self.tree.get(&hash) else {
+            let Some(node) = tree.get(&hash) else {
                 continue;
             };
             let empty = Body::default();
             let header = node.header.header();
             if header.transactions_root == empty.transactions_root() && header.shares_root == empty.shares_root() {
                 let source = node.source;
-                self.check_body(hash, empty, source)?;
+                effects.extend(self.check(view, tree, queues, hash, (empty, source))?);
                 continue;
             }
-            let is_full = in_flight >= MAX_BODIES_IN_FLIGHT || !self.bodies.has_room();
+            let is_full = in_flight >= MAX_BODIES_IN_FLIGHT || !self.has_room();
             if is_full && height != first {
                 continue;
             }
-            let (work, is_next) = (node.work, height == first);
-            let able = self.peers.iter().filter(|(_, peer)| {
-                peer.may_have(&hash, work, self.now_ms) || is_next && peer.may_have_next(&hash, height, self.now_ms)
-            });
-            let loads = able.map(|(id, peer)| {
-                let planned = plan.get(id).map_or(0, Vec::len);
-                // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
-                let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
-                let load = peer.bodies_in_flight.saturating_add(planned);
-                let is_free = load < peer.window && planned < BODIES_PER_REQUEST;
-                is_free.then_some(((peer.delays, Reverse(shown)), planned == 0, load, *id))
-            });
-            // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
-            // loaded.
-            if let Some((.., id)) = loads.flatten().min() {
+            if let Some(id) = self.choose(view, &plan, node, height == first) {
                 plan.entry(id).or_default().push(hash);
                 in_flight = in_flight.saturating_add(1);
             }
         }
         for (id, hashes) in plan {
             for hash in &hashes {
-                self.bodies.states.insert(*hash, BodyState::Asked(id, self.now_ms));
+                self.states.insert(*hash, BodyState::Asked(id, view.now_ms));
             }
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.bodies_in_flight = peer.bodies_in_flight.saturating_add(hashes.len());
-            }
-            self.ask(id, Question::Bodies(hashes.clone()), Request::Bodies { hashes }, network);
+            effects.push(Effect::Ask(id, Question::Bodies(hashes.clone()), Request::Bodies { hashes }));
         }
-        Ok(())
+        Ok(effects)
+    }
+
+    /// Of whom a body is to be asked, beside what is planned already. `is_next` if it is the path's first.
+    fn choose<C: Clock>(&self, view: &View<C>, plan: &Plan, node: &Node, is_next: bool) -> Option<PeerId> {
+        let (hash, height, work, now_ms) = (node.header.hash(), node.height(), node.work, view.now_ms);
+        let able = self.suppliers(view).filter(|(_, supplier, peer)| {
+            let may_have_next = || supplier.may_have_next(peer, &hash, height, now_ms);
+            supplier.may_have(peer, &hash, work, now_ms) || is_next && may_have_next()
+        });
+        let loads = able.map(|(id, supplier, peer)| {
+            let planned = plan.get(&id).map_or(0, Vec::len);
+            // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
+            let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
+            let load = peer.bodies_in_flight.saturating_add(planned);
+            let is_free = load < supplier.window && planned < BODIES_PER_REQUEST;
+            is_free.then_some(((supplier.delays, Reverse(shown)), planned == 0, load, id))
+        });
+        // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
+        // loaded.
+        loads.flatten().min().map(|(.., id)| id)
     }
 
     /// Bodies came.
-    pub(super) fn bodies_received(
+    pub(super) fn received<C: Clock>(
         &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        queues: &mut Queues,
         id: PeerId,
-        hashes: Vec<Hash>,
-        bodies: Vec<Option<Body>>,
-    ) -> Result<(), LedgerError> {
-        let now_ms = self.now_ms;
-        if let Some(peer) = self.peers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some)) {
-            peer.delivers();
+        (hashes, bodies): (Vec<Hash>, Vec<Option<Body>>),
+    ) -> Result<Effects, LedgerError> {
+        if let Some(supplier) = self.peers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some)) {
+            supplier.delivers();
         }
+        let mut effects = Effects::none();
         let mut bodies = bodies.into_iter();
         for hash in hashes {
             let body = bodies.next();
-            let is_due = match self.bodies.states.get(&hash) {
+            let is_due = match self.states.get(&hash) {
                 Some(BodyState::Asked(asked, _)) if *asked == id => {
-                    self.bodies.states.remove(&hash);
+                    self.states.remove(&hash);
                     true
                 }
                 // Another one was asked meanwhile, who is not faster.
                 Some(BodyState::Asked(..)) => matches!(body, Some(Some(_))),
-                None => self.bodies.path.values().any(|wanted| *wanted == hash),
+                None => self.path.hashes().values().any(|wanted| *wanted == hash),
                 Some(BodyState::Checking { .. } | BodyState::Proven { .. }) => false,
             };
-            if !is_due {
-                continue;
-            }
             match body {
-                Some(Some(body)) => self.check_body(hash, body, Some(id))?,
-                Some(None) => {
-                    if let Some(peer) = self.peers.get_mut(&id) {
-                        peer.lacks(hash, now_ms);
+                Some(Some(body)) if is_due => {
+                    effects.extend(self.check(view, tree, queues, hash, (body, Some(id)))?);
+                }
+                Some(None) if is_due => {
+                    if let Some(supplier) = self.peers.get_mut(&id) {
+                        supplier.lacks(hash, view.now_ms);
                     }
                 }
                 // The answer was long enough without it.
-                None => {}
+                _ => {}
             }
         }
-        Ok(())
+        Ok(effects)
     }
 
     /// Puts a body in line for its check.
-    fn check_body(&mut self, hash: Hash, body: Body, server: Option<PeerId>) -> Result<(), LedgerError> {
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        let Some(node) = self.tree.get(&hash) else {
-            return Ok(());
+    fn check<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        queues: &mut Queues,
+        hash: Hash,
+        (body, server): (Body, Option<PeerId>),
+    ) -> Result<Effects, LedgerError> {
+        let Some(node) = tree.get(&hash) else {
+            return Ok(Effects::none());
         };
-        let (height, parent_hash) = (node.height(), node.header.header().parent_hash);
-        let chain = if self.bodies.path.get(&height) == Some(&hash) {
-            self.tree.chain_along(&reader, &self.bodies.path)
+        let reader = view.service.ledger().read();
+        let height = node.height();
+        let chain = if self.path.hashes().get(&height) == Some(&hash) {
+            tree.chain_along(&reader, self.path.hashes())
         } else {
-            self.tree.chain(&reader, &parent_hash)
+            tree.chain(&reader, &node.header.header().parent_hash)
         };
         let chain = match chain {
             Ok(chain) => chain,
             Err(error) => {
-                self.drop_branch(&hash);
-                return self.refuse_deep(error);
+                self.drop_branch(tree.remove_branch(&hash));
+                return Effects::of_lost_fork(error);
             }
         };
-        let genesis_hash = service.ledger().network().genesis_hash;
-        let context = ChainContext::gather(service.ledger().params(), genesis_hash, height.saturating_sub(1), &chain)?;
+        let params = view.service.ledger().params();
+        let context = ChainContext::gather(params, view.genesis_hash(), height.saturating_sub(1), &chain)?;
         let bytes = body.encoded_len();
         let task = BodyTask { header: node.header.clone(), body, context, assumed: node.assumed, server };
-        if self.work.bodies.push(server, task).is_ok() {
-            self.bodies.bytes_held = self.bodies.bytes_held.saturating_add(bytes);
-            self.bodies.states.insert(hash, BodyState::Checking { bytes });
+        if queues.bodies.push(server, task).is_ok() {
+            self.bytes_held = self.bytes_held.saturating_add(bytes);
+            self.states.insert(hash, BodyState::Checking { bytes });
         }
-        Ok(())
+        Ok(Effects::none())
     }
 
     /// Bodies were checked.
-    pub(super) fn bodies_proven(&mut self, blocks: Vec<BodyResult>, network: &mut dyn Network) {
+    pub(super) fn proven<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        blocks: Vec<BodyResult>,
+    ) -> Effects {
+        let mut effects = Effects::none();
         for (hash, server, result) in blocks {
-            let Some(BodyState::Checking { bytes }) = self.bodies.states.get(&hash) else {
+            let Some(BodyState::Checking { bytes }) = self.states.get(&hash) else {
                 continue;
             };
-            let bytes = *bytes;
+            let (bytes, supplier) = (*bytes, server.and_then(|server| self.peers.get_mut(&server)));
             match result {
                 Ok(block) => {
-                    if let Some(peer) = server.and_then(|server| self.peers.get_mut(&server)) {
-                        peer.delays = 0;
+                    if let Some(supplier) = supplier {
+                        supplier.delays = 0;
                     }
-                    self.bodies.states.insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
-                    if self.tree.is_withheld(&hash) {
-                        self.tree.release_withheld();
+                    self.states.insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
+                    if tree.is_withheld(&hash) {
+                        tree.release_withheld();
                     }
                 }
                 Err(error) => {
-                    self.bodies.forget(&hash);
+                    if let (BlockError::Roots(_), Some(server), Some(supplier)) = (&error, server, supplier) {
+                        supplier.lacks(hash, view.now_ms);
+                        effects.penalize(server, Penalty::BodyMismatch, &error);
+                    }
+                    self.forget(&hash);
                     if error.marks_invalid() {
-                        self.condemn(hash, server, &error, network);
-                    } else if let (BlockError::Roots(_), Some(server)) = (&error, server)
-                        && let Some(peer) = self.peers.get_mut(&server)
-                    {
-                        peer.lacks(hash, self.now_ms);
-                        self.penalize(server, Penalty::BodyMismatch, &error, network);
+                        effects.extend(self.condemn(view, tree, hash, server, &error));
                     }
                 }
             }
         }
+        effects
     }
 }

@@ -9,12 +9,18 @@ use std::collections::VecDeque;
 
 use lode_consensus::{
     ChainWork, Hash, Height, NetworkParams, SealedHeader,
-    headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
+    headers::{FittingHeader, HeaderChain, ProvenHeader},
     rules::{Ancestry, BlockError, ChainContext, deferral_ms},
 };
 use lode_ledger::LedgerError;
 
-use super::{SyncBounds, jobs::SegmentTask, limits::MAX_BATCH, replay::Replay, tree::Standing};
+use super::{
+    config::SyncBounds,
+    jobs::SegmentTask,
+    limits::MAX_BATCH,
+    replay::{Replay, own_fault},
+    tree::Standing,
+};
 
 /// The chain.
 #[derive(Debug)]
@@ -46,8 +52,9 @@ pub(super) struct Candidate {
     pub(super) height: Height,
     /// Whether the peer has no more.
     pub(super) exhausted: bool,
-    /// Whether a header was left out because it lies in the future: the claim cannot be held against the peer then.
-    pub(super) truncated: bool,
+    /// How long it takes until a header may be looked at that was left out because it lies in the future, in ms: the claim
+    /// cannot be held against the peer then.
+    pub(super) left_out_ms: Option<u64>,
     /// Whether the block that the operator assumes to be valid is in the proven part.
     assumed: bool,
 }
@@ -88,7 +95,7 @@ impl Candidate {
             work: fork.work,
             height: fork.height,
             exhausted: false,
-            truncated: false,
+            left_out_ms: None,
             assumed: false,
         }
     }
@@ -106,7 +113,7 @@ impl Candidate {
     /// Goes on with what another peer claims.
     pub(super) fn adopt(&mut self, claim: (Hash, ChainWork)) {
         (self.claimed_tip, self.claimed_work) = claim;
-        (self.exhausted, self.truncated) = (false, false);
+        (self.exhausted, self.left_out_ms) = (false, None);
     }
 
     /// Whether as many headers wait for their proofs as may.
@@ -141,8 +148,8 @@ impl Candidate {
     ) -> Result<Vec<SegmentTask>, Refusal> {
         let mut fitting = Vec::with_capacity(headers.len());
         for sealed in headers {
-            if deferral_ms(params, &sealed.header, now_ms).is_some() {
-                (self.exhausted, self.truncated) = (true, true);
+            if let Some(wait_ms) = deferral_ms(params, &sealed.header, now_ms) {
+                (self.exhausted, self.left_out_ms) = (true, Some(wait_ms));
                 break;
             }
             let tip = self.chain.tip();
@@ -250,11 +257,4 @@ pub(super) enum Accepted {
     },
     /// Only the last ones: those before are known by their hashes.
     Replay(Replay),
-}
-
-pub(super) fn own_fault(error: HeaderChainError<LedgerError>) -> LedgerError {
-    match error {
-        HeaderChainError::Base(error) => error,
-        HeaderChainError::Absent { .. } => LedgerError::Contradiction { what: "a header in memory is missing" },
-    }
 }

@@ -1,458 +1,491 @@
-//! Reading headers: which peers' chains are judged, and what becomes of them.
+//! Header sync: which peers' chains are judged, and what becomes of them.
+//!
+//! Owns the tree of proven headers, the candidates (a chain of headers for each peer that is read), the one whose peer has left,
+//! and the chain that is read for the second time. Returns questions for headers, what they say of whoever brought them, and
+//! charges.
+//!
+//! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below the minimum work; a claim is
+//! held against a peer only as it stood when it was asked.
 
-use lode_consensus::{
-    ChainWork, Hash, Height, SealedHeader,
-    headers::ProvenHeader,
-    rules::{Ancestry, BlockError},
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
 };
-use lode_ledger::{Ledger, LedgerError, Reader};
-use lode_network::{Network, PeerId, Penalty, Request, message::MAX_LOCATOR};
+
+use lode_consensus::{ChainWork, Hash, Height, SealedHeader, headers::ProvenHeader, rules::BlockError};
+use lode_ledger::LedgerError;
+use lode_network::{PeerId, Penalty, Request};
 
 use super::{
-    SyncMachine,
+    bounded::Recent,
     candidate::{Accepted, Candidate, Refusal},
-    limits::{BUSY_PAUSE_MS, HEADERS_PER_REQUEST, MAX_CANDIDATES, MAX_INBOUND_CANDIDATES, STALL_PAUSE_MS},
-    peers::{Peer, Question},
-    replay::Replaying,
-    tree::{Known, Origins, Standing},
+    config::SyncConfig,
+    effect::{Effect, Effects, Question},
+    limits::{
+        BUSY_PAUSE_MS, HEADERS_PER_REQUEST, LEFT_OUT_MS, MAX_CANDIDATES, MAX_DEEP_CHAINS, MAX_FUTURE_PAUSE_MS,
+        MAX_INBOUND_CANDIDATES,
+    },
+    peers::Peer,
+    rereading::Rereading,
+    tree::{HeaderTree, Joint, Origins},
+    view::View,
+    work::Queues,
 };
 use crate::Clock;
 
-impl<C: Clock> SyncMachine<C> {
-    /// The most work that is proven: of the ledger's chain, or of headers above it.
-    fn best_work(&self) -> ChainWork {
-        let goal = self.tree.best().map_or(ChainWork::ZERO, |best| best.goal);
-        let replayed = self.replay.as_ref().map_or(ChainWork::ZERO, |replaying| replaying.replay.goal);
-        self.service.work().max(goal).max(replayed)
-    }
+/// The header sync.
+#[derive(Debug)]
+pub(super) struct HeaderSync {
+    /// Proven headers above the ledger.
+    pub(super) tree: HeaderTree,
+    peers: BTreeMap<PeerId, Source>,
+    /// A chain whose peer left in the middle: the next one may go on with it.
+    spare: Option<Candidate>,
+    /// A proven chain whose headers are read again, if there is one.
+    pub(super) rereading: Rereading,
+    /// Numbers candidates.
+    last_candidate: u64,
+    /// When headers were last left out because they lie in the future.
+    left_out_at_ms: Option<u64>,
+    /// First headers of branches that fork off below the retained history.
+    deep: Recent<Hash>,
+}
 
-    /// The height at which the operator assumes a block to be valid, while the node is below it.
-    fn assumed_height(&self) -> Option<Height> {
-        let (tip, _) = self.service.tip();
-        self.config.assume_valid.map(|(height, _)| height).filter(|height| tip < *height)
-    }
+/// A peer whose chain may be read.
+#[derive(Debug, Default)]
+struct Source {
+    /// Its chain of headers, while that is judged.
+    candidate: Option<Candidate>,
+    /// It announced a header whose parent is not known: what leads there is to be asked for.
+    is_ahead: bool,
+    /// Until when it is not asked for headers: its next ones lie in the future.
+    not_until_ms: u64,
+}
 
-    /// Takes every candidate as far as it goes, and begins new ones.
-    pub(super) fn advance_headers(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let judged: Vec<PeerId> =
-            self.peers.iter().filter(|(_, peer)| peer.candidate.is_some()).map(|(id, _)| *id).collect();
-        for id in judged {
-            self.accept(id)?;
-            self.finish(id, network);
-            self.ask_on(id, network)?;
+impl HeaderSync {
+    pub(super) fn new(config: &SyncConfig) -> Self {
+        Self {
+            tree: HeaderTree::new(config.bounds.tree.max(config.bounds.held)),
+            peers: BTreeMap::new(),
+            spare: None,
+            rereading: Rereading::default(),
+            last_candidate: 0,
+            left_out_at_ms: None,
+            deep: Recent::new(MAX_DEEP_CHAINS),
         }
-        self.begin_candidates(network)
+    }
+
+    /// A peer is there.
+    pub(super) fn connected(&mut self, id: PeerId) {
+        self.peers.insert(id, Source::default());
+    }
+
+    /// It is gone.
+    pub(super) fn disconnected(&mut self, id: &PeerId) {
+        self.rereading.disconnected(id);
+        if let Some(candidate) = self.peers.remove(id).and_then(|source| source.candidate) {
+            self.spare = Some(candidate);
+        }
+    }
+
+    /// A peer has earned a ban: nobody goes on with its chain.
+    pub(super) fn drop_candidate(&mut self, id: &PeerId) {
+        if let Some(source) = self.peers.get_mut(id) {
+            source.candidate = None;
+        }
+    }
+
+    /// A peer did not say what headers it has.
+    pub(super) fn headers_failed(&mut self, id: &PeerId) {
+        if let Some(source) = self.peers.get_mut(id) {
+            self.spare = source.candidate.take().or(self.spare.take());
+        }
+    }
+
+    /// A peer has a block whose parent is not known.
+    pub(super) fn is_ahead(&mut self, id: &PeerId) {
+        if let Some(source) = self.peers.get_mut(id) {
+            source.is_ahead = true;
+        }
+    }
+
+    /// Whether chains of headers are being read.
+    pub(super) fn is_busy(&self) -> bool {
+        self.rereading.is_busy() || self.candidates().any(|candidate| !candidate.is_done())
+    }
+
+    /// The greatest height up to which the headers of a candidate are proven.
+    pub(super) fn candidate_height(&self) -> Height {
+        self.candidates().map(|candidate| candidate.height).max().unwrap_or(0)
+    }
+
+    /// Whether headers were left out lately because they lie in the future.
+    pub(super) fn leaves_out(&self, now_ms: u64) -> bool {
+        self.left_out_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) <= LEFT_OUT_MS)
+    }
+
+    /// Forgets headers that wait for their check and belong to no candidate any more.
+    pub(super) fn drop_lost_segments(&self, queues: &mut Queues) {
+        if queues.segments.is_empty() {
+            return;
+        }
+        let ids: BTreeSet<u64> = self.candidates().chain(&self.spare).map(|candidate| candidate.id).collect();
+        queues.segments.retain(|task| ids.contains(&task.candidate));
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.peers.values().filter_map(|source| source.candidate.as_ref())
+    }
+
+    fn candidate_mut(&mut self, id: &PeerId) -> Option<&mut Candidate> {
+        self.peers.get_mut(id).and_then(|source| source.candidate.as_mut())
+    }
+
+    fn set_candidate(&mut self, id: &PeerId, candidate: Candidate) {
+        if let Some(source) = self.peers.get_mut(id) {
+            source.candidate = Some(candidate);
+        }
+    }
+
+    /// The most work that is proven: of the ledger's chain, or of headers above it.
+    fn best_work<C: Clock>(&self, view: &View<C>) -> ChainWork {
+        let goal = self.tree.best().map_or(ChainWork::ZERO, |best| best.goal);
+        view.service.work().max(goal).max(self.rereading.goal())
+    }
+
+    /// Whether a candidate's proven part may go to the tree.
+    fn suffices<C: Clock>(&self, view: &View<C>, candidate: &Candidate) -> bool {
+        candidate.suffices(self.best_work(view), view.config.minimum_work, view.assumed_height())
+    }
+
+    /// Whether the peer may be asked for headers now.
+    fn is_free<C: Clock>(&self, view: &View<C>, id: &PeerId) -> bool {
+        let is_early = self.peers.get(id).is_some_and(|source| view.now_ms < source.not_until_ms);
+        let is_free = |peer: &Peer| peer.status.is_some() && !peer.is_asked_headers && !peer.is_paused(view.now_ms);
+        view.peers.get(id).is_some_and(is_free) && !is_early
+    }
+
+    /// Peers whose chains are being judged, each to be taken as far as it goes: [`Self::accept`], [`Self::finish`],
+    /// [`Self::ask_on`].
+    pub(super) fn judged(&self) -> Vec<PeerId> {
+        self.peers.iter().filter(|(_, source)| source.candidate.is_some()).map(|(id, _)| *id).collect()
     }
 
     /// Moves a candidate's headers to the tree if their work suffices.
-    fn accept(&mut self, id: PeerId) -> Result<(), LedgerError> {
-        let best = self.best_work();
-        let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
-        let room = self.tree.room();
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return Ok(());
+    pub(super) fn accept<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
+        let (best, minimum, assume) = (self.best_work(view), view.config.minimum_work, view.assumed_height());
+        let Some(candidate) = self.peers.get_mut(&id).and_then(|source| source.candidate.as_mut()) else {
+            return Ok(Effects::none());
         };
-        let Some(candidate) = peer.candidate.as_mut().filter(|candidate| candidate.suffices(best, minimum, assume))
-        else {
-            return Ok(());
-        };
+        if !candidate.suffices(best, minimum, assume) {
+            return Ok(Effects::none());
+        }
         // Headers in the tree went through this before.
         let base_hash = candidate.base_hash();
         if !self.tree.contains(&base_hash)
-            && let Err(error) = fork_is_retained(self.service.ledger(), &base_hash)
+            && let Err(error) = view.fork_is_retained(&base_hash)
         {
             candidate.first.map(|first| self.deep.insert(first));
-            peer.candidate = None;
-            return self.refuse_deep(error);
+            self.drop_candidate(&id);
+            return Effects::of_lost_fork(error);
         }
-        if self.replay.is_some() || room < candidate.held() {
-            return Ok(());
+        if self.rereading.is_busy() || self.tree.room() < candidate.held() {
+            return Ok(Effects::none());
         }
-        let (work, height) = (candidate.work, candidate.height);
-        let accepted = candidate.accept(assume);
-        peer.shows(work, height);
-        match accepted {
-            Accepted::Replay(replay) => {
-                self.replay = Some(Replaying::new(replay, self.now_ms));
-            }
+        let shows = Effect::Shows(id, candidate.work, candidate.height);
+        match candidate.accept(assume) {
+            Accepted::Replay(replay) => self.rereading.begin(replay, view.now_ms),
             Accepted::All { headers, base_work, assumed_to } => {
-                self.plant(headers, base_work, Origins { goal: None, assumed_to, source: Some(id) });
+                self.tree.plant(headers, base_work, Origins { goal: None, assumed_to, source: Some(id) });
             }
         }
-        Ok(())
-    }
-
-    /// A chain with more work leaves this one below what can be undone: an operator has to decide.
-    pub(super) fn refuse_deep(&mut self, error: LedgerError) -> Result<(), LedgerError> {
-        match error {
-            LedgerError::ReorgTooDeep { .. } => {
-                self.halt(error.to_string());
-                Ok(())
-            }
-            // The branch's root is gone, or was found invalid.
-            LedgerError::Orphan { .. } | LedgerError::InvalidAncestor { .. } => Ok(()),
-            error => Err(error),
-        }
-    }
-
-    /// Puts consecutive headers into the tree. Returns whether there was room for all.
-    pub(super) fn plant(
-        &mut self,
-        headers: impl IntoIterator<Item = ProvenHeader>,
-        base_work: ChainWork,
-        origins: Origins,
-    ) -> bool {
-        self.announcements.has_news = true;
-        let mut work = base_work;
-        for header in headers {
-            let target = header.header().target;
-            if !self.tree.insert(header, work, origins) {
-                return false;
-            }
-            work = work.after(target);
-        }
-        true
+        Ok(Effects::one(shows))
     }
 
     /// Ends a candidate that has nothing more to give.
-    fn finish(&mut self, id: PeerId, network: &mut dyn Network) {
-        let best = self.best_work();
-        let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
-        let pause_until_ms = self.now_ms.saturating_add(BUSY_PAUSE_MS);
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
+    pub(super) fn finish<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Effects {
+        let best = self.best_work(view);
+        let (Some(source), Some(peer)) = (self.peers.get(&id), view.peers.get(&id)) else {
+            return Effects::none();
         };
-        let Some(candidate) = &peer.candidate else {
-            return;
+        let Some(candidate) = &source.candidate else {
+            return Effects::none();
         };
-        let waits = candidate.suffices(best, minimum, assume);
-        if !candidate.is_endless() && (!candidate.is_done() || peer.headers_request.is_some() || waits) {
-            return;
+        let waits = self.suffices(view, candidate);
+        if !candidate.is_endless() && (!candidate.is_done() || peer.is_asked_headers || waits) {
+            return Effects::none();
         }
         // Whoever reorganises meanwhile ends with more work than it claimed, never with less. Who claims no more than what is
         // here by now may be on this node's own chain, and have nothing to add to headers that another peer began.
         let claims_more = best.moves_to(candidate.claimed_work);
-        let is_short = claims_more && candidate.claimed_work > candidate.work && !candidate.truncated;
-        let (claimed, shown) = (candidate.claimed_work, candidate.work);
+        let is_short = claims_more && candidate.claimed_work > candidate.work && candidate.left_out_ms.is_none();
+        let (claimed, shown, left_out_ms) = (candidate.claimed_work, candidate.work, candidate.left_out_ms);
         if !is_short && !candidate.is_endless() && best.moves_to(shown) {
             // Better than what is here, and still below the minimum: it stays, so that a next block does not mean to begin
             // from nothing.
-            if let (Some(candidate), Some(status)) = (&mut peer.candidate, &peer.status)
+            if let (Some(candidate), Some(status)) = (self.candidate_mut(&id), &peer.status)
                 && shown < status.work
             {
                 candidate.adopt((status.tip_hash, status.work));
             }
-            return;
+            return Effects::none();
         }
-        if candidate.truncated {
-            peer.no_headers_until_ms = pause_until_ms;
+        if let Some(source) = self.peers.get_mut(&id) {
+            if let Some(wait_ms) = left_out_ms {
+                let pause_ms = wait_ms.clamp(BUSY_PAUSE_MS, MAX_FUTURE_PAUSE_MS);
+                source.not_until_ms = view.now_ms.saturating_add(pause_ms);
+            }
+            source.candidate = None;
         }
-        peer.candidate = None;
-        if is_short {
-            self.low_work(id, claimed, shown, network);
-        }
-    }
-
-    /// A peer's headers show less work than it claims to have.
-    fn low_work(&mut self, id: PeerId, claimed: ChainWork, shown: ChainWork, network: &mut dyn Network) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            (peer.work, peer.height, peer.status) = (ChainWork::ZERO, 0, None);
-            peer.pauses(self.now_ms.saturating_add(STALL_PAUSE_MS));
-        }
-        let why = format!("it claims a work of {claimed} and shows {shown}");
-        self.penalize(id, Penalty::LowWork, &why, network);
+        if is_short { low_work(id, claimed, shown) } else { Effects::none() }
     }
 
     /// Asks for a candidate's next headers.
-    fn ask_on(&mut self, id: PeerId, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let best = self.best_work();
-        let (assume, minimum) = (self.assumed_height(), self.config.minimum_work);
+    pub(super) fn ask_on<C: Clock>(&self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
+        let Some(candidate) = self.peers.get(&id).and_then(|source| source.candidate.as_ref()) else {
+            return Ok(Effects::none());
+        };
         // Headers wait for bodies: as many as a candidate can hold must find room in the tree.
-        let has_room = self.tree.room() >= self.config.bounds.held;
-        let Some(peer) = self.peers.get(&id) else {
-            return Ok(());
-        };
-        let Some(candidate) = &peer.candidate else {
-            return Ok(());
-        };
-        let waits = candidate.suffices(best, minimum, assume);
-        let is_full = candidate.is_full() || !has_room || waits;
-        if candidate.exhausted || is_full || !peer.is_free_for_headers(self.now_ms) {
-            return Ok(());
+        let has_room = self.tree.room() >= view.config.bounds.held;
+        let is_full = candidate.is_full() || !has_room || self.suffices(view, candidate);
+        if candidate.exhausted || is_full || !self.is_free(view, &id) {
+            return Ok(Effects::none());
         }
-        let from = [candidate.tip_hash(), candidate.base_hash()];
-        self.ask_headers(id, &from, network)
+        self.ask_headers(view, id, &[candidate.tip_hash(), candidate.base_hash()])
     }
 
-    fn ask_headers(&mut self, id: PeerId, from: &[Hash], network: &mut dyn Network) -> Result<(), LedgerError> {
-        let locator = self.locator(from)?;
-        let most = u16::try_from(self.config.bounds.unproven).unwrap_or(u16::MAX);
+    fn ask_headers<C: Clock>(&self, view: &View<C>, id: PeerId, from: &[Hash]) -> Result<Effects, LedgerError> {
+        let locator = self.tree.locator(&view.service.ledger().read(), from)?;
+        let most = u16::try_from(view.config.bounds.unproven).unwrap_or(u16::MAX);
         let limit = HEADERS_PER_REQUEST.min(most.max(1));
-        let Some(status) = self.peers.get(&id).and_then(|peer| peer.status.as_ref()) else {
-            return Ok(());
+        let Some(status) = view.peers.get(&id).and_then(|peer| peer.status.as_ref()) else {
+            return Ok(Effects::none());
         };
-        let claim = (status.tip_hash, status.work);
-        let request = self.ask(id, Question::Headers { limit, claim }, Request::Headers { locator, limit }, network);
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.headers_request = Some(request);
-        }
-        Ok(())
+        let question = Question::Headers { limit, claim: (status.tip_hash, status.work) };
+        Ok(Effects::one(Effect::Ask(id, question, Request::Headers { locator, limit })))
     }
 
-    /// Hashes by which a peer finds where its chain leaves the best one here: `from`, then ten steps of one from the best
-    /// header down, then steps that double.
-    fn locator(&self, from: &[Hash]) -> Result<Vec<Hash>, LedgerError> {
-        let reader = self.service.ledger().read();
-        let own = reader.tip()?;
-        let own_work = reader.work()?;
-        let best = self.tree.best().filter(|best| own_work.moves_to(best.work));
-        let (mut height, tip_hash) = best.map_or(own, |best| (best.height(), best.header.hash()));
-        let chain = self.tree.chain(&reader, &tip_hash)?;
-        let mut locator: Vec<Hash> = Vec::new();
-        let mut add = |hash: Hash| {
-            if !locator.contains(&hash) {
-                locator.push(hash);
-            }
-        };
-        from.iter().for_each(|hash| add(*hash));
-        let mut step: Height = 1;
-        for count in 0..MAX_LOCATOR.saturating_sub(from.len()).saturating_sub(1) {
-            add(chain.block_hash(height)?);
-            if height == 0 {
-                break;
-            }
-            if count >= 10 {
-                step = step.saturating_mul(2);
-            }
-            height = height.saturating_sub(step);
-        }
-        Ok(locator)
-    }
-
-    /// Begins to judge the chains of peers that claim more work, or that announced a block out of nowhere.
-    fn begin_candidates(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let best = self.best_work();
-        let now_ms = self.now_ms;
-        let under_way = |machine: &Self| {
-            let peers = machine.peers.values();
-            let is_read = |peer: &&Peer| peer.candidate.as_ref().is_some_and(|candidate| !candidate.is_done());
-            let busy = peers.filter(|peer| is_read(peer) || peer.headers_request.is_some());
-            busy.map(|peer| (peer.outbound, peer.status.as_ref().map(|status| status.tip_hash))).collect::<Vec<_>>()
-        };
+    /// Peers that claim more work, or that announced a block out of nowhere, in the order in which they are to be asked:
+    /// each to be [begun](Self::begin) with.
+    pub(super) fn waiting<C: Clock>(&self, view: &View<C>) -> Vec<PeerId> {
+        let best = self.best_work(view);
         let mut waiting: Vec<_> = self
             .peers
             .iter()
-            .filter(|(_, peer)| peer.candidate.is_none() && peer.is_free_for_headers(now_ms))
-            .filter(|(_, peer)| best.moves_to(peer.work) || peer.wants_headers)
-            .map(|(id, peer)| {
+            .filter(|(id, source)| source.candidate.is_none() && self.is_free(view, id))
+            .filter_map(|(id, source)| Some((*id, source, view.peers.get(id)?)))
+            .filter(|(_, source, peer)| best.moves_to(peer.work) || source.is_ahead)
+            .map(|(id, _, peer)| {
                 // Those that dialled us have their turn in the order in which they came, whatever they claim: nobody's lies are
                 // to keep another one from being asked.
                 let came_ms = if peer.outbound { 0 } else { peer.since_ms };
-                ((!peer.outbound, peer.evasions, came_ms, std::cmp::Reverse(peer.work)), *id)
+                ((!peer.outbound, peer.evasions, came_ms, Reverse(peer.work)), id)
             })
             .collect();
         waiting.sort_unstable();
-        for (_, id) in waiting {
-            let busy = under_way(self);
-            let inbound = busy.iter().filter(|(outbound, _)| !outbound).count();
-            let Some(peer) = self.peers.get_mut(&id) else {
-                continue;
-            };
-            let claimed_tip = peer.status.as_ref().map(|status| status.tip_hash);
-            let is_read = busy.iter().any(|(_, tip)| *tip == claimed_tip);
-            let is_full = busy.len() >= MAX_CANDIDATES || (!peer.outbound && inbound >= MAX_INBOUND_CANDIDATES);
-            if is_read || is_full {
-                continue;
-            }
-            peer.wants_headers = false;
-            let mut from = Vec::new();
+        waiting.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Begins to judge a peer's chain, if it is another one than those that are judged, and they are not too many.
+    pub(super) fn begin<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
+        let is_read = |id: &PeerId| {
+            let candidate = self.peers.get(id).and_then(|source| source.candidate.as_ref());
+            candidate.is_some_and(|candidate| !candidate.is_done())
+        };
+        let busy: Vec<&Peer> =
+            view.peers.iter().filter(|(id, peer)| is_read(id) || peer.is_asked_headers).map(|(_, peer)| peer).collect();
+        let Some(peer) = view.peers.get(&id) else {
+            return Ok(Effects::none());
+        };
+        let tip_of = |peer: &Peer| peer.status.as_ref().map(|status| status.tip_hash);
+        let is_known = busy.iter().any(|other| tip_of(other) == tip_of(peer));
+        let inbound = busy.iter().filter(|other| !other.outbound).count();
+        let is_full = busy.len() >= MAX_CANDIDATES || (!peer.outbound && inbound >= MAX_INBOUND_CANDIDATES);
+        if is_known || is_full {
+            return Ok(Effects::none());
+        }
+        let mut from = Vec::new();
+        if let Some(source) = self.peers.get_mut(&id) {
+            source.is_ahead = false;
             if let (Some(mut spare), Some(status)) = (self.spare.take(), &peer.status) {
                 spare.adopt((status.tip_hash, status.work));
                 from.extend([spare.tip_hash(), spare.base_hash()]);
-                peer.candidate = Some(spare);
+                source.candidate = Some(spare);
             }
-            self.ask_headers(id, &from, network)?;
         }
-        Ok(())
+        self.ask_headers(view, id, &from)
     }
 
     /// A peer's next headers. `claim` is what the peer said it had when it was asked: what it said since may have overtaken its
     /// answer, and cannot be held against it.
-    pub(super) fn headers_received(
+    pub(super) fn received<C: Clock>(
         &mut self,
+        view: &View<C>,
+        queues: &mut Queues,
         id: PeerId,
         headers: Vec<SealedHeader>,
         (limit, claim): (u16, (Hash, ChainWork)),
-        network: &mut dyn Network,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Effects, LedgerError> {
         let is_last = headers.len() < usize::from(limit);
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return Ok(());
+        let Some(source) = self.peers.get_mut(&id) else {
+            return Ok(Effects::none());
         };
-        peer.evasions = 0;
-        let candidate = peer.candidate.take();
+        let candidate = source.candidate.take();
         let Some(parent_hash) = headers.first().map(|first| first.header.parent_hash) else {
-            self.no_headers(id, candidate, claim.1, network);
-            return Ok(());
+            return Ok(self.no_headers(view, id, candidate, claim.1));
         };
-        let follows = |candidate: &Candidate| candidate.tip_hash() == parent_hash;
-        let Some((mut candidate, headers)) = (match candidate.filter(follows) {
-            Some(candidate) if !candidate.is_fresh() => Some((candidate, headers)),
-            _ => self.new_candidate(id, claim, headers, is_last, &reader, network)?,
-        }) else {
-            return Ok(());
+        let mut effects = Effects::none();
+        let follows = |candidate: &Candidate| candidate.tip_hash() == parent_hash && !candidate.is_fresh();
+        let (candidate, headers) = match candidate.filter(follows) {
+            Some(candidate) => (candidate, headers),
+            None => match self.new_candidate(view, id, claim, headers, is_last, &mut effects)? {
+                Some(begun) => begun,
+                None => return Ok(effects),
+            },
         };
-        let known = headers.iter().map(SealedHeader::hash).find(|hash| self.is_bad(hash));
-        if let Some(hash) = known {
-            self.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds block {hash}"), network);
-            return Ok(());
+        let is_bad = |hash: &Hash| self.tree.is_invalid(hash) || self.tree.is_condemned(hash);
+        if let Some(hash) = headers.iter().map(SealedHeader::hash).find(is_bad) {
+            effects.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds block {hash}"));
+            return Ok(effects);
         }
         if candidate.is_fresh() && headers.first().is_some_and(|first| self.deep.contains(&first.hash())) {
-            return Ok(());
+            return Ok(effects);
         }
+        effects.extend(self.extend(view, queues, id, candidate, (headers, is_last))?);
+        Ok(effects)
+    }
+
+    /// Adds headers to a candidate, and puts them in line for their check.
+    fn extend<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        queues: &mut Queues,
+        id: PeerId,
+        mut candidate: Candidate,
+        (headers, is_last): (Vec<SealedHeader>, bool),
+    ) -> Result<Effects, LedgerError> {
+        let reader = view.service.ledger().read();
         let chain = match self.tree.chain(&reader, &candidate.fork_hash) {
             Ok(chain) => chain,
             // The fork has gone while headers were on their way. Nothing is proven yet that anybody would have to decide on.
             Err(
                 LedgerError::ReorgTooDeep { .. } | LedgerError::Orphan { .. } | LedgerError::InvalidAncestor { .. },
-            ) => {
-                return Ok(());
-            }
+            ) => return Ok(Effects::none()),
             Err(error) => return Err(error),
         };
-        let (params, genesis_hash) = (service.ledger().params(), service.ledger().network().genesis_hash);
-        match candidate.extend(headers, params, genesis_hash, &chain, service.now_ms()) {
+        let params = view.service.ledger().params();
+        match candidate.extend(headers, params, view.genesis_hash(), &chain, view.service.now_ms()) {
             Ok(segments) => {
                 candidate.exhausted |= is_last;
+                if candidate.left_out_ms.is_some() {
+                    self.left_out_at_ms = Some(view.now_ms);
+                }
                 for segment in segments {
-                    if self.work.segments.push(id, segment).is_err() {
+                    if queues.segments.push(id, segment).is_err() {
                         // There is room for what a peer is asked for: this one is asked no more.
-                        return Ok(());
+                        return Ok(Effects::none());
                     }
                 }
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.candidate = Some(candidate);
-                }
-                Ok(())
+                self.set_candidate(&id, candidate);
+                Ok(Effects::none())
             }
             Err(Refusal::Invalid(error)) => {
-                self.penalize(id, Penalty::InvalidHeader, &error, network);
-                Ok(())
+                let mut effects = Effects::none();
+                effects.penalize(id, Penalty::InvalidHeader, &error);
+                Ok(effects)
             }
             Err(Refusal::Ours(error)) => Err(error),
         }
     }
 
     /// A peer has no headers behind those that it was asked about.
-    fn no_headers(&mut self, id: PeerId, candidate: Option<Candidate>, claimed: ChainWork, network: &mut dyn Network) {
-        let best = self.best_work();
+    fn no_headers<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        id: PeerId,
+        candidate: Option<Candidate>,
+        claimed: ChainWork,
+    ) -> Effects {
+        let best = self.best_work(view);
         match candidate {
             Some(mut candidate) => {
                 candidate.exhausted = true;
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.candidate = Some(candidate);
-                }
+                self.set_candidate(&id, candidate);
+                Effects::none()
             }
             // It knows no chain that is better than the one it was told of.
-            None if best.moves_to(claimed) => self.low_work(id, claimed, best, network),
-            None => {}
+            None if best.moves_to(claimed) => low_work(id, claimed, best),
+            None => Effects::none(),
         }
     }
 
     /// A candidate from the last header that is known, and those that follow. `None` if nothing is to be judged.
-    fn new_candidate(
+    fn new_candidate<C: Clock>(
         &mut self,
+        view: &View<C>,
         id: PeerId,
         claim: (Hash, ChainWork),
         headers: Vec<SealedHeader>,
         is_last: bool,
-        reader: &Reader<'_>,
-        network: &mut dyn Network,
+        effects: &mut Effects,
     ) -> Result<Option<(Candidate, Vec<SealedHeader>)>, LedgerError> {
-        let mut fork: Option<(Hash, Standing)> = None;
-        let mut rest = headers.into_iter().peekable();
-        while let Some(next) = rest.peek() {
-            let hashes = if fork.is_none() { vec![next.header.parent_hash, next.hash()] } else { vec![next.hash()] };
-            let mut is_known = false;
-            for hash in hashes {
-                match self.tree.look_up(reader, &hash)? {
-                    Known::Proven(standing) => (fork, is_known) = (Some((hash, standing)), true),
-                    Known::Invalid => {
-                        self.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds {hash}"), network);
-                        return Ok(None);
-                    }
-                    Known::No => is_known = false,
-                }
+        let (fork_hash, standing, rest) = match self.tree.join(&view.service.ledger().read(), headers)? {
+            Joint::At(hash, standing, rest) => (hash, standing, rest),
+            Joint::Invalid(hash) => {
+                effects.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds {hash}"));
+                return Ok(None);
             }
-            if !is_known {
-                break;
+            Joint::None => {
+                effects.penalize(id, Penalty::UnconnectedHeaders, &"headers without a known parent");
+                return Ok(None);
             }
-            rest.next();
-        }
-        let Some((fork_hash, standing)) = fork else {
-            self.penalize(id, Penalty::UnconnectedHeaders, &"headers without a known parent", network);
-            return Ok(None);
         };
-        let rest: Vec<SealedHeader> = rest.collect();
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.reaches(standing.work, standing.height);
-        }
+        effects.push(Effect::Reaches(id, standing.work, standing.height));
         if rest.is_empty() && is_last {
             // Its chain ends with what is known here.
-            let best = self.best_work();
+            let best = self.best_work(view);
             if best.moves_to(claim.1) {
-                self.low_work(id, claim.1, best, network);
+                effects.extend(low_work(id, claim.1, best));
             }
             return Ok(None);
         }
-        self.next_candidate = self.next_candidate.saturating_add(1);
-        Ok(Some((Candidate::new(self.next_candidate, self.config.bounds, claim, fork_hash, standing), rest)))
-    }
-
-    fn is_bad(&self, hash: &Hash) -> bool {
-        self.invalid.contains(hash) || self.condemned.contains(hash)
+        self.last_candidate = self.last_candidate.saturating_add(1);
+        Ok(Some((Candidate::new(self.last_candidate, view.config.bounds, claim, fork_hash, standing), rest)))
     }
 
     /// A segment of a candidate was checked.
-    pub(super) fn segment_proven(
+    pub(super) fn segment_proven<C: Clock>(
         &mut self,
+        view: &View<C>,
         id: PeerId,
-        candidate: u64,
-        segment: u64,
+        (candidate, segment): (u64, u64),
         headers: Vec<Result<ProvenHeader, BlockError>>,
-        network: &mut dyn Network,
-    ) {
-        let bad: Vec<BlockError> = headers
-            .iter()
-            .filter_map(|result| result.as_ref().err())
-            .filter(|error| error.marks_invalid())
-            .cloned()
-            .collect();
+    ) -> Effects {
+        let errors = headers.iter().filter_map(|result| result.as_ref().err());
+        let bad: Vec<BlockError> = errors.filter(|error| error.marks_invalid()).cloned().collect();
         // It may be another peer's by now.
-        let slots = self.peers.values_mut().map(|peer| &mut peer.candidate).chain([&mut self.spare]);
+        let slots = self.peers.values_mut().map(|source| &mut source.candidate).chain([&mut self.spare]);
         let slot = slots.into_iter().find(|slot| slot.as_ref().is_some_and(|held| held.id == candidate));
         if let Some(slot) = slot
             && let Some(held) = slot
-            && held.prove(segment, headers, self.config.assume_valid).is_err()
+            && held.prove(segment, headers, view.config.assume_valid).is_err()
         {
             // Nothing above a bad header is of use, nor is what lies below it, from somebody who sends such ones.
             *slot = None;
         }
-        if self.peers.contains_key(&id) {
-            for error in bad {
-                let penalty =
-                    if matches!(error, BlockError::Proof(_)) { Penalty::InvalidProof } else { Penalty::InvalidHeader };
-                self.penalize(id, penalty, &error, network);
-            }
+        let mut effects = Effects::none();
+        for error in bad.iter().filter(|_| view.peers.contains(&id)) {
+            let is_proof = matches!(error, BlockError::Proof(_));
+            let penalty = if is_proof { Penalty::InvalidProof } else { Penalty::InvalidHeader };
+            effects.penalize(id, penalty, error);
         }
+        effects
     }
 }
 
-/// Whether the ledger can go back to where the chain that ends in a block leaves its own.
-fn fork_is_retained(ledger: &Ledger, hash: &Hash) -> Result<(), LedgerError> {
-    let reader = ledger.read();
-    let (fork, floor) = (reader.branch(hash)?.fork(), reader.state_floor()?);
-    if fork < floor { Err(LedgerError::ReorgTooDeep { fork, floor }) } else { Ok(()) }
+/// A peer's headers show less work than it claims to have.
+fn low_work(id: PeerId, claimed: ChainWork, shown: ChainWork) -> Effects {
+    let mut effects = Effects::one(Effect::Discredit(id));
+    effects.penalize(id, Penalty::LowWork, &format_args!("it claims a work of {claimed} and shows {shown}"));
+    effects
 }

@@ -20,6 +20,13 @@ pub(super) struct Origin {
     pub(super) gossip: Option<GossipId>,
 }
 
+/// An announced header whose proof is to be checked.
+#[derive(Debug)]
+pub(super) struct AnnouncedTask {
+    pub(super) header: FittingHeader,
+    pub(super) origin: Origin,
+}
+
 /// A body for a proven header, and all that is needed to check it.
 #[derive(Debug)]
 pub(super) struct BodyTask {

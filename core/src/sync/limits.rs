@@ -63,7 +63,7 @@ pub(super) const MAX_LACKING: usize = 256;
 /// Announced headers of one peer that wait for a check.
 pub(super) const MAX_ANNOUNCED_QUEUE: usize = 16;
 /// Batches of headers of one peer that wait for a check: what
-/// [`SyncBounds::unproven`](super::SyncBounds::unproven) and one more answer make.
+/// `SyncBounds::unproven` and one more answer make.
 pub(super) const MAX_SEGMENT_QUEUE: usize = 32;
 /// Shares of one peer that wait for a check.
 pub(super) const MAX_SHARE_QUEUE: usize = 512;
@@ -124,6 +124,15 @@ pub(super) const MAX_HELD_REQUESTS: usize = 64;
 pub(super) const MAX_HELD_REQUESTS_PER_PEER: usize = 4;
 /// How long they wait.
 pub(super) const HELD_REQUEST_MS: u64 = 2_000;
+
+// --- Clocks -------------------------------------------------------------------------------------------------------------
+
+/// Peers whose clocks outweigh this machine's; of those that this node dialled, if there are as many.
+pub(super) const CLOCK_QUORUM: usize = 3;
+/// How long a peer whose next headers lie in the future is not asked for them, at most: this machine's clock may be set right.
+pub(super) const MAX_FUTURE_PAUSE_MS: u64 = 10_000;
+/// How long it counts that headers were left out because they lie in the future. Longer than until they are asked for again.
+pub(super) const LEFT_OUT_MS: u64 = 30_000;
 
 // --- Readiness ---------------------------------------------------------------------------------------------------------
 

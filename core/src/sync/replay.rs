@@ -5,35 +5,12 @@ use std::collections::VecDeque;
 
 use lode_consensus::{
     ChainWork, Hash, Height, NetworkParams, SealedHeader,
-    headers::{FittingHeader, HeaderChain, ProvenHeader},
+    headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
     rules::{Ancestry, ChainContext},
 };
 use lode_ledger::LedgerError;
-use lode_network::{Network, PeerId, Request, RequestId};
 
-use super::{
-    SyncMachine,
-    candidate::own_fault,
-    limits::{HEADERS_PER_REQUEST, REPLAY_TIMEOUT_MS, STALL_PAUSE_MS},
-    peers::{Peer, Question},
-    tree::{Origins, Standing},
-};
-use crate::Clock;
-
-/// A [`Replay`] and who is asked for it.
-#[derive(Debug)]
-pub(super) struct Replaying {
-    pub(super) replay: Replay,
-    pub(super) request: Option<RequestId>,
-    /// When headers came last, or were not wanted.
-    progress_ms: u64,
-}
-
-impl Replaying {
-    pub(super) fn new(replay: Replay, now_ms: u64) -> Self {
-        Self { replay, request: None, progress_ms: now_ms }
-    }
-}
+use super::tree::Standing;
 
 /// The second reading of a chain that was proven and is too long to be kept.
 #[derive(Debug)]
@@ -145,85 +122,9 @@ impl Replay {
     }
 }
 
-impl<C: Clock> SyncMachine<C> {
-    /// Reads a proven chain's headers again, from whoever has them, and hands them to the tree.
-    pub(super) fn advance_replay(&mut self, network: &mut dyn Network) -> Result<(), LedgerError> {
-        let Some(Replaying { replay, request, progress_ms }) = &mut self.replay else {
-            return Ok(());
-        };
-        if replay.is_complete() {
-            if self.tree.room() >= replay.tail.len()
-                && let Some(Replaying { replay, .. }) = self.replay.take()
-            {
-                let origins = Origins { goal: None, assumed_to: replay.assumed_to, source: None };
-                self.plant(replay.tail, replay.work, origins);
-            }
-            return Ok(());
-        }
-        // What comes is confirmed together with what waits for its confirmation.
-        let room = self.tree.room().saturating_sub(replay.unconfirmed());
-        if room == 0 {
-            *progress_ms = self.now_ms;
-            return Ok(());
-        }
-        if self.now_ms.saturating_sub(*progress_ms) > REPLAY_TIMEOUT_MS {
-            // Nobody has that chain any more.
-            self.replay = None;
-            self.tree.lower_goals();
-            return Ok(());
-        }
-        if request.is_some() {
-            return Ok(());
-        }
-        let (locator, goal) = (vec![replay.last_hash(), replay.fork_hash], replay.goal);
-        let is_paused = |peer: &Peer| peer.is_paused(self.now_ms) || self.now_ms < peer.no_replay_until_ms;
-        let able = self.peers.iter().filter(|(_, peer)| peer.work >= goal && !is_paused(peer));
-        let Some(id) = able.map(|(id, _)| *id).next() else {
-            return Ok(());
-        };
-        let limit = u16::try_from(room).unwrap_or(u16::MAX).min(HEADERS_PER_REQUEST);
-        let request = self.ask(id, Question::Replay { limit }, Request::Headers { locator, limit }, network);
-        if let Some(replaying) = &mut self.replay {
-            replaying.request = Some(request);
-        }
-        Ok(())
-    }
-
-    /// Headers of the chain that is read again.
-    pub(super) fn replay_received(&mut self, id: PeerId, headers: Vec<SealedHeader>) -> Result<(), LedgerError> {
-        let service = self.service.clone();
-        let reader = service.ledger().read();
-        let Some(Replaying { replay, progress_ms, .. }) = &mut self.replay else {
-            return Ok(());
-        };
-        let chain = match self.tree.chain(&reader, &replay.fork_hash) {
-            Ok(chain) => chain,
-            Err(error) => {
-                self.replay = None;
-                return self.refuse_deep(error);
-            }
-        };
-        let (params, genesis_hash) = (service.ledger().params(), service.ledger().network().genesis_hash);
-        let is_empty = headers.is_empty();
-        let (confirmed, are_good) = replay.extend(headers, params, genesis_hash, &chain)?;
-        if are_good && !is_empty {
-            *progress_ms = self.now_ms;
-        } else {
-            // It is on another chain, and may never have been on this one: no offence.
-            replay.rewind();
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.no_replay_until_ms = self.now_ms.saturating_add(STALL_PAUSE_MS);
-            }
-        }
-        let origins = Origins { goal: Some(replay.goal), assumed_to: replay.assumed_to, source: Some(id) };
-        for (header, below) in confirmed {
-            if !self.plant([header], below, origins) {
-                // Announced blocks have taken the room: what is here is stored first.
-                self.replay = None;
-                self.tree.lower_goals();
-                break;
-            }
-        }
-        Ok(())
+pub(super) fn own_fault(error: HeaderChainError<LedgerError>) -> LedgerError {
+    match error {
+        HeaderChainError::Base(error) => error,
+        HeaderChainError::Absent { .. } => LedgerError::Contradiction { what: "a header in memory is missing" },
     }
 }

@@ -3,7 +3,10 @@
 use lode_consensus::{Hash, Height};
 use lode_ledger::Ledger;
 
-use super::limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS};
+use super::{
+    clock_check::ClockFault,
+    limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS},
+};
 
 /// What the node is doing to reach its peers' chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +39,19 @@ pub struct SyncStatus {
     pub peers_height: Height,
     /// Connected peers that said where they stand.
     pub peers: usize,
+    /// What is wrong with this machine's clock, if something is.
+    pub clock: Option<ClockFault>,
     /// Whether clients may rely on this node's tip.
     pub ready: bool,
     /// Why it is not ready.
     pub reason: Option<String>,
+}
+
+impl SyncStatus {
+    /// Why what is mined here now is worth nothing, if that is known.
+    pub fn mining_obstacle(&self) -> Option<String> {
+        self.clock.filter(|fault| fault.is_certain).map(|fault| fault.to_string())
+    }
 }
 
 /// What a node knows of other chains than its own, and what it is doing about them. By default: nothing, as without peers.
@@ -53,10 +65,12 @@ pub(crate) struct PeersView {
     pub(crate) best_header_height: Option<Height>,
     /// The greatest height up to which headers of any chain were proven.
     pub(crate) proven_header_height: Option<Height>,
-    /// The heights that peers claim, as far as they are to be reckoned with.
-    pub(crate) claimed_heights: Vec<Height>,
+    /// The median of the heights that peers claim.
+    pub(crate) peers_height: Option<Height>,
     /// Connected peers that said where they stand.
     pub(crate) peers: usize,
+    /// What is wrong with this machine's clock, as peers see it.
+    pub(crate) clock: Option<ClockFault>,
 }
 
 /// Where a node stands whose tip is `tip`, at a local time in ms since the Unix epoch.
@@ -66,7 +80,7 @@ pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &P
     let best_header_height = view.best_header_height.map_or(height, |best| best.max(height));
     let proven_header_height =
         view.proven_header_height.map_or(best_header_height, |best| best.max(best_header_height));
-    let peers_height = median(view.claimed_heights.clone()).unwrap_or(height);
+    let peers_height = view.peers_height.unwrap_or(height);
     let state = match (&view.halted, view.busy) {
         (Some(_), _) => SyncState::Halted,
         (None, Some(busy)) => busy,
@@ -74,7 +88,8 @@ pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &P
     };
     let age_ms = now_ms.saturating_sub(tip_timestamp_ms);
     let lag = best_header_height.max(peers_height).saturating_sub(height);
-    let reason = unreadiness(view.halted.as_deref(), age_ms, ledger.params().block_interval_ms, lag);
+    let interval_ms = ledger.params().block_interval_ms;
+    let reason = unreadiness(view.halted.as_deref(), view.clock, age_ms, interval_ms, lag);
     SyncStatus {
         state,
         tip,
@@ -83,6 +98,7 @@ pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &P
         proven_header_height,
         peers_height,
         peers: view.peers,
+        clock: view.clock,
         ready: reason.is_none(),
         reason,
     }
@@ -90,9 +106,19 @@ pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &P
 
 /// Why a node is not ready, if it is not. `tip_age_ms` is local time less the tip's timestamp. What it is doing says
 /// nothing: one peer that lies about its work would keep every node reading headers.
-fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u64, lag: Height) -> Option<String> {
+fn unreadiness(
+    halted: Option<&str>,
+    clock: Option<ClockFault>,
+    tip_age_ms: u64,
+    interval_ms: u64,
+    lag: Height,
+) -> Option<String> {
     if let Some(reason) = halted {
         return Some(reason.to_owned());
+    }
+    // Before what follows from it.
+    if let Some(fault) = clock {
+        return Some(fault.to_string());
     }
     if lag > READY_LAG {
         return Some(format!("{lag} blocks behind the peers"));
@@ -104,34 +130,26 @@ fn unreadiness(halted: Option<&str>, tip_age_ms: u64, interval_ms: u64, lag: Hei
     None
 }
 
-/// The middle one of some heights, the lower one of two.
-pub(super) fn median(mut heights: Vec<Height>) -> Option<Height> {
-    heights.sort_unstable();
-    heights.get(heights.len().saturating_sub(1) / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn readiness_goes_by_the_tips_age_and_the_lag() {
-        let ready = |halted, age_ms, lag| unreadiness(halted, age_ms, 15_000, lag).is_none();
+        let ready = |halted, age_ms, lag| unreadiness(halted, None, age_ms, 15_000, lag).is_none();
         assert!(ready(None, 300_000, 3));
         assert!(!ready(None, 300_001, 0));
         assert!(!ready(None, 0, 4));
         assert!(!ready(Some("a reason"), 0, 0));
+        let fault = ClockFault { offset_ms: 90_000, peers: 1, is_certain: false };
+        assert_eq!(
+            unreadiness(None, Some(fault), 300_001, 15_000, 4),
+            Some(fault.to_string()),
+            "the cause, not what follows"
+        );
+        assert_eq!(unreadiness(Some("a reason"), Some(fault), 0, 15_000, 0), Some("a reason".to_owned()));
         // Fast networks have a minute.
-        assert!(unreadiness(None, 60_000, 100, 0).is_none());
-        assert!(unreadiness(None, 60_001, 100, 0).is_some());
-    }
-
-    #[test]
-    fn a_few_liars_do_not_move_the_median() {
-        assert_eq!(median(vec![]), None);
-        assert_eq!(median(vec![7]), Some(7));
-        assert_eq!(median(vec![10, 1_000_000]), Some(10));
-        assert_eq!(median(vec![10, 11, 1_000_000]), Some(11));
-        assert_eq!(median(vec![1_000_000, 10, 11, 1_000_000, 12]), Some(12));
+        assert!(unreadiness(None, None, 60_000, 100, 0).is_none());
+        assert!(unreadiness(None, None, 60_001, 100, 0).is_some());
     }
 }

@@ -1,5 +1,8 @@
 //! Proven headers above the ledger's blocks: what the node knows of the future of its chain.
 //!
+//! Owns these headers, and the hashes of those that are out for good. Its header sync lends it to the relay, which puts announced
+//! headers in, and to the body sync, which takes out those whose blocks are stored.
+//!
 //! What must not be broken: only proven headers get in, so that work is never claimed, always shown; there are at most
 //! [`SyncBounds::tree`](super::SyncBounds::tree) of them; and a header whose block is stored leaves.
 
@@ -9,9 +12,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use lode_consensus::{ChainWork, Hash, Header, Height, headers::ProvenHeader, rules::Ancestry};
+use lode_consensus::{ChainWork, Hash, Header, Height, SealedHeader, headers::ProvenHeader, rules::Ancestry};
 use lode_ledger::{BlockStatus, Branch, LedgerError, Reader};
-use lode_network::PeerId;
+use lode_network::{PeerId, message::MAX_LOCATOR};
+
+use super::{bounded::Recent, limits::MAX_INVALID};
 
 /// A proven header whose block is not stored.
 #[derive(Debug, Clone)]
@@ -56,6 +61,10 @@ pub(super) struct HeaderTree {
     /// Those of headers that are not withheld.
     available: BTreeSet<Rank>,
     arrivals: u64,
+    /// Hashes of all bytes of headers that were found invalid.
+    invalid: Recent<Hash>,
+    /// Blocks with good headers that broke a rule, or descend from such a one.
+    condemned: Recent<Hash>,
 }
 
 /// What is known of headers on their way into the tree.
@@ -87,10 +96,29 @@ pub(super) enum Known {
     No,
 }
 
+/// Where a peer's headers join what is known.
+#[derive(Debug)]
+pub(super) enum Joint {
+    /// Behind this block or header; those that follow are new.
+    At(Hash, Standing, Vec<SealedHeader>),
+    /// On a block that broke a rule.
+    Invalid(Hash),
+    /// Nowhere.
+    None,
+}
+
 impl HeaderTree {
     pub(super) fn new(limit: usize) -> Self {
-        let (ranks, available) = (BTreeSet::new(), BTreeSet::new());
-        Self { limit, nodes: BTreeMap::new(), children: BTreeSet::new(), ranks, available, arrivals: 0 }
+        Self {
+            limit,
+            nodes: BTreeMap::new(),
+            children: BTreeSet::new(),
+            ranks: BTreeSet::new(),
+            available: BTreeSet::new(),
+            arrivals: 0,
+            invalid: Recent::new(MAX_INVALID),
+            condemned: Recent::new(MAX_INVALID),
+        }
     }
 
     /// How many headers still fit.
@@ -163,6 +191,57 @@ impl HeaderTree {
         })
     }
 
+    /// Where consecutive headers of a peer join what is known: behind the last one that is, or that the first one builds on.
+    pub(super) fn join(&self, reader: &Reader<'_>, headers: Vec<SealedHeader>) -> Result<Joint, LedgerError> {
+        let mut fork: Option<(Hash, Standing)> = None;
+        let mut rest = headers.into_iter().peekable();
+        while let Some(next) = rest.peek() {
+            let hashes = if fork.is_none() { vec![next.header.parent_hash, next.hash()] } else { vec![next.hash()] };
+            let mut is_known = false;
+            for hash in hashes {
+                match self.look_up(reader, &hash)? {
+                    Known::Proven(standing) => (fork, is_known) = (Some((hash, standing)), true),
+                    Known::Invalid => return Ok(Joint::Invalid(hash)),
+                    Known::No => is_known = false,
+                }
+            }
+            if !is_known {
+                break;
+            }
+            rest.next();
+        }
+        Ok(fork.map_or(Joint::None, |(hash, standing)| Joint::At(hash, standing, rest.collect())))
+    }
+
+    /// Hashes by which a peer finds where its chain leaves the best one here: `from`, then ten steps of one from the best
+    /// header down, then steps that double.
+    pub(super) fn locator(&self, reader: &Reader<'_>, from: &[Hash]) -> Result<Vec<Hash>, LedgerError> {
+        let own = reader.tip()?;
+        let own_work = reader.work()?;
+        let best = self.best().filter(|best| own_work.moves_to(best.work));
+        let (mut height, tip_hash) = best.map_or(own, |best| (best.height(), best.header.hash()));
+        let chain = self.chain(reader, &tip_hash)?;
+        let mut locator: Vec<Hash> = Vec::new();
+        let mut add = |hash: Hash| {
+            if !locator.contains(&hash) {
+                locator.push(hash);
+            }
+        };
+        from.iter().for_each(|hash| add(*hash));
+        let mut step: Height = 1;
+        for count in 0..MAX_LOCATOR.saturating_sub(from.len()).saturating_sub(1) {
+            add(chain.block_hash(height)?);
+            if height == 0 {
+                break;
+            }
+            if count >= 10 {
+                step = step.saturating_mul(2);
+            }
+            height = height.saturating_sub(step);
+        }
+        Ok(locator)
+    }
+
     /// Adds a header on top of a proven one with `parent_work`. Returns whether it is in the tree now: not if that is full.
     pub(super) fn insert(&mut self, header: ProvenHeader, parent_work: ChainWork, origins: Origins) -> bool {
         if self.nodes.contains_key(&header.hash()) {
@@ -185,6 +264,54 @@ impl HeaderTree {
         }
         self.nodes.insert(hash, node);
         true
+    }
+
+    /// Adds consecutive headers on top of a proven one with `base_work`. Returns whether there was room for all.
+    pub(super) fn plant(
+        &mut self,
+        headers: impl IntoIterator<Item = ProvenHeader>,
+        base_work: ChainWork,
+        origins: Origins,
+    ) -> bool {
+        let mut work = base_work;
+        for header in headers {
+            let target = header.header().target;
+            if !self.insert(header, work, origins) {
+                return false;
+            }
+            work = work.after(target);
+        }
+        true
+    }
+
+    /// How many headers have ever come in: where it has not changed, no parent has come.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// Remembers bytes of a header that nobody should have passed on.
+    pub(super) fn mark_invalid(&mut self, hash: Hash) {
+        self.invalid.insert(hash);
+    }
+
+    /// Whether these bytes of a header were found invalid.
+    pub(super) fn is_invalid(&self, hash: &Hash) -> bool {
+        self.invalid.contains(hash)
+    }
+
+    /// A block breaks a rule, for ever: takes out its header and all that descend from it, and gives their hashes.
+    pub(super) fn condemn(&mut self, hash: &Hash) -> Vec<Hash> {
+        self.condemned.insert(*hash);
+        let removed = self.remove_branch(hash);
+        removed.iter().for_each(|descendant| {
+            self.condemned.insert(*descendant);
+        });
+        removed
+    }
+
+    /// Whether a block broke a rule, or descends from such a one.
+    pub(super) fn is_condemned(&self, hash: &Hash) -> bool {
+        self.condemned.contains(hash)
     }
 
     /// Takes out one header: its block is stored, or it is of no use.
@@ -301,7 +428,7 @@ impl Ancestry for TreeChain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lode_consensus::{Address, SealedHeader, headers::FittingHeader, rules::ChainContext};
+    use lode_consensus::{Address, headers::FittingHeader, rules::ChainContext};
     use lode_puzzle::{Proof, Target};
 
     const TARGET: Target = Target::MAX;

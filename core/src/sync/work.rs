@@ -1,24 +1,26 @@
 //! The work that waits, and whose turn it is.
+//!
+//! Owns the queues, one for each kind of work and each peer; the parts put in what is to be checked, and drivers take it out.
+//! What finds its queue full is given back. What must not be broken: a peer that sends bad ones is gone before many are looked
+//! at, and no kind of work waits for ever.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use lode_network::PeerId;
 
 use super::{
-    announce::Announced,
-    jobs::{BodyTask, SegmentTask, ShareTask, TransactionTask, Work},
+    jobs::{AnnouncedTask, BodyTask, SegmentTask, ShareTask, TransactionTask, Work},
     limits::{
         BODY_WINDOW, FAIR_TURN, MAX_ANNOUNCED_QUEUE, MAX_BATCH, MAX_BODIES_PER_PEER, MAX_SEGMENT_QUEUE,
         MAX_SHARE_QUEUE, MAX_TRANSACTION_BATCH, MAX_TRANSACTION_QUEUE,
     },
-    peers::Peer,
     queue::Lanes,
 };
 
 /// One queue for each kind of work and each peer, the most urgent kind first.
 #[derive(Debug)]
 pub(super) struct Queues {
-    pub(super) announced: Lanes<PeerId, Announced>,
+    pub(super) announced: Lanes<PeerId, AnnouncedTask>,
     /// Bodies by who sent them; nobody sends empty ones.
     pub(super) bodies: Lanes<Option<PeerId>, BodyTask>,
     pub(super) segments: Lanes<PeerId, SegmentTask>,
@@ -43,8 +45,9 @@ impl Queues {
         }
     }
 
-    /// The next work, by urgency, and within a kind by turns. One turn in [`FAIR_TURN`] goes the other way round.
-    pub(super) fn next(&mut self, peers: &BTreeMap<PeerId, Peer>) -> Option<Work> {
+    /// The next work, by urgency, and within a kind by turns. One turn in [`FAIR_TURN`] goes the other way round. `batch` says
+    /// how many shares of a peer are checked at once.
+    pub(super) fn next(&mut self, batch: impl Fn(&PeerId) -> usize) -> Option<Work> {
         let turn = self.handed_out.wrapping_add(1);
         let mut kinds = [0, 1, 2, 3, 4];
         if turn.is_multiple_of(FAIR_TURN) {
@@ -54,7 +57,7 @@ impl Queues {
             0 => self.next_announced(),
             1 => self.next_bodies(),
             2 => self.next_segment(),
-            3 => self.next_shares(peers),
+            3 => self.next_shares(&batch),
             _ => self.next_transactions(),
         })?;
         self.handed_out = turn;
@@ -64,7 +67,7 @@ impl Queues {
     fn next_announced(&mut self) -> Option<Work> {
         let Self { announced, busy: [busy, ..], .. } = self;
         let (peer, lane) = announced.next(|peer| !busy.contains(peer))?;
-        let Announced { header, origin } = lane.pop_front()?;
+        let AnnouncedTask { header, origin } = lane.pop_front()?;
         busy.insert(peer);
         Some(Work::Announced(origin, Box::new(header)))
     }
@@ -91,11 +94,11 @@ impl Queues {
         Some(Work::Segment(peer, lane.pop_front()?))
     }
 
-    fn next_shares(&mut self, peers: &BTreeMap<PeerId, Peer>) -> Option<Work> {
+    fn next_shares(&mut self, batch: impl Fn(&PeerId) -> usize) -> Option<Work> {
         let Self { shares, busy: [_, busy, _], .. } = self;
         let (peer, lane) = shares.next(|peer| !busy.contains(peer))?;
         busy.insert(peer);
-        Some(Work::Shares(peer, first(lane, peers.get(&peer).map_or(1, |peer| peer.batch))))
+        Some(Work::Shares(peer, first(lane, batch(&peer))))
     }
 
     fn next_transactions(&mut self) -> Option<Work> {
@@ -120,10 +123,29 @@ impl Queues {
         self.busy[2].remove(peer);
     }
 
+    /// Takes out what a peer brought and nobody has looked at.
+    pub(super) fn drop_peer(&mut self, peer: PeerId) -> Dropped {
+        Dropped {
+            announced: self.announced.drain(&peer),
+            bodies: self.bodies.drain(&Some(peer)),
+            shares: self.shares.drain(&peer),
+            transactions: self.transactions.drain(&peer),
+        }
+    }
+
     /// Whether shares and transactions of a peer wait.
     pub(super) fn has_pool_work(&self, peer: &PeerId) -> bool {
         self.shares.len(peer) > 0 || self.transactions.len(peer) > 0
     }
+}
+
+/// What waited of one peer. Segments of headers stay: another peer may go on with their chain.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    pub(super) announced: VecDeque<AnnouncedTask>,
+    pub(super) bodies: VecDeque<BodyTask>,
+    pub(super) shares: VecDeque<ShareTask>,
+    pub(super) transactions: VecDeque<TransactionTask>,
 }
 
 fn first<T>(lane: &mut VecDeque<T>, count: usize) -> Vec<T> {
@@ -165,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_urgent_comes_first_and_the_rest_is_not_forgotten() {
-        let (mut queues, peers) = (Queues::new(), BTreeMap::new());
+        let mut queues = Queues::new();
         let (a, b) = (peer(1), peer(2));
         for _ in 0..20 {
             queues.segments.push(a, segment()).unwrap();
@@ -174,7 +196,7 @@ mod tests {
             queues.transactions.push(b, transaction(b)).unwrap();
         }
         let mut turns = Vec::new();
-        while let Some(work) = queues.next(&peers) {
+        while let Some(work) = queues.next(|_| 1) {
             if let Work::Transactions(peer, tasks) = &work {
                 assert!(tasks.len() <= MAX_TRANSACTION_BATCH);
                 queues.free_transactions(peer);
@@ -189,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_peer_has_one_job_of_a_kind_at_a_time() {
-        let (mut queues, peers) = (Queues::new(), BTreeMap::new());
+        let mut queues = Queues::new();
         let (a, b) = (peer(1), peer(2));
         for peer in [a, b] {
             for _ in 0..MAX_TRANSACTION_BATCH + 1 {
                 queues.transactions.push(peer, transaction(peer)).unwrap();
             }
         }
-        let next = |queues: &mut Queues| match queues.next(&peers) {
+        let next = |queues: &mut Queues| match queues.next(|_| 1) {
             Some(Work::Transactions(peer, tasks)) => Some((peer, tasks.len())),
             _ => None,
         };

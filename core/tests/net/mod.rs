@@ -476,13 +476,13 @@ impl World {
         reader.sealed_header(&reader.block_hash_at(height).unwrap().unwrap()).unwrap().unwrap()
     }
 
-    /// What a node says when it is asked where it stands.
+    /// What a node says when it is asked where it stands, but for its time: a puppet repeats the rest at any time.
     pub(crate) fn status_of(&self, number: usize) -> lode_network::Status {
         let service = &self.nodes[number].service;
         let (tip_height, tip_hash) = service.tip();
         let work = service.ledger().read().work().unwrap();
         let genesis_hash = network().genesis_hash;
-        lode_network::Status { version: 1, genesis_hash, tip_height, tip_hash, work }
+        lode_network::Status { version: 1, genesis_hash, tip_height, tip_hash, work, now_ms: 0 }
     }
 
     /// What must hold at the end of every test.

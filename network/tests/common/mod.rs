@@ -55,6 +55,7 @@ pub(crate) fn status(seed: u64) -> Status {
         tip_height: seed as u32,
         tip_hash: hash(2),
         work: ChainWork::decode(&hash(3).0).expect("any 32 bytes are work"),
+        now_ms: !seed,
     }
 }
 

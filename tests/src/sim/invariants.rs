@@ -39,6 +39,13 @@ pub struct Fairness {
     pub sigma: f64,
 }
 
+/// Clocks that nobody may call wrong: their errors and those of their peers do not add up to the future limit.
+const RIGHT_CLOCK_MS: u64 = 2_000;
+/// Clocks that have to be called wrong: beyond the future limit even if the peers' own errors are taken off.
+const WRONG_CLOCK_MS: u64 = 20_000;
+/// Connections of a node that are enough for a majority of right clocks among them: one other clock is wrong.
+const WITNESSES: usize = 4;
+
 /// What one address has of everything that the chain has paid.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Part {
@@ -92,6 +99,7 @@ pub fn judge(world: &mut World) -> Report {
         let each = world.nodes.iter().map(|node| node.core.as_ref().map(|core| core.service.tip().0));
         violations.push(format!("{} tips; heights: {:?}", tips.len(), each.collect::<Vec<_>>()));
     }
+    judge_clocks(world, &mut violations);
     judge_states(world, &mut violations);
     judge_memory(world, &mut violations);
     judge_behaviour(world, &mut violations);
@@ -169,6 +177,19 @@ fn scratch_folder() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.expect("a scratch folder")
+}
+
+/// A clock that is far off is named by its own node, and no other one is.
+fn judge_clocks(world: &World, violations: &mut Vec<String>) {
+    for (node, core) in world.nodes.iter().filter_map(|node| Some((node, node.core.as_ref()?))) {
+        let (skew_ms, named) = (world.scenario.skews_ms[node.index], core.status().clock);
+        if skew_ms.unsigned_abs() <= RIGHT_CLOCK_MS && named.is_some() {
+            violations.push(format!("node {}: its clock is right, and named: {named:?}", node.index));
+        }
+        if skew_ms.unsigned_abs() > WRONG_CLOCK_MS && node.links.len() >= WITNESSES && named.is_none() {
+            violations.push(format!("node {}: its clock is off by {skew_ms} ms, and nobody says so", node.index));
+        }
+    }
 }
 
 fn judge_memory(world: &World, violations: &mut Vec<String>) {

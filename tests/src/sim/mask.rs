@@ -211,6 +211,7 @@ mod tests {
             tip_height: 5,
             tip_hash: block(5).hash(),
             work: ChainWork::ZERO,
+            now_ms: 0,
         };
         let shown = mask.status(status, |parent| {
             assert_eq!(*parent, Hash::ZERO);

@@ -1,0 +1,146 @@
+//! Whether this machine's clock agrees with those of its peers.
+//!
+//! Owns what each peer's status said of its clock, and what follows from all of them. Returns nothing: the fault is shown by
+//! the status, and said in the log when it begins and when it ends.
+//!
+//! A peer's clock is read between question and answer, so that it lies between two readings of our own. What is kept is by how
+//! much it differs at least: slow lines and machines that slept in between make no difference where there is none. The median of
+//! the peers decides, of those that this node dialled if they are enough, since anybody can dial it.
+//!
+//! What must not be broken: no rule of the chain goes by this, the clock is never set, and a single peer that dialled this node
+//! says nothing.
+
+use std::{collections::BTreeMap, fmt};
+
+use lode_network::PeerId;
+use tracing::{info, warn};
+
+use super::{limits::CLOCK_QUORUM, view::View};
+use crate::Clock;
+
+/// This machine's clock differs from its peers' by more than the future limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockFault {
+    /// The peers' clocks less this one, in ms, at least: positive if this one is behind.
+    pub offset_ms: i64,
+    /// How many peers say so, or are outvoted.
+    pub peers: usize,
+    /// Whether what is mined by this clock is worth nothing: enough peers agree, or their blocks are left out for its sake.
+    pub is_certain: bool,
+}
+
+impl fmt::Display for ClockFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, peers) = (self.offset_ms.unsigned_abs() / 1_000, self.peers);
+        let (direction, consequence) = if self.offset_ms > 0 {
+            ("behind", "newest blocks lie in the future for this node")
+        } else {
+            ("ahead of", "nodes refuse this one's blocks until their time comes")
+        };
+        write!(f, "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose {consequence}")
+    }
+}
+
+/// The clocks of the peers.
+#[derive(Debug, Default)]
+pub(super) struct ClockCheck {
+    /// See [`ClockFault::offset_ms`].
+    offsets_ms: BTreeMap<PeerId, i64>,
+    fault: Option<ClockFault>,
+}
+
+impl ClockCheck {
+    /// What is wrong, if something is.
+    pub(super) fn fault(&self) -> Option<ClockFault> {
+        self.fault
+    }
+
+    /// A peer told its time, `peer_ms`, between two readings of this machine's clock.
+    pub(super) fn told(&mut self, id: PeerId, peer_ms: u64, asked_ms: u64, answered_ms: u64) {
+        // Zero is no time.
+        if peer_ms > 0 {
+            self.offsets_ms.insert(id, least_offset_ms(peer_ms, asked_ms, answered_ms));
+        }
+    }
+
+    /// A peer is gone.
+    pub(super) fn disconnected(&mut self, id: &PeerId) {
+        self.offsets_ms.remove(id);
+    }
+
+    /// Judges this machine's clock anew. `leaves_out` if blocks were left out lately because they lie in the future.
+    pub(super) fn judge<C: Clock>(&mut self, view: &View<C>, leaves_out: bool) {
+        let is_outbound = |id: &PeerId| view.peers.get(id).is_some_and(|peer| peer.outbound);
+        let outbound: Vec<i64> =
+            self.offsets_ms.iter().filter(|(id, _)| is_outbound(id)).map(|(_, offset)| *offset).collect();
+        let dials = !outbound.is_empty();
+        let offsets =
+            if outbound.len() >= CLOCK_QUORUM { outbound } else { self.offsets_ms.values().copied().collect() };
+        let (peers, offset_ms) = (offsets.len(), median(offsets));
+        let is_enough = peers >= CLOCK_QUORUM;
+        let limit_ms = view.service.ledger().params().future_limit_ms;
+        // What has begun ends at half of it, so that it does not come and go.
+        let limit_ms = if self.fault.is_some() { limit_ms / 2 } else { limit_ms };
+        let is_wrong = offset_ms.unsigned_abs() > limit_ms && (is_enough || dials);
+        let is_certain = is_enough || (offset_ms > 0 && leaves_out);
+        let fault = is_wrong.then_some(ClockFault { offset_ms, peers, is_certain });
+        match (&self.fault, &fault) {
+            (None, Some(fault)) => warn!("{fault}"),
+            (Some(old), Some(new)) if old.offset_ms.signum() != new.offset_ms.signum() => warn!("{new}"),
+            (Some(_), None) => info!("nothing speaks against this machine's clock any more"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        self.fault = fault;
+    }
+}
+
+/// How far another clock that showed `peer_ms` is from this one at least, if it was read between two readings of this one.
+fn least_offset_ms(peer_ms: u64, asked_ms: u64, answered_ms: u64) -> i64 {
+    let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let (peer, first, last) = (signed(peer_ms), signed(asked_ms), signed(answered_ms));
+    let (first, last) = (first.min(last), first.max(last));
+    if peer > last { peer.saturating_sub(last) } else { peer.saturating_sub(first).min(0) }
+}
+
+/// The middle one; of two, the one nearer to zero, and zero if they contradict each other. Zero of none.
+fn median(mut offsets_ms: Vec<i64>) -> i64 {
+    offsets_ms.sort_unstable();
+    let middle = |place: usize| offsets_ms.get(place).copied().unwrap_or(0);
+    let (low, high) = (middle(offsets_ms.len().saturating_sub(1) / 2), middle(offsets_ms.len() / 2));
+    if low > 0 { low } else { high.min(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_read_in_between_differs_by_nothing() {
+        assert_eq!(least_offset_ms(1_500, 1_000, 2_000), 0);
+        assert_eq!(least_offset_ms(2_500, 1_000, 2_000), 500);
+        assert_eq!(least_offset_ms(400, 1_000, 2_000), -600);
+        // The clock was set back in between.
+        assert_eq!(least_offset_ms(1_500, 2_000, 1_000), 0);
+        assert_eq!(least_offset_ms(u64::MAX, 0, 0), i64::MAX);
+    }
+
+    #[test]
+    fn few_do_not_outvote_many_and_two_have_to_agree() {
+        assert_eq!(median(vec![]), 0);
+        assert_eq!(median(vec![90]), 90);
+        assert_eq!(median(vec![90, 0]), 0);
+        assert_eq!(median(vec![90, 80]), 80);
+        assert_eq!(median(vec![-90, 80]), 0);
+        assert_eq!(median(vec![-90, -80]), -80);
+        assert_eq!(median(vec![1_000_000, 0, 3]), 3);
+        assert_eq!(median(vec![-1_000_000, -5, -3]), -5);
+        assert_eq!(median(vec![-1_000_000, -7, -5, 9]), -5);
+    }
+
+    #[test]
+    fn it_is_named_in_words() {
+        let name = |offset_ms| ClockFault { offset_ms, peers: 2, is_certain: true }.to_string();
+        assert!(name(90_500).starts_with("this machine's clock seems 90 s behind its peers' (2 asked)"));
+        assert!(name(-61_000).starts_with("this machine's clock seems 61 s ahead of its peers'"));
+    }
+}

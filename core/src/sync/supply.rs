@@ -1,0 +1,76 @@
+//! How a peer delivers bodies: how many it may be asked for, what it lacks, and how often it kept the node waiting.
+
+use std::collections::BTreeMap;
+
+use lode_consensus::{ChainWork, Hash, Height};
+
+use super::{
+    limits::{BODY_TIMEOUT_MS, LACKING_MS, MAX_BODIES_PER_PEER, MAX_LACKING},
+    peers::Peer,
+};
+
+/// A peer as one that bodies are asked of.
+#[derive(Debug)]
+pub(super) struct Supplier {
+    /// How many bodies may be asked of it at a time: fewer after each that does not come in time, since it may be our line
+    /// that is slow.
+    pub(super) window: usize,
+    /// Whether it has delivered any since it was last late.
+    has_delivered: bool,
+    /// How often it kept the node waiting for a body since it last delivered a good one.
+    pub(super) delays: u32,
+    /// Bodies that it did not have, or not in time, and until when they are not asked of it again.
+    lacking: BTreeMap<Hash, u64>,
+}
+
+impl Default for Supplier {
+    fn default() -> Self {
+        Self { window: MAX_BODIES_PER_PEER, has_delivered: false, delays: 0, lacking: BTreeMap::new() }
+    }
+}
+
+impl Supplier {
+    /// Takes note that the peer lacks a body.
+    pub(super) fn lacks(&mut self, hash: Hash, now_ms: u64) {
+        self.is_not_asked(hash, now_ms.saturating_add(LACKING_MS));
+    }
+
+    /// Takes note that the peer keeps the node waiting for a body. It may still come.
+    pub(super) fn delays(&mut self, hash: Hash, now_ms: u64) {
+        self.delays = self.delays.saturating_add(1);
+        self.is_not_asked(hash, now_ms.saturating_add(BODY_TIMEOUT_MS));
+    }
+
+    /// Takes note that the peer delivered bodies.
+    pub(super) fn delivers(&mut self) {
+        self.has_delivered = true;
+        self.window = self.window.saturating_add(1).min(MAX_BODIES_PER_PEER);
+    }
+
+    /// Takes note that bodies did not come in time. Returns whether that may be the line's fault: it has brought some since the
+    /// last time, and was asked for more than one.
+    pub(super) fn is_late(&mut self) -> bool {
+        let is_slow = std::mem::take(&mut self.has_delivered) && self.window > 1;
+        self.window = (self.window / 2).max(1);
+        is_slow
+    }
+
+    fn is_not_asked(&mut self, hash: Hash, until_ms: u64) {
+        if self.lacking.len() >= MAX_LACKING {
+            self.lacking.clear();
+        }
+        self.lacking.insert(hash, until_ms);
+    }
+
+    /// Whether the peer may be asked for a body.
+    pub(super) fn may_have(&self, peer: &Peer, hash: &Hash, work: ChainWork, now_ms: u64) -> bool {
+        let lacks = self.lacking.get(hash).is_some_and(|until_ms| now_ms < *until_ms);
+        peer.status.is_some() && peer.work >= work && !peer.is_paused(now_ms) && !lacks
+    }
+
+    /// Whether the peer may be asked for the next block at a height though it has not said that it has it: it stood right
+    /// below, and blocks travel faster than statuses.
+    pub(super) fn may_have_next(&self, peer: &Peer, hash: &Hash, height: Height, now_ms: u64) -> bool {
+        peer.height.saturating_add(1) >= height && self.may_have(peer, hash, ChainWork::ZERO, now_ms)
+    }
+}
