@@ -26,13 +26,13 @@ use crate::{
     Device, DeviceState, DeviceStatus, Stages, WorkerProgram,
     process::{Process, ProcessError},
     slot::{Fault, KNOWN_STATEMENT, Slot, SlotWork},
-    wire::{Batch, IN_FLIGHT, Record, Request},
+    wire::{Batch, IN_FLIGHT, LANES, Record, Request},
 };
 
 /// How often a thread without a device looks for one.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// The nonces of [`KNOWN_STATEMENT`].
-const KNOWN_NONCES: [u64; crate::prover::LANES] = [0, u64::MAX];
+const KNOWN_NONCES: [u64; LANES] = [0, u64::MAX];
 
 /// Proves on devices, each in a process of its own. Dropping it ends them.
 pub struct CudaEngine {

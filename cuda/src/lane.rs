@@ -15,7 +15,7 @@ use crate::{
         Accumulate, Buffer, Expand, Filter, FoldFirst, FoldNext, Kernel, NttForward, NttInverse, Opening, Point,
         Pointer, Product, Quotient, Seeds, Sort, TicketKernel, Twist, blocks, launch,
     },
-    prover::Shared,
+    shared::Shared,
     wire::{RECORD_BYTES, Request, Stages},
 };
 

@@ -21,6 +21,7 @@ mod kernels;
 mod lane;
 mod process;
 mod prover;
+mod shared;
 mod slot;
 mod tables;
 mod wire;

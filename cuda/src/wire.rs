@@ -12,10 +12,12 @@ use crate::constants::{
     RECORD_COMMITMENT, RECORD_OPENING, RECORD_POINT, RECORD_VALUE, RECORD_WORDS, VOID_INFINITY, VOID_POINT,
 };
 
+/// Batches that a device works on at the same time.
+pub(crate) const LANES: usize = 2;
 /// Most attempts in a batch.
 pub(crate) const MAX_BATCH: u32 = 1024;
 /// Batches that a worker has, at most: one for each of its lanes, and one that is ready when a lane becomes free.
-pub(crate) const IN_FLIGHT: usize = crate::prover::LANES + 1;
+pub(crate) const IN_FLIGHT: usize = LANES + 1;
 /// Longest text that a worker complains with.
 pub(crate) const MAX_TEXT: usize = 1000;
 /// Bytes of a record.

@@ -17,8 +17,8 @@ use lode_puzzle::Srs;
 
 use crate::{
     CudaError, devices,
-    prover::{LANES, Prover},
-    wire::{self, IN_FLIGHT, Request},
+    prover::Prover,
+    wire::{self, IN_FLIGHT, LANES, Request},
 };
 
 /// How long the batches under way have once there are no more requests.

@@ -1,6 +1,6 @@
 //! The service as the API's backend.
 //!
-//! Threads: checks and writes run on tokio's blocking threads. A semaphore admits [`MAX_CHECKS`] at a time; a caller
+//! Threads: checks and writes run on tokio's blocking threads. A semaphore admits [`MAX_CHECKS`](super::MAX_CHECKS) at a time; a caller
 //! waits for a place at most [`MAX_CHECK_WAIT`] and is then told that the node is busy.
 
 use std::{
@@ -23,9 +23,6 @@ use crate::{
     sync::{PeersView, status},
 };
 
-/// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest priority, so that
-/// these come first.
-pub const MAX_CHECKS: usize = 2;
 /// How long a submission waits for its turn before it is refused.
 pub const MAX_CHECK_WAIT: Duration = Duration::from_secs(5);
 

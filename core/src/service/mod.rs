@@ -44,7 +44,11 @@ use crate::{
     template::Templates,
 };
 
-pub use api::{Handle, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use api::{Handle, MAX_CHECK_WAIT};
+
+/// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest priority, so that
+/// these come first.
+pub const MAX_CHECKS: usize = 2;
 
 /// Blocks, shares and transactions that were taken in here and wait to be published to peers.
 pub const MAX_ACCEPTED: usize = 1_024;
