@@ -41,15 +41,15 @@ pub struct Account {
     /// The root that the proof leads to, which that block's header commits to.
     pub state_root: HashText,
     /// The proof.
-    pub proof: AccountProof,
+    pub proof: LeafProof,
 }
 
-/// The proof of an account under a state root.
+/// The proof of a leaf under a state root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AccountProof {
+pub struct LeafProof {
     /// The leaf's place in the tree.
     pub key: HashText,
-    /// The leaf's bytes; null for an account that does not exist.
+    /// The leaf's bytes; null for one that does not exist.
     pub value: Option<BytesHex>,
     /// Where the path ends.
     pub leaf: Option<ProofLeaf>,
@@ -57,7 +57,7 @@ pub struct AccountProof {
     pub siblings: Vec<HashText>,
 }
 
-impl AccountProof {
+impl LeafProof {
     /// A proof as it is shown.
     pub fn of(key: Hash, value: Option<Vec<u8>>, proof: StateProof) -> Self {
         let leaf = |(key, value)| ProofLeaf { key_hash: Text(key), value_hash: Text(value) };

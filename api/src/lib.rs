@@ -7,7 +7,7 @@
 //! - [`text`]: how values that are no plain JSON number or string are written: hashes, addresses, points, large
 //!   integers.
 //! - One module for each subject: [`status`], [`block`], [`transaction`], [`account`], [`epoch`], [`mining`],
-//!   [`network`], [`events`].
+//!   [`network`], [`events`], [`weight`].
 //! - [`ApiError`]: the body of every failure.
 //! - [`Backoff`]: how long to wait before asking again.
 //! - `client`, behind the feature of that name: a blocking client.
@@ -32,6 +32,7 @@ pub mod schema;
 pub mod status;
 pub mod text;
 pub mod transaction;
+pub mod weight;
 
 pub use backoff::Backoff;
 pub use error::ApiError;

@@ -14,7 +14,8 @@ use utoipa::{
 };
 
 use crate::{
-    ApiError, account, account::PageQuery, block, epoch, events, mining, mining::JobQuery, network, status, transaction,
+    ApiError, account, account::PageQuery, block, epoch, events, mining, mining::JobQuery, network, status,
+    transaction, weight,
 };
 
 /// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that no amount is
@@ -48,6 +49,7 @@ pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
         transaction::TransactionAccepted,
         transaction::TransactionPlace,
         transaction::TransactionRequest,
+        weight::Weight,
     )),
     modifiers(&ExactIntegers)
 )]

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
 use lode_api::{
     ApiError, account, block, epoch, events, mining, network,
     schema::{self, MAX_EXACT},
-    status, transaction,
+    status, transaction, weight,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ fn every_answer_is_the_pinned_json() {
     pinned::<account::Account>("account");
     pinned::<account::Account>("account_absent");
     pinned::<account::AccountTransactions>("account_transactions");
+    pinned::<weight::Weight>("weight");
     pinned::<epoch::Epoch>("epoch");
     pinned::<epoch::Roster>("roster");
     pinned::<epoch::ProverShares>("shares");
@@ -192,7 +193,7 @@ fn the_schema_has_every_field_of_every_pinned_answer() {
         ("TransactionRequest", "transaction_request"),
         ("Mempool", "mempool"),
         ("Account", "account"),
-        ("AccountProof", "account/proof"),
+        ("LeafProof", "account/proof"),
         ("AccountTransactions", "account_transactions"),
         ("Epoch", "epoch"),
         ("ProverShares", "shares"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use lode_api::{
-    account::{Account, AccountProof, AccountQuery, AccountTransactions, PageQuery, PlacedTransaction},
+    account::{Account, AccountQuery, AccountTransactions, LeafProof, PageQuery, PlacedTransaction},
     text::{AddressText, Text},
     transaction::Transaction,
 };
@@ -36,7 +36,7 @@ pub(crate) async fn account<B: Backend>(
             height: proven.height,
             block_hash: Text(block_hash),
             state_root: Text(proven.state_root),
-            proof: AccountProof::of(proven.key, proven.value, proven.proof),
+            proof: LeafProof::of(proven.key, proven.value, proven.proof),
         })
     })
     .await

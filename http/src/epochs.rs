@@ -1,15 +1,17 @@
-//! Epochs and proving rights: `/epoch/{epoch}`, `/roster/{height}`, `/shares/{address}`.
+//! Epochs and proving rights: `/epoch/{epoch}`, `/weight/{address}`, `/roster/{height}`, `/shares/{address}`.
 
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use lode_api::{
-    account::PageQuery,
+    account::{AccountQuery, LeafProof, PageQuery},
     block::{Domain, Share},
     epoch::{Epoch, PlacedShare, ProverShares, Roster},
     text::{AddressText, Text},
+    weight::{ProvenWeight, Weight},
 };
-use lode_core::Backend;
+use lode_consensus::{Epoch as EpochNumber, selection};
+use lode_core::{Backend, query::WeightState};
 
 use crate::{
     error::Failure,
@@ -38,6 +40,36 @@ pub(crate) async fn epoch<B: Backend>(
         })
     })
     .await
+}
+
+/// `GET /{network}/weight/{address}`
+pub(crate) async fn weight<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+    Segment(owner): Segment,
+    Params(query): Params<AccountQuery>,
+) -> Result<Response, Failure> {
+    let owner = address("address", &owner)?;
+    api.read(move |_, moment| {
+        let WeightState { epoch, block_hash, weight, sum } =
+            moment.weight(&owner, query.height.map(|Text(height)| height))?;
+        Ok(Weight {
+            address: AddressText(owner),
+            height: weight.height,
+            epoch,
+            block_hash: Text(block_hash),
+            state_root: Text(weight.state_root),
+            weight: shown(weight.leaf, epoch, LeafProof::of(weight.key, weight.value, weight.proof)),
+            sum: shown(sum.leaf, epoch, LeafProof::of(sum.key, sum.value, sum.proof)),
+        })
+    })
+    .await
+}
+
+/// A weight as it is shown in an epoch.
+fn shown(leaf: Option<selection::Weight>, epoch: EpochNumber, proof: LeafProof) -> ProvenWeight {
+    let leaf = leaf.unwrap_or_default();
+    let at_end_of = |epoch| leaf.at_end_of(epoch).unwrap_or(0);
+    ProvenWeight { frozen: Text(epoch.checked_sub(1).map_or(0, at_end_of)), current: Text(at_end_of(epoch)), proof }
 }
 
 /// `GET /{network}/roster/{height}`

@@ -33,13 +33,14 @@ use crate::{
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What `GET /` lists.
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 18] = [
     "GET /{network}/status",
     "GET /{network}/block/{height|hash|latest}",
     "GET /{network}/transaction/{id}",
     "GET /{network}/account/{address}?height=",
     "GET /{network}/account/{address}/transactions?limit=&before=",
     "GET /{network}/epoch/{epoch|current}",
+    "GET /{network}/weight/{address}?height=",
     "GET /{network}/roster/{height}",
     "GET /{network}/shares/{address}?limit=&before=",
     "GET /{network}/mempool",
@@ -63,6 +64,7 @@ pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
         .route("/account/{address}", get(accounts::account::<B>))
         .route("/account/{address}/transactions", get(accounts::transactions::<B>))
         .route("/epoch/{epoch}", get(epochs::epoch::<B>))
+        .route("/weight/{address}", get(epochs::weight::<B>))
         .route("/roster/{height}", get(epochs::roster::<B>))
         .route("/shares/{address}", get(epochs::shares::<B>))
         .layer(CorsLayer::new().allow_origin(cors::Any).allow_methods([Method::GET, Method::HEAD]));

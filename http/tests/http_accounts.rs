@@ -5,7 +5,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Chain, Server, TestNode, actors};
-use lode_consensus::{Account, Address, Decode, Hash, StateKey, selection, tree::StateProof};
+use lode_consensus::{
+    Account, Address, Decode, Hash, StateKey,
+    selection::{self, Weight},
+    tree::StateProof,
+};
 use serde_json::{Value, json};
 
 fn text(value: impl ToString) -> Value {
@@ -65,6 +69,51 @@ fn an_account_comes_with_a_proof_at_any_height() {
     assert_eq!(server.get(&format!("/account/{}?height=2", carol.address)).ok()["exists"], false);
 }
 
+/// Checks a weight's proof as a client would that holds only the state root, and gives the leaf.
+fn check_weight(answer: &Value, part: &str, key: &StateKey) -> Option<Weight> {
+    let proof = &answer[part]["proof"];
+    let leaf = &proof["leaf"];
+    let state_proof = StateProof {
+        leaf: leaf.is_object().then(|| (parse(&leaf["key_hash"]), parse(&leaf["value_hash"]))),
+        siblings: proof["siblings"].as_array().unwrap().iter().map(parse).collect(),
+    };
+    assert_eq!(parse::<Hash>(&proof["key"]), key.hash());
+    let value = proof["value"].as_str().map(|value| hex::decode(value).unwrap());
+    state_proof.verify(&parse(&answer["state_root"]), key, value.as_deref()).unwrap();
+    value.map(|value| Weight::decode(&value).unwrap())
+}
+
+#[test]
+fn a_weight_comes_with_proofs_at_any_height_and_is_what_the_epoch_says() {
+    let server = Server::start(TestNode::new(Chain::standard()));
+    let chain = &server.node.chain;
+    let [alice, bob, carol] = actors();
+    for height in 0..=10 {
+        let (block_hash, block) = chain.block(height);
+        let epoch = chain.params().epoch_of(height);
+        for address in [alice.address, bob.address, carol.address] {
+            let answer = server.get(&format!("/weight/{address}?height={height}")).ok();
+            assert_eq!((&answer["address"], &answer["height"]), (&text(address), &json!(height)));
+            assert_eq!((&answer["epoch"], &answer["block_hash"]), (&json!(epoch), &text(block_hash)));
+            assert_eq!(answer["state_root"], text(block.header.state_root));
+            for (part, key) in [("weight", StateKey::Weight(address)), ("sum", StateKey::WeightSum)] {
+                let leaf = check_weight(&answer, part, &key).unwrap_or_default();
+                assert_eq!(answer[part]["current"], text(leaf.at_end_of(epoch).unwrap_or(0)));
+                let frozen = epoch.checked_sub(1).map_or(0, |before| leaf.at_end_of(before).unwrap_or(0));
+                assert_eq!(answer[part]["frozen"], text(frozen));
+            }
+        }
+    }
+    // The same as the listing of the epoch, and of the one before it.
+    let (current, before) = (server.get("/epoch/2").ok(), server.get("/epoch/1").ok());
+    let answer = server.get(&format!("/weight/{}", alice.address)).ok();
+    assert_eq!(answer["weight"]["current"], current["weights"][alice.address.to_string()]);
+    assert_eq!(answer["weight"]["frozen"], before["weights"][alice.address.to_string()]);
+    assert_ne!(answer["weight"]["frozen"], "0");
+    assert_eq!(server.get(&format!("/weight/{}", carol.address)).ok()["weight"]["current"], "0");
+    assert!(server.get(&format!("/weight/{}?height=11", alice.address)).error(404).contains("not retained"));
+}
+
 #[test]
 fn immature_amounts_add_up_to_what_waits() {
     let server = Server::start(TestNode::new(Chain::standard()));
@@ -99,6 +148,7 @@ fn unreadable_addresses_are_400_everywhere() {
     for bad in bad {
         server.get(&format!("/account/{bad}")).error(400);
         server.get(&format!("/account/{bad}/transactions")).error(400);
+        server.get(&format!("/weight/{bad}")).error(400);
         server.get(&format!("/shares/{bad}")).error(400);
         server.get(&format!("/mining/job?address={bad}")).error(400);
     }
@@ -111,7 +161,7 @@ fn an_address_in_upper_case_is_the_same_everywhere() {
     let [alice, ..] = actors();
     let lower = alice.address.to_string();
     let (upper, mixed) = (lower.to_ascii_uppercase(), format!("ALEO1{}", &lower[5..]));
-    for path in ["/account/{}", "/account/{}/transactions", "/shares/{}", "/mining/job?address={}"] {
+    for path in ["/account/{}", "/account/{}/transactions", "/weight/{}", "/shares/{}", "/mining/job?address={}"] {
         let path = |address: &str| path.replace("{}", address);
         let answer = server.get(&path(&upper)).ok();
         for key in ["address", "prover"] {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lode_consensus::{Address, Epoch, Hash, Height, Share, epoch, selection::Weights};
+use lode_consensus::{
+    Address, Epoch, Hash, Height, Share, epoch,
+    selection::{Weight, Weights},
+};
+use lode_ledger::LeafProof;
 use lode_puzzle::Target;
 
 use super::{Moment, Page, Place, QueryError};
@@ -55,7 +59,32 @@ pub struct PlacedShare {
     pub epoch_challenge: Hash,
 }
 
+/// What an address has earned by shares, and what all have together, as of some block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightState {
+    /// The epoch of that block.
+    pub epoch: Epoch,
+    /// The block.
+    pub block_hash: Hash,
+    /// The address's own leaf.
+    pub weight: LeafProof<Weight>,
+    /// That of all together.
+    pub sum: LeafProof<Weight>,
+}
+
 impl Moment<'_> {
+    /// The weight of an address as of a height, or of the tip, and the sum that it is a part of.
+    ///
+    /// # Errors
+    /// [`lode_ledger::LedgerError::NotRetained`] for a height whose state is not there.
+    pub fn weight(&self, address: &Address, height: Option<Height>) -> Result<WeightState, QueryError> {
+        let at = height.map_or_else(|| self.reader.tip_height(), Ok)?;
+        let (weight, sum) = (self.reader.weight_proof(address, at)?, self.reader.weight_sum_proof(at)?);
+        let lost = || QueryError::Contradiction(format!("the chain has no block at height {at}"));
+        let block_hash = self.reader.block_hash_at(at)?.ok_or_else(lost)?;
+        Ok(WeightState { epoch: self.params().epoch_of(at), block_hash, weight, sum })
+    }
+
     /// An epoch that has begun, or that of the tip.
     ///
     /// # Errors

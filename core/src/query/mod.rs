@@ -19,7 +19,7 @@ use lode_ledger::{BlockEntry, Ledger, LedgerError, Reader};
 pub use self::{
     account::{AccountState, PlacedTransaction},
     block::{BlockAnswer, BlockId, TransactionAnswer},
-    epoch::{EpochAnswer, MAX_COUNTED_SHARES, PlacedShare, ProverShares},
+    epoch::{EpochAnswer, MAX_COUNTED_SHARES, PlacedShare, ProverShares, WeightState},
     page::{Page, Place},
     status::ChainStatus,
 };
