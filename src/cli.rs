@@ -1,16 +1,16 @@
 //! Flags and arguments: what may be typed, checked before anything is done.
 
+mod devnet;
+mod keystore;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, builder::ValueParser, error::ErrorKind};
 use lode_api::client::{Client, DEFAULT_NETWORK, DEFAULT_NODE, Limits, NetworkName, NodeClient, NodeUrl};
 use lode_consensus::{Hash, Height};
 
-use crate::{
-    amount::Credits,
-    commands::devnet::DevnetArgs,
-    keystore::{AccountName, Keystore, KeystoreError},
-};
+pub use self::{devnet::DevnetArgs, keystore::KeystoreArgs};
+use crate::{amount::Credits, keystore::AccountName};
 
 /// Blocks for which a transfer stays valid unless told otherwise: an hour at 15 s.
 pub const DEFAULT_EXPIRY_BLOCKS: Height = 240;
@@ -96,27 +96,6 @@ pub enum Command {
     Epoch(EpochArgs),
     /// Show the node's chain, supply and mempool.
     Status(StatusArgs),
-}
-
-/// Where the accounts are.
-#[derive(Debug, Args)]
-pub struct KeystoreArgs {
-    /// Folder of the accounts [default: lode/keystore in your data folder, ~/.local/share]
-    #[arg(long, value_name = "DIR", env = "LODE_KEYSTORE")]
-    pub keystore: Option<PathBuf>,
-}
-
-impl KeystoreArgs {
-    /// The keystore that the flags name.
-    ///
-    /// # Errors
-    /// [`KeystoreError::NoHome`].
-    pub fn open(&self) -> Result<Keystore, KeystoreError> {
-        match &self.keystore {
-            Some(dir) => Ok(Keystore::at(dir)),
-            None => Keystore::of_user(),
-        }
-    }
 }
 
 /// Which node to ask, about which network.

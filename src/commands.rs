@@ -17,9 +17,10 @@ use lode_api::client::{Client, ClientError, NetworkName};
 use lode_consensus::{Address, Hash, Height, transaction::SignatureError};
 use serde::Serialize;
 
+pub use crate::run::run;
 use crate::{
     amount::Credits,
-    cli::{Command, NodeArgs},
+    cli::NodeArgs,
     keystore::{Keystore, KeystoreError, Passphrase, SecretError, readable_by_others},
     text::one_line,
 };
@@ -172,22 +173,6 @@ fn hint(error: &ClientError) -> &'static str {
 impl From<SecretError> for CommandError {
     fn from(error: SecretError) -> Self {
         Self::Keystore(error.into())
-    }
-}
-
-/// Carries out a command.
-///
-/// # Errors
-/// [`CommandError`]; what was written to `out` by then is no answer.
-pub fn run(command: Command, out: &mut dyn Write) -> Result<(), CommandError> {
-    match command {
-        Command::Devnet(args) => devnet::run(&args, out),
-        Command::Account(command) => account::run(command, out),
-        Command::Balance(args) => balance::run(&args, out),
-        Command::Transfer(args) => transfer::run(&args, out),
-        Command::Block(args) => block::run(&args, out),
-        Command::Epoch(args) => epoch::run(&args, out),
-        Command::Status(args) => status::run(&args, out),
     }
 }
 

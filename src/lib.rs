@@ -13,4 +13,5 @@ pub mod amount;
 pub mod cli;
 pub mod commands;
 pub mod keystore;
+mod run;
 pub mod text;

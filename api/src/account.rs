@@ -2,10 +2,10 @@
 
 use lode_consensus::{Hash, Height, tree::StateProof};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, ToSchema, openapi::schema::Schema};
 
 use crate::{
-    schema,
+    parameter::{parameter, u32_parameter},
     text::{AddressText, BytesHex, HashText, Hex, Text, U64Text},
     transaction::Transaction,
 };
@@ -17,7 +17,7 @@ use crate::{
 pub struct AccountQuery {
     /// The account as it was after the block at this height; without it, after the tip.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(schema_with = schema::u32_parameter)]
+    #[param(schema_with = u32_parameter)]
     pub height: Option<Text<Height>>,
 }
 
@@ -87,11 +87,11 @@ pub struct PageQuery {
     /// How many items the page should hold: [`Self::DEFAULT_LIMIT`] without it, [`Self::MAX_LIMIT`] at most. Its last
     /// block may take it beyond.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(schema_with = schema::limit_parameter)]
+    #[param(schema_with = limit_parameter)]
     pub limit: Option<Text<u64>>,
     /// The height below which the page begins: `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(schema_with = schema::u32_parameter)]
+    #[param(schema_with = u32_parameter)]
     pub before: Option<Text<Height>>,
 }
 
@@ -100,6 +100,10 @@ impl PageQuery {
     pub const DEFAULT_LIMIT: u64 = 50;
     /// Most items that a request can ask for.
     pub const MAX_LIMIT: u64 = 200;
+}
+
+fn limit_parameter() -> Schema {
+    parameter(1, PageQuery::MAX_LIMIT)
 }
 
 /// `GET /{network}/account/{address}/transactions`: what the account sent and received, newest first.

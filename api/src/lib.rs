@@ -28,6 +28,7 @@ mod error;
 pub mod events;
 pub mod mining;
 pub mod network;
+mod parameter;
 pub mod schema;
 pub mod status;
 pub mod text;

@@ -3,10 +3,10 @@
 use lode_consensus as consensus;
 use lode_puzzle::Proof;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, ToSchema, openapi::schema::Schema};
 
 use crate::{
-    schema,
+    parameter::parameter,
     text::{
         AddressText, BytesHex, HashText, Hex, PointHex, StatementText, TargetText, Text, U64Text, integer_schema,
         integer_text,
@@ -25,13 +25,17 @@ pub struct JobQuery {
     pub after: Option<HashText>,
     /// How long it waits at most, in ms; [`Self::MAX_WAIT_MS`] without it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(schema_with = schema::wait_parameter)]
+    #[param(schema_with = wait_parameter)]
     pub wait_ms: Option<U64Text>,
 }
 
 impl JobQuery {
     /// Longest that a request for work is held open, in ms.
     pub const MAX_WAIT_MS: u64 = 30_000;
+}
+
+fn wait_parameter() -> Schema {
+    parameter(0, JobQuery::MAX_WAIT_MS)
 }
 
 /// `GET /{network}/mining/job`: work for one prover, with everything that its statement is made of.

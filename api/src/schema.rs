@@ -1,22 +1,13 @@
-//! The OpenAPI schema of all types, and of the parameters that requests carry in their query.
+//! The OpenAPI schema of all types.
 //!
 //! What must not be broken: an unsigned integer has no `format` and an explicit `maximum`. With `format: int64` tools
 //! send values that a node refuses, or take valid ones for wrong; with `uint64` they send what no node can read.
 
-use lode_consensus::{Height, params};
+use lode_consensus::params;
 use serde_json::{Value, json};
-use utoipa::{
-    Modify, OpenApi,
-    openapi::{
-        OpenApi as Document,
-        schema::{ObjectBuilder, Schema, SchemaType, Type},
-    },
-};
+use utoipa::{Modify, OpenApi, openapi::OpenApi as Document};
 
-use crate::{
-    ApiError, account, account::PageQuery, block, epoch, events, mining, mining::JobQuery, network, status,
-    transaction, weight,
-};
+use crate::{ApiError, account, block, epoch, events, mining, network, status, transaction, weight};
 
 /// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that no amount is
 /// larger is a rule for networks.
@@ -96,21 +87,4 @@ fn maximum_of(format: &str) -> Option<u64> {
         "uint64" => Some(MAX_EXACT),
         _ => None,
     }
-}
-
-fn parameter(minimum: u64, maximum: u64) -> Schema {
-    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-    integer.minimum(Some(minimum)).maximum(Some(maximum)).build().into()
-}
-
-pub(crate) fn u32_parameter() -> Schema {
-    parameter(0, Height::MAX.into())
-}
-
-pub(crate) fn limit_parameter() -> Schema {
-    parameter(1, PageQuery::MAX_LIMIT)
-}
-
-pub(crate) fn wait_parameter() -> Schema {
-    parameter(0, JobQuery::MAX_WAIT_MS)
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{FolderError, Source, file::MAX_FILE_BYTES};
+use crate::{FolderError, MAX_FILE_BYTES, Source};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]

@@ -8,10 +8,7 @@ use std::{
 
 use toml::de::{DeTable, DeValue};
 
-use crate::ConfigError;
-
-/// Longest file that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 64 << 10;
+use crate::{ConfigError, MAX_FILE_BYTES};
 
 /// A value of the file.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
-use crate::{Key, Kind, Settings};
+use crate::{Key, Kind, Settings, mask::masked};
 
 /// The id of `--config`.
 const CONFIG: &str = "config";
@@ -121,5 +121,5 @@ pub fn usage_line(error: &clap::Error) -> Option<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let what = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     let what = what.collect::<Vec<_>>().join(" ");
-    Some(crate::show::masked(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")))
+    Some(masked(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")))
 }

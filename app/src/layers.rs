@@ -3,63 +3,19 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fmt,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    ConfigError, FlagSet, Flags, FolderError, Key, Kind, Settings, config_folder,
+    ConfigError, FlagSet, Flags, FolderError, Key, Kind, Settings, Source, config_folder,
     file::{self, Entry, Stray},
-    show::masked,
+    mask::masked,
 };
 
 /// How many characters may be wrong in a name for it to be taken for another one's misspelling.
 const MAX_TYPOS: usize = 2;
 /// Longest value that an error repeats, in characters.
 const MAX_SHOWN_CHARS: usize = 80;
-
-/// Where a value was given. The later ones overrule the earlier ones.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// Nowhere.
-    Default,
-    /// In the file.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// `section.name`.
-        key: String,
-    },
-    /// In the environment.
-    Variable(String),
-    /// On the command line.
-    Flag(String),
-}
-
-impl Source {
-    /// The layer: 0 for the default, 3 for a flag.
-    pub fn layer(&self) -> u8 {
-        match self {
-            Self::Default => 0,
-            Self::File { .. } => 1,
-            Self::Variable(_) => 2,
-            Self::Flag(_) => 3,
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File { path, line, key } => write!(f, "{}:{line}: {key}", path.display()),
-            Self::Variable(name) => f.write_str(name),
-            Self::Flag(name) => write!(f, "--{name}"),
-        }
-    }
-}
 
 /// Everything that a configuration is made of.
 #[derive(Debug, Clone, Default)]

@@ -5,96 +5,33 @@
 //! first and the nodes write everything out.
 
 mod display;
+mod error;
+mod nodes;
 mod reset;
 
 use std::{
     future::{Future, poll_fn},
     io::Write,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
     task::Poll,
-    time::Duration,
 };
 
-use clap::Args;
-use lode_consensus::{Address, Hash, Height};
-use lode_core::MempoolLimits;
+use lode_consensus::{Address, Height};
 use lode_genesis::Network;
-use lode_ledger::{Ledger, LedgerError, LedgerOptions};
 use lode_miner::{
-    MineOptions, Miner, Priority,
+    Miner,
     rig::{EngineArgs, Rig},
 };
-use lode_network::Multiaddr;
-use lode_node::{Node, NodeConfig, NodeError, PeersConfig, default_data_dir};
+use lode_node::{Node, NodeError, default_data_dir};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::display::{Display, Progress};
-use super::CommandError;
-use crate::{
-    cli::KeystoreArgs,
-    keystore::{AccountName, Keystore},
+use self::{
+    display::{Display, Progress},
+    nodes::{DRAW_INTERVAL, Devnet, node_error},
 };
-
-/// The network, and the name of the account that is made on first use.
-pub const DEVNET: &str = "devnet";
-/// The folder below the data folder that holds those of all nodes but the first.
-const NODES: &str = "nodes";
-/// How often the display is drawn anew.
-const DRAW_INTERVAL: Duration = Duration::from_millis(200);
-/// How long several nodes may take to agree on one tip once they have the height asked for.
-const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Flags of `lode devnet`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  lode devnet                          mine until Ctrl-C; the next start goes on from there
-  lode devnet --until-height 50        stop at height 50
-  lode devnet --reset                  begin anew with height 0
-  lode devnet --nodes 3                three nodes and three miners that sync with each other
-  lode transfer --to alice --amount 1  in another terminal: pays from the devnet's own account")]
-pub struct DevnetArgs {
-    /// Where the chain is kept [default: lode/devnet in your data folder, ~/.local/share]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Where the HTTP API listens; further nodes take the ports that follow.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3030")]
-    pub api: SocketAddr,
-    /// Nodes that sync with each other, each with a miner of its own.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
-    pub nodes: u16,
-    /// Proving threads of all miners together [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// Stop when the chain has reached this height.
-    #[arg(long, value_name = "N")]
-    pub until_height: Option<Height>,
-    /// Begin anew: delete the chain, what waits for a block, and the peers first. The account stays.
-    #[arg(long)]
-    pub reset: bool,
-    /// Where the account is.
-    #[command(flatten)]
-    pub keystore: KeystoreArgs,
-}
-
-/// Why a devnet cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum DevnetError {
-    /// The network, the data folder, the node or the ledger.
-    #[error("{0}")]
-    Node(String),
-    /// The miner.
-    #[error("miner: {0}")]
-    Miner(String),
-    /// A part of a node or of a miner ended by itself, which none does unless there is a mistake in it.
-    #[error("{0}; the devnet was stopped")]
-    Died(String),
-}
-
-fn node_error(error: impl std::fmt::Display) -> CommandError {
-    DevnetError::Node(error.to_string()).into()
-}
+pub use self::{error::DevnetError, nodes::DEVNET};
+use super::CommandError;
+pub use crate::cli::DevnetArgs;
+use crate::keystore::{AccountName, Keystore};
 
 /// Carries out `lode devnet`.
 ///
@@ -156,71 +93,7 @@ impl Stop {
     }
 }
 
-/// Nodes and their miners.
-#[derive(Default)]
-struct Devnet {
-    nodes: Vec<Node>,
-    miners: Vec<Miner>,
-}
-
 impl Devnet {
-    /// Starts the nodes one after the other, each with all earlier ones as its seeds.
-    async fn start_nodes(&mut self, args: &DevnetArgs, network: &Network, data_dir: &Path) -> Result<(), CommandError> {
-        let mut seeds: Vec<Multiaddr> = Vec::new();
-        for number in 0..args.nodes {
-            let peers = (args.nodes > 1).then(|| PeersConfig {
-                listen: vec![lode_network::address::tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
-                seeds: seeds.clone(),
-                connect_only: true,
-                ..PeersConfig::default()
-            });
-            let config = NodeConfig {
-                network: network.clone(),
-                data_dir: folder(data_dir, number),
-                api: nth_api(args.api, number)?,
-                allowed_hosts: Vec::new(),
-                mempool: MempoolLimits::default(),
-                ledger: LedgerOptions::default(),
-                peers,
-            };
-            let node = Node::start(config).await.map_err(node_error)?;
-            seeds.extend(node.peers().and_then(|peers| peers.client().view().addresses().next()));
-            self.nodes.push(node);
-        }
-        Ok(())
-    }
-
-    /// A miner for each node; the threads are spread over them, one at least.
-    fn start_miners(&mut self, args: &DevnetArgs, address: Address, rig: &Rig) -> Result<(), CommandError> {
-        let threads = args.threads.map_or_else(all_cores, usize::from);
-        let (each, more) = (threads / self.nodes.len(), threads % self.nodes.len());
-        for (number, node) in self.nodes.iter().enumerate() {
-            let options = MineOptions {
-                node: format!("http://{}", node.api()),
-                network: Some(DEVNET.to_owned()),
-                address,
-                threads: (each + usize::from(number < more)).max(1),
-                priority: Priority::Lowest,
-            };
-            let miner = Miner::start(options, rig.engine.clone(), rig.verifier.clone());
-            self.miners.push(miner.map_err(|error| DevnetError::Miner(error.to_string()))?);
-        }
-        Ok(())
-    }
-
-    /// The first node's ledger. There is always one.
-    fn ledger(&self) -> &Arc<Ledger> {
-        self.nodes[0].ledger()
-    }
-
-    fn tips(&self) -> Result<Vec<(Height, Hash)>, LedgerError> {
-        self.nodes.iter().map(|node| node.ledger().read().tip()).collect()
-    }
-
-    fn heights(&self) -> Result<Vec<Height>, LedgerError> {
-        Ok(self.tips()?.into_iter().map(|(height, _)| height).collect())
-    }
-
     /// Shows progress until something ends it; gives the height reached.
     async fn watch(
         &mut self,
@@ -253,64 +126,6 @@ impl Devnet {
             }
         }
     }
-
-    /// Stops the miners when all nodes have one tip. Two that find a block at the same moment would leave a tie for ever: the last
-    /// blocks are one miner's.
-    async fn agree(&self, out: &mut dyn Write) -> Result<Height, CommandError> {
-        let (last, others) = self.miners.split_last().ok_or_else(|| DevnetError::Miner("there is none".to_owned()))?;
-        others.iter().for_each(Miner::stop);
-        if !others.is_empty() {
-            self.wait_for_one_tip().await?;
-        }
-        last.stop();
-        let (height, hash) = self.wait_for_one_tip().await?;
-        if self.nodes.len() > 1 {
-            writeln!(out, "{} nodes, one tip: {height} {hash}", self.nodes.len())?;
-        }
-        Ok(height)
-    }
-
-    async fn wait_for_one_tip(&self) -> Result<(Height, Hash), CommandError> {
-        let agreed = async {
-            loop {
-                let tips = self.tips().map_err(node_error)?;
-                match tips.first() {
-                    Some(first) if tips.iter().all(|tip| tip == first) => return Ok(*first),
-                    _ => tokio::time::sleep(DRAW_INTERVAL).await,
-                }
-            }
-        };
-        let timeout = tokio::time::timeout(AGREEMENT_TIMEOUT, agreed).await;
-        timeout.unwrap_or_else(|_| Err(node_error("the nodes do not agree on one tip")))
-    }
-
-    /// Stops all nodes, and tells the first failure.
-    async fn stop_nodes(&mut self) -> Result<(), CommandError> {
-        let mut stopped = Ok(());
-        for node in self.nodes.drain(..) {
-            let result = node.stop().await.map_err(node_error);
-            stopped = stopped.and(result);
-        }
-        stopped
-    }
-}
-
-/// Where a node keeps its chain. The first one's is the devnet's own, however many there are.
-fn folder(data_dir: &Path, number: u16) -> PathBuf {
-    match number {
-        0 => data_dir.to_owned(),
-        _ => data_dir.join(NODES).join((number + 1).to_string()),
-    }
-}
-
-/// Where a node's API listens: the ports that follow the first one's, or any free one.
-fn nth_api(first: SocketAddr, number: u16) -> Result<SocketAddr, CommandError> {
-    let port = match first.port() {
-        0 => Some(0),
-        port => port.checked_add(number),
-    };
-    let port = port.ok_or_else(|| node_error(format!("no port is left after {first}: choose another --api")))?;
-    Ok(SocketAddr::new(first.ip(), port))
 }
 
 /// Resolves when a node has stopped by itself, which none should.
@@ -345,8 +160,4 @@ fn account(keystore: &Keystore) -> Result<Address, CommandError> {
 
 fn is_devnets(name: Option<&AccountName>) -> bool {
     name.is_some_and(|name| name.as_str() == DEVNET)
-}
-
-fn all_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

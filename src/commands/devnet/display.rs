@@ -10,7 +10,7 @@ use lode_consensus::{Address, Height};
 use lode_ledger::{Ledger, LedgerError};
 use lode_miner::{Miner, MinerEvent};
 
-use super::Devnet;
+use super::nodes::Devnet;
 use crate::{amount::Credits, commands::CommandError};
 
 /// How often a line is written where there is no terminal.

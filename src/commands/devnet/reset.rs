@@ -12,7 +12,10 @@ use std::{
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerFacts};
 
-use super::{DEVNET, DevnetError, NODES, node_error};
+use super::{
+    DevnetError,
+    nodes::{DEVNET, NODES, node_error},
+};
 use crate::commands::CommandError;
 
 /// What nodes write beside their chain: what waits for a block, and what is known of peers. Each is replaced by way of a
