@@ -3,7 +3,7 @@
 use lode_puzzle::{Proof, Statement, Target};
 
 use crate::{
-    Address, Hash, Height, NetworkParams, SignedTransaction,
+    Address, Hash, Height, ChainSpec, SignedTransaction,
     codec::{Decode, DecodeError, Encode, Reader, encode_list, encoded_list_len},
     merkle,
     params::{HEADER_VERSION, MAX_BODY_BYTES, MAX_SHARES_PER_BLOCK, MAX_TRANSACTIONS},
@@ -282,7 +282,7 @@ impl Block {
 
     /// The genesis block of a network whose state after genesis has this root. Its nonce and proof are zero and
     /// unchecked, its producer is the address of the curve's neutral point, which nobody holds a key of.
-    pub fn genesis(params: &NetworkParams, state_root: Hash) -> Self {
+    pub fn genesis(params: &ChainSpec, state_root: Hash) -> Self {
         let body = Body::default();
         Self {
             header: Header {

@@ -1,9 +1,9 @@
 //! Headers before bodies: the types that a header goes through on its own, and the chain that headers make in memory.
 //!
-//! [`SealedHeader`] (decoded) → [`FittingHeader`] (fits its parent, and its ticket meets the target) → [`ProvenHeader`]
-//! (its proof holds) → with a body [`FittingBlock`](crate::rules::FittingBlock), which does not check that proof again.
+//! [`SealedHeader`] (decoded) → [`ContextualHeader`] (fits its parent, and its ticket meets the target) → [`VerifiedHeader`]
+//! (its proof holds) → with a body [`ContextualBlock`](crate::rules::ContextualBlock), which does not check that proof again.
 //!
-//! What must not be broken: only a [`ProvenHeader`] counts as work, and one is only made by a [`ProofChecker`], or for
+//! What must not be broken: only a [`VerifiedHeader`] counts as work, and one is only made by a [`ProofChecker`], or for
 //! a header whose hash is that of a proven one.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use lode_puzzle::{Claim, Half, Item, Seed, Ticket, VerifyError};
 
 use crate::{
-    Hash, Header, Height, NetworkParams, SealedHeader,
+    Hash, Header, Height, ChainSpec, SealedHeader,
     obligation::{Obligation, ProofChecker},
     placed::{Place, Placed, judge_all},
     rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS},
@@ -20,13 +20,13 @@ use crate::{
 /// A header that fits the chain it extends and whose ticket meets the target. Its producer and its proof are not
 /// checked yet.
 #[derive(Debug, Clone)]
-pub struct FittingHeader {
+pub struct ContextualHeader {
     sealed: SealedHeader,
     hash: Hash,
     obligations: [Placed; 2],
 }
 
-impl FittingHeader {
+impl ContextualHeader {
     /// Checks what costs no more than a few hashes.
     pub fn new(sealed: SealedHeader, context: &ChainContext) -> Result<Self, BlockError> {
         rules::check_header(&sealed.header, context)?;
@@ -56,13 +56,13 @@ impl FittingHeader {
         self.hash
     }
 
-    /// For a header that was proven before: its hash is that of a [`ProvenHeader`], or of an ancestor of one.
-    pub fn proven_before(self) -> ProvenHeader {
-        ProvenHeader { sealed: self.sealed, hash: self.hash }
+    /// For a header that was proven before: its hash is that of a [`VerifiedHeader`], or of an ancestor of one.
+    pub fn assume_verified(self) -> VerifiedHeader {
+        VerifiedHeader { sealed: self.sealed, hash: self.hash }
     }
 
     /// Checks producer and proof, which needs one weight.
-    pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<ProvenHeader, BlockError> {
+    pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<VerifiedHeader, BlockError> {
         let unjudged = BlockError::Unjudged { expected: self.obligations.len(), got: 0 };
         Self::prove_all(vec![self], checker, weights).pop().unwrap_or(Err(unjudged))
     }
@@ -73,21 +73,21 @@ impl FittingHeader {
         headers: Vec<Self>,
         checker: &(impl ProofChecker + ?Sized),
         weights: &[u128],
-    ) -> Vec<Result<ProvenHeader, BlockError>> {
+    ) -> Vec<Result<VerifiedHeader, BlockError>> {
         let parties: Vec<&[Placed]> = headers.iter().map(|header| &header.obligations[..]).collect();
         let results = judge_all(&parties, checker, weights);
-        headers.into_iter().zip(results).map(|(header, result)| result.map(|()| header.proven_before())).collect()
+        headers.into_iter().zip(results).map(|(header, result)| result.map(|()| header.assume_verified())).collect()
     }
 }
 
 /// A header that fits its parent and whose proof holds: work that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProvenHeader {
+pub struct VerifiedHeader {
     sealed: SealedHeader,
     hash: Hash,
 }
 
-impl ProvenHeader {
+impl VerifiedHeader {
     /// The header with its proof.
     pub fn sealed(&self) -> &SealedHeader {
         &self.sealed
@@ -161,7 +161,7 @@ impl HeaderChain {
 
     /// Forgets the headers that no header above the tip can need: what is left are the median's blocks, the window of
     /// anchors, and the two blocks at the beginning of the tip's epoch and of the next block's.
-    pub fn forget(&mut self, params: &NetworkParams) {
+    pub fn forget(&mut self, params: &ChainSpec) {
         let window = self.tip.saturating_sub(MEDIAN_BLOCKS.max(params.share_window));
         let start = params.epoch_start(params.epoch_of(self.tip));
         let pinned = [start.saturating_sub(1), start];

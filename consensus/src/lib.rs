@@ -9,7 +9,7 @@
 //!
 //! What must not be broken: encodings are canonical (`encode(decode(b)) == b`, or the decoder refuses), no integer
 //! ever wraps, no float is ever used, and a block goes through the types in one direction only:
-//! [`Block`] (decoded) → [`rules::FittingBlock`] (fits its parent) → [`rules::ProvenBlock`] (its proofs hold) →
+//! [`Block`] (decoded) → [`rules::ContextualBlock`] (fits its parent) → [`rules::VerifiedBlock`] (its proofs hold) →
 //! [`transition::AppliedBlock`] (applied to the state of its parent). [`headers`] has the same for headers alone.
 #![cfg_attr(
     not(test),
@@ -50,7 +50,7 @@ pub use codec::{Decode, DecodeError, Encode};
 pub use fork::ChainWork;
 pub use hash::Hash;
 pub use obligation::Obligation;
-pub use params::NetworkParams;
+pub use params::ChainSpec;
 pub use state::{Account, StateKey};
 pub use transaction::{Action, SignedTransaction, Transaction};
 

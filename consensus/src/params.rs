@@ -32,7 +32,7 @@ const RESERVED_NAMES: [&str; 3] = ["api", "docs", "static"];
 
 /// Everything that sets one network apart from another. Part of the genesis hash, all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkParams {
+pub struct ChainSpec {
     /// 1 to 32 characters, `a`–`z`, `0`–`9` and `-`, starting with a letter.
     pub name: String,
     /// The puzzle's size: `n = 2^log_n` evaluations.
@@ -81,7 +81,7 @@ pub fn is_network_name(text: &str) -> bool {
         && text.bytes().all(is_allowed)
 }
 
-impl NetworkParams {
+impl ChainSpec {
     /// Checks every parameter's range. Rules elsewhere rely on it: no division by zero, no window larger than an
     /// epoch's history, no sum of allocations that overflows.
     pub fn check(&self) -> Result<(), ParamsError> {

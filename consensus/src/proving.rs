@@ -1,7 +1,7 @@
-//! The types that a block goes through: [`FittingBlock`] (fits its parent) → [`ProvenBlock`] (its proofs and signatures
+//! The types that a block goes through: [`ContextualBlock`] (fits its parent) → [`VerifiedBlock`] (its proofs and signatures
 //! hold).
 //!
-//! What must not be broken: checks are ordered by cost, and a [`ProvenBlock`] is only made of a block whose every
+//! What must not be broken: checks are ordered by cost, and a [`VerifiedBlock`] is only made of a block whose every
 //! obligation was judged by somebody whom the caller trusts.
 
 use std::collections::BTreeSet;
@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use lode_puzzle::{Claim, Item};
 
 use crate::{
-    Block, Body, Encode, Hash, NetworkParams, ShareId,
-    headers::ProvenHeader,
+    Block, Body, Encode, Hash, ChainSpec, ShareId,
+    headers::VerifiedHeader,
     obligation::{Obligation, ProofChecker},
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
     placed::{self, Place, Placed},
@@ -20,7 +20,7 @@ use crate::{
 /// A block that fits the chain it extends. What [`Self::obligations`] says is not checked yet: proofs, signatures, and
 /// addresses, each of which takes a square root.
 #[derive(Debug, Clone)]
-pub struct FittingBlock {
+pub struct ContextualBlock {
     block: Block,
     hash: Hash,
     share_ids: Vec<ShareId>,
@@ -29,9 +29,9 @@ pub struct FittingBlock {
     obligations: Vec<Placed>,
 }
 
-impl FittingBlock {
+impl ContextualBlock {
     /// Checks everything about a block that needs neither its proofs nor the state.
-    pub fn new(block: Block, context: ChainContext, params: &NetworkParams) -> Result<Self, BlockError> {
+    pub fn new(block: Block, context: ChainContext, params: &ChainSpec) -> Result<Self, BlockError> {
         check_header(&block.header, &context)?;
         let own = Item {
             statement: statement_of(&block.header, &context),
@@ -46,10 +46,10 @@ impl FittingBlock {
 
     /// The block of a proven header: the same checks, but for those that the header went through.
     pub fn of_proven(
-        header: ProvenHeader,
+        header: VerifiedHeader,
         body: Body,
         context: ChainContext,
-        params: &NetworkParams,
+        params: &ChainSpec,
     ) -> Result<Self, BlockError> {
         // The parent's hash stands for the whole chain below, so that this is the one that the header fits.
         if header.header().parent_hash != context.parent_hash {
@@ -61,7 +61,7 @@ impl FittingBlock {
     fn with_body(
         block: Block,
         context: ChainContext,
-        params: &NetworkParams,
+        params: &ChainSpec,
         mut obligations: Vec<Placed>,
     ) -> Result<Self, BlockError> {
         // Before the limits: only a body that the header commits to can speak against the header.
@@ -118,19 +118,19 @@ impl FittingBlock {
     /// Takes off the list what the caller has seen met before, against this chain's challenge and share target. What the
     /// header has to show stays.
     #[must_use]
-    pub fn except(mut self, is_met: impl Fn(&Placed) -> bool) -> Self {
+    pub fn skip_verified(mut self, is_met: impl Fn(&Placed) -> bool) -> Self {
         self.obligations.retain(|placed| placed.place == Place::Header || !is_met(placed));
         self
     }
 
     /// For a block that a store kept only after [`Self::prove`] had passed for it, on this same chain; and for one that
     /// an operator assumes to be valid, whose header was proven alone. The state that it leads to is checked all the same.
-    pub fn proven_before(self) -> ProvenBlock {
-        ProvenBlock { inner: Self { obligations: Vec::new(), ..self } }
+    pub fn assume_verified(self) -> VerifiedBlock {
+        VerifiedBlock { inner: Self { obligations: Vec::new(), ..self } }
     }
 
     /// Has the obligations judged. `weights` holds one random number for each of [`Self::weights_needed`].
-    pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<ProvenBlock, BlockError> {
+    pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<VerifiedBlock, BlockError> {
         let unjudged = BlockError::Unjudged { expected: self.obligations.len(), got: 0 };
         Self::prove_all(vec![self], checker, weights).pop().unwrap_or(Err(unjudged))
     }
@@ -141,21 +141,21 @@ impl FittingBlock {
         blocks: Vec<Self>,
         checker: &(impl ProofChecker + ?Sized),
         weights: &[u128],
-    ) -> Vec<Result<ProvenBlock, BlockError>> {
+    ) -> Vec<Result<VerifiedBlock, BlockError>> {
         let parties: Vec<&[Placed]> = blocks.iter().map(Self::obligations).collect();
         let results = placed::judge_all(&parties, checker, weights);
-        blocks.into_iter().zip(results).map(|(block, result)| result.map(|()| block.proven_before())).collect()
+        blocks.into_iter().zip(results).map(|(block, result)| result.map(|()| block.assume_verified())).collect()
     }
 }
 
-/// A block that fits its parent and whose proofs and signatures hold. Made by [`FittingBlock::prove`], and by
-/// [`FittingBlock::proven_before`] for blocks that went through it earlier.
+/// A block that fits its parent and whose proofs and signatures hold. Made by [`ContextualBlock::prove`], and by
+/// [`ContextualBlock::assume_verified`] for blocks that went through it earlier.
 #[derive(Debug, Clone)]
-pub struct ProvenBlock {
-    inner: FittingBlock,
+pub struct VerifiedBlock {
+    inner: ContextualBlock,
 }
 
-impl ProvenBlock {
+impl VerifiedBlock {
     /// The block.
     pub fn block(&self) -> &Block {
         &self.inner.block
@@ -182,7 +182,7 @@ impl ProvenBlock {
     }
 }
 
-fn check_limits(block: &Block, params: &NetworkParams) -> Result<(), BlockError> {
+fn check_limits(block: &Block, params: &ChainSpec) -> Result<(), BlockError> {
     let limits = [
         ("transactions", MAX_TRANSACTIONS, block.body.transactions.len()),
         ("shares", params.max_shares(), block.body.shares.len()),

@@ -6,13 +6,13 @@
 use lode_puzzle::{Claim, Item, Statement, Target, VerifyError};
 
 use crate::{
-    Address, Hash, Header, Height, NetworkParams, Share, address::AddressError, difficulty, epoch,
+    Address, Hash, Header, Height, ChainSpec, Share, address::AddressError, difficulty, epoch,
     signature::SignatureError,
 };
 
 pub use crate::{
     obligation::ProofChecker,
-    proving::{FittingBlock, ProvenBlock},
+    proving::{ContextualBlock, VerifiedBlock},
 };
 
 /// How many blocks the median timestamp is taken over.
@@ -58,7 +58,7 @@ pub struct ChainContext {
 impl ChainContext {
     /// Gathers the context for the block on top of `tip`, the height of the last block of `chain`.
     pub fn gather<A: Ancestry>(
-        params: &NetworkParams,
+        params: &ChainSpec,
         genesis_hash: Hash,
         tip: Height,
         chain: &A,
@@ -132,7 +132,7 @@ fn median(mut timestamps: Vec<u64>) -> u64 {
 
 /// How long a block must wait before this node may look at it, in ms: it lies beyond the future limit. Such a block
 /// is deferred and never marked invalid.
-pub fn deferral_ms(params: &NetworkParams, header: &Header, now_ms: u64) -> Option<u64> {
+pub fn deferral_ms(params: &ChainSpec, header: &Header, now_ms: u64) -> Option<u64> {
     let latest = now_ms.saturating_add(params.future_limit_ms);
     header.timestamp_ms.checked_sub(latest).filter(|wait_ms| *wait_ms > 0)
 }

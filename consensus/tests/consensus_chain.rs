@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Action, Address, Body, ChainWork, Decode, Encode, Height, NetworkParams, StateKey, Transaction,
+    Account, Action, Address, Body, ChainWork, Decode, Encode, Height, ChainSpec, StateKey, Transaction,
     params::{MAX_ALLOCATIONS, MAX_NAME_BYTES},
     reward,
     state::{Amount, Pending, Supply},
@@ -218,7 +218,7 @@ proptest! {
 // --- Parameters ------------------------------------------------------------------------------------------------------
 
 /// The field that a network's check complains of.
-fn complaint(change: impl FnOnce(&mut NetworkParams)) -> Option<&'static str> {
+fn complaint(change: impl FnOnce(&mut ChainSpec)) -> Option<&'static str> {
     let mut params = params();
     change(&mut params);
     params.check().err().map(|error| error.field)
@@ -301,7 +301,7 @@ fn allocations_are_sorted_addresses_and_fit_the_supply() {
 
 #[test]
 fn every_parameter_is_part_of_the_genesis_hash() {
-    let changes: [fn(&mut NetworkParams); 15] = [
+    let changes: [fn(&mut ChainSpec); 15] = [
         |params| params.name.push('2'),
         |params| params.log_n = LogSize::MAINNET,
         |params| params.block_interval_ms += 1,

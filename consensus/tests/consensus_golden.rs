@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, Decode, Encode, Hash, Header, NetworkParams, SealedHeader, Share,
+    Account, Action, Address, Block, Body, Decode, Encode, Hash, Header, ChainSpec, SealedHeader, Share,
     SignedTransaction, StateKey, Transaction, difficulty, epoch, merkle,
     reward::{self, Emission},
     selection::{self, Weight, Weights},
@@ -103,8 +103,8 @@ fn transaction(value: &Value) -> Transaction {
     }
 }
 
-fn params(value: &Value) -> NetworkParams {
-    NetworkParams {
+fn params(value: &Value) -> ChainSpec {
+    ChainSpec {
         name: value["name"].as_str().unwrap().to_owned(),
         log_n: LogSize::new(int(&value["log_n"])).unwrap(),
         block_interval_ms: int(&value["block_interval_ms"]),
@@ -299,7 +299,7 @@ fn epochs_and_anchors() {
         assert_eq!(share_target, target(&vector["share_target"]), "{vector}");
     }
     for vector in items(&vectors["anchor_heights"]) {
-        let params = NetworkParams {
+        let params = ChainSpec {
             epoch_length: int(&vector["epoch_length"]),
             share_window: int(&vector["share_window"]),
             ..params(&vectors!("encodings")["networks"][0]["params"])

@@ -7,9 +7,9 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use lode_consensus::{
     Action, Address, Block, Body, Hash, Header, Height, Obligation, SealedHeader, Transaction,
-    headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
+    headers::{ContextualHeader, HeaderChain, HeaderChainError, VerifiedHeader},
     obligation::{Kind, Place, Placed, ProofChecker, Verdict},
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError},
+    rules::{Ancestry, BlockError, ChainContext, ContextualBlock, ShareError},
     transaction::Transfer,
 };
 use lode_puzzle::{Claim, Half, Item, Target, VerifyError};
@@ -54,8 +54,8 @@ fn chain() -> Chain {
     Chain::of_length(params(), 7)
 }
 
-fn proven(chain: &Chain, block: &Block) -> ProvenHeader {
-    FittingHeader::new(block.into(), &chain.context()).unwrap().prove(&Oracle::default(), &[]).unwrap()
+fn proven(chain: &Chain, block: &Block) -> VerifiedHeader {
+    ContextualHeader::new(block.into(), &chain.context()).unwrap().prove(&Oracle::default(), &[]).unwrap()
 }
 
 /// The next block with a changed header, and with a proof that the oracle accepts for it.
@@ -66,8 +66,8 @@ fn changed(chain: &Chain, change: impl FnOnce(&mut Header)) -> SealedHeader {
 }
 
 fn refusal(chain: &Chain, sealed: SealedHeader) -> BlockError {
-    match FittingHeader::new(sealed, &chain.context()) {
-        Ok(fitting) => fitting.prove(&Oracle::default(), &[]).unwrap_err(),
+    match ContextualHeader::new(sealed, &chain.context()) {
+        Ok(contextual) => contextual.prove(&Oracle::default(), &[]).unwrap_err(),
         Err(error) => error,
     }
 }
@@ -76,9 +76,9 @@ fn refusal(chain: &Chain, sealed: SealedHeader) -> BlockError {
 fn a_header_alone_is_held_to_every_rule_of_headers() {
     let chain = chain();
     let good = changed(&chain, |_| {});
-    let fitting = FittingHeader::new(good.clone(), &chain.context()).unwrap();
-    assert_eq!((fitting.sealed(), fitting.hash()), (&good, good.hash()));
-    let proven = fitting.prove(&Oracle::default(), &[]).unwrap();
+    let contextual = ContextualHeader::new(good.clone(), &chain.context()).unwrap();
+    assert_eq!((contextual.sealed(), contextual.hash()), (&good, good.hash()));
+    let proven = contextual.prove(&Oracle::default(), &[]).unwrap();
     assert_eq!((proven.sealed(), proven.header(), proven.hash()), (&good, &good.header, good.hash()));
 
     let median_ms = chain.context().median_time_ms;
@@ -99,7 +99,7 @@ fn a_ticket_that_misses_costs_no_proof() {
     let target = block.header.target;
     let statement = lode_consensus::rules::statement_of(&block.header, &chain.context());
     (block.nonce, block.proof) = attempt(&statement, 0, |ticket| !target.is_met_by(ticket.block_value()));
-    let error = FittingHeader::new((&block).into(), &chain.context()).unwrap_err();
+    let error = ContextualHeader::new((&block).into(), &chain.context()).unwrap_err();
     assert!(matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
             if held == target && value > target.get()));
 }
@@ -107,19 +107,19 @@ fn a_ticket_that_misses_costs_no_proof() {
 #[test]
 fn a_batch_of_headers_blames_the_right_ones() {
     let chain = chain();
-    let fitting = |timestamp_ms: u64, producer| {
+    let contextual = |timestamp_ms: u64, producer| {
         let sealed = changed(&chain, |header| {
             header.timestamp_ms += timestamp_ms;
             header.producer = producer;
         });
-        FittingHeader::new(sealed, &chain.context()).unwrap()
+        ContextualHeader::new(sealed, &chain.context()).unwrap()
     };
     let nobody = Address([0xFF; 32]);
-    let batch = || vec![fitting(0, account(0)), fitting(1, nobody), fitting(2, account(1)), fitting(3, account(2))];
+    let batch = || vec![contextual(0, account(0)), contextual(1, nobody), contextual(2, account(1)), contextual(3, account(2))];
     // The one without an address never reaches the checker: the third header is its second item.
     let oracle = Oracle { refuse: BTreeMap::from([(1, VerifyError::PairingFailed)]), ..Oracle::default() };
     let counter = Counter { oracle, ..Counter::default() };
-    let results = FittingHeader::prove_all(batch(), &counter, &[1; 4]);
+    let results = ContextualHeader::prove_all(batch(), &counter, &[1; 4]);
     assert_eq!(counter.asked.borrow().len(), 3);
     assert_eq!(results.len(), 4);
     assert_eq!(results[0].as_ref().unwrap().header().producer, account(0));
@@ -128,7 +128,7 @@ fn a_batch_of_headers_blames_the_right_ones() {
     assert_eq!(results[3].as_ref().unwrap().header().producer, account(2));
 
     // A checker that is silent about the last one proves nothing of it.
-    let results = FittingHeader::prove_all(batch(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 4]);
+    let results = ContextualHeader::prove_all(batch(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 4]);
     assert!(results[2].is_ok());
     assert_eq!(results[3], Err(BlockError::Unjudged { expected: 1, got: 0 }));
     assert!(!results[3].as_ref().unwrap_err().marks_invalid());
@@ -144,17 +144,17 @@ fn a_body_comes_to_a_proven_header_and_only_shares_and_signatures_are_left() {
     let block = chain.block(body.clone());
     let header = proven(&chain, &block);
 
-    let fitting = FittingBlock::of_proven(header.clone(), body.clone(), chain.context(), &chain.params).unwrap();
-    assert_eq!((fitting.hash(), fitting.block()), (block.hash(), &block));
+    let contextual = ContextualBlock::of_proven(header.clone(), body.clone(), chain.context(), &chain.params).unwrap();
+    assert_eq!((contextual.hash(), contextual.block()), (block.hash(), &block));
     let counter = Counter::default();
-    let done = fitting.prove(&counter, &[1; 2]).unwrap();
+    let done = contextual.prove(&counter, &[1; 2]).unwrap();
     assert_eq!(counter.asked.borrow().len(), 2, "the block's own proof was checked with its header");
     assert!(counter.asked.borrow().iter().all(|item| matches!(item.claim, Claim::Share(_))));
     assert_eq!(done.share_ids().len(), 2);
     chain.apply(&done).unwrap();
 
     let of_proven = |body: Body, context: ChainContext| {
-        FittingBlock::of_proven(header.clone(), body, context, &chain.params).map(|fitting| fitting.weights_needed())
+        ContextualBlock::of_proven(header.clone(), body, context, &chain.params).map(|contextual| contextual.weights_needed())
     };
     assert_eq!(of_proven(body.clone(), chain.context()), Ok(2));
     let parent = ChainContext { parent_hash: Hash([3; 32]), ..chain.context() };
@@ -175,21 +175,21 @@ fn a_bad_share_or_signature_is_found_and_named() {
         transactions: vec![chain.transfer(1, account(1), 5, 1, 0), forged.clone()],
     };
     let block = chain.block(body.clone());
-    let fitting =
-        FittingBlock::of_proven(proven(&chain, &block), body.clone(), chain.context(), &chain.params).unwrap();
+    let contextual =
+        ContextualBlock::of_proven(proven(&chain, &block), body.clone(), chain.context(), &chain.params).unwrap();
     let oracle = |place| Oracle { refuse: BTreeMap::from([(place, VerifyError::PairingFailed)]), ..Oracle::default() };
-    let prove = |fitting: &FittingBlock, oracle: Oracle| fitting.clone().prove(&oracle, &[1; 2]).map(|_| ());
-    assert_eq!(prove(&fitting, oracle(1)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
-    assert!(matches!(prove(&fitting, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
+    let prove = |contextual: &ContextualBlock, oracle: Oracle| contextual.clone().prove(&oracle, &[1; 2]).map(|_| ());
+    assert_eq!(prove(&contextual, oracle(1)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
+    assert!(matches!(prove(&contextual, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
 
     // What the caller has checked before is not checked again, and nothing else is left out.
-    let rest = fitting.clone().except(|placed| placed.place == Place::Share(0));
+    let rest = contextual.clone().skip_verified(|placed| placed.place == Place::Share(0));
     assert_eq!(rest.weights_needed(), 1);
     assert_eq!(prove(&rest, oracle(0)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
     assert!(matches!(prove(&rest, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
     let id = forged.id(&chain.genesis_hash());
     let is_forged = |placed: &Placed| placed.obligation == Obligation::Signature(forged.claim(id));
-    assert_eq!(prove(&rest.except(is_forged), Oracle::default()), Ok(()));
+    assert_eq!(prove(&rest.skip_verified(is_forged), Oracle::default()), Ok(()));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
     };
     let shares = vec![chain.share(account(1), 7, 0), chain.share(NO_ADDRESS, 7, 1)];
     let block = chain.block(Body { transactions: vec![chain.sign(1, transfer)], shares });
-    let fitting = FittingBlock::new(block, chain.context(), &chain.params).unwrap();
+    let contextual = ContextualBlock::new(block, chain.context(), &chain.params).unwrap();
     let judge = |share_is_known: bool, transaction_is_known: bool| {
         let is_known = |placed: &Placed| match placed.obligation {
             Obligation::Address(address) if address == NO_ADDRESS => {
@@ -212,7 +212,7 @@ fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
             }
             _ => false,
         };
-        fitting.clone().except(is_known).prove(&Oracle::default(), &[]).map(|_| ())
+        contextual.clone().skip_verified(is_known).prove(&Oracle::default(), &[]).map(|_| ())
     };
     assert!(matches!(judge(false, true), Err(BlockError::Share { index: 1, error: ShareError::Prover(_) })));
     assert!(matches!(judge(true, false), Err(BlockError::Recipient { index: 0, .. })));
@@ -223,8 +223,8 @@ fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
 fn the_own_proof_is_never_left_out_by_accident() {
     let chain = chain();
     let block = chain.block(with_shares(vec![chain.share(account(1), 7, 1)]));
-    let fitting = FittingBlock::new(block, chain.context(), &chain.params).unwrap();
-    let rest = fitting.except(|_| true);
+    let contextual = ContextualBlock::new(block, chain.context(), &chain.params).unwrap();
+    let rest = contextual.skip_verified(|_| true);
     assert_eq!(rest.weights_needed(), 1);
     assert!(rest.obligations().iter().all(|placed| placed.place == Place::Header));
 }
@@ -241,7 +241,7 @@ fn obligations_are_judged_cheapest_first_and_a_failure_ends_it() {
     let block = |prover, to| {
         let shares = vec![chain.share(account(1), 7, 0), chain.share(prover, 7, 1)];
         let block = chain.block(Body { transactions: vec![pay(to)], shares });
-        FittingBlock::new(block, chain.context(), &chain.params).unwrap()
+        ContextualBlock::new(block, chain.context(), &chain.params).unwrap()
     };
     let counter = |refuse: &[usize]| {
         let refuse = refuse.iter().map(|place| (*place, VerifyError::PairingFailed)).collect();
@@ -279,23 +279,23 @@ fn a_verdict_of_another_kind_judges_nothing() {
         }
     }
     let chain = chain();
-    let fitting = FittingBlock::new(chain.block(Body::default()), chain.context(), &chain.params).unwrap();
-    assert_eq!(fitting.prove(&Confused, &[1]).unwrap_err(), BlockError::Unjudged { expected: 1, got: 0 });
+    let contextual = ContextualBlock::new(chain.block(Body::default()), chain.context(), &chain.params).unwrap();
+    assert_eq!(contextual.prove(&Confused, &[1]).unwrap_err(), BlockError::Unjudged { expected: 1, got: 0 });
 }
 
 #[test]
 fn a_batch_of_blocks_blames_the_right_one() {
     let mut chain = chain();
-    let mut fitting = Vec::new();
+    let mut contextual = Vec::new();
     for shares in [2, 0, 1] {
         let body = with_shares((0..shares).map(|label| chain.share(account(1), chain.tip(), label)).collect());
         let block = chain.block(body.clone());
-        fitting.push(FittingBlock::of_proven(proven(&chain, &block), body, chain.context(), &chain.params).unwrap());
+        contextual.push(ContextualBlock::of_proven(proven(&chain, &block), body, chain.context(), &chain.params).unwrap());
         chain.push(block);
     }
     let outcome = |refused: usize| -> Vec<Result<(), BlockError>> {
         let refuse = BTreeMap::from([(refused, VerifyError::PairingFailed)]);
-        let results = FittingBlock::prove_all(fitting.clone(), &Oracle { refuse, forget: 0 }, &[1; 3]);
+        let results = ContextualBlock::prove_all(contextual.clone(), &Oracle { refuse, forget: 0 }, &[1; 3]);
         results.into_iter().map(|result| result.map(|_| ())).collect()
     };
     let failed = |index| Err(BlockError::ShareProof { index, error: VerifyError::PairingFailed });
@@ -303,7 +303,7 @@ fn a_batch_of_blocks_blames_the_right_one() {
     assert_eq!(outcome(1), [failed(1), Ok(()), Ok(())]);
     assert_eq!(outcome(2), [Ok(()), Ok(()), failed(0)]);
     assert_eq!(outcome(9), [Ok(()), Ok(()), Ok(())]);
-    let silent = FittingBlock::prove_all(fitting.clone(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 3]);
+    let silent = ContextualBlock::prove_all(contextual.clone(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 3]);
     assert!(silent[0].is_ok() && matches!(silent[2], Err(BlockError::Unjudged { expected: 1, got: 0 })));
 }
 

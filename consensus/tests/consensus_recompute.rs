@@ -12,7 +12,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainWork, Encode, NetworkParams, Share, SignedTransaction, StateKey, Transaction,
+    Action, Address, Block, Body, ChainWork, Encode, ChainSpec, Share, SignedTransaction, StateKey, Transaction,
     epoch, reward, rules::ChainContext, selection, transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
@@ -35,7 +35,7 @@ fn record(blocks: u32) -> Recorded {
     let checksum = "eb7040c25ce1a19a5a9a1d12046c5820ba9c2768c606290f8a80fa2bd0e1e5ed\
                     fd0a8538d4ad4f60694b5e81dec6687d8672480ea6b878205eef0c1bd51dc3bc";
     let srs_checksum = hex::decode(checksum).unwrap().try_into().unwrap();
-    let chain = Chain::new(NetworkParams { srs_checksum, ..params() });
+    let chain = Chain::new(ChainSpec { srs_checksum, ..params() });
     let mut recorded = Recorded { chain, contexts: Vec::new(), applied: Vec::new() };
     let mut nonce = 0;
     for height in 1..=blocks {
@@ -266,7 +266,7 @@ impl Recorded {
 }
 
 /// The parameters as a network's file has them.
-fn network_file(params: &NetworkParams) -> String {
+fn network_file(params: &ChainSpec) -> String {
     let allocations: String =
         params.allocations.iter().map(|(address, amount)| format!("\"{address}\" = {amount}\n")).collect();
     format!(

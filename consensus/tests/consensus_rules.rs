@@ -5,11 +5,11 @@ mod support;
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Action, Address, Block, Body, Hash, Header, NetworkParams, Obligation, Share, SignedTransaction, Transaction,
+    Action, Address, Block, Body, Hash, Header, ChainSpec, Obligation, Share, SignedTransaction, Transaction,
     difficulty, epoch,
     obligation::Placed,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ShareError, deferral_ms, statement_of},
+    rules::{Ancestry, BlockError, ChainContext, ContextualBlock, ShareError, deferral_ms, statement_of},
     transaction::Transfer,
     transition::ApplyError,
 };
@@ -229,15 +229,15 @@ fn a_share_is_held_to_the_share_target() {
     let chain = Chain::of_length(hard, 2);
     let share = chain.share(account(1), 2, 0);
     let block = chain.block(with_shares(vec![share.clone()]));
-    let fitting = FittingBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
+    let contextual = ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
     let claim = |placed: &Placed| match placed.obligation {
         Obligation::Puzzle(item) => Some(item.claim),
         _ => None,
     };
-    let claims: Vec<Claim> = fitting.obligations().iter().filter_map(claim).collect();
+    let claims: Vec<Claim> = contextual.obligations().iter().filter_map(claim).collect();
     let target = |value: u128| Target::new(value).unwrap();
     assert_eq!(claims, [Claim::Block(target(1 << 120)), Claim::Share(target(1 << 121))]);
-    assert_eq!(fitting.weights_needed(), 2);
+    assert_eq!(contextual.weights_needed(), 2);
     chain.check(&block).unwrap();
 
     let missed = Share { nonce: share.nonce + 1, ..share };
@@ -256,7 +256,7 @@ fn proofs_that_do_not_hold() {
     let shares = vec![chain.share(account(1), 2, 0), chain.share(account(1), 2, 1)];
     let block = chain.block(with_shares(shares));
     let prove = |oracle: &Oracle| {
-        FittingBlock::new(block.clone(), chain.context(), &chain.params).unwrap().prove(oracle, &[]).map(|_| ())
+        ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap().prove(oracle, &[]).map(|_| ())
     };
     let refuse = |place| Oracle { refuse: [(place, VerifyError::PairingFailed)].into(), ..Oracle::default() };
     prove(&Oracle::default()).unwrap();
@@ -280,9 +280,9 @@ fn weights_that_do_not_fit_are_our_fault() {
     let block = chain.block(with_shares(vec![chain.share(account(1), 2, 0)]));
     for fault in [VerifyError::MissingWeights { expected: 2, got: 0 }, VerifyError::ZeroWeight { index: 1 }] {
         for place in [0, 1] {
-            let fitting = FittingBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
+            let contextual = ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
             let oracle = Oracle { refuse: [(place, fault)].into(), ..Oracle::default() };
-            let error = fitting.prove(&oracle, &[]).unwrap_err();
+            let error = contextual.prove(&oracle, &[]).unwrap_err();
             assert!(!error.marks_invalid(), "{error}");
         }
     }
@@ -315,8 +315,8 @@ fn roots_that_do_not_match() {
 }
 
 /// A network whose limits on shares and bytes can both be reached.
-fn roomy() -> NetworkParams {
-    NetworkParams { shares_per_block: 1_024, ..params() }
+fn roomy() -> ChainSpec {
+    ChainSpec { shares_per_block: 1_024, ..params() }
 }
 
 fn transfers(count: usize) -> Vec<SignedTransaction> {
@@ -342,7 +342,7 @@ fn too_many_items() {
         BlockError::Limit { what, limit, got } => (what, limit, got),
         error => panic!("{error}"),
     };
-    let fits = |chain: &Chain, body| FittingBlock::new(chain.block(body), chain.context(), &chain.params).is_ok();
+    let fits = |chain: &Chain, body| ContextualBlock::new(chain.block(body), chain.context(), &chain.params).is_ok();
 
     let chain = Chain::of_length(params(), 2);
     assert!(fits(&chain, with_transactions(transfers(MAX_TRANSACTIONS))));
@@ -390,7 +390,7 @@ fn one_attempt_counts_once_in_a_block() {
 
 #[test]
 fn a_blocks_own_attempt_is_a_share_for_later_blocks() {
-    let wide = NetworkParams { epoch_length: 20, share_window: 8, ..params() };
+    let wide = ChainSpec { epoch_length: 20, share_window: 8, ..params() };
     let mut chain = Chain::of_length(wide, 2);
     let own = chain.blocks[2].as_share();
     let context = chain.context();
@@ -414,7 +414,7 @@ proptest! {
         depth in 0_u32..100,
         tip in 0_u32..5_000,
     ) {
-        let params = NetworkParams { epoch_length, share_window, anchor_depth: depth % share_window, ..params() };
+        let params = ChainSpec { epoch_length, share_window, anchor_depth: depth % share_window, ..params() };
         prop_assert!(params.check().is_ok());
         let anchor = params.mining_anchor_height(tip);
         prop_assert!(params.anchor_heights(tip + 1).contains(&anchor));
@@ -430,7 +430,7 @@ proptest! {
         share_window in 1_u32..60,
         height in 1_u32..400,
     ) {
-        let params = NetworkParams { epoch_length, share_window, ..params() };
+        let params = ChainSpec { epoch_length, share_window, ..params() };
         for anchor in 0..height + 2 {
             let allowed = anchor >= height.saturating_sub(share_window)
                 && anchor < height
@@ -441,7 +441,7 @@ proptest! {
 
     #[test]
     fn every_height_lies_in_its_epoch(epoch_length in 2_u32..=1 << 20, height: u32) {
-        let params = NetworkParams { epoch_length, ..params() };
+        let params = ChainSpec { epoch_length, ..params() };
         let epoch = params.epoch_of(height);
         prop_assert!(params.epoch_start(epoch) <= height && height <= params.epoch_end(epoch));
         prop_assert_eq!(params.epoch_of(params.epoch_start(epoch)), epoch);

@@ -6,7 +6,7 @@ mod support;
 use std::convert::Infallible;
 
 use lode_consensus::{
-    Account, Action, Address, Body, Decode, Encode, Height, NetworkParams, Share, ShareId, SignedTransaction, StateKey,
+    Account, Action, Address, Body, Decode, Encode, Height, ChainSpec, Share, ShareId, SignedTransaction, StateKey,
     Transaction,
     rules::BlockError,
     state::{Amount, Credit, Pending, Supply},
@@ -59,7 +59,7 @@ fn signatures_of_others() {
     let mismatch = SignatureError::Mismatch { from: account(1) };
 
     // Another network's genesis hash.
-    let elsewhere = Chain::new(NetworkParams { name: "elsewhere".to_owned(), ..params() });
+    let elsewhere = Chain::new(ChainSpec { name: "elsewhere".to_owned(), ..params() });
     assert_eq!(signature_error(&chain, elsewhere.transfer(1, account(2), 5, 1, 0)), mismatch);
     // Another key.
     let transfer = good.transaction.clone();

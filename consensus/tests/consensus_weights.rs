@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Address, Body, Decode, Encode, NetworkParams, StateKey,
+    Address, Body, Decode, Encode, ChainSpec, StateKey,
     selection::{self, WEIGHT_LIFETIME, Weight},
     state::Amount,
     transition::{ApplyError, StateView, apply},
@@ -137,7 +137,7 @@ proptest! {
         blocks in vec(prop_oneof![3 => Just(vec![]), 2 => vec(0..5_usize, 1..=2)], 1..60),
         epoch_length in 2..6_u32,
     ) {
-        let mut chain = Chain::new(NetworkParams { epoch_length, ..params() });
+        let mut chain = Chain::new(ChainSpec { epoch_length, ..params() });
         // By epoch, the last one open: weights by their definition, and what their sum follows.
         let (mut history, mut sums) = (vec![BTreeMap::new()], vec![0_u64]);
         let mut counts: BTreeMap<Address, u64> = BTreeMap::new();

@@ -7,7 +7,7 @@
 //! ```text
 //! mainnet.toml, testnet.toml, devnet.toml, any other file
 //!        -> parsed, every field known         (Network::parse)
-//!        -> NetworkParams, checked            (lode-consensus)
+//!        -> ChainSpec, checked            (lode-consensus)
 //!        -> genesis block, its hash           Network { params, genesis_hash, … }
 //! snarkvm-parameters' files -> checksums -> cut to n powers -> lode_puzzle::Srs      (srs)
 //! ```

@@ -8,7 +8,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, ChainWork, Hash, Height, NetworkParams, params::ParamsError, state::Supply, transition, tree,
+    Address, Block, ChainWork, Hash, Height, ChainSpec, params::ParamsError, state::Supply, transition, tree,
     tree::Changes,
 };
 use lode_puzzle::{LogSize, Target};
@@ -30,7 +30,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Network {
     /// The checked parameters.
-    pub params: NetworkParams,
+    pub params: ChainSpec,
     /// The block at height 0.
     pub genesis: Block,
     /// Its hash, which sets the network apart from every other.
@@ -192,8 +192,8 @@ impl Network {
         Ok(Self { sync, ..Self::from_params(params)? })
     }
 
-    /// A network from parameters that [`NetworkParams::check`] accepts.
-    pub fn from_params(params: NetworkParams) -> Result<Self, tree::TreeError> {
+    /// A network from parameters that [`ChainSpec::check`] accepts.
+    pub fn from_params(params: ChainSpec) -> Result<Self, tree::TreeError> {
         let (changes, supply) = transition::genesis(&params);
         let genesis = Block::genesis(&params, tree::genesis_root(&changes)?);
         Ok(Self { genesis_hash: genesis.hash(), params, genesis, changes, supply, sync: SyncDefaults::default() })
@@ -201,7 +201,7 @@ impl Network {
 }
 
 impl NetworkFile {
-    fn into_params(self) -> Result<(NetworkParams, SyncDefaults), ParamsError> {
+    fn into_params(self) -> Result<(ChainSpec, SyncDefaults), ParamsError> {
         let sync = self.sync.into_defaults()?;
         let log_n =
             LogSize::new(self.log_n).map_err(|error| ParamsError { field: "log_n", reason: error.to_string() })?;
@@ -220,7 +220,7 @@ impl NetworkFile {
             })
             .collect::<Result<Vec<_>, ParamsError>>()?;
         allocations.sort_unstable();
-        let params = NetworkParams {
+        let params = ChainSpec {
             name: self.name,
             log_n,
             block_interval_ms: self.block_interval_ms,

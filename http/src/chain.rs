@@ -9,7 +9,7 @@ use lode_api::{
     text::{Text, quoted},
     transaction::TransactionPlace,
 };
-use lode_consensus::{Height, NetworkParams};
+use lode_consensus::{Height, ChainSpec};
 use lode_core::{
     Backend, MempoolView,
     query::{BlockAnswer, BlockId, ChainStatus},
@@ -32,7 +32,7 @@ pub(crate) async fn status<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result
 }
 
 fn status_of(
-    params: &NetworkParams,
+    params: &ChainSpec,
     chain: &ChainStatus,
     mempool: &MempoolView,
     mining: lode_core::MiningCounters,

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use lode_consensus::{
-    Action, Address, Block, Body, Header, NetworkParams, SignedTransaction, Transaction, rules::FittingBlock,
+    Action, Address, Block, Body, Header, ChainSpec, SignedTransaction, Transaction, rules::ContextualBlock,
     transaction::Transfer, transition::Executor,
 };
 use lode_genesis::Network;
@@ -31,7 +31,7 @@ fn addresses() -> Vec<Address> {
 fn network(accounts: &[Address]) -> anyhow::Result<Network> {
     let mut allocations: Vec<(Address, u64)> = accounts.iter().map(|account| (*account, 1_000_000_000)).collect();
     allocations.sort_unstable();
-    let params = NetworkParams {
+    let params = ChainSpec {
         name: "connect".to_owned(),
         log_n: LogSize::MIN,
         block_interval_ms: 1_000,
@@ -107,7 +107,7 @@ fn block(
     let block = Block { header, nonce: 0, proof: Proof::ZERO, body };
     lap(&mut start);
 
-    let proven = FittingBlock::new(block, context, ledger.params())?.proven_before();
+    let proven = ContextualBlock::new(block, context, ledger.params())?.assume_verified();
     lap(&mut start);
 
     let outcome = ledger.store(proven)?;

@@ -9,12 +9,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lode_consensus::{
     Block, Hash,
-    rules::{FittingBlock, ProvenBlock},
+    rules::{ContextualBlock, VerifiedBlock},
 };
 
 use crate::{
     BlockEntry, BlockStatus, ChainEvent, Ledger, LedgerError, StoreOutcome,
-    columns::{Blocks, Entries, Fact, Facts, Key, Leaves, Value},
+    columns::{Blocks, Entries, Fact, Facts, Key, Tips, Value},
     database::after_prefix,
     reader::{Branch, Reader, require},
     records::{Rank, StoredBlock},
@@ -25,12 +25,12 @@ impl Ledger {
     ///
     /// A child of the tip has more work than the tip, so that [`Self::activate`] moves or marks something at once, and the disk
     /// is waited for there. Any other block may stay on its side branch, and is waited for here.
-    pub(crate) fn insert(&self, block: &ProvenBlock) -> Result<(), LedgerError> {
+    pub(crate) fn insert(&self, block: &VerifiedBlock) -> Result<(), LedgerError> {
         let reader = self.read();
         let hash = block.hash();
         if let Some(entry) = reader.entry(&hash)? {
             return match entry.status {
-                BlockStatus::Proven => Ok(()),
+                BlockStatus::Verified => Ok(()),
                 BlockStatus::Invalid => Err(LedgerError::InvalidAncestor { ancestor: hash }),
             };
         }
@@ -47,11 +47,11 @@ impl Ledger {
             header: block.block().header.clone(),
             work: parent.work.after(block.block().header.target),
             arrival,
-            status: BlockStatus::Proven,
+            status: BlockStatus::Verified,
         };
         let mut batch = self.batch();
-        batch.delete::<Leaves>(&parent.rank())?;
-        batch.put::<Leaves>(&entry.rank(), &hash)?;
+        batch.delete::<Tips>(&parent.rank())?;
+        batch.put::<Tips>(&entry.rank(), &hash)?;
         batch.put::<Entries>(&hash, &entry)?;
         batch.put::<Blocks>(&hash, &StoredBlock::of(block.block()))?;
         batch.put::<Facts>(&Fact::Arrivals, &Value::to_bytes(&arrival.saturating_add(1)))?;
@@ -60,7 +60,7 @@ impl Ledger {
     }
 
     /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be read again.
-    pub(crate) fn activate(&self, fresh: Option<&ProvenBlock>) -> Result<StoreOutcome, LedgerError> {
+    pub(crate) fn activate(&self, fresh: Option<&VerifiedBlock>) -> Result<StoreOutcome, LedgerError> {
         let mut outcome = StoreOutcome::default();
         while let Some(path) = self.path_to_best()? {
             for _ in 0..path.down {
@@ -91,16 +91,16 @@ impl Ledger {
         let reader = self.read();
         let block = require::<Blocks, _>(reader.block(hash)?, hash)?;
         let context = reader.context(&block.header.parent_hash)?;
-        let proven = FittingBlock::new(block, context, self.params())?.proven_before();
+        let proven = ContextualBlock::new(block, context, self.params())?.assume_verified();
         self.connect(&proven)?;
         Ok(proven.block().clone())
     }
 
-    /// The way from the tip to the best leaf, or `None` if that is the tip.
+    /// The way from the tip to the best tip, or `None` if that is the tip.
     fn path_to_best(&self) -> Result<Option<Path>, LedgerError> {
         let reader = self.read();
         let (tip_height, tip_hash) = reader.tip()?;
-        let Some((rank, best)) = best_leaf(&reader)? else {
+        let Some((rank, best)) = best_tip(&reader)? else {
             return Ok(None);
         };
         // Not by work alone: after an invalid branch the tip can be a block with the work of the chain that was left
@@ -110,7 +110,7 @@ impl Ledger {
         }
         let (Branch { fork, side, .. }, floor) = (reader.branch(&best)?, reader.state_floor()?);
         if side.is_empty() {
-            return Err(LedgerError::Contradiction { what: "the best leaf is on the chain, but is not its tip" });
+            return Err(LedgerError::Contradiction { what: "the best tip is on the chain, but is not its tip" });
         }
         if fork < floor {
             return Err(LedgerError::ReorgTooDeep { fork, floor });
@@ -127,10 +127,10 @@ impl Ledger {
         let parent = reader.require_entry(&parent_hash)?;
         let mut marked = BTreeMap::from([(hash, invalid)]);
         let mut parent_has_valid_child = false;
-        // Who descends from whom is found from the leaves. Every descendant has more work than its ancestor.
-        for record in reader.view.range::<Leaves>(parent.rank().to_bytes(), after_prefix(&[]))? {
-            let (rank, leaf_hash) = record?;
-            let (mut walk_hash, mut walk) = (leaf_hash, reader.require_entry(&leaf_hash)?);
+        // Who descends from whom is found from the tips. Every descendant has more work than its ancestor.
+        for record in reader.view.range::<Tips>(parent.rank().to_bytes(), after_prefix(&[]))? {
+            let (rank, branch_tip) = record?;
+            let (mut walk_hash, mut walk) = (branch_tip, reader.require_entry(&branch_tip)?);
             let mut path = Vec::new();
             while walk.header.height > parent.header.height {
                 let below = walk.header.parent_hash;
@@ -139,7 +139,7 @@ impl Ledger {
             }
             match path.last() {
                 Some((child, _)) if *child == hash => {
-                    batch.delete::<Leaves>(&rank)?;
+                    batch.delete::<Tips>(&rank)?;
                     marked.extend(path);
                 }
                 Some(_) if walk_hash == parent_hash => parent_has_valid_child = true,
@@ -150,7 +150,7 @@ impl Ledger {
             batch.put::<Entries>(&hash, &BlockEntry { status: BlockStatus::Invalid, ..entry })?;
         }
         if !parent_has_valid_child {
-            batch.put::<Leaves>(&parent.rank(), &parent_hash)?;
+            batch.put::<Tips>(&parent.rank(), &parent_hash)?;
         }
         batch.commit()
     }
@@ -164,8 +164,8 @@ struct Path {
     up: Vec<Hash>,
 }
 
-fn best_leaf(reader: &Reader<'_>) -> Result<Option<(Rank, Hash)>, LedgerError> {
-    reader.view.last::<Leaves>(Vec::new(), after_prefix(&[]))
+fn best_tip(reader: &Reader<'_>) -> Result<Option<(Rank, Hash)>, LedgerError> {
+    reader.view.last::<Tips>(Vec::new(), after_prefix(&[]))
 }
 
 fn marks_invalid(error: &LedgerError) -> bool {

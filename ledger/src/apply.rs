@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, ChainWork, Decode, Hash, Height, NetworkParams, Share, ShareId, StateKey,
-    rules::ProvenBlock,
+    Address, Block, ChainWork, Decode, Hash, Height, ChainSpec, Share, ShareId, StateKey,
+    rules::VerifiedBlock,
     selection::{self, Weight},
     transition::{self, ApplyError},
     tree::Changes,
@@ -16,7 +16,7 @@ use lode_consensus::{
 use crate::{
     BlockState, Ledger, LedgerError,
     columns::{
-        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT, Leaves, ProducerBlocks,
+        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT, Tips, ProducerBlocks,
         ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes, TreeValues, Undos,
         Value, height_of, leaf_key,
     },
@@ -40,9 +40,9 @@ impl Ledger {
             header: genesis.header.clone(),
             work: ChainWork::ZERO,
             arrival: 0,
-            status: BlockStatus::Proven,
+            status: BlockStatus::Verified,
         };
-        batch.put::<Leaves>(&entry.rank(), &hash)?;
+        batch.put::<Tips>(&entry.rank(), &hash)?;
         batch.put::<Entries>(&hash, &entry)?;
         batch.put::<Blocks>(&hash, &StoredBlock::of(genesis))?;
         batch.put::<Facts>(&Fact::Layout, &Value::to_bytes(&LAYOUT))?;
@@ -58,7 +58,7 @@ impl Ledger {
     }
 
     /// Applies a block to the state of the tip, which is its parent, and makes it the tip.
-    pub(crate) fn connect(&self, block: &ProvenBlock) -> Result<(), LedgerError> {
+    pub(crate) fn connect(&self, block: &VerifiedBlock) -> Result<(), LedgerError> {
         let reader = self.read();
         let height = block.block().header.height;
         let state = reader.tip_state()?;
@@ -195,12 +195,12 @@ fn put_tree(
 struct Index<'b, 'a> {
     reader: &'b Reader<'a>,
     batch: &'b mut Batch<'a>,
-    params: &'b NetworkParams,
+    params: &'b ChainSpec,
     height: Height,
 }
 
 impl Index<'_, '_> {
-    fn connect(&mut self, proven: &ProvenBlock) -> Result<(), LedgerError> {
+    fn connect(&mut self, proven: &VerifiedBlock) -> Result<(), LedgerError> {
         let (block, height) = (proven.block(), self.height);
         for (index, (signed, id)) in (0..).zip(block.body.transactions.iter().zip(proven.transaction_ids())) {
             self.batch.put::<Transactions>(id, &TransactionPlace { height, index })?;

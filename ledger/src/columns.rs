@@ -71,7 +71,7 @@ columns! {
     /// Every stored block.
     Blocks, "blocks": Hash => StoredBlock;
     /// Stored blocks, none invalid, that no other such block extends; in the order of fork choice, last is best.
-    Leaves, "leaves": Rank => Hash;
+    Tips, "tips": Rank => Hash;
     /// The chain: hash by height.
     Chain, "chain": Height => Hash;
     /// What the block at a height did to the state.

@@ -14,7 +14,7 @@ use std::path::Path;
 use lode_consensus::{
     Height, Obligation,
     obligation::{ObligationError, ProofChecker, Verdict},
-    rules::{BlockError, FittingBlock},
+    rules::{BlockError, ContextualBlock},
 };
 
 use crate::{
@@ -63,12 +63,12 @@ impl Ledger {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
             let broken = |error: &dyn std::fmt::Display| FsckError::Block { height, hash, error: error.to_string() };
             let context = replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
-            let fitting = FittingBlock::new(block, context, self.params()).map_err(|error| broken(&error))?;
+            let contextual = ContextualBlock::new(block, context, self.params()).map_err(|error| broken(&error))?;
             let proven = match depth {
-                Depth::Replay => fitting.proven_before(),
+                Depth::Replay => contextual.assume_verified(),
                 Depth::Proofs => {
-                    let weights = entropy(fitting.weights_needed());
-                    fitting.prove(checker, &weights).map_err(|error: BlockError| broken(&error))?
+                    let weights = entropy(contextual.weights_needed());
+                    contextual.prove(checker, &weights).map_err(|error: BlockError| broken(&error))?
                 }
             };
             let outcome = replay.store(proven)?;

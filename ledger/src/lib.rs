@@ -4,7 +4,7 @@
 //! questions about it. The rules themselves live in `lode-consensus`.
 //!
 //! ```text
-//! store(ProvenBlock)                                          read() -> Reader, one moment of everything
+//! store(VerifiedBlock)                                          read() -> Reader, one moment of everything
 //!   | activate: into the tree of blocks; while another leaf       |
 //!   |           has more work: disconnect, connect            state: the tree's nodes and leaves at a height
 //!   | apply: one block on or off the tip, one batch               |
@@ -42,7 +42,7 @@ mod state;
 
 use std::{fs, path::Path};
 
-use lode_consensus::{Height, NetworkParams, rules::ProvenBlock};
+use lode_consensus::{Height, ChainSpec, rules::VerifiedBlock};
 use lode_genesis::Network;
 use parking_lot::Mutex;
 
@@ -142,7 +142,7 @@ impl Ledger {
     }
 
     /// The network's parameters.
-    pub fn params(&self) -> &NetworkParams {
+    pub fn params(&self) -> &ChainSpec {
         &self.network.params
     }
 
@@ -160,7 +160,7 @@ impl Ledger {
     /// [`LedgerError::Orphan`], [`LedgerError::InvalidAncestor`], [`LedgerError::ReorgTooDeep`]: the block was not
     /// kept. Anything else is our own fault; the chain may then stand anywhere on the way, which the next call or the
     /// next [`Ledger::open`] finishes.
-    pub fn store(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
+    pub fn store(&self, block: VerifiedBlock) -> Result<StoreOutcome, LedgerError> {
         let _writer = self.writer.lock();
         self.insert(&block)?;
         self.activate(Some(&block))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Address, Block, ChainWork, Decode, Epoch, Hash, Header, Height, NetworkParams, SealedHeader, Share,
+    Account, Address, Block, ChainWork, Decode, Epoch, Hash, Header, Height, ChainSpec, SealedHeader, Share,
     ShareId, StateKey, epoch,
     rules::{Ancestry, ChainContext},
     selection::{self, WEIGHT_LIFETIME, Weight, Weights},
@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         Self { view: database.view(), network }
     }
 
-    fn params(&self) -> &NetworkParams {
+    fn params(&self) -> &ChainSpec {
         &self.network.params
     }
 

@@ -9,7 +9,7 @@ use lode_puzzle::Proof;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockStatus {
     /// Fits its parent, and its proofs and signatures hold. It is on the chain, or may get there.
-    Proven,
+    Verified,
     /// It, or a block below it, did not apply to the state of its parent.
     Invalid,
 }
@@ -43,7 +43,7 @@ impl Encode for BlockEntry {
         self.work.encode_into(out);
         out.extend(self.arrival.to_le_bytes());
         out.push(match self.status {
-            BlockStatus::Proven => 0,
+            BlockStatus::Verified => 0,
             BlockStatus::Invalid => 1,
         });
     }
@@ -56,7 +56,7 @@ impl Decode for BlockEntry {
             work: ChainWork::decode_from(reader)?,
             arrival: reader.u64()?,
             status: match reader.u8()? {
-                0 => BlockStatus::Proven,
+                0 => BlockStatus::Verified,
                 1 => BlockStatus::Invalid,
                 got => return Err(DecodeError::Invalid { what: "block status", got: got.into() }),
             },

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{CHAIN_COLUMNS, Maker, Oracle, Plan, dump, edit, folder, fsck, network, open, prove, store, store_all};
-use lode_consensus::{Block, Hash, rules::FittingBlock};
+use lode_consensus::{Block, Hash, rules::ContextualBlock};
 use lode_ledger::{
     Ledger, LedgerError,
     fsck::{Depth, FsckError, Report},
@@ -133,13 +133,13 @@ fn a_changed_record_of_the_tree_of_blocks_is_found() {
             expect(&maker, &folder, "entries", named, |db, family| db.put_cf(family, hash.0, &flipped).unwrap());
         }
     }
-    let leaf = columns["leaves"].iter().find(|record| record.1 == side[1].0).unwrap();
-    let named = "column leaves: ";
-    expect(&maker, &folder, "leaves", named, |db, family| db.delete_cf(family, &leaf.0).unwrap());
-    expect(&maker, &folder, "leaves", named, |db, family| db.put_cf(family, &leaf.0, side[0].0).unwrap());
+    let leaf = columns["tips"].iter().find(|record| record.1 == side[1].0).unwrap();
+    let named = "column tips: ";
+    expect(&maker, &folder, "tips", named, |db, family| db.delete_cf(family, &leaf.0).unwrap());
+    expect(&maker, &folder, "tips", named, |db, family| db.put_cf(family, &leaf.0, side[0].0).unwrap());
     let mut earlier = leaf.0.clone();
     *earlier.last_mut().unwrap() ^= 1;
-    expect(&maker, &folder, "leaves", named, |db, family| db.put_cf(family, &earlier, side[1].0).unwrap());
+    expect(&maker, &folder, "tips", named, |db, family| db.put_cf(family, &earlier, side[1].0).unwrap());
     let few = 3_u64.to_le_bytes();
     expect(&maker, &folder, "facts", "column facts: ", |db, family| db.put_cf(family, "arrivals", few).unwrap());
     let low = 13_u32.to_le_bytes();
@@ -151,8 +151,8 @@ fn a_changed_record_of_the_tree_of_blocks_is_found() {
 /// Stores a block as if its proofs had been checked.
 fn store_unproven(ledger: &Ledger, block: &Block) {
     let context = ledger.read().context(&block.header.parent_hash).unwrap();
-    let fitting = FittingBlock::new(block.clone(), context, ledger.params()).unwrap();
-    assert!(ledger.store(fitting.proven_before()).unwrap().refused.is_none());
+    let contextual = ContextualBlock::new(block.clone(), context, ledger.params()).unwrap();
+    assert!(ledger.store(contextual.assume_verified()).unwrap().refused.is_none());
 }
 
 #[test]

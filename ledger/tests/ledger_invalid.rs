@@ -65,7 +65,7 @@ fn a_heavier_branch_that_breaks_a_rule_at_any_depth_leaves_the_old_chain() {
             for (index, hash) in branch.iter().enumerate() {
                 let status = ledger.read().entry(hash).unwrap().map(|entry| entry.status);
                 let expected = match index {
-                    _ if index < depth => Some(BlockStatus::Proven),
+                    _ if index < depth => Some(BlockStatus::Verified),
                     _ if index <= depth.max(3) => Some(BlockStatus::Invalid),
                     _ => None,
                 };
@@ -118,7 +118,7 @@ fn valid_siblings_of_an_invalid_block_survive() {
     assert!(is_refused(&ledger, &maker, &on_bad[1]));
     assert_eq!(ledger.read().tip().unwrap().1, old[2]);
     let entry = ledger.read().entry(&sibling).unwrap().unwrap();
-    assert_eq!(entry.status, BlockStatus::Proven);
+    assert_eq!(entry.status, BlockStatus::Verified);
     fsck(&ledger, Depth::Replay).unwrap();
     // The sibling's branch overtakes the old chain.
     let next = maker.make(&sibling, Plan::FULL);
@@ -211,7 +211,7 @@ fn a_broken_tree_is_our_fault_and_not_the_next_blocks() {
     let error = store(&ledger, maker.block(&chain[4])).unwrap_err();
     assert!(matches!(error, LedgerError::Tree(_)), "{error}");
     let reader = ledger.read();
-    assert_eq!(reader.entry(&chain[4]).unwrap().unwrap().status, BlockStatus::Proven);
+    assert_eq!(reader.entry(&chain[4]).unwrap().unwrap().status, BlockStatus::Verified);
     assert_eq!(reader.tip().unwrap(), (4, chain[3]));
     assert!(matches!(reader.state_root_after(&Default::default()), Err(LedgerError::Tree(_))));
     drop(reader);

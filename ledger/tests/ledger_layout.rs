@@ -43,7 +43,7 @@ fn one_record_of_every_column_is_pinned() {
 #[test]
 fn every_column_is_one_that_fsck_knows() {
     let (_, _, dump) = chain();
-    let of_blocks = ["blocks", "entries", "facts", "leaves"];
+    let of_blocks = ["blocks", "entries", "facts", "tips"];
     let mut expected: Vec<&str> = of_blocks.into_iter().chain(CHAIN_COLUMNS).collect();
     expected.sort_unstable();
     let columns: Vec<&String> = dump.keys().collect();
@@ -72,7 +72,7 @@ fn records_are_what_their_documentation_says() {
     let entry = join(&[&block.header.encode(), &work, &7_u64.to_le_bytes(), &[0]]);
     has("entries", tip.0.to_vec(), entry);
     has("blocks", tip.0.to_vec(), block.encode()[lode_consensus::Header::BYTES..].to_vec());
-    has("leaves", join(&[&work, &(u64::MAX - 7).to_be_bytes()]), tip.0.to_vec());
+    has("tips", join(&[&work, &(u64::MAX - 7).to_be_bytes()]), tip.0.to_vec());
 
     let signed = &block.body.transactions[0];
     let place = join(&[&7_u32.to_le_bytes(), &0_u32.to_le_bytes()]);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
-    Address, Decode, Epoch, Hash, Height, NetworkParams, StateKey, epoch,
+    Address, Decode, Epoch, Hash, Height, ChainSpec, StateKey, epoch,
     selection::{self, Weight, Weights},
     state::{Amount, Pending},
     transition::Executor,
@@ -112,7 +112,7 @@ fn proven_weights_are_those_that_rosters_use() {
 
 #[test]
 fn old_weights_fade_away() {
-    let params = NetworkParams { epoch_length: 2, ..network("fading").params };
+    let params = ChainSpec { epoch_length: 2, ..network("fading").params };
     let mut maker = Maker::new(Network::from_params(params).unwrap(), 63);
     let folder = folder();
     let ledger = open(folder.path(), maker.network()).unwrap();

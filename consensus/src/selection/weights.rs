@@ -40,7 +40,7 @@ pub struct Weight {
     pub epoch: Epoch,
     /// W at the end of the epoch before.
     pub carried: u64,
-    /// Shares that counted in the epoch so far. [`NetworkParams::check`](crate::NetworkParams::check) makes sure that they
+    /// Shares that counted in the epoch so far. [`ChainSpec::check`](crate::ChainSpec::check) makes sure that they
     /// fit.
     pub shares: u16,
 }

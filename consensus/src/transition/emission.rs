@@ -1,12 +1,12 @@
 //! Emission: the subsidy goes to the producer, the epoch's proving pool and the share fund.
 
 use super::{ApplyError, Overlay, StateView, maturity::Mined};
-use crate::{Address, Height, NetworkParams, StateKey, reward::Emission};
+use crate::{Address, Height, ChainSpec, StateKey, reward::Emission};
 
 /// Mints the subsidy of `height`.
 pub(super) fn end<V: StateView>(
     leaves: &mut Overlay<'_, V>,
-    params: &NetworkParams,
+    params: &ChainSpec,
     height: Height,
     producer: Address,
     mined: &mut Mined,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{ApplyError, Overlay, StateView};
 use crate::{
-    Account, Address, Encode, Height, NetworkParams, StateKey,
+    Account, Address, Encode, Height, ChainSpec, StateKey,
     state::{Credit, Pending},
 };
 
 /// What was mined M blocks before moves to balances.
 pub(super) fn begin<V: StateView>(
     leaves: &mut Overlay<'_, V>,
-    params: &NetworkParams,
+    params: &ChainSpec,
     height: Height,
 ) -> Result<(), ApplyError<V::Error>> {
     let Some(mined) = height.checked_sub(params.maturity) else {

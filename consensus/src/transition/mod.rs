@@ -25,8 +25,8 @@ mod transactions;
 mod view;
 
 use crate::{
-    Account, Address, Encode, NetworkParams, StateKey, Transaction, reward,
-    rules::{ChainContext, ProvenBlock},
+    Account, Address, Encode, ChainSpec, StateKey, Transaction, reward,
+    rules::{ChainContext, VerifiedBlock},
     state::{Amount, Supply},
     tree::Changes,
 };
@@ -51,7 +51,7 @@ pub struct AppliedBlock {
 }
 
 /// The leaves of a genesis state and its supply.
-pub fn genesis(params: &NetworkParams) -> (Changes, Supply) {
+pub fn genesis(params: &ChainSpec) -> (Changes, Supply) {
     let mut changes = Changes::new();
     let mut balances = 0_u64;
     for (address, balance) in &params.allocations {
@@ -67,8 +67,8 @@ pub fn genesis(params: &NetworkParams) -> (Changes, Supply) {
 
 /// Applies a block whose proofs hold to the state of its parent. The store must still compare the state root.
 pub fn apply<V: StateView>(
-    params: &NetworkParams,
-    block: &ProvenBlock,
+    params: &ChainSpec,
+    block: &VerifiedBlock,
     view: &V,
 ) -> Result<AppliedBlock, ApplyError<V::Error>> {
     shares::begin(view, block.share_ids())?;
@@ -85,7 +85,7 @@ pub fn apply<V: StateView>(
 /// nothing.
 #[derive(Debug)]
 pub struct Executor<'a, V> {
-    params: &'a NetworkParams,
+    params: &'a ChainSpec,
     context: &'a ChainContext,
     leaves: Overlay<'a, V>,
     fees: u64,
@@ -94,7 +94,7 @@ pub struct Executor<'a, V> {
 impl<'a, V: StateView> Executor<'a, V> {
     /// Starts a block: all that happens before its transactions.
     pub fn new(
-        params: &'a NetworkParams,
+        params: &'a ChainSpec,
         context: &'a ChainContext,
         view: &'a V,
     ) -> Result<Self, ApplyError<V::Error>> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{ApplyError, Overlay, StateView, maturity::Mined};
 use crate::{
-    Address, Encode, Epoch, NetworkParams, ShareId, StateKey, reward,
+    Address, Encode, Epoch, ChainSpec, ShareId, StateKey, reward,
     rules::ChainContext,
     selection::{self, Weight},
     state::Amount,
@@ -29,7 +29,7 @@ pub(super) fn begin<V: StateView>(view: &V, ids: &[ShareId]) -> Result<(), Apply
 /// Pays and counts a block's shares, one prover for each, and gives what each of them costs.
 pub(super) fn end<V: StateView>(
     leaves: &mut Overlay<'_, V>,
-    params: &NetworkParams,
+    params: &ChainSpec,
     context: &ChainContext,
     producer: Address,
     provers: &[Address],
@@ -62,7 +62,7 @@ fn count<V: StateView>(
 
 fn pay<V: StateView>(
     leaves: &mut Overlay<'_, V>,
-    params: &NetworkParams,
+    params: &ChainSpec,
     context: &ChainContext,
     producer: Address,
     provers: &[Address],

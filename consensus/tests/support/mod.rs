@@ -11,10 +11,10 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, Decode, Epoch, Hash, Header, Height, NetworkParams, Obligation, Share,
+    Account, Action, Address, Block, Body, Decode, Epoch, Hash, Header, Height, ChainSpec, Obligation, Share,
     ShareId, SignedTransaction, StateKey, Transaction,
     obligation::{self, ProofChecker, Verdict},
-    rules::{Ancestry, BlockError, ChainContext, FittingBlock, ProvenBlock, statement_of},
+    rules::{Ancestry, BlockError, ChainContext, ContextualBlock, VerifiedBlock, statement_of},
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
     transition::{self, AppliedBlock, ApplyError, StateView},
@@ -51,10 +51,10 @@ pub(crate) fn account(index: usize) -> Address {
 
 /// Epochs of 5 blocks, up to 4 shares in a block, anchors up to 3 back, maturity of 4. One attempt in two makes a
 /// block, and every one a share.
-pub(crate) fn params() -> NetworkParams {
+pub(crate) fn params() -> ChainSpec {
     let mut allocations: Vec<_> = (0..3).map(|index| (account(index), ALLOCATION)).collect();
     allocations.sort_unstable();
-    NetworkParams {
+    ChainSpec {
         name: "memory".to_owned(),
         log_n: LogSize::MIN,
         block_interval_ms: INTERVAL_MS,
@@ -182,7 +182,7 @@ pub(crate) fn attempt(statement: &Statement, nonce: u64, accept: impl Fn(&Ticket
 /// One chain of valid blocks from genesis on, with the state after each.
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
-    pub(crate) params: NetworkParams,
+    pub(crate) params: ChainSpec,
     pub(crate) blocks: Vec<Block>,
     pub(crate) hashes: Vec<Hash>,
     pub(crate) states: Vec<State>,
@@ -201,7 +201,7 @@ impl Ancestry for Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(params: NetworkParams) -> Self {
+    pub(crate) fn new(params: ChainSpec) -> Self {
         params.check().unwrap();
         let (changes, supply) = transition::genesis(&params);
         let mut state = State { supply, ..State::default() };
@@ -211,7 +211,7 @@ impl Chain {
     }
 
     /// A chain with this many empty blocks on top of genesis, each on time, all made by the first account.
-    pub(crate) fn of_length(params: NetworkParams, blocks: u32) -> Self {
+    pub(crate) fn of_length(params: ChainSpec, blocks: u32) -> Self {
         let mut chain = Self::new(params);
         for _ in 0..blocks {
             chain.extend(Body::default());
@@ -259,8 +259,8 @@ impl Chain {
     pub(crate) fn seal(&self, mut block: Block) -> Block {
         block.header.transactions_root = block.body.transactions_root();
         block.header.shares_root = block.body.shares_root();
-        if let Ok(fitting) = FittingBlock::new(block.clone(), self.context(), &self.params)
-            && let Ok(applied) = transition::apply(&self.params, &fitting.proven_before(), self.state())
+        if let Ok(contextual) = ContextualBlock::new(block.clone(), self.context(), &self.params)
+            && let Ok(applied) = transition::apply(&self.params, &contextual.assume_verified(), self.state())
         {
             let mut state = self.state().clone();
             state.write(&applied.changes);
@@ -313,13 +313,13 @@ impl Chain {
     }
 
     /// Holds a block against the rules that need no state.
-    pub(crate) fn check(&self, block: &Block) -> Result<ProvenBlock, BlockError> {
-        let fitting = FittingBlock::new(block.clone(), self.context(), &self.params)?;
-        fitting.prove(&Oracle::default(), &[])
+    pub(crate) fn check(&self, block: &Block) -> Result<VerifiedBlock, BlockError> {
+        let contextual = ContextualBlock::new(block.clone(), self.context(), &self.params)?;
+        contextual.prove(&Oracle::default(), &[])
     }
 
     /// Applies a block that passed [`Self::check`] to the tip's state, as a store does, and compares the state root.
-    pub(crate) fn apply(&self, block: &ProvenBlock) -> Result<(AppliedBlock, State), ApplyError<Infallible>> {
+    pub(crate) fn apply(&self, block: &VerifiedBlock) -> Result<(AppliedBlock, State), ApplyError<Infallible>> {
         let applied = transition::apply(&self.params, block, self.state())?;
         let mut state = self.state().clone();
         state.write(&applied.changes);
@@ -345,11 +345,11 @@ impl Chain {
 
     /// Puts a block on top that must be valid but for its signatures.
     pub(crate) fn push_unsigned(&mut self, block: Block) -> AppliedBlock {
-        let fitting = FittingBlock::new(block, self.context(), &self.params).unwrap();
-        self.push_proven(&fitting.proven_before())
+        let contextual = ContextualBlock::new(block, self.context(), &self.params).unwrap();
+        self.push_proven(&contextual.assume_verified())
     }
 
-    fn push_proven(&mut self, proven: &ProvenBlock) -> AppliedBlock {
+    fn push_proven(&mut self, proven: &VerifiedBlock) -> AppliedBlock {
         let (applied, state) = self.apply(proven).unwrap();
         self.hashes.push(proven.hash());
         self.blocks.push(proven.block().clone());

@@ -13,7 +13,7 @@ mod epoch;
 mod page;
 mod status;
 
-use lode_consensus::{Epoch, Hash, Height, NetworkParams};
+use lode_consensus::{Epoch, Hash, Height, ChainSpec};
 use lode_ledger::{BlockEntry, Ledger, LedgerError, Reader};
 
 pub use self::{
@@ -98,7 +98,7 @@ impl<'a> Moment<'a> {
         &self.reader
     }
 
-    fn params(&self) -> &NetworkParams {
+    fn params(&self) -> &ChainSpec {
         self.ledger.params()
     }
 

@@ -29,7 +29,7 @@ use std::{
 use lode_consensus::{
     Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
     params::MAX_TRANSACTION_BYTES,
-    rules::{ChainContext, ProofChecker, ProvenBlock},
+    rules::{ChainContext, ProofChecker, VerifiedBlock},
 };
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
 use lode_network::Gossip;
@@ -235,7 +235,7 @@ impl<C: Clock> ChainService<C> {
     ///
     /// # Errors
     /// Those of [`Ledger::store`]. A block that turns out not to apply is no error: the outcome names it.
-    pub fn connect(&self, block: ProvenBlock) -> Result<StoreOutcome, LedgerError> {
+    pub fn connect(&self, block: VerifiedBlock) -> Result<StoreOutcome, LedgerError> {
         let mut pools = self.pools();
         let outcome = self.ledger.store(block)?;
         self.follow(&mut pools, &outcome.events)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lode_consensus::{
     Address, Block, Hash, Obligation, SealedHeader, Share, ShareId, SignedTransaction,
     obligation::{ObligationError, ProofChecker},
-    rules::{self, FittingBlock, ShareError},
+    rules::{self, ContextualBlock, ShareError},
     transaction::HashedTransaction,
 };
 use lode_ledger::StoreOutcome;
@@ -39,9 +39,9 @@ impl<C: Clock> ChainService<C> {
             reader.context(&block.header.parent_hash)?
         };
         let sealed = SealedHeader::from(&block);
-        let fitting = FittingBlock::new(block, context, self.ledger.params())?;
-        let weights = self.entropy.weights(fitting.weights_needed())?;
-        let proven = fitting.prove(&self.checker, &weights)?;
+        let contextual = ContextualBlock::new(block, context, self.ledger.params())?;
+        let weights = self.entropy.weights(contextual.weights_needed())?;
+        let proven = contextual.prove(&self.checker, &weights)?;
         let StoreOutcome { refused, .. } = self.connect(proven)?;
         if let Some((_, error)) = refused.filter(|(refused, _)| *refused == hash) {
             return Err(SubmitError::Ledger(error));

@@ -13,7 +13,7 @@ use std::{
 
 use lode_consensus::{
     Hash, SealedHeader,
-    headers::{FittingHeader, ProvenHeader},
+    headers::{ContextualHeader, VerifiedHeader},
     rules::{BlockError, ChainContext, deferral_ms},
 };
 use lode_ledger::{LedgerError, Reader};
@@ -93,7 +93,7 @@ impl Announcements {
             Known::Proven(_) | Known::Invalid => return Ok(Effects::ignore(origin)),
         }
         let parent_hash = sealed.header.parent_hash;
-        if tree.is_condemned(&hash) || tree.is_condemned(&parent_hash) || self.checking.contains(&hash) {
+        if tree.is_invalid_block(&hash) || tree.is_invalid_block(&parent_hash) || self.checking.contains(&hash) {
             return Ok(Effects::ignore(origin));
         }
         let params = view.service.ledger().params();
@@ -128,7 +128,7 @@ impl Announcements {
         tree: &mut HeaderTree,
         origin: Origin,
         hash: Hash,
-        result: Result<ProvenHeader, BlockError>,
+        result: Result<VerifiedHeader, BlockError>,
     ) -> Result<Effects, LedgerError> {
         self.checking.remove(&hash);
         let header = match result {
@@ -265,7 +265,7 @@ fn fit<C: Clock>(
     reader: &Reader<'_>,
     parent: Standing,
     sealed: SealedHeader,
-) -> Result<Option<Result<FittingHeader, BlockError>>, LedgerError> {
+) -> Result<Option<Result<ContextualHeader, BlockError>>, LedgerError> {
     let (tip, _) = view.service.tip();
     let is_old = parent.height.saturating_add(1).saturating_add(RELAY_DEPTH) <= tip;
     if is_old || parent.work.after(sealed.header.target) < view.config.minimum_work {
@@ -276,7 +276,7 @@ fn fit<C: Clock>(
     };
     let params = view.service.ledger().params();
     let context = ChainContext::gather(params, view.genesis_hash(), parent.height, &chain)?;
-    Ok(Some(FittingHeader::new(sealed, &context)))
+    Ok(Some(ContextualHeader::new(sealed, &context)))
 }
 
 fn reject<C: Clock>(

@@ -14,7 +14,7 @@ use std::{
 
 use lode_consensus::{
     Body, ChainWork, Encode, Hash, Height,
-    rules::{BlockError, ChainContext, ProvenBlock},
+    rules::{BlockError, ChainContext, VerifiedBlock},
 };
 use lode_ledger::{LedgerError, StoreOutcome};
 use lode_network::{PeerId, Penalty, Request};
@@ -62,7 +62,7 @@ enum BodyState {
     /// Here; its check waits or runs.
     Checking { bytes: usize },
     /// Good, and waits for those before it.
-    Proven { block: Box<ProvenBlock>, bytes: usize, server: Option<PeerId> },
+    Proven { block: Box<VerifiedBlock>, bytes: usize, server: Option<PeerId> },
 }
 
 /// Bodies that are to be asked of peers.
@@ -237,7 +237,7 @@ impl BodySync {
         let mut effects = Effects::none();
         if let Some((refused, error)) = &outcome.refused {
             let server = self.servers.remove(refused);
-            effects = self.condemn(view, tree, *refused, server, &**error);
+            effects = self.mark_invalid(view, tree, *refused, server, &**error);
         }
         if !outcome.events.is_empty() {
             let (tip, _) = view.service.tip();
@@ -251,7 +251,7 @@ impl BodySync {
     }
 
     /// A block breaks a rule, for ever: it and all that descend from it are out.
-    fn condemn<C: Clock>(
+    fn mark_invalid<C: Clock>(
         &mut self,
         view: &View<C>,
         tree: &mut HeaderTree,
@@ -259,7 +259,7 @@ impl BodySync {
         server: Option<PeerId>,
         why: &dyn Display,
     ) -> Effects {
-        self.drop_branch(tree.condemn(&hash));
+        self.drop_branch(tree.mark_block_invalid(&hash));
         let mut effects = Effects::none();
         if let Some(server) = server.filter(|server| view.peers.contains(server)) {
             effects.penalize(server, Penalty::InvalidBlock, why);
@@ -471,7 +471,7 @@ impl BodySync {
                     }
                     self.forget(&hash);
                     if error.marks_invalid() {
-                        effects.extend(self.condemn(view, tree, hash, server, &error));
+                        effects.extend(self.mark_invalid(view, tree, hash, server, &error));
                     }
                 }
             }

@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 
 use lode_consensus::{
-    ChainWork, Hash, Height, NetworkParams, SealedHeader,
-    headers::{FittingHeader, HeaderChain, ProvenHeader},
+    ChainWork, Hash, Height, ChainSpec, SealedHeader,
+    headers::{ContextualHeader, HeaderChain, VerifiedHeader},
     rules::{Ancestry, BlockError, ChainContext, deferral_ms},
 };
 use lode_ledger::LedgerError;
@@ -44,7 +44,7 @@ pub(super) struct Candidate {
     /// The number of the oldest segment.
     oldest_segment: u64,
     unproven: usize,
-    held: VecDeque<ProvenHeader>,
+    held: VecDeque<VerifiedHeader>,
     dropped: VecDeque<(Height, Hash)>,
     last_dropped: Option<(Height, Hash)>,
     /// Work and height of the proven part.
@@ -62,7 +62,7 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 enum Segment {
     Waiting,
-    Proven(Vec<ProvenHeader>),
+    Proven(Vec<VerifiedHeader>),
 }
 
 /// Why headers cannot be taken.
@@ -141,12 +141,12 @@ impl Candidate {
     pub(super) fn extend<A: Ancestry<Error = LedgerError>>(
         &mut self,
         headers: Vec<SealedHeader>,
-        params: &NetworkParams,
+        params: &ChainSpec,
         genesis_hash: Hash,
         base: &A,
         now_ms: u64,
     ) -> Result<Vec<SegmentTask>, Refusal> {
-        let mut fitting = Vec::with_capacity(headers.len());
+        let mut contextual = Vec::with_capacity(headers.len());
         for sealed in headers {
             if let Some(wait_ms) = deferral_ms(params, &sealed.header, now_ms) {
                 (self.exhausted, self.left_out_ms) = (true, Some(wait_ms));
@@ -155,20 +155,20 @@ impl Candidate {
             let tip = self.chain.tip();
             let context = ChainContext::gather(params, genesis_hash, tip, &self.chain.on(base));
             let context = context.map_err(|error| Refusal::Ours(own_fault(error)))?;
-            let header = FittingHeader::new(sealed, &context).map_err(Refusal::Invalid)?;
+            let header = ContextualHeader::new(sealed, &context).map_err(Refusal::Invalid)?;
             self.tip_hash = header.hash();
             self.first.get_or_insert(header.hash());
             self.chain.push(header.hash(), header.sealed().header.clone());
-            fitting.push(header);
+            contextual.push(header);
         }
         self.chain.forget(params);
-        self.unproven += fitting.len();
+        self.unproven += contextual.len();
         let mut tasks = Vec::new();
-        while !fitting.is_empty() {
-            let rest = fitting.split_off(fitting.len().min(MAX_BATCH));
+        while !contextual.is_empty() {
+            let rest = contextual.split_off(contextual.len().min(MAX_BATCH));
             let segment = self.oldest_segment.saturating_add(self.segments.len() as u64);
             self.segments.push_back(Segment::Waiting);
-            tasks.push(SegmentTask { candidate: self.id, segment, headers: std::mem::replace(&mut fitting, rest) });
+            tasks.push(SegmentTask { candidate: self.id, segment, headers: std::mem::replace(&mut contextual, rest) });
         }
         Ok(tasks)
     }
@@ -177,10 +177,10 @@ impl Candidate {
     pub(super) fn prove(
         &mut self,
         segment: u64,
-        results: Vec<Result<ProvenHeader, BlockError>>,
+        results: Vec<Result<VerifiedHeader, BlockError>>,
         assume: Option<(Height, Hash)>,
     ) -> Result<(), BlockError> {
-        let proven: Vec<ProvenHeader> = results.into_iter().collect::<Result<_, _>>()?;
+        let proven: Vec<VerifiedHeader> = results.into_iter().collect::<Result<_, _>>()?;
         let place = segment.checked_sub(self.oldest_segment).and_then(|place| usize::try_from(place).ok());
         if let Some(waiting) = place.and_then(|place| self.segments.get_mut(place)) {
             *waiting = Segment::Proven(proven);
@@ -194,7 +194,7 @@ impl Candidate {
         Ok(())
     }
 
-    fn hold(&mut self, header: ProvenHeader, assume: Option<(Height, Hash)>) {
+    fn hold(&mut self, header: VerifiedHeader, assume: Option<(Height, Hash)>) {
         self.unproven = self.unproven.saturating_sub(1);
         self.work = self.work.after(header.header().target);
         self.height = header.header().height;
@@ -228,7 +228,7 @@ impl Candidate {
         let assumed_to = assume.filter(|_| self.assumed);
         let tail = std::mem::take(&mut self.held);
         let checkpoints = std::mem::take(&mut self.dropped);
-        let tip_hash = tail.back().map_or(self.base.0, ProvenHeader::hash);
+        let tip_hash = tail.back().map_or(self.base.0, VerifiedHeader::hash);
         let tip = (tip_hash, Standing { height: self.height, work: self.work });
         let (base_hash, base) = std::mem::replace(&mut self.base, tip);
         match self.last_dropped.take() {
@@ -249,7 +249,7 @@ impl Candidate {
 pub(super) enum Accepted {
     /// All its headers.
     All {
-        headers: VecDeque<ProvenHeader>,
+        headers: VecDeque<VerifiedHeader>,
         /// The work below the first of them.
         base_work: ChainWork,
         /// Up to which height the operator assumes their blocks to be valid.

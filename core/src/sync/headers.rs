@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use lode_consensus::{ChainWork, Hash, Height, SealedHeader, headers::ProvenHeader, rules::BlockError};
+use lode_consensus::{ChainWork, Hash, Height, SealedHeader, headers::VerifiedHeader, rules::BlockError};
 use lode_ledger::LedgerError;
 use lode_network::{PeerId, Penalty, Request};
 
@@ -343,7 +343,7 @@ impl HeaderSync {
                 None => return Ok(effects),
             },
         };
-        let is_bad = |hash: &Hash| self.tree.is_invalid(hash) || self.tree.is_condemned(hash);
+        let is_bad = |hash: &Hash| self.tree.is_invalid(hash) || self.tree.is_invalid_block(hash);
         if let Some(hash) = headers.iter().map(SealedHeader::hash).find(is_bad) {
             effects.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds block {hash}"));
             return Ok(effects);
@@ -459,7 +459,7 @@ impl HeaderSync {
         view: &View<C>,
         id: PeerId,
         (candidate, segment): (u64, u64),
-        headers: Vec<Result<ProvenHeader, BlockError>>,
+        headers: Vec<Result<VerifiedHeader, BlockError>>,
     ) -> Effects {
         let errors = headers.iter().filter_map(|result| result.as_ref().err());
         let bad: Vec<BlockError> = errors.filter(|error| error.marks_invalid()).cloned().collect();

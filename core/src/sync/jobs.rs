@@ -3,9 +3,9 @@
 
 use lode_consensus::{
     Body, Hash, Obligation, Share,
-    headers::{FittingHeader, ProvenHeader},
+    headers::{ContextualHeader, VerifiedHeader},
     obligation::{ObligationError, Verdict},
-    rules::{BlockError, ChainContext, FittingBlock, ProofChecker, ProvenBlock},
+    rules::{BlockError, ChainContext, ContextualBlock, ProofChecker, VerifiedBlock},
     transaction::HashedTransaction,
 };
 use lode_network::{GossipId, PeerId};
@@ -23,14 +23,14 @@ pub(super) struct Origin {
 /// An announced header whose proof is to be checked.
 #[derive(Debug)]
 pub(super) struct AnnouncedTask {
-    pub(super) header: FittingHeader,
+    pub(super) header: ContextualHeader,
     pub(super) origin: Origin,
 }
 
 /// A body for a proven header, and all that is needed to check it.
 #[derive(Debug)]
 pub(super) struct BodyTask {
-    pub(super) header: ProvenHeader,
+    pub(super) header: VerifiedHeader,
     pub(super) body: Body,
     pub(super) context: ChainContext,
     /// Whether shares and signatures are taken to be good.
@@ -59,12 +59,12 @@ pub(super) struct TransactionTask {
 pub(super) struct SegmentTask {
     pub(super) candidate: u64,
     pub(super) segment: u64,
-    pub(super) headers: Vec<FittingHeader>,
+    pub(super) headers: Vec<ContextualHeader>,
 }
 
 #[derive(Debug)]
 pub(super) enum Work {
-    Announced(Origin, Box<FittingHeader>),
+    Announced(Origin, Box<ContextualHeader>),
     Segment(PeerId, SegmentTask),
     Bodies(Vec<BodyTask>),
     Shares(PeerId, Vec<ShareTask>),
@@ -90,15 +90,15 @@ pub struct Done(pub(super) Outcome);
 
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Announced(Origin, Hash, Box<Result<ProvenHeader, BlockError>>),
-    Segment { peer: PeerId, candidate: u64, segment: u64, headers: Vec<Result<ProvenHeader, BlockError>> },
+    Announced(Origin, Hash, Box<Result<VerifiedHeader, BlockError>>),
+    Segment { peer: PeerId, candidate: u64, segment: u64, headers: Vec<Result<VerifiedHeader, BlockError>> },
     Bodies(Vec<BodyResult>),
     Shares(PeerId, Vec<(ShareTask, Verdict)>),
     Transactions(PeerId, Vec<(TransactionTask, Result<(), SubmitError>)>),
 }
 
 /// A block's hash, who sent its body, and what the check said.
-pub(super) type BodyResult = (Hash, Option<PeerId>, Result<ProvenBlock, BlockError>);
+pub(super) type BodyResult = (Hash, Option<PeerId>, Result<VerifiedBlock, BlockError>);
 
 impl Job {
     /// How much it has to do.
@@ -129,7 +129,7 @@ impl Job {
             }
             Work::Segment(peer, SegmentTask { candidate, segment, headers }) => {
                 let weights = weights(headers.len());
-                let headers = FittingHeader::prove_all(headers, checker, &weights);
+                let headers = ContextualHeader::prove_all(headers, checker, &weights);
                 Outcome::Segment { peer, candidate, segment, headers }
             }
             Work::Bodies(tasks) => Outcome::Bodies(check_bodies(service, tasks)),
@@ -152,27 +152,27 @@ impl Job {
 
 /// Checks several blocks with one batch of proofs.
 fn check_bodies<C: Clock>(service: &ChainService<C>, tasks: Vec<BodyTask>) -> Vec<BodyResult> {
-    let mut fitting = Vec::new();
+    let mut contextual = Vec::new();
     let mut results = Vec::new();
     for BodyTask { header, body, context, assumed, server } in tasks {
         let hash = header.hash();
-        let result = FittingBlock::of_proven(header, body, context, service.ledger().params());
+        let result = ContextualBlock::of_proven(header, body, context, service.ledger().params());
         results.push((
             hash,
             server,
             match result {
-                Ok(block) if assumed => Some(Ok(block.proven_before())),
+                Ok(block) if assumed => Some(Ok(block.assume_verified())),
                 Ok(block) => {
-                    fitting.push(block);
+                    contextual.push(block);
                     None
                 }
                 Err(error) => Some(Err(error)),
             },
         ));
     }
-    let needed = fitting.iter().map(FittingBlock::weights_needed).sum();
+    let needed = contextual.iter().map(ContextualBlock::weights_needed).sum();
     let weights = service.entropy().weights(needed).unwrap_or_default();
-    let mut proven = FittingBlock::prove_all(fitting, service.checker(), &weights).into_iter();
+    let mut proven = ContextualBlock::prove_all(contextual, service.checker(), &weights).into_iter();
     let unjudged = BlockError::Unjudged { expected: 1, got: 0 };
     results
         .into_iter()

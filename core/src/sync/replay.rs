@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use lode_consensus::{
-    ChainWork, Hash, Height, NetworkParams, SealedHeader,
-    headers::{FittingHeader, HeaderChain, HeaderChainError, ProvenHeader},
+    ChainWork, Hash, Height, ChainSpec, SealedHeader,
+    headers::{ContextualHeader, HeaderChain, HeaderChainError, VerifiedHeader},
     rules::{Ancestry, ChainContext},
 };
 use lode_ledger::LedgerError;
@@ -26,7 +26,7 @@ pub(super) struct Replay {
     /// Headers on top of the last one, on their way to the next checkpoint.
     buffer: Vec<SealedHeader>,
     /// The headers above the last checkpoint.
-    pub(super) tail: VecDeque<ProvenHeader>,
+    pub(super) tail: VecDeque<VerifiedHeader>,
     /// The work of the whole chain.
     pub(super) goal: ChainWork,
     pub(super) assumed_to: Option<Height>,
@@ -38,7 +38,7 @@ impl Replay {
     pub(super) fn new(
         (base_hash, base): (Hash, Standing),
         checkpoints: VecDeque<(Height, Hash)>,
-        tail: VecDeque<ProvenHeader>,
+        tail: VecDeque<VerifiedHeader>,
         goal: ChainWork,
         assumed_to: Option<Height>,
     ) -> Self {
@@ -80,10 +80,10 @@ impl Replay {
     pub(super) fn extend<A: Ancestry<Error = LedgerError>>(
         &mut self,
         headers: Vec<SealedHeader>,
-        params: &NetworkParams,
+        params: &ChainSpec,
         genesis_hash: Hash,
         base: &A,
-    ) -> Result<(Vec<(ProvenHeader, ChainWork)>, bool), LedgerError> {
+    ) -> Result<(Vec<(VerifiedHeader, ChainWork)>, bool), LedgerError> {
         let mut confirmed = Vec::new();
         for sealed in headers {
             let Some((height, expected)) = self.checkpoints.front().copied() else {
@@ -105,10 +105,10 @@ impl Replay {
             for sealed in std::mem::take(&mut self.buffer) {
                 let context = ChainContext::gather(params, genesis_hash, self.chain.tip(), &self.chain.on(base));
                 let context = context.map_err(own_fault)?;
-                let Ok(fitting) = FittingHeader::new(sealed, &context) else {
+                let Ok(contextual) = ContextualHeader::new(sealed, &context) else {
                     return Ok((confirmed, false));
                 };
-                let header = fitting.proven_before();
+                let header = contextual.assume_verified();
                 self.tip_hash = header.hash();
                 self.chain.push(header.hash(), header.header().clone());
                 let below = self.work;

@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use lode_consensus::{ChainWork, Hash, Header, Height, SealedHeader, headers::ProvenHeader, rules::Ancestry};
+use lode_consensus::{ChainWork, Hash, Header, Height, SealedHeader, headers::VerifiedHeader, rules::Ancestry};
 use lode_ledger::{BlockStatus, Branch, LedgerError, Reader};
 use lode_network::{PeerId, message::MAX_LOCATOR};
 
@@ -21,7 +21,7 @@ use super::{bounded::Recent, limits::MAX_INVALID};
 /// A proven header whose block is not stored.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub(super) header: ProvenHeader,
+    pub(super) header: VerifiedHeader,
     /// The work of the chain that ends here.
     pub(super) work: ChainWork,
     /// The work that a proven chain through this header has, headers included that are not here again yet.
@@ -64,7 +64,7 @@ pub(super) struct HeaderTree {
     /// Hashes of all bytes of headers that were found invalid.
     invalid: Recent<Hash>,
     /// Blocks with good headers that broke a rule, or descend from such a one.
-    condemned: Recent<Hash>,
+    invalid_blocks: Recent<Hash>,
 }
 
 /// What is known of headers on their way into the tree.
@@ -117,7 +117,7 @@ impl HeaderTree {
             available: BTreeSet::new(),
             arrivals: 0,
             invalid: Recent::new(MAX_INVALID),
-            condemned: Recent::new(MAX_INVALID),
+            invalid_blocks: Recent::new(MAX_INVALID),
         }
     }
 
@@ -243,7 +243,7 @@ impl HeaderTree {
     }
 
     /// Adds a header on top of a proven one with `parent_work`. Returns whether it is in the tree now: not if that is full.
-    pub(super) fn insert(&mut self, header: ProvenHeader, parent_work: ChainWork, origins: Origins) -> bool {
+    pub(super) fn insert(&mut self, header: VerifiedHeader, parent_work: ChainWork, origins: Origins) -> bool {
         if self.nodes.contains_key(&header.hash()) {
             return true;
         }
@@ -269,7 +269,7 @@ impl HeaderTree {
     /// Adds consecutive headers on top of a proven one with `base_work`. Returns whether there was room for all.
     pub(super) fn plant(
         &mut self,
-        headers: impl IntoIterator<Item = ProvenHeader>,
+        headers: impl IntoIterator<Item = VerifiedHeader>,
         base_work: ChainWork,
         origins: Origins,
     ) -> bool {
@@ -300,18 +300,18 @@ impl HeaderTree {
     }
 
     /// A block breaks a rule, for ever: takes out its header and all that descend from it, and gives their hashes.
-    pub(super) fn condemn(&mut self, hash: &Hash) -> Vec<Hash> {
-        self.condemned.insert(*hash);
+    pub(super) fn mark_block_invalid(&mut self, hash: &Hash) -> Vec<Hash> {
+        self.invalid_blocks.insert(*hash);
         let removed = self.remove_branch(hash);
         removed.iter().for_each(|descendant| {
-            self.condemned.insert(*descendant);
+            self.invalid_blocks.insert(*descendant);
         });
         removed
     }
 
     /// Whether a block broke a rule, or descends from such a one.
-    pub(super) fn is_condemned(&self, hash: &Hash) -> bool {
-        self.condemned.contains(hash)
+    pub(super) fn is_invalid_block(&self, hash: &Hash) -> bool {
+        self.invalid_blocks.contains(hash)
     }
 
     /// Takes out one header: its block is stored, or it is of no use.
@@ -428,13 +428,13 @@ impl Ancestry for TreeChain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lode_consensus::{Address, headers::FittingHeader, rules::ChainContext};
+    use lode_consensus::{Address, headers::ContextualHeader, rules::ChainContext};
     use lode_puzzle::{Proof, Target};
 
     const TARGET: Target = Target::MAX;
 
     /// A header that counts as proven, told apart by its nonce.
-    fn header(parent_hash: Hash, height: Height, nonce: u64) -> ProvenHeader {
+    fn header(parent_hash: Hash, height: Height, nonce: u64) -> VerifiedHeader {
         let header = Header {
             height,
             parent_hash,
@@ -457,7 +457,7 @@ mod tests {
             share_target: TARGET,
             anchors: vec![(0, Hash::ZERO)],
         };
-        FittingHeader::new(SealedHeader { header, nonce, proof: Proof::ZERO }, &context).unwrap().proven_before()
+        ContextualHeader::new(SealedHeader { header, nonce, proof: Proof::ZERO }, &context).unwrap().assume_verified()
     }
 
     fn work(blocks: u32) -> ChainWork {

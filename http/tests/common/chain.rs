@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use lode_consensus::{
-    Action, Address, Block, Body, Hash, Header, Height, NetworkParams, Share, SignedTransaction, Transaction,
-    rules::{FittingBlock, statement_of},
+    Action, Address, Block, Body, Hash, Header, Height, ChainSpec, Share, SignedTransaction, Transaction,
+    rules::{ContextualBlock, statement_of},
     transaction::Transfer,
     transition::Executor,
 };
@@ -41,7 +41,7 @@ pub(crate) fn network() -> Network {
     let [alice, bob, _] = actors();
     let mut allocations = vec![(alice.address, 1_000_000_000), (bob.address, 2_000_000_000)];
     allocations.sort_unstable();
-    let params = NetworkParams {
+    let params = ChainSpec {
         name: "tiny".to_owned(),
         log_n: LogSize::MIN,
         block_interval_ms: 1_000,
@@ -62,7 +62,7 @@ pub(crate) fn network() -> Network {
 }
 
 /// The network as the file that describes it.
-pub(crate) fn network_file(params: &NetworkParams) -> String {
+pub(crate) fn network_file(params: &ChainSpec) -> String {
     let fields = [
         ("log_n", params.log_n.log_n().into()),
         ("block_interval_ms", params.block_interval_ms),
@@ -137,7 +137,7 @@ impl Chain {
         chain
     }
 
-    pub(crate) fn params(&self) -> &NetworkParams {
+    pub(crate) fn params(&self) -> &ChainSpec {
         self.ledger.params()
     }
 
@@ -220,9 +220,9 @@ impl Chain {
     /// Checks and stores a block.
     pub(crate) fn store(&self, block: Block) -> StoreOutcome {
         let context = self.ledger.read().context(&block.header.parent_hash).unwrap();
-        let fitting = FittingBlock::new(block, context, self.params()).unwrap();
-        let weights: Vec<u128> = (1..).take(fitting.weights_needed()).collect();
-        let outcome = self.ledger.store(fitting.prove(&puzzle().1, &weights).unwrap()).unwrap();
+        let contextual = ContextualBlock::new(block, context, self.params()).unwrap();
+        let weights: Vec<u128> = (1..).take(contextual.weights_needed()).collect();
+        let outcome = self.ledger.store(contextual.prove(&puzzle().1, &weights).unwrap()).unwrap();
         assert!(outcome.refused.is_none(), "{outcome:?}");
         outcome
     }

@@ -1,5 +1,5 @@
 //! The tree of blocks: every stored block under its hash, with its parent, its work and its standing; the chain, from
-//! the best leaf down; and the leaves.
+//! the best tip down; and the tips.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use lode_consensus::{Hash, Height};
 use super::error::FsckError;
 use crate::{
     BlockEntry, BlockStatus, LedgerError, Reader,
-    columns::{Blocks, Chain, Column, Entries, Fact, Facts, Key, Leaves, Value},
+    columns::{Blocks, Chain, Column, Entries, Fact, Facts, Key, Tips, Value},
     database::after_prefix,
     reader::require,
     records::{Rank, StoredBlock},
@@ -17,16 +17,16 @@ use crate::{
 /// Checks everything about blocks that does not follow from the chain alone, and gives the height of the tip.
 pub(super) fn check(reader: &Reader<'_>) -> Result<Height, FsckError> {
     let tip = check_chain(reader)?;
-    let leaves = check_entries(reader)?;
-    check_leaves(reader, leaves)?;
+    let tips = check_entries(reader)?;
+    check_tips(reader, tips)?;
     Ok(tip)
 }
 
-/// Walks from the best leaf down to genesis: each height of the chain must hold the hash that the block above names.
+/// Walks from the best tip down to genesis: each height of the chain must hold the hash that the block above names.
 fn check_chain(reader: &Reader<'_>) -> Result<Height, FsckError> {
     let tip = reader.tip_height()?;
-    let best = reader.view.last::<Leaves>(Vec::new(), after_prefix(&[]))?;
-    let (_, mut expected) = require::<Leaves, _>(best, "the best leaf")?;
+    let best = reader.view.last::<Tips>(Vec::new(), after_prefix(&[]))?;
+    let (_, mut expected) = require::<Tips, _>(best, "the best tip")?;
     for height in (0..=tip).rev() {
         let got = reader.block_hash_at(height)?;
         if got != Some(expected) {
@@ -37,14 +37,14 @@ fn check_chain(reader: &Reader<'_>) -> Result<Height, FsckError> {
     Ok(tip)
 }
 
-/// Checks each stored block against its entry, and each entry against its parent's. Gives the leaves that there must be.
+/// Checks each stored block against its entry, and each entry against its parent's. Gives the tips that there must be.
 fn check_entries(reader: &Reader<'_>) -> Result<BTreeMap<Rank, Hash>, FsckError> {
     let tip_hash = reader.tip()?.1;
     let genesis_hash = require::<Chain, _>(reader.block_hash_at(0)?, 0)?;
     let arrivals: u64 = require::<Facts, _>(reader.fact(Fact::Arrivals)?, "arrivals")?;
     // Both columns go by the block's hash, so that one pass over both finds what stands in one only.
     let mut blocks = reader.view.range::<Blocks>(Vec::new(), after_prefix(&[]))?;
-    let mut leaves = BTreeMap::new();
+    let mut tips = BTreeMap::new();
     let mut extended = BTreeSet::new();
     for record in reader.view.range::<Entries>(Vec::new(), after_prefix(&[]))? {
         let (hash, entry) = record?;
@@ -64,16 +64,16 @@ fn check_entries(reader: &Reader<'_>) -> Result<BTreeMap<Rank, Hash>, FsckError>
         }
         // Every block of the chain but the tip is extended; to note that for side blocks only keeps this set small.
         let on_chain = reader.is_on_chain(&hash, entry.header.height)?;
-        if entry.status == BlockStatus::Proven && (!on_chain || hash == tip_hash) {
-            leaves.insert(entry.rank(), hash);
+        if entry.status == BlockStatus::Verified && (!on_chain || hash == tip_hash) {
+            tips.insert(entry.rank(), hash);
             extended.insert(entry.header.parent_hash);
         }
     }
     if let Some(block) = blocks.next() {
         return Err(LedgerError::Missing { column: Entries::NAME, key: block?.0.to_string() }.into());
     }
-    leaves.retain(|_, hash| !extended.contains(hash));
-    Ok(leaves)
+    tips.retain(|_, hash| !extended.contains(hash));
+    Ok(tips)
 }
 
 /// Checks that a block is the one that its hash names, body included.
@@ -103,8 +103,8 @@ fn check_descent(reader: &Reader<'_>, hash: &Hash, entry: &BlockEntry) -> Result
     }
     let status = match parent.status {
         BlockStatus::Invalid => BlockStatus::Invalid,
-        BlockStatus::Proven if reader.is_on_chain(hash, height)? => BlockStatus::Proven,
-        BlockStatus::Proven => entry.status,
+        BlockStatus::Verified if reader.is_on_chain(hash, height)? => BlockStatus::Verified,
+        BlockStatus::Verified => entry.status,
     };
     let expected = BlockEntry { work: parent.work.after(header.target), status, ..entry.clone() };
     if *entry != expected {
@@ -113,16 +113,16 @@ fn check_descent(reader: &Reader<'_>, hash: &Hash, entry: &BlockEntry) -> Result
     Ok(())
 }
 
-fn check_leaves(reader: &Reader<'_>, mut expected: BTreeMap<Rank, Hash>) -> Result<(), FsckError> {
-    for record in reader.view.range::<Leaves>(Vec::new(), after_prefix(&[]))? {
+fn check_tips(reader: &Reader<'_>, mut expected: BTreeMap<Rank, Hash>) -> Result<(), FsckError> {
+    for record in reader.view.range::<Tips>(Vec::new(), after_prefix(&[]))? {
         let (rank, got) = record?;
         let expected = expected.remove(&rank);
         if expected != Some(got) {
-            return Err(wrong::<Leaves>(&rank, expected.as_ref(), Some(&got)));
+            return Err(wrong::<Tips>(&rank, expected.as_ref(), Some(&got)));
         }
     }
     match expected.first_key_value() {
-        Some((rank, hash)) => Err(wrong::<Leaves>(rank, Some(hash), None)),
+        Some((rank, hash)) => Err(wrong::<Tips>(rank, Some(hash), None)),
         None => Ok(()),
     }
 }

@@ -11,9 +11,9 @@ mod raw;
 use std::{collections::BTreeSet, path::Path};
 
 use lode_consensus::{
-    Address, Block, Hash, NetworkParams, Obligation,
+    Address, Block, Hash, ChainSpec, Obligation,
     obligation::{ProofChecker, Verdict, judge},
-    rules::{FittingBlock, ProvenBlock},
+    rules::{ContextualBlock, VerifiedBlock},
 };
 use lode_genesis::Network;
 use lode_ledger::{
@@ -56,7 +56,7 @@ pub(crate) fn network(name: &str) -> Network {
     let mut allocations: Vec<(Address, u64)> =
         actors().iter().take(ACTORS - 1).map(|actor| (actor.address, 1_000_000_000)).collect();
     allocations.sort_unstable();
-    let params = NetworkParams {
+    let params = ChainSpec {
         name: name.to_owned(),
         log_n: LogSize::MIN,
         block_interval_ms: 1_000,
@@ -108,11 +108,11 @@ pub(crate) fn open(path: &Path, network: &Network) -> Result<Ledger, LedgerError
 }
 
 /// Takes a block through the rules against the ledger's own context.
-pub(crate) fn prove(ledger: &Ledger, block: &Block) -> Result<ProvenBlock, LedgerError> {
+pub(crate) fn prove(ledger: &Ledger, block: &Block) -> Result<VerifiedBlock, LedgerError> {
     let context = ledger.read().context(&block.header.parent_hash)?;
-    let fitting = FittingBlock::new(block.clone(), context, ledger.params())?;
-    let weights = vec![1; fitting.weights_needed()];
-    Ok(fitting.prove(&Oracle, &weights)?)
+    let contextual = ContextualBlock::new(block.clone(), context, ledger.params())?;
+    let weights = vec![1; contextual.weights_needed()];
+    Ok(contextual.prove(&Oracle, &weights)?)
 }
 
 /// Proves and stores a block.

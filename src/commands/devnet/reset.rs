@@ -109,14 +109,14 @@ fn cannot(what: &str, path: &Path, error: &io::Error) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lode_consensus::NetworkParams;
+    use lode_consensus::ChainSpec;
     use lode_ledger::LedgerOptions;
     use tempfile::TempDir;
 
     /// The devnet with other parameters, or another network: in any case one whose chain `lode devnet` does not take.
     fn begin(folder: &Path, name: &str) -> Ledger {
         let params = Network::load(DEVNET).unwrap().params;
-        let params = NetworkParams { name: name.to_owned(), maturity: params.maturity + 1, ..params };
+        let params = ChainSpec { name: name.to_owned(), maturity: params.maturity + 1, ..params };
         let network = Network::from_params(params).unwrap();
         Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap()
     }

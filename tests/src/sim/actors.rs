@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use lode_consensus::{Address, NetworkParams};
+use lode_consensus::{Address, ChainSpec};
 use lode_genesis::Network;
 use lode_puzzle::{LogSize, Target};
 use rand::{SeedableRng, rngs::StdRng};
@@ -68,7 +68,7 @@ fn make() -> Actors {
     let miners = (0..=MAX_NODES).map(|_| user().address).collect();
     let mut allocations: Vec<(Address, u64)> = users.iter().map(|user| (user.address, ALLOCATION)).collect();
     allocations.sort_unstable();
-    let params = NetworkParams {
+    let params = ChainSpec {
         name: "simnet".to_owned(),
         log_n: LogSize::MIN,
         // Mainnet's figures, but for epochs and maturity, so that an hour sees several of them.

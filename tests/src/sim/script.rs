@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Action, Address, Body, Hash, Header, Height, NetworkParams, SealedHeader, Share, SignedTransaction, Transaction,
+    Action, Address, Body, Hash, Header, Height, ChainSpec, SealedHeader, Share, SignedTransaction, Transaction,
     difficulty, epoch, transaction::Transfer,
 };
 use lode_network::{Gossip, MempoolPage, Request, Response, Status, Topic};
@@ -35,7 +35,7 @@ pub enum Kind {
 pub struct Script {
     /// What it does.
     pub kind: Kind,
-    params: NetworkParams,
+    params: ChainSpec,
     genesis_hash: Hash,
     address: Address,
     /// Announced headers, by height: what a liar needs to know to be plausible.
@@ -49,7 +49,7 @@ pub type Sent = (usize, Wire);
 
 impl Script {
     /// A peer that knows nothing yet.
-    pub fn new(kind: Kind, params: NetworkParams, genesis_hash: Hash, address: Address, seed: u64) -> Self {
+    pub fn new(kind: Kind, params: ChainSpec, genesis_hash: Hash, address: Address, seed: u64) -> Self {
         let rng = StdRng::seed_from_u64(seed);
         Self { kind, params, genesis_hash, address, heard: BTreeMap::new(), requests: 0, rng }
     }
