@@ -80,7 +80,8 @@ fn bound_integers(value: &mut Value) {
 }
 
 fn maximum_of(format: &str) -> Option<u64> {
-    match format {
+    // utoipa writes `u-int64` where OpenAPI's registry has `uint64`.
+    match format.replace('-', "").as_str() {
         "uint8" => Some(u8::MAX.into()),
         "uint16" => Some(u16::MAX.into()),
         "uint32" => Some(u32::MAX.into()),

@@ -132,7 +132,7 @@ mod tests {
                 bar.inc(1);
             })
         };
-        assert!(draw(Box::new(Closed)).is_err(), "indicatif is as it was when this was needed");
+        // indicatif 0.18 panics over a terminal that fails, and again in its destructors: there is no trying it without.
         assert_eq!(draw(Box::new(Forgiving(Closed))), Ok(()));
     }
 }
