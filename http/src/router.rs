@@ -67,6 +67,8 @@ pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
         .route("/weight/{address}", get(epochs::weight::<B>))
         .route("/roster/{height}", get(epochs::roster::<B>))
         .route("/shares/{address}", get(epochs::shares::<B>))
+        // Before the layer, which must see a preflight, too: OPTIONS is no method of these routes.
+        .method_not_allowed_fallback(wrong_method)
         .layer(CorsLayer::new().allow_origin(cors::Any).allow_methods([Method::GET, Method::HEAD]));
     let node = Router::new()
         .route("/transaction", post(mempool::submit::<B>))
