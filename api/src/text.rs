@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use bech32::{Bech32m, Hrp, primitives::decode::CheckedHrpstring};
-use lode_consensus::{Address, ChainWork, Hash, SignedTransaction};
+use lode_consensus::{Address, ChainWork, Hash, SignedTransaction, address::AddressError};
 use lode_puzzle::{Statement, Target, Ticket};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use utoipa::{
@@ -224,6 +224,11 @@ impl AddressText {
     /// # Errors
     /// One line.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let is_mixed =
+            text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.bytes().any(|byte| byte.is_ascii_uppercase());
+        if is_mixed && text.get(..Self::PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(Self::PREFIX)) {
+            return Err(AddressError::MixedCase(text.chars().take(80).collect()).to_string());
+        }
         let bytes = bech32m_bytes(Self::PREFIX, text);
         let refused = || format!("expected an address (aleo1…, 63 characters), got {}", quoted(text));
         Ok(Self(Address(bytes.ok_or_else(refused)?)))
@@ -384,6 +389,14 @@ pub fn one_line(text: &str) -> String {
         line.push('…');
     }
     printable(&line)
+}
+
+/// Why a value could not be read: the reason, and where in the value it applies. Deep nesting does not hide the reason.
+pub fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    match error.path().to_string().as_str() {
+        "." => error.inner().to_string(),
+        path => format!("{} at {}", error.inner(), path.chars().take(80).collect::<String>()),
+    }
 }
 
 /// Text without what moves a cursor, or reorders or hides what follows: such characters are replaced.

@@ -3,7 +3,7 @@
 use lode_puzzle::{Proof, Statement, Target};
 
 use crate::{
-    Address, Hash, Height, ChainSpec, SignedTransaction,
+    Address, ChainSpec, Hash, Height, SignedTransaction,
     codec::{Decode, DecodeError, Encode, Reader, encode_list, encoded_list_len},
     merkle,
     params::{HEADER_VERSION, MAX_BODY_BYTES, MAX_SHARES_PER_BLOCK, MAX_TRANSACTIONS},

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use lode_puzzle::{Claim, Half, Item, Seed, Ticket, VerifyError};
 
 use crate::{
-    Hash, Header, Height, ChainSpec, SealedHeader,
+    ChainSpec, Hash, Header, Height, SealedHeader,
     obligation::{Obligation, ProofChecker},
     placed::{Place, Placed, judge_all},
     rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS},

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use lode_puzzle::{Claim, Item};
 
 use crate::{
-    Block, Body, Encode, Hash, ChainSpec, ShareId,
+    Block, Body, ChainSpec, Encode, Hash, ShareId,
     headers::VerifiedHeader,
     obligation::{Obligation, ProofChecker},
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},

@@ -6,7 +6,7 @@
 use lode_puzzle::{Claim, Item, Statement, Target, VerifyError};
 
 use crate::{
-    Address, Hash, Header, Height, ChainSpec, Share, address::AddressError, difficulty, epoch,
+    Address, ChainSpec, Hash, Header, Height, Share, address::AddressError, difficulty, epoch,
     signature::SignatureError,
 };
 

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Action, Address, Body, ChainWork, Decode, Encode, Height, ChainSpec, StateKey, Transaction,
+    Account, Action, Address, Body, ChainSpec, ChainWork, Decode, Encode, Height, StateKey, Transaction,
     params::{MAX_ALLOCATIONS, MAX_NAME_BYTES},
     reward,
     state::{Amount, Pending, Supply},

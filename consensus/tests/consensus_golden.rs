@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, Decode, Encode, Hash, Header, ChainSpec, SealedHeader, Share,
+    Account, Action, Address, Block, Body, ChainSpec, Decode, Encode, Hash, Header, SealedHeader, Share,
     SignedTransaction, StateKey, Transaction, difficulty, epoch, merkle,
     reward::{self, Emission},
     selection::{self, Weight, Weights},

@@ -115,7 +115,8 @@ fn a_batch_of_headers_blames_the_right_ones() {
         ContextualHeader::new(sealed, &chain.context()).unwrap()
     };
     let nobody = Address([0xFF; 32]);
-    let batch = || vec![contextual(0, account(0)), contextual(1, nobody), contextual(2, account(1)), contextual(3, account(2))];
+    let batch =
+        || vec![contextual(0, account(0)), contextual(1, nobody), contextual(2, account(1)), contextual(3, account(2))];
     // The one without an address never reaches the checker: the third header is its second item.
     let oracle = Oracle { refuse: BTreeMap::from([(1, VerifyError::PairingFailed)]), ..Oracle::default() };
     let counter = Counter { oracle, ..Counter::default() };
@@ -154,7 +155,8 @@ fn a_body_comes_to_a_proven_header_and_only_shares_and_signatures_are_left() {
     chain.apply(&done).unwrap();
 
     let of_proven = |body: Body, context: ChainContext| {
-        ContextualBlock::of_proven(header.clone(), body, context, &chain.params).map(|contextual| contextual.weights_needed())
+        ContextualBlock::of_proven(header.clone(), body, context, &chain.params)
+            .map(|contextual| contextual.weights_needed())
     };
     assert_eq!(of_proven(body.clone(), chain.context()), Ok(2));
     let parent = ChainContext { parent_hash: Hash([3; 32]), ..chain.context() };
@@ -179,7 +181,10 @@ fn a_bad_share_or_signature_is_found_and_named() {
         ContextualBlock::of_proven(proven(&chain, &block), body.clone(), chain.context(), &chain.params).unwrap();
     let oracle = |place| Oracle { refuse: BTreeMap::from([(place, VerifyError::PairingFailed)]), ..Oracle::default() };
     let prove = |contextual: &ContextualBlock, oracle: Oracle| contextual.clone().prove(&oracle, &[1; 2]).map(|_| ());
-    assert_eq!(prove(&contextual, oracle(1)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
+    assert_eq!(
+        prove(&contextual, oracle(1)),
+        Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed })
+    );
     assert!(matches!(prove(&contextual, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
 
     // What the caller has checked before is not checked again, and nothing else is left out.
@@ -290,7 +295,8 @@ fn a_batch_of_blocks_blames_the_right_one() {
     for shares in [2, 0, 1] {
         let body = with_shares((0..shares).map(|label| chain.share(account(1), chain.tip(), label)).collect());
         let block = chain.block(body.clone());
-        contextual.push(ContextualBlock::of_proven(proven(&chain, &block), body, chain.context(), &chain.params).unwrap());
+        contextual
+            .push(ContextualBlock::of_proven(proven(&chain, &block), body, chain.context(), &chain.params).unwrap());
         chain.push(block);
     }
     let outcome = |refused: usize| -> Vec<Result<(), BlockError>> {

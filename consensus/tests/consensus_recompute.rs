@@ -12,8 +12,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainWork, Encode, ChainSpec, Share, SignedTransaction, StateKey, Transaction,
-    epoch, reward, rules::ChainContext, selection, transition::AppliedBlock,
+    Action, Address, Block, Body, ChainSpec, ChainWork, Encode, Share, SignedTransaction, StateKey, Transaction, epoch,
+    reward, rules::ChainContext, selection, transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Action, Address, Block, Body, Hash, Header, ChainSpec, Obligation, Share, SignedTransaction, Transaction,
+    Action, Address, Block, Body, ChainSpec, Hash, Header, Obligation, Share, SignedTransaction, Transaction,
     difficulty, epoch,
     obligation::Placed,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Address, Body, Decode, Encode, ChainSpec, StateKey,
+    Address, Body, ChainSpec, Decode, Encode, StateKey,
     selection::{self, WEIGHT_LIFETIME, Weight},
     state::Amount,
     transition::{ApplyError, StateView, apply},

@@ -2,10 +2,13 @@
 
 mod net;
 
-use lode_consensus::{Action, Address, Hash, Share, SignedTransaction, Transaction, transaction::Transfer};
-use lode_core::Backend;
-use lode_core::Handle;
+use lode_consensus::{
+    Action, Address, Hash, SealedHeader, Share, SignedTransaction, Transaction, rules::statement_of,
+    transaction::Transfer,
+};
+use lode_core::{Backend, Handle};
 use lode_network::{Gossip, MempoolPage, NetworkEvent, PeerId, Penalty, Request, Response, Verdict};
+use lode_puzzle::{Seed, Ticket};
 use net::{Effect, World, block_on_tip, key, share_of, transfer};
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -164,12 +167,27 @@ fn what_a_nodes_own_api_takes_goes_to_everybody() {
     world.check();
 }
 
+/// Whether a block's own attempt, on a node's tip, is one of the half that make a share too.
+fn is_share(world: &World, number: usize, sealed: &SealedHeader) -> bool {
+    let service = &world.nodes[number].service;
+    let context = service.ledger().read().context(&service.tip().1).unwrap();
+    let seed = Seed::new(&statement_of(&sealed.header, &context), sealed.nonce);
+    context.share_target.is_met_by(Ticket::new(&seed, &sealed.proof).share_value())
+}
+
 #[test]
 fn a_blocks_attempt_waits_as_a_share_wherever_its_header_came_by() {
     let (mut world, puppet) = world();
     let before = waiting(&world, 1).0;
     // A block that loses: its body breaks a rule, but its proof is work all the same.
-    let (sealed, _) = block_on_tip(&world, 0, |header| header.state_root = Hash([9; 32]));
+    let losing = |label: u64| {
+        let (sealed, _) = block_on_tip(&world, 0, |header| {
+            header.state_root = Hash([9; 32]);
+            header.timestamp_ms += label;
+        });
+        sealed
+    };
+    let sealed = (0..).map(losing).find(|sealed| is_share(&world, 0, sealed)).unwrap();
     assert_eq!(verdict(&mut world, puppet, Gossip::Block(sealed.clone())), Verdict::Accept);
     assert_eq!(waiting(&world, 1).0, before + 1);
     world.mine(1);

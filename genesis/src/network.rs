@@ -8,7 +8,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, ChainWork, Hash, Height, ChainSpec, params::ParamsError, state::Supply, transition, tree,
+    Address, Block, ChainSpec, ChainWork, Hash, Height, params::ParamsError, state::Supply, transition, tree,
     tree::Changes,
 };
 use lode_puzzle::{LogSize, Target};

@@ -46,5 +46,6 @@ fn a_network_that_could_reach_2_to_the_53_is_refused_in_one_line() {
         assert_eq!(error.lines().count(), 1);
     }
     // More than TOML's integers hold is a syntax error.
-    assert!(allocating(u64::MAX).unwrap_err().contains("line "));
+    let error = allocating(u64::MAX).unwrap_err();
+    assert!(error.contains("line "), "{error}");
 }

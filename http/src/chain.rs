@@ -9,7 +9,7 @@ use lode_api::{
     text::{Text, quoted},
     transaction::TransactionPlace,
 };
-use lode_consensus::{Height, ChainSpec};
+use lode_consensus::{ChainSpec, Height};
 use lode_core::{
     Backend, MempoolView,
     query::{BlockAnswer, BlockId, ChainStatus},

@@ -12,7 +12,7 @@ use axum::{
 };
 use lode_api::{
     account::PageQuery,
-    text::{AddressText, Text, TextForm, quoted},
+    text::{AddressText, Text, TextForm, misread, quoted},
 };
 use lode_consensus::{Address, Hash, Height, params::MAX_TRANSACTION_BYTES};
 use serde::de;
@@ -74,7 +74,7 @@ impl JsonBody {
     /// What the body says. An error names the path of the field that is wrong.
     pub(crate) fn parse<T: de::DeserializeOwned>(&self) -> Result<T, Failure> {
         let mut json = serde_json::Deserializer::from_slice(&self.0);
-        let payload = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string());
+        let payload = serde_path_to_error::deserialize(&mut json).map_err(|error| misread(&error));
         let payload = payload.and_then(|payload| json.end().map(|()| payload).map_err(|error| error.to_string()));
         payload.map_err(|error| Failure::BadRequest(format!("the body: {error}")))
     }

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use lode_consensus::{
-    Action, Address, Block, Body, Header, ChainSpec, SignedTransaction, Transaction, rules::ContextualBlock,
+    Action, Address, Block, Body, ChainSpec, Header, SignedTransaction, Transaction, rules::ContextualBlock,
     transaction::Transfer, transition::Executor,
 };
 use lode_genesis::Network;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, ChainWork, Decode, Hash, Height, ChainSpec, Share, ShareId, StateKey,
+    Address, Block, ChainSpec, ChainWork, Decode, Hash, Height, Share, ShareId, StateKey,
     rules::VerifiedBlock,
     selection::{self, Weight},
     transition::{self, ApplyError},
@@ -16,9 +16,9 @@ use lode_consensus::{
 use crate::{
     BlockState, Ledger, LedgerError,
     columns::{
-        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT, Tips, ProducerBlocks,
-        ProverShares, ShareIds, StaleNodes, StaleValues, States, Transactions, TreeKey, TreeNodes, TreeValues, Undos,
-        Value, height_of, leaf_key,
+        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT, ProducerBlocks,
+        ProverShares, ShareIds, StaleNodes, StaleValues, States, Tips, Transactions, TreeKey, TreeNodes, TreeValues,
+        Undos, Value, height_of, leaf_key,
     },
     database::Batch,
     reader::{Reader, require},

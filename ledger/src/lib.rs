@@ -42,7 +42,7 @@ mod state;
 
 use std::{fs, path::Path};
 
-use lode_consensus::{Height, ChainSpec, rules::VerifiedBlock};
+use lode_consensus::{ChainSpec, Height, rules::VerifiedBlock};
 use lode_genesis::Network;
 use parking_lot::Mutex;
 

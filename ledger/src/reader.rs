@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Address, Block, ChainWork, Decode, Epoch, Hash, Header, Height, ChainSpec, SealedHeader, Share,
-    ShareId, StateKey, epoch,
+    Account, Address, Block, ChainSpec, ChainWork, Decode, Epoch, Hash, Header, Height, SealedHeader, Share, ShareId,
+    StateKey, epoch,
     rules::{Ancestry, ChainContext},
     selection::{self, WEIGHT_LIFETIME, Weight, Weights},
     state::{Amount, Credit, Pending, Supply},

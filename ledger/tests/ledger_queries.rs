@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
-    Address, Decode, Epoch, Hash, Height, ChainSpec, StateKey, epoch,
+    Address, ChainSpec, Decode, Epoch, Hash, Height, StateKey, epoch,
     selection::{self, Weight, Weights},
     state::{Amount, Pending},
     transition::Executor,

@@ -21,7 +21,7 @@ pub use self::{
 use crate::{
     ApiError,
     status::Root,
-    text::{one_line, quoted},
+    text::{misread, one_line, quoted},
 };
 
 /// Where a node listens unless told otherwise.
@@ -136,7 +136,7 @@ impl NodeClient {
         if status.is_success() {
             let mut json = serde_json::Deserializer::from_slice(&body);
             let answer = serde_path_to_error::deserialize(&mut json);
-            let answer = answer.map_err(|error| self.unexpected(path, &error.to_string()))?;
+            let answer = answer.map_err(|error| self.unexpected(path, &misread(&error)))?;
             return json.end().map(|()| answer).map_err(|error| self.unexpected(path, &error.to_string()));
         }
         let status = status.as_u16();

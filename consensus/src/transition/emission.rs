@@ -1,7 +1,7 @@
 //! Emission: the subsidy goes to the producer, the epoch's proving pool and the share fund.
 
 use super::{ApplyError, Overlay, StateView, maturity::Mined};
-use crate::{Address, Height, ChainSpec, StateKey, reward::Emission};
+use crate::{Address, ChainSpec, Height, StateKey, reward::Emission};
 
 /// Mints the subsidy of `height`.
 pub(super) fn end<V: StateView>(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ApplyError, Overlay, StateView};
 use crate::{
-    Account, Address, Encode, Height, ChainSpec, StateKey,
+    Account, Address, ChainSpec, Encode, Height, StateKey,
     state::{Credit, Pending},
 };
 

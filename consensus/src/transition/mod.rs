@@ -25,7 +25,7 @@ mod transactions;
 mod view;
 
 use crate::{
-    Account, Address, Encode, ChainSpec, StateKey, Transaction, reward,
+    Account, Address, ChainSpec, Encode, StateKey, Transaction, reward,
     rules::{ChainContext, VerifiedBlock},
     state::{Amount, Supply},
     tree::Changes,
@@ -93,11 +93,7 @@ pub struct Executor<'a, V> {
 
 impl<'a, V: StateView> Executor<'a, V> {
     /// Starts a block: all that happens before its transactions.
-    pub fn new(
-        params: &'a ChainSpec,
-        context: &'a ChainContext,
-        view: &'a V,
-    ) -> Result<Self, ApplyError<V::Error>> {
+    pub fn new(params: &'a ChainSpec, context: &'a ChainContext, view: &'a V) -> Result<Self, ApplyError<V::Error>> {
         let mut leaves = Overlay::new(view);
         maturity::begin(&mut leaves, params, context.height)?;
         Ok(Self { params, context, leaves, fees: 0 })

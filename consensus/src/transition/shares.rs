@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{ApplyError, Overlay, StateView, maturity::Mined};
 use crate::{
-    Address, Encode, Epoch, ChainSpec, ShareId, StateKey, reward,
+    Address, ChainSpec, Encode, Epoch, ShareId, StateKey, reward,
     rules::ChainContext,
     selection::{self, Weight},
     state::Amount,

@@ -11,8 +11,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, Decode, Epoch, Hash, Header, Height, ChainSpec, Obligation, Share,
-    ShareId, SignedTransaction, StateKey, Transaction,
+    Account, Action, Address, Block, Body, ChainSpec, Decode, Epoch, Hash, Header, Height, Obligation, Share, ShareId,
+    SignedTransaction, StateKey, Transaction,
     obligation::{self, ProofChecker, Verdict},
     rules::{Ancestry, BlockError, ChainContext, ContextualBlock, VerifiedBlock, statement_of},
     state::{Amount, Credit, Pending, Supply},

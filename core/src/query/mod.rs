@@ -13,7 +13,7 @@ mod epoch;
 mod page;
 mod status;
 
-use lode_consensus::{Epoch, Hash, Height, ChainSpec};
+use lode_consensus::{ChainSpec, Epoch, Hash, Height};
 use lode_ledger::{BlockEntry, Ledger, LedgerError, Reader};
 
 pub use self::{

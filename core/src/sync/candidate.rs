@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use lode_consensus::{
-    ChainWork, Hash, Height, ChainSpec, SealedHeader,
+    ChainSpec, ChainWork, Hash, Height, SealedHeader,
     headers::{ContextualHeader, HeaderChain, VerifiedHeader},
     rules::{Ancestry, BlockError, ChainContext, deferral_ms},
 };

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use lode_consensus::{
-    ChainWork, Hash, Height, ChainSpec, SealedHeader,
+    ChainSpec, ChainWork, Hash, Height, SealedHeader,
     headers::{ContextualHeader, HeaderChain, HeaderChainError, VerifiedHeader},
     rules::{Ancestry, ChainContext},
 };

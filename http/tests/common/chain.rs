@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use lode_consensus::{
-    Action, Address, Block, Body, Hash, Header, Height, ChainSpec, Share, SignedTransaction, Transaction,
+    Action, Address, Block, Body, ChainSpec, Hash, Header, Height, Share, SignedTransaction, Transaction,
     rules::{ContextualBlock, statement_of},
     transaction::Transfer,
     transition::Executor,

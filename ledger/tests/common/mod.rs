@@ -11,7 +11,7 @@ mod raw;
 use std::{collections::BTreeSet, path::Path};
 
 use lode_consensus::{
-    Address, Block, Hash, ChainSpec, Obligation,
+    Address, Block, ChainSpec, Hash, Obligation,
     obligation::{ProofChecker, Verdict, judge},
     rules::{ContextualBlock, VerifiedBlock},
 };

@@ -7,6 +7,8 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use lode_genesis::Network;
@@ -19,17 +21,12 @@ use super::{
 use crate::commands::CommandError;
 
 /// What nodes write beside their chain: what waits for a block, and what is known of peers. Each is replaced by way of a
-/// file beside it, which a kill can leave behind.
-const FILES: [&str; 8] = [
-    "mempool.journal",
-    "mempool.new",
-    "shares.journal",
-    "shares.new",
-    "peers.json",
-    "peers.json.new",
-    "bans.json",
-    "bans.json.new",
-];
+/// file beside it, NAME.….new, which a kill can leave behind.
+const FILES: [&str; 4] = ["mempool.journal", "shares.journal", "peers.json", "bans.json"];
+
+/// How often a chain is read until it is given up, and the pause in between.
+const READS: u32 = 10;
+const READ_PAUSE: Duration = Duration::from_millis(100);
 
 /// Networks that share the default place of data folders.
 const OTHERS: [&str; 2] = ["mainnet", "testnet"];
@@ -41,7 +38,8 @@ const OTHERS: [&str; 2] = ["mainnet", "testnet"];
 pub(super) fn run(data_dir: &Path, out: &mut dyn Write) -> Result<(), CommandError> {
     let folders = node_folders(data_dir).map_err(|error| cannot("read", data_dir, &error))?;
     let chains = folders.iter().map(|folder| folder.join("chain"));
-    let chains: Vec<PathBuf> = chains.filter(|chain| LedgerFacts::of(chain).is_some()).collect();
+    // What RocksDB writes first.
+    let chains: Vec<PathBuf> = chains.filter(|chain| chain.join("CURRENT").exists()).collect();
     // All of them before any goes.
     chains.iter().try_for_each(|chain| check_is_devnets(chain))?;
     if chains.is_empty() {
@@ -51,15 +49,30 @@ pub(super) fn run(data_dir: &Path, out: &mut dyn Write) -> Result<(), CommandErr
         // Refused while a node runs on it: before anything beside it goes.
         Ledger::destroy(chain).map_err(node_error)?;
         writeln!(out, "removed  {}", chain.display())?;
-        for file in FILES.iter().map(|name| chain.with_file_name(name)) {
-            match fs::remove_file(&file) {
-                Ok(()) => writeln!(out, "removed  {}", file.display())?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(cannot("delete", &file, &error)),
-            }
+        let folder = chain.parent().unwrap_or(data_dir);
+        for file in files(folder).map_err(|error| cannot("read", folder, &error))? {
+            fs::remove_file(&file).map_err(|error| cannot("delete", &file, &error))?;
+            writeln!(out, "removed  {}", file.display())?;
         }
     }
     Ok(())
+}
+
+/// What a node has written into its folder, besides its chain and its key.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_ours = |name: &str| {
+        let rest = FILES.iter().find_map(|file| name.strip_prefix(file));
+        rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && rest.ends_with(".new")))
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_ours) {
+            files.push(entry.path());
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 /// The folder of the first node, and those of the others that there are.
@@ -81,8 +94,9 @@ fn node_folders(data_dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// Whether a chain is a devnet's, by the name that it carries; if it was written before chains carried one, whether it begins
 /// with no other network's genesis.
 fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
-    let Some(facts) = LedgerFacts::of(chain) else {
-        return Ok(());
+    let Some(facts) = facts_of(chain) else {
+        let what = format!("cannot read the chain in {}: nothing was removed", chain.display());
+        return Err(DevnetError::Node(what).into());
     };
     let other = match facts.network {
         Some(network) => (network != DEVNET).then_some(network),
@@ -100,6 +114,17 @@ fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
         .into()),
         None => Ok(()),
     }
+}
+
+/// What a chain says of itself. While a node runs on it, files may go between the listing and the reading of them: that is tried
+/// again.
+fn facts_of(chain: &Path) -> Option<LedgerFacts> {
+    (0..READS).find_map(|read| {
+        if read > 0 {
+            thread::sleep(READ_PAUSE);
+        }
+        LedgerFacts::of(chain)
+    })
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> CommandError {
@@ -127,7 +152,7 @@ mod tests {
         let folders = ["", "nodes/2", "nodes/3"].map(|folder| place.path().join(folder)).to_vec();
         for folder in &folders {
             drop(begin(folder, DEVNET));
-            for name in FILES.iter().chain(&["peer.key", "note.txt"]) {
+            for name in FILES.iter().chain(&["peers.json.x1.new", "peer.key", "note.txt"]) {
                 fs::write(folder.join(name), "").unwrap();
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Action, Address, Body, Hash, Header, Height, ChainSpec, SealedHeader, Share, SignedTransaction, Transaction,
+    Action, Address, Body, ChainSpec, Hash, Header, Height, SealedHeader, Share, SignedTransaction, Transaction,
     difficulty, epoch, transaction::Transfer,
 };
 use lode_network::{Gossip, MempoolPage, Request, Response, Status, Topic};
