@@ -12,8 +12,8 @@ use proptest::{prelude::*, test_runner::TestRunner};
 fn samples(program: &str, key: &Key) -> [&'static str; 3] {
     let address = [
         "aleo1wvgwnqvy46qq0zemj0k6sfp3zv0mp77rw97khvwuhac05yuwscxqmfyhwf",
-        "aleo1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqanmpl0",
-        "aleo1wvgwnqvy46qq0zemj0k6sfp3zv0mp77rw97khvwuhac05yuwscxqmfyhwf",
+        "aleo1gan0k7855g7587dlgg2cu8fplgtq9fplf3mt09v2hykw865njuxsqfyn0k",
+        "aleo14ckh499wn8qudynl6ngy0yup3p3e4m08c7j27gwma9yy8tw22qqql05ad4",
     ];
     match (program, key.path().as_str()) {
         ("lode-node", "network.name") => ["mainnet", "testnet", "a/network.toml"],
@@ -113,7 +113,7 @@ fn layers_win_in_order<S: Settings + Debug + 'static>() {
     let folder = tempfile::tempdir().unwrap();
     let layer = || proptest::option::of(0..3_usize);
     let layers = proptest::collection::vec([layer(), layer(), layer()], S::KEYS.len());
-    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) });
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) });
     let outcome = runner.run(&layers, |layers| {
         let loaded = load_layers::<S>(folder.path(), &layers);
         for (key, [in_file, in_environment, in_flags]) in S::KEYS.iter().zip(&layers) {
