@@ -13,7 +13,7 @@ use std::{
     path::Path,
 };
 
-use lode_api::client::{Client, ClientError, NetworkName};
+use lode_api::client::{ClientError, NetworkName};
 use lode_consensus::{Address, Hash, Height, transaction::SignatureError};
 use serde::Serialize;
 
@@ -215,18 +215,8 @@ fn warn_if_open(file: &Path) {
     }
 }
 
-/// Says in one line if the node's answers may be out of date. A node that cannot tell has failed to answer already.
-fn warn_if_unready(client: &Client) {
-    if let Ok(sync) = client.sync()
-        && !sync.ready
-    {
-        let reason = sync.reason.unwrap_or_else(|| "it does not say why".to_owned());
-        warn(&format!("the node is not in sync: {reason}; its answer may be out of date"));
-    }
-}
-
 /// One line on standard error.
-fn warn(line: &str) {
+pub(crate) fn warn(line: &str) {
     // Where standard error is closed, nobody wants to be warned.
     let _ = writeln!(io::stderr(), "warning: {}", one_line(line));
 }

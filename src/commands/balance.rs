@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{CommandError, account_or_own, print_json, warn_if_unready};
+use super::{CommandError, account_or_own, print_json};
 use crate::{amount::Credits, cli::BalanceArgs};
 
 /// Carries out `lode balance`.
@@ -15,7 +15,6 @@ pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> 
     let address = account_or_own(&args.keystore.open()?, args.account.as_deref(), &args.node)?;
     let client = args.node.client();
     let account = client.account(&address)?;
-    warn_if_unready(&client);
     let immature = account.immature.unwrap_or_default();
     if args.format.json {
         return print_json(

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use lode_api::{client::Client, transaction::Action};
 
-use super::{CommandError, print_json, warn_if_unready};
+use super::{CommandError, print_json};
 use crate::{amount::Credits, cli::BlockArgs, text::utc};
 
 /// Carries out `lode block`. With `--json` it prints all that the node says, so that others can recompute everything.
@@ -15,11 +15,9 @@ pub fn run(args: &BlockArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let client = args.node.client();
     if args.format.json {
         let block: serde_json::Value = client.get(&Client::block_path(&args.block))?;
-        warn_if_unready(&client);
         return print_json(out, &block);
     }
     let block = client.block(&args.block)?;
-    warn_if_unready(&client);
     let credits = Credits::from_microcredits;
     writeln!(out, "block       {} of epoch {}, {} confirmations", block.height, block.epoch, block.confirmations)?;
     writeln!(out, "hash        {}", block.hash)?;

@@ -10,7 +10,7 @@ use lode_api::{
 use lode_consensus::{Address, Height};
 use serde_json::json;
 
-use super::{CommandError, account_or_own, print_json, warn_if_unready};
+use super::{CommandError, account_or_own, print_json};
 use crate::{amount::Credits, cli::EpochArgs, keystore::KeystoreError, text::percent};
 
 /// Provers that are printed, the heaviest first; `--json` has them all.
@@ -33,7 +33,6 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let address = whose(args)?;
     if args.format.json {
         let epoch: serde_json::Value = client.get(&Client::epoch_path(args.epoch))?;
-        warn_if_unready(&client);
         let duty = address.map(|address| next_duty(&client, address)).transpose()?;
         let next = duty.map(|duty| json!({ "height": duty.height, "rank": duty.rank, "provers": duty.provers }));
         return print_json(
@@ -42,7 +41,6 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         );
     }
     let epoch = client.epoch(args.epoch)?;
-    warn_if_unready(&client);
     print_epoch(&epoch, out)?;
     let Some(address) = address else {
         writeln!(out, "(--address says whose weight and duty to show)")?;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{CommandError, print_json, warn_if_unready};
+use super::{CommandError, print_json};
 use crate::{
     amount::Credits,
     cli::StatusArgs,
@@ -17,11 +17,9 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let client = args.node.client();
     if args.format.json {
         let status: serde_json::Value = client.get("status")?;
-        warn_if_unready(&client);
         return print_json(out, &status);
     }
     let status = client.status()?;
-    warn_if_unready(&client);
     let credits = Credits::from_microcredits;
     let supply = &status.supply;
     let block_in_epoch = u64::from(status.height) % u64::from(status.epoch_length.max(1)) + 1;
