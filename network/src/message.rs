@@ -25,7 +25,7 @@ pub const MAX_MEMPOOL_PAGE_BYTES: usize = MAX_MEMPOOL_PAGE * Share::BYTES;
 
 // One of each fits, so that reading page by page, or body by body, always gets on.
 const _: () = assert!(MAX_TRANSACTION_BYTES <= MAX_MEMPOOL_PAGE_BYTES && Share::BYTES <= MAX_MEMPOOL_PAGE_BYTES);
-const _: () = assert!(1 + MAX_BODY_BYTES <= MAX_BODIES_BYTES);
+const _: () = assert!(MAX_BODY_BYTES < MAX_BODIES_BYTES);
 
 /// A message for everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]

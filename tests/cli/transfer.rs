@@ -223,7 +223,7 @@ fn a_wait_ends_when_another_transfer_has_taken_the_nonce() {
 fn a_nonce_that_only_a_reorg_showed_as_used_is_not_believed() {
     let (home, _, _) = keystore();
     let asked = AtomicU32::new(0);
-    let node = replaced(move || if asked.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 5 } else { 6 });
+    let node = replaced(move || if asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 5 } else { 6 });
     let arguments = ["transfer", "--to", ALICE, "--amount", "1", "--wait", "--timeout", "2"];
     let error = fail(&mut ask(&node, home.path(), &arguments), 1);
     assert!(error.contains("in no block after 2 s"), "{error}");
