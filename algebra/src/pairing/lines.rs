@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Affine, Fq, curve::X, msm::Portable};
 
-/// A point of G2 other than infinity, on y² = x³ + 1/u over Fq² = Fq[u]/(u² + 5): coordinates c₀ + c₁u.
+/// A point of G2 other than infinity, on y² = x³ + 1/u over Fq² = Fq\[u\]/(u² + 5): coordinates c₀ + c₁u.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct G2 {
     /// The x-coordinate.

@@ -83,7 +83,7 @@ impl PairingProduct {
     }
 
     /// `(e(P₀, Q₀)·e(P₁, Q₁))³` for points of G1 in the subgroup of order r, `None` being infinity: the coefficients of w⁰ … w¹¹ in
-    /// Fq¹² = Fq[w]/(w¹² + 5). The cube is that of the shortest known exponentiation, and loses nothing: 3 does not divide r.
+    /// Fq¹² = Fq\[w\]/(w¹² + 5). The cube is that of the shortest known exponentiation, and loses nothing: 3 does not divide r.
     pub fn compute(&self, points: [Option<Affine>; 2]) -> [Fq; 12] {
         match &self.0 {
             // SAFETY: these kernels exist only where the back end was checked.
