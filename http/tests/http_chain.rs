@@ -295,7 +295,7 @@ fn the_root_lists_routes_that_exist() {
     assert_eq!((&root["name"], &root["networks"]), (&json!("lode"), &json!(["tiny"])));
     assert_eq!(root["version"], env!("CARGO_PKG_VERSION"));
     let routes = root["routes"].as_array().unwrap();
-    assert_eq!(routes.len(), 17);
+    assert_eq!(routes.len(), 18);
     for route in routes {
         let (method, path) = route.as_str().unwrap().split_once(' ').unwrap();
         let path = path.split('?').next().unwrap().replace("{network}", "tiny");

@@ -171,10 +171,12 @@ impl FromStr for LogFilter {
         let parts = || text.split(',').map(str::trim);
         // Conditions on spans, in brackets, are for `tracing` to judge.
         let is_plain = |part: &&str| !part.contains(['[', ']', '{', '}']);
-        if !parts().filter(is_plain).all(is_directive) || EnvFilter::builder().parse(text).is_err() {
+        // `tracing` takes no spaces.
+        let filter = parts().collect::<Vec<_>>().join(",");
+        if !parts().filter(is_plain).all(is_directive) || EnvFilter::builder().parse(&filter).is_err() {
             return Err(refused);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(filter))
     }
 }
 

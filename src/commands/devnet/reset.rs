@@ -38,8 +38,7 @@ const OTHERS: [&str; 2] = ["mainnet", "testnet"];
 pub(super) fn run(data_dir: &Path, out: &mut dyn Write) -> Result<(), CommandError> {
     let folders = node_folders(data_dir).map_err(|error| cannot("read", data_dir, &error))?;
     let chains = folders.iter().map(|folder| folder.join("chain"));
-    // What RocksDB writes first.
-    let chains: Vec<PathBuf> = chains.filter(|chain| chain.join("CURRENT").exists()).collect();
+    let chains: Vec<PathBuf> = chains.filter(|chain| is_database(chain)).collect();
     // All of them before any goes.
     chains.iter().try_for_each(|chain| check_is_devnets(chain))?;
     if chains.is_empty() {
@@ -116,6 +115,11 @@ fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
     }
 }
 
+/// Whether RocksDB keeps something in a folder: its file CURRENT names the newest manifest.
+fn is_database(folder: &Path) -> bool {
+    fs::read(folder.join("CURRENT")).is_ok_and(|current| current.starts_with(b"MANIFEST-"))
+}
+
 /// What a chain says of itself. While a node runs on it, files may go between the listing and the reading of them: that is tried
 /// again.
 fn facts_of(chain: &Path) -> Option<LedgerFacts> {
@@ -178,9 +182,9 @@ mod tests {
     fn chains_journals_and_peers_go_and_nothing_else() {
         let (place, folders) = devnet();
         let told = reset(place.path()).unwrap();
-        assert_eq!(told.lines().count(), 3 * (1 + FILES.len()), "{told}");
+        assert_eq!(told.lines().count(), 3 * (2 + FILES.len()), "{told}");
         for folder in &folders {
-            for name in FILES.iter().chain(&["chain"]) {
+            for name in FILES.iter().chain(&["chain", "peers.json.x1.new"]) {
                 let line = format!("removed  {}\n", folder.join(name).display());
                 assert!(told.contains(&line), "{line} in {told}");
             }
