@@ -3,7 +3,12 @@
 //! What must not be broken: every write of the ledger is a [`Batch`], and on the disk before anybody hears of it; every
 //! scan of a part of a column has an upper bound, since RocksDB's own prefix iterator runs past its prefix.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use lode_consensus::Hash;
 use rocksdb::{
@@ -76,6 +81,10 @@ fn has_other_columns(options: &Options, path: &Path) -> bool {
     })
 }
 
+/// How often a database that another process has open is read until it is given up, and the pause in between.
+const FACTS_READS: u32 = 20;
+const FACTS_PAUSE: Duration = Duration::from_millis(100);
+
 /// What a folder's database says of itself, whatever layout the rest of it has. Read without opening it for writing: nothing
 /// is changed, and whoever has it open is not in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +100,15 @@ pub struct LedgerFacts {
 impl LedgerFacts {
     /// `None`: there is no ledger, or one that was never begun or that cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
-        Self::read(&Options::default(), path)
+        // RocksDB's file CURRENT names the newest manifest. Whoever has the database open may just be replacing its files: a
+        // moment later they can be read.
+        let is_there = fs::read(path.join("CURRENT")).is_ok_and(|current| current.starts_with(b"MANIFEST-"));
+        (0..if is_there { FACTS_READS } else { 0 }).find_map(|read| {
+            if read > 0 {
+                thread::sleep(FACTS_PAUSE);
+            }
+            Self::read(&Options::default(), path)
+        })
     }
 
     fn read(options: &Options, path: &Path) -> Option<Self> {

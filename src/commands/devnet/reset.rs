@@ -7,8 +7,6 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    thread,
-    time::Duration,
 };
 
 use lode_genesis::Network;
@@ -23,10 +21,6 @@ use crate::commands::CommandError;
 /// What nodes write beside their chain: what waits for a block, and what is known of peers. Each is replaced by way of a
 /// file beside it, NAME.….new, which a kill can leave behind.
 const FILES: [&str; 4] = ["mempool.journal", "shares.journal", "peers.json", "bans.json"];
-
-/// How often a chain is read until it is given up, and the pause in between.
-const READS: u32 = 10;
-const READ_PAUSE: Duration = Duration::from_millis(100);
 
 /// Networks that share the default place of data folders.
 const OTHERS: [&str; 2] = ["mainnet", "testnet"];
@@ -93,7 +87,7 @@ fn node_folders(data_dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// Whether a chain is a devnet's, by the name that it carries; if it was written before chains carried one, whether it begins
 /// with no other network's genesis.
 fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
-    let Some(facts) = facts_of(chain) else {
+    let Some(facts) = LedgerFacts::of(chain) else {
         let what = format!("cannot read the chain in {}: nothing was removed", chain.display());
         return Err(DevnetError::Node(what).into());
     };
@@ -118,17 +112,6 @@ fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
 /// Whether RocksDB keeps something in a folder: its file CURRENT names the newest manifest.
 fn is_database(folder: &Path) -> bool {
     fs::read(folder.join("CURRENT")).is_ok_and(|current| current.starts_with(b"MANIFEST-"))
-}
-
-/// What a chain says of itself. While a node runs on it, files may go between the listing and the reading of them: that is tried
-/// again.
-fn facts_of(chain: &Path) -> Option<LedgerFacts> {
-    (0..READS).find_map(|read| {
-        if read > 0 {
-            thread::sleep(READ_PAUSE);
-        }
-        LedgerFacts::of(chain)
-    })
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> CommandError {
