@@ -494,6 +494,9 @@ fn without_a_device_mining_ends() {
     let rig = Rig::start(&node, &[("CUEMU_FAULT", "bitflip:1:64")]);
     let (code, lines) = rig.end();
     assert_eq!(code, Some(1), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("no device is left to mine with; stopped after ")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("lode-miner: no device is left to mine with; stopped after ")),
+        "{lines:?}"
+    );
     assert_eq!(node.state().submitted_nonces, [0; 0]);
 }

@@ -261,7 +261,9 @@ fn answer(shared: &Shared, target: &str, is_post: bool, body: &[u8]) -> Option<(
     shared.0.lock().unwrap().requests.push(target.to_owned());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match path.strip_prefix(&format!("/{NETWORK}")).unwrap_or(path) {
-        "/" => Some((200, json!({"name": "lode", "version": "0.0.0", "networks": [NETWORK], "routes": []}).to_string())),
+        "/" => {
+            Some((200, json!({"name": "lode", "version": "0.0.0", "networks": [NETWORK], "routes": []}).to_string()))
+        }
         "/mining/job" if !is_post => job(shared, query),
         "/mining/submit" if is_post => Some(submit(&mut shared.0.lock().unwrap(), body)),
         _ => Some((404, json!({"error": format!("this node serves {NETWORK}")}).to_string())),
