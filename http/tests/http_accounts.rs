@@ -20,20 +20,17 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(value: &Value) -> T {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// Checks an account's proof as a client would that holds only the state root, and gives the account.
-fn check_proof(answer: &Value) -> Option<Account> {
-    let proof = &answer["proof"];
+/// Checks the proof of a leaf as a client would that holds only the state root, and gives the leaf.
+fn check_proof<T: Decode>(state_root: &Value, proof: &Value, key: &StateKey) -> Option<T> {
     let leaf = &proof["leaf"];
     let state_proof = StateProof {
         leaf: leaf.is_object().then(|| (parse(&leaf["key_hash"]), parse(&leaf["value_hash"]))),
         siblings: proof["siblings"].as_array().unwrap().iter().map(parse).collect(),
     };
-    let address: Address = parse(&answer["address"]);
-    let key = StateKey::Account(address);
     assert_eq!(parse::<Hash>(&proof["key"]), key.hash());
     let value = proof["value"].as_str().map(|value| hex::decode(value).unwrap());
-    state_proof.verify(&parse(&answer["state_root"]), &key, value.as_deref()).unwrap();
-    value.map(|value| Account::decode(&value).unwrap())
+    state_proof.verify(&parse(state_root), key, value.as_deref()).unwrap();
+    value.map(|value| T::decode(&value).unwrap())
 }
 
 #[test]
@@ -50,7 +47,8 @@ fn an_account_comes_with_a_proof_at_any_height() {
             assert_eq!(answer["height"], height);
             assert_eq!(answer["block_hash"], text(block_hash));
             assert_eq!(answer["state_root"], text(block.header.state_root));
-            let account = check_proof(&answer);
+            let account: Option<Account> =
+                check_proof(&answer["state_root"], &answer["proof"], &StateKey::Account(address));
             assert_eq!(answer["exists"], account.is_some());
             assert_eq!(answer["balance"], account.unwrap_or_default().balance);
             assert_eq!(answer["nonce"], text(account.unwrap_or_default().nonce));
@@ -69,20 +67,6 @@ fn an_account_comes_with_a_proof_at_any_height() {
     assert_eq!(server.get(&format!("/account/{}?height=2", carol.address)).ok()["exists"], false);
 }
 
-/// Checks a weight's proof as a client would that holds only the state root, and gives the leaf.
-fn check_weight(answer: &Value, part: &str, key: &StateKey) -> Option<Weight> {
-    let proof = &answer[part]["proof"];
-    let leaf = &proof["leaf"];
-    let state_proof = StateProof {
-        leaf: leaf.is_object().then(|| (parse(&leaf["key_hash"]), parse(&leaf["value_hash"]))),
-        siblings: proof["siblings"].as_array().unwrap().iter().map(parse).collect(),
-    };
-    assert_eq!(parse::<Hash>(&proof["key"]), key.hash());
-    let value = proof["value"].as_str().map(|value| hex::decode(value).unwrap());
-    state_proof.verify(&parse(&answer["state_root"]), key, value.as_deref()).unwrap();
-    value.map(|value| Weight::decode(&value).unwrap())
-}
-
 #[test]
 fn a_weight_comes_with_proofs_at_any_height_and_is_what_the_epoch_says() {
     let server = Server::start(TestNode::new(Chain::standard()));
@@ -97,7 +81,8 @@ fn a_weight_comes_with_proofs_at_any_height_and_is_what_the_epoch_says() {
             assert_eq!((&answer["epoch"], &answer["block_hash"]), (&json!(epoch), &text(block_hash)));
             assert_eq!(answer["state_root"], text(block.header.state_root));
             for (part, key) in [("weight", StateKey::Weight(address)), ("sum", StateKey::WeightSum)] {
-                let leaf = check_weight(&answer, part, &key).unwrap_or_default();
+                let proven: Option<Weight> = check_proof(&answer["state_root"], &answer[part]["proof"], &key);
+                let leaf = proven.unwrap_or_default();
                 assert_eq!(answer[part]["current"], text(leaf.at_end_of(epoch).unwrap_or(0)));
                 let frozen = epoch.checked_sub(1).map_or(0, |before| leaf.at_end_of(before).unwrap_or(0));
                 assert_eq!(answer[part]["frozen"], text(frozen));
