@@ -50,16 +50,21 @@ fn every_column_is_one_that_fsck_knows() {
     assert_eq!(columns, expected);
 }
 
+fn assert_has(dump: &Dump, column: &str, key: Vec<u8>, value: Vec<u8>) {
+    assert!(dump[column].contains(&(key.clone(), value.clone())), "{column}: {}", hex::encode(key));
+}
+
+fn join(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
 /// The records that a reader of the specification can put together, field by field.
 #[test]
 fn records_are_what_their_documentation_says() {
     let (maker, chain, dump) = chain();
     let tip = chain[6];
     let block = maker.block(&tip);
-    let has = |column: &str, key: Vec<u8>, value: Vec<u8>| {
-        assert!(dump[column].contains(&(key.clone(), value.clone())), "{column}: {}", hex::encode(key));
-    };
-    let join = |parts: &[&[u8]]| parts.concat();
+    let has = |column: &str, key: Vec<u8>, value: Vec<u8>| assert_has(&dump, column, key, value);
     let genesis = maker.genesis();
 
     has("facts", b"layout".to_vec(), 2_u32.to_le_bytes().to_vec());
@@ -99,6 +104,14 @@ fn records_are_what_their_documentation_says() {
     let sum = join(&[&1_u32.to_le_bytes(), &(5_u64 << 16).to_le_bytes(), &2_u16.to_le_bytes()]);
     let sum_key = StateKey::WeightSum.hash();
     has("tree-values", join(&[&sum_key.0, &7_u32.to_be_bytes()]), join(&[&[1], &sum]));
+}
+
+/// The same for the state tree's values and nodes, and for what they leave behind.
+#[test]
+fn records_of_the_tree_are_what_their_documentation_says() {
+    let (maker, chain, dump) = chain();
+    let tip = chain[6];
+    let has = |column: &str, key: Vec<u8>, value: Vec<u8>| assert_has(&dump, column, key, value);
 
     let fund = StateKey::ShareFund.hash();
     let amount = maker.state(&tip).leaves[&StateKey::ShareFund].clone();

@@ -15,7 +15,7 @@ use std::{
 };
 
 use lode_cuda::{Clocks, CudaEngine, Device, DeviceStatus, Stages};
-use lode_puzzle::{AttemptError, Claim, EngineError, Job, LogSize, Output, Statement, Target, VerifyError};
+use lode_puzzle::{AttemptError, Claim, Engine, EngineError, Job, LogSize, Output, Statement, Target, VerifyError};
 use serde::Serialize;
 
 use crate::{
@@ -202,14 +202,7 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
             while !start.load(Ordering::Acquire) {
                 std::thread::park();
             }
-            let mut count = |output| {
-                if let Output::Attempts(made) = output {
-                    attempts.fetch_add(made, Ordering::Relaxed);
-                }
-            };
-            let end = warm_up
-                .and_then(|_| engine.run(&job, &cancel, &mut count).map_err(Error::from))
-                .map(|()| Instant::now());
+            let end = warm_up.and_then(|_| work(&*engine, &job, &cancel, &attempts));
             // Nobody listens any more once another thread has failed.
             let _ = results.send(end);
         };
@@ -233,9 +226,22 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
         ended.push(end?);
     }
     let last = ended.iter().max().filter(|_| ended.len() == threads).ok_or(Error::Died)?;
-    let elapsed = last.duration_since(started);
-    let attempts = attempts.load(Ordering::Relaxed);
-    Ok(Report {
+    Ok(report(rig, threads, attempts.load(Ordering::Relaxed), last.duration_since(started)))
+}
+
+/// Attempts until it is told to stop, and counts them. Returns when the last one ended.
+fn work(engine: &dyn Engine, job: &Job, cancel: &AtomicBool, attempts: &AtomicU64) -> Result<Instant, Error> {
+    let mut count = |output| {
+        if let Output::Attempts(made) = output {
+            attempts.fetch_add(made, Ordering::Relaxed);
+        }
+    };
+    engine.run(job, cancel, &mut count)?;
+    Ok(Instant::now())
+}
+
+fn report(rig: &Rig, threads: usize, attempts: u64, elapsed: Duration) -> Report {
+    Report {
         engine: rig.engine.name(),
         description: rig.description.clone(),
         log_n: rig.verifier.log_n().log_n(),
@@ -245,7 +251,7 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
         attempts_per_s: rate_per_s(attempts, elapsed),
         cpu: cpu_model(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
         devices: Vec::new(),
-    })
+    }
 }
 
 /// The processor's model out of `/proc/cpuinfo`, or its architecture where that names none.

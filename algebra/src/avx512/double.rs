@@ -126,28 +126,23 @@ pub(super) fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs
             *t = _mm512_add_epi64(*t, *addend);
         }
     }
-    macro_rules! clear {
+    // Row i of the product, and the reduction that clears column i - 1, which nothing is added to any more.
+    macro_rules! row_and_clear {
         ($i:literal) => {
-            let digit = double(t[$i]);
-            t[$i + 1] = _mm512_add_epi64(t[$i + 1], _mm512_srai_epi64::<52>(t[$i]));
-            add_row!(t, high, high_and_low, $i + 1, friendly, digit);
+            add_row!(t, high, high_and_low, $i, a, b[$i]);
+            let digit = double(t[$i - 1]);
+            t[$i] = _mm512_add_epi64(t[$i], _mm512_srai_epi64::<52>(t[$i - 1]));
+            add_row!(t, high, high_and_low, $i, friendly, digit);
         };
     }
     add_row!(t, high, high_and_low, 0, a, b[0]);
-    add_row!(t, high, high_and_low, 1, a, b[1]);
-    clear!(0);
-    add_row!(t, high, high_and_low, 2, a, b[2]);
-    clear!(1);
-    add_row!(t, high, high_and_low, 3, a, b[3]);
-    clear!(2);
-    add_row!(t, high, high_and_low, 4, a, b[4]);
-    clear!(3);
-    add_row!(t, high, high_and_low, 5, a, b[5]);
-    clear!(4);
-    add_row!(t, high, high_and_low, 6, a, b[6]);
-    clear!(5);
-    add_row!(t, high, high_and_low, 7, a, b[7]);
-    clear!(6);
+    row_and_clear!(1);
+    row_and_clear!(2);
+    row_and_clear!(3);
+    row_and_clear!(4);
+    row_and_clear!(5);
+    row_and_clear!(6);
+    row_and_clear!(7);
     // By q itself, or the result would have 52 bits more.
     let neg_inv = _mm512_set1_pd(NEG_INV as f64);
     let column = double(t[7]);

@@ -12,7 +12,7 @@ use crate::{
     curve::{Affine, Projective},
     field::Fr,
 };
-use core::sync::atomic::AtomicBool;
+use core::{ops::Range, sync::atomic::AtomicBool};
 
 /// What a multiplication works in: nothing is allocated from the second one on, unless many scalars are equal.
 pub(crate) struct Scratch<L: Lanes> {
@@ -155,25 +155,28 @@ fn combine<L: Lanes>(window: &Window, scratch: &mut Scratch<L>, spilled: &[(u16,
     }
     tree.sum_lists(points, lists);
 
-    // `Σ k·(R_k + ζC_k)` over the lists from `first` on, by a running sum from the highest k down.
-    let weighted = |first: u32, count: u32| {
-        let (mut running, mut total) = (Projective::INFINITY, Projective::INFINITY);
-        for list in (first..first + count).rev() {
-            let point = |list: u32| match lists.sum(list as usize) {
-                NONE => None,
-                point => Some(read_point(points, point as usize)),
-            };
-            if let Some(row) = point(list) {
-                running = running.add_affine(&row);
-            }
-            if let Some(column) = point(list + highs + lows) {
-                running = running.add_affine(&column.zeta());
-            }
-            total += running;
-        }
-        total
-    };
+    let weighted = |first, count| sum_weighted(points, lists, first..first + count, highs + lows);
     (0..low_bits).fold(weighted(0, highs), |sum, _| sum.double()) + weighted(highs, lows)
+}
+
+/// `Σ k·(R_k + ζC_k)` over lists of rows, k from 1 on, by a running sum from the highest k down. C_k is the list `to_column` further.
+#[inline(always)]
+fn sum_weighted<L: Lanes>(points: &Points<L>, lists: &Lists, rows: Range<u32>, to_column: u32) -> Projective {
+    let (mut running, mut total) = (Projective::INFINITY, Projective::INFINITY);
+    let point = |list: u32| match lists.sum(list as usize) {
+        NONE => None,
+        point => Some(read_point(points, point as usize)),
+    };
+    for list in rows.rev() {
+        if let Some(row) = point(list) {
+            running = running.add_affine(&row);
+        }
+        if let Some(column) = point(list + to_column) {
+            running = running.add_affine(&column.zeta());
+        }
+        total += running;
+    }
+    total
 }
 
 /// What the batches left over, by complete formulas.

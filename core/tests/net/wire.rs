@@ -132,24 +132,7 @@ impl World {
     fn carry_out(&mut self, number: usize, effect: Effect) {
         let id = self.nodes[number].peer;
         match effect {
-            Effect::Request(to, request_id, request) => {
-                if !self.is_linked(id, to) {
-                    let result = Err(RequestError::Disconnected);
-                    self.arrive(id, 0, Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }));
-                    return;
-                }
-                if let Some(answer) = self.answers.get_mut(&to) {
-                    if let Some(response) = answer(request) {
-                        let event = NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
-                        self.arrive(id, 2 * LATENCY_MS, Arrival::Event(event));
-                    }
-                    return;
-                }
-                self.sequence += 1;
-                let inbound = InboundId(self.sequence);
-                self.inbound.insert(inbound, (id, request_id, to));
-                self.arrive(to, LATENCY_MS, Arrival::Event(NetworkEvent::Request { peer: id, id: inbound, request }));
-            }
+            Effect::Request(to, request_id, request) => self.deliver_request(id, to, request_id, request),
             Effect::Respond(inbound, response) => {
                 if let Some((asker, request_id, server)) = self.inbound.remove(&inbound) {
                     let event = NetworkEvent::Response { peer: server, id: request_id, result: Ok(response) };
@@ -187,6 +170,26 @@ impl World {
             }
             Effect::Disconnect(peer) => self.unlink(id, peer),
         }
+    }
+
+    /// Takes a request to a node, or to an answer that stands in for one. It fails at once where there is no link.
+    fn deliver_request(&mut self, id: PeerId, to: PeerId, request_id: RequestId, request: Request) {
+        if !self.is_linked(id, to) {
+            let result = Err(RequestError::Disconnected);
+            self.arrive(id, 0, Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }));
+            return;
+        }
+        if let Some(answer) = self.answers.get_mut(&to) {
+            if let Some(response) = answer(request) {
+                let event = NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
+                self.arrive(id, 2 * LATENCY_MS, Arrival::Event(event));
+            }
+            return;
+        }
+        self.sequence += 1;
+        let inbound = InboundId(self.sequence);
+        self.inbound.insert(inbound, (id, request_id, to));
+        self.arrive(to, LATENCY_MS, Arrival::Event(NetworkEvent::Request { peer: id, id: inbound, request }));
     }
 
     /// Sends gossip to all neighbours but the one that it came from.
