@@ -7,13 +7,12 @@
 //! a block that breaks a rule takes all that descend from it along.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, VecDeque},
     fmt::Display,
 };
 
 use lode_consensus::{
-    Body, ChainWork, Encode, Hash, Height,
+    Body, Encode, Hash, Height,
     rules::{BlockError, ChainContext, VerifiedBlock},
 };
 use lode_ledger::{LedgerError, StoreOutcome};
@@ -24,13 +23,12 @@ use super::{
     effect::{Effect, Effects, Question},
     jobs::{BodyResult, BodyTask},
     limits::{
-        BODIES_PER_REQUEST, BODY_WINDOW, LATE_BODIES_MS, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH,
-        WITHHELD_AFTER_MS,
+        BODY_WINDOW, LATE_BODIES_MS, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH, WITHHELD_AFTER_MS,
     },
     path::{Path, better},
     peers::Peer,
-    supply::Supplier,
-    tree::{HeaderTree, Node},
+    supply::{Plan, Supplier, Suppliers},
+    tree::HeaderTree,
     view::View,
     work::Queues,
 };
@@ -42,7 +40,7 @@ const PROGRESS_BLOCKS: Height = 1_000;
 /// Blocks of the best chain of headers that are not stored.
 #[derive(Debug)]
 pub(super) struct BodySync {
-    peers: BTreeMap<PeerId, Supplier>,
+    suppliers: Suppliers,
     path: Path,
     states: BTreeMap<Hash, BodyState>,
     /// The path's first body while it is missing, and since when it is waited for.
@@ -65,13 +63,10 @@ enum BodyState {
     Proven { block: Box<VerifiedBlock>, bytes: usize, server: Option<PeerId> },
 }
 
-/// Bodies that are to be asked of peers.
-type Plan = BTreeMap<PeerId, Vec<Hash>>;
-
 impl BodySync {
     pub(super) fn new(max_bytes_held: usize) -> Self {
         Self {
-            peers: BTreeMap::new(),
+            suppliers: Suppliers::default(),
             path: Path::default(),
             states: BTreeMap::new(),
             awaited: None,
@@ -83,12 +78,12 @@ impl BodySync {
 
     /// A peer is there.
     pub(super) fn connected(&mut self, id: PeerId) {
-        self.peers.insert(id, Supplier::default());
+        self.suppliers.connected(id);
     }
 
     /// It is gone.
     pub(super) fn disconnected(&mut self, id: &PeerId) {
-        self.peers.remove(id);
+        self.suppliers.disconnected(id);
     }
 
     /// Whether nothing is to be fetched.
@@ -113,7 +108,7 @@ impl BodySync {
     /// Bodies did not come in time. They may still be on their way, and their peer is asked for no more meanwhile. It is charged
     /// if that is its fault: it has brought nothing since the last time, or cannot bring even one at a time.
     pub(super) fn is_late<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Effects {
-        let (Some(supplier), Some(peer)) = (self.peers.get_mut(&id), view.peers.get(&id)) else {
+        let (Some(supplier), Some(peer)) = (self.suppliers.get_mut(&id), view.peers.get(&id)) else {
             return Effects::none();
         };
         let is_slow = supplier.is_late();
@@ -280,20 +275,12 @@ impl BodySync {
         let is_other = |(id, supplier, peer): (PeerId, &Supplier, &Peer)| {
             id != asked && supplier.may_have_next(peer, &hash, height, view.now_ms)
         };
-        if is_late && self.suppliers(view).any(is_other) {
+        if is_late && self.suppliers.of(view).any(is_other) {
             self.states.remove(&hash);
-            if let Some(supplier) = self.peers.get_mut(&asked) {
+            if let Some(supplier) = self.suppliers.get_mut(&asked) {
                 supplier.delays(hash, view.now_ms);
             }
         }
-    }
-
-    /// Peers that bodies may be asked of, in the order of their ids.
-    fn suppliers<'a, C: Clock>(
-        &'a self,
-        view: &'a View<C>,
-    ) -> impl Iterator<Item = (PeerId, &'a Supplier, &'a Peer)> + use<'a, C> {
-        self.peers.iter().filter_map(|(id, supplier)| Some((*id, supplier, view.peers.get(id)?)))
     }
 
     /// Asks for the bodies that the path needs next, each peer for a few.
@@ -328,7 +315,7 @@ impl BodySync {
             if is_full && height != first {
                 continue;
             }
-            if let Some(id) = self.choose(view, &plan, node, height == first) {
+            if let Some(id) = self.suppliers.choose(view, &plan, node, height == first) {
                 plan.entry(id).or_default().push(hash);
                 in_flight = in_flight.saturating_add(1);
             }
@@ -342,26 +329,6 @@ impl BodySync {
         Ok(effects)
     }
 
-    /// Of whom a body is to be asked, beside what is planned already. `is_next` if it is the path's first.
-    fn choose<C: Clock>(&self, view: &View<C>, plan: &Plan, node: &Node, is_next: bool) -> Option<PeerId> {
-        let (hash, height, work, now_ms) = (node.header.hash(), node.height(), node.work, view.now_ms);
-        let able = self.suppliers(view).filter(|(_, supplier, peer)| {
-            let may_have_next = || supplier.may_have_next(peer, &hash, height, now_ms);
-            supplier.may_have(peer, &hash, work, now_ms) || is_next && may_have_next()
-        });
-        let loads = able.map(|(id, supplier, peer)| {
-            let planned = plan.get(&id).map_or(0, Vec::len);
-            // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
-            let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
-            let load = peer.bodies_in_flight.saturating_add(planned);
-            let is_free = load < supplier.window && planned < BODIES_PER_REQUEST;
-            is_free.then_some(((supplier.delays, Reverse(shown)), planned == 0, load, id))
-        });
-        // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
-        // loaded.
-        loads.flatten().min().map(|(.., id)| id)
-    }
-
     /// Bodies came.
     pub(super) fn received<C: Clock>(
         &mut self,
@@ -371,7 +338,7 @@ impl BodySync {
         id: PeerId,
         (hashes, bodies): (Vec<Hash>, Vec<Option<Body>>),
     ) -> Result<Effects, LedgerError> {
-        if let Some(supplier) = self.peers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some)) {
+        if let Some(supplier) = self.suppliers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some)) {
             supplier.delivers();
         }
         let mut effects = Effects::none();
@@ -393,7 +360,7 @@ impl BodySync {
                     effects.extend(self.check(view, tree, queues, hash, (body, Some(id)))?);
                 }
                 Some(None) if is_due => {
-                    if let Some(supplier) = self.peers.get_mut(&id) {
+                    if let Some(supplier) = self.suppliers.get_mut(&id) {
                         supplier.lacks(hash, view.now_ms);
                     }
                 }
@@ -453,7 +420,7 @@ impl BodySync {
             let Some(BodyState::Checking { bytes }) = self.states.get(&hash) else {
                 continue;
             };
-            let (bytes, supplier) = (*bytes, server.and_then(|server| self.peers.get_mut(&server)));
+            let (bytes, supplier) = (*bytes, server.and_then(|server| self.suppliers.get_mut(&server)));
             match result {
                 Ok(block) => {
                     if let Some(supplier) = supplier {

@@ -98,6 +98,13 @@ impl Effects {
         self.push(Effect::Penalize(peer, penalty, why.to_string()));
     }
 
+    /// A peer's headers show less work than it claims to have.
+    pub(super) fn low_work(peer: PeerId, claimed: ChainWork, shown: ChainWork) -> Self {
+        let mut effects = Self::one(Effect::Discredit(peer));
+        effects.penalize(peer, Penalty::LowWork, &format_args!("it claims a work of {claimed} and shows {shown}"));
+        effects
+    }
+
     /// The verdict on something, and nothing else.
     pub(super) fn verdict(origin: Origin, verdict: Verdict) -> Self {
         Self::one(Effect::Judge(origin, verdict))

@@ -7,12 +7,9 @@
 //! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below the minimum work; a claim is
 //! held against a peer only as it stood when it was asked.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::cmp::Reverse;
 
-use lode_consensus::{ChainWork, Hash, Height, SealedHeader, headers::VerifiedHeader, rules::BlockError};
+use lode_consensus::{ChainWork, Hash, SealedHeader, headers::VerifiedHeader, rules::BlockError};
 use lode_ledger::LedgerError;
 use lode_network::{PeerId, Penalty, Request};
 
@@ -27,6 +24,7 @@ use super::{
     },
     peers::Peer,
     rereading::Rereading,
+    sources::Sources,
     tree::{HeaderTree, Joint, Origins},
     view::View,
     work::Queues,
@@ -38,9 +36,8 @@ use crate::Clock;
 pub(super) struct HeaderSync {
     /// Proven headers above the ledger.
     pub(super) tree: HeaderTree,
-    peers: BTreeMap<PeerId, Source>,
-    /// A chain whose peer left in the middle: the next one may go on with it.
-    spare: Option<Candidate>,
+    /// Peers, and their candidates.
+    pub(super) sources: Sources,
     /// A proven chain whose headers are read again, if there is one.
     pub(super) rereading: Rereading,
     /// Numbers candidates.
@@ -51,23 +48,11 @@ pub(super) struct HeaderSync {
     deep: Recent<Hash>,
 }
 
-/// A peer whose chain may be read.
-#[derive(Debug, Default)]
-struct Source {
-    /// Its chain of headers, while that is judged.
-    candidate: Option<Candidate>,
-    /// It announced a header whose parent is not known: what leads there is to be asked for.
-    is_ahead: bool,
-    /// Until when it is not asked for headers: its next ones lie in the future.
-    not_until_ms: u64,
-}
-
 impl HeaderSync {
     pub(super) fn new(config: &SyncConfig) -> Self {
         Self {
             tree: HeaderTree::new(config.bounds.tree.max(config.bounds.held)),
-            peers: BTreeMap::new(),
-            spare: None,
+            sources: Sources::default(),
             rereading: Rereading::default(),
             last_candidate: 0,
             left_out_at_ms: None,
@@ -75,76 +60,20 @@ impl HeaderSync {
         }
     }
 
-    /// A peer is there.
-    pub(super) fn connected(&mut self, id: PeerId) {
-        self.peers.insert(id, Source::default());
-    }
-
     /// It is gone.
     pub(super) fn disconnected(&mut self, id: &PeerId) {
         self.rereading.disconnected(id);
-        if let Some(candidate) = self.peers.remove(id).and_then(|source| source.candidate) {
-            self.spare = Some(candidate);
-        }
-    }
-
-    /// A peer has earned a ban: nobody goes on with its chain.
-    pub(super) fn drop_candidate(&mut self, id: &PeerId) {
-        if let Some(source) = self.peers.get_mut(id) {
-            source.candidate = None;
-        }
-    }
-
-    /// A peer did not say what headers it has.
-    pub(super) fn headers_failed(&mut self, id: &PeerId) {
-        if let Some(source) = self.peers.get_mut(id) {
-            self.spare = source.candidate.take().or(self.spare.take());
-        }
-    }
-
-    /// A peer has a block whose parent is not known.
-    pub(super) fn is_ahead(&mut self, id: &PeerId) {
-        if let Some(source) = self.peers.get_mut(id) {
-            source.is_ahead = true;
-        }
+        self.sources.disconnected(id);
     }
 
     /// Whether chains of headers are being read.
     pub(super) fn is_busy(&self) -> bool {
-        self.rereading.is_busy() || self.candidates().any(|candidate| !candidate.is_done())
-    }
-
-    /// The greatest height up to which the headers of a candidate are proven.
-    pub(super) fn candidate_height(&self) -> Height {
-        self.candidates().map(|candidate| candidate.height).max().unwrap_or(0)
+        self.rereading.is_busy() || self.sources.candidates().any(|candidate| !candidate.is_done())
     }
 
     /// Whether headers were left out lately because they lie in the future.
     pub(super) fn leaves_out(&self, now_ms: u64) -> bool {
         self.left_out_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) <= LEFT_OUT_MS)
-    }
-
-    /// Forgets headers that wait for their check and belong to no candidate any more.
-    pub(super) fn drop_lost_segments(&self, queues: &mut Queues) {
-        if queues.segments.is_empty() {
-            return;
-        }
-        let ids: BTreeSet<u64> = self.candidates().chain(&self.spare).map(|candidate| candidate.id).collect();
-        queues.segments.retain(|task| ids.contains(&task.candidate));
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.peers.values().filter_map(|source| source.candidate.as_ref())
-    }
-
-    fn candidate_mut(&mut self, id: &PeerId) -> Option<&mut Candidate> {
-        self.peers.get_mut(id).and_then(|source| source.candidate.as_mut())
-    }
-
-    fn set_candidate(&mut self, id: &PeerId, candidate: Candidate) {
-        if let Some(source) = self.peers.get_mut(id) {
-            source.candidate = Some(candidate);
-        }
     }
 
     /// The most work that is proven: of the ledger's chain, or of headers above it.
@@ -160,21 +89,15 @@ impl HeaderSync {
 
     /// Whether the peer may be asked for headers now.
     fn is_free<C: Clock>(&self, view: &View<C>, id: &PeerId) -> bool {
-        let is_early = self.peers.get(id).is_some_and(|source| view.now_ms < source.not_until_ms);
+        let is_early = self.sources.get(id).is_some_and(|source| view.now_ms < source.not_until_ms);
         let is_free = |peer: &Peer| peer.status.is_some() && !peer.is_asked_headers && !peer.is_paused(view.now_ms);
         view.peers.get(id).is_some_and(is_free) && !is_early
-    }
-
-    /// Peers whose chains are being judged, each to be taken as far as it goes: [`Self::accept`], [`Self::finish`],
-    /// [`Self::ask_on`].
-    pub(super) fn judged(&self) -> Vec<PeerId> {
-        self.peers.iter().filter(|(_, source)| source.candidate.is_some()).map(|(id, _)| *id).collect()
     }
 
     /// Moves a candidate's headers to the tree if their work suffices.
     pub(super) fn accept<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
         let (best, minimum, assume) = (self.best_work(view), view.config.minimum_work, view.assumed_height());
-        let Some(candidate) = self.peers.get_mut(&id).and_then(|source| source.candidate.as_mut()) else {
+        let Some(candidate) = self.sources.candidate_mut(&id) else {
             return Ok(Effects::none());
         };
         if !candidate.suffices(best, minimum, assume) {
@@ -186,7 +109,7 @@ impl HeaderSync {
             && let Err(error) = view.fork_is_retained(&base_hash)
         {
             candidate.first.map(|first| self.deep.insert(first));
-            self.drop_candidate(&id);
+            self.sources.drop_candidate(&id);
             return Effects::of_lost_fork(error);
         }
         if self.rereading.is_busy() || self.tree.room() < candidate.held() {
@@ -205,7 +128,7 @@ impl HeaderSync {
     /// Ends a candidate that has nothing more to give.
     pub(super) fn finish<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Effects {
         let best = self.best_work(view);
-        let (Some(source), Some(peer)) = (self.peers.get(&id), view.peers.get(&id)) else {
+        let (Some(source), Some(peer)) = (self.sources.get(&id), view.peers.get(&id)) else {
             return Effects::none();
         };
         let Some(candidate) = &source.candidate else {
@@ -223,26 +146,26 @@ impl HeaderSync {
         if !is_short && !candidate.is_endless() && best.moves_to(shown) {
             // Better than what is here, and still below the minimum: it stays, so that a next block does not mean to begin
             // from nothing.
-            if let (Some(candidate), Some(status)) = (self.candidate_mut(&id), &peer.status)
+            if let (Some(candidate), Some(status)) = (self.sources.candidate_mut(&id), &peer.status)
                 && shown < status.work
             {
                 candidate.adopt((status.tip_hash, status.work));
             }
             return Effects::none();
         }
-        if let Some(source) = self.peers.get_mut(&id) {
+        if let Some(source) = self.sources.get_mut(&id) {
             if let Some(wait_ms) = left_out_ms {
                 let pause_ms = wait_ms.clamp(BUSY_PAUSE_MS, MAX_FUTURE_PAUSE_MS);
                 source.not_until_ms = view.now_ms.saturating_add(pause_ms);
             }
             source.candidate = None;
         }
-        if is_short { low_work(id, claimed, shown) } else { Effects::none() }
+        if is_short { Effects::low_work(id, claimed, shown) } else { Effects::none() }
     }
 
     /// Asks for a candidate's next headers.
     pub(super) fn ask_on<C: Clock>(&self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
-        let Some(candidate) = self.peers.get(&id).and_then(|source| source.candidate.as_ref()) else {
+        let Some(candidate) = self.sources.candidate(&id) else {
             return Ok(Effects::none());
         };
         // Headers wait for bodies: as many as a candidate can hold must find room in the tree.
@@ -270,7 +193,7 @@ impl HeaderSync {
     pub(super) fn waiting<C: Clock>(&self, view: &View<C>) -> Vec<PeerId> {
         let best = self.best_work(view);
         let mut waiting: Vec<_> = self
-            .peers
+            .sources
             .iter()
             .filter(|(id, source)| source.candidate.is_none() && self.is_free(view, id))
             .filter_map(|(id, source)| Some((*id, source, view.peers.get(id)?)))
@@ -288,10 +211,7 @@ impl HeaderSync {
 
     /// Begins to judge a peer's chain, if it is another one than those that are judged, and they are not too many.
     pub(super) fn begin<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
-        let is_read = |id: &PeerId| {
-            let candidate = self.peers.get(id).and_then(|source| source.candidate.as_ref());
-            candidate.is_some_and(|candidate| !candidate.is_done())
-        };
+        let is_read = |id: &PeerId| self.sources.candidate(id).is_some_and(|candidate| !candidate.is_done());
         let busy: Vec<&Peer> =
             view.peers.iter().filter(|(id, peer)| is_read(id) || peer.is_asked_headers).map(|(_, peer)| peer).collect();
         let Some(peer) = view.peers.get(&id) else {
@@ -305,13 +225,8 @@ impl HeaderSync {
             return Ok(Effects::none());
         }
         let mut from = Vec::new();
-        if let Some(source) = self.peers.get_mut(&id) {
-            source.is_ahead = false;
-            if let (Some(mut spare), Some(status)) = (self.spare.take(), &peer.status) {
-                spare.adopt((status.tip_hash, status.work));
-                from.extend([spare.tip_hash(), spare.base_hash()]);
-                source.candidate = Some(spare);
-            }
+        if let Some(spare) = self.sources.hand_spare_to(&id, peer.status.as_ref()) {
+            from.extend([spare.tip_hash(), spare.base_hash()]);
         }
         self.ask_headers(view, id, &from)
     }
@@ -327,7 +242,7 @@ impl HeaderSync {
         (limit, claim): (u16, (Hash, ChainWork)),
     ) -> Result<Effects, LedgerError> {
         let is_last = headers.len() < usize::from(limit);
-        let Some(source) = self.peers.get_mut(&id) else {
+        let Some(source) = self.sources.get_mut(&id) else {
             return Ok(Effects::none());
         };
         let candidate = source.candidate.take();
@@ -386,7 +301,7 @@ impl HeaderSync {
                         return Ok(Effects::none());
                     }
                 }
-                self.set_candidate(&id, candidate);
+                self.sources.judge(&id, candidate);
                 Ok(Effects::none())
             }
             Err(Refusal::Invalid(error)) => {
@@ -410,11 +325,11 @@ impl HeaderSync {
         match candidate {
             Some(mut candidate) => {
                 candidate.exhausted = true;
-                self.set_candidate(&id, candidate);
+                self.sources.judge(&id, candidate);
                 Effects::none()
             }
             // It knows no chain that is better than the one it was told of.
-            None if best.moves_to(claimed) => low_work(id, claimed, best),
+            None if best.moves_to(claimed) => Effects::low_work(id, claimed, best),
             None => Effects::none(),
         }
     }
@@ -445,7 +360,7 @@ impl HeaderSync {
             // Its chain ends with what is known here.
             let best = self.best_work(view);
             if best.moves_to(claim.1) {
-                effects.extend(low_work(id, claim.1, best));
+                effects.extend(Effects::low_work(id, claim.1, best));
             }
             return Ok(None);
         }
@@ -463,10 +378,7 @@ impl HeaderSync {
     ) -> Effects {
         let errors = headers.iter().filter_map(|result| result.as_ref().err());
         let bad: Vec<BlockError> = errors.filter(|error| error.marks_invalid()).cloned().collect();
-        // It may be another peer's by now.
-        let slots = self.peers.values_mut().map(|source| &mut source.candidate).chain([&mut self.spare]);
-        let slot = slots.into_iter().find(|slot| slot.as_ref().is_some_and(|held| held.id == candidate));
-        if let Some(slot) = slot
+        if let Some(slot) = self.sources.slot_of(candidate)
             && let Some(held) = slot
             && held.prove(segment, headers, view.config.assume_valid).is_err()
         {
@@ -481,11 +393,4 @@ impl HeaderSync {
         }
         effects
     }
-}
-
-/// A peer's headers show less work than it claims to have.
-fn low_work(id: PeerId, claimed: ChainWork, shown: ChainWork) -> Effects {
-    let mut effects = Effects::one(Effect::Discredit(id));
-    effects.penalize(id, Penalty::LowWork, &format_args!("it claims a work of {claimed} and shows {shown}"));
-    effects
 }

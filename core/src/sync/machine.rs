@@ -108,7 +108,7 @@ impl<C: Clock> SyncMachine<C> {
             busy,
             halted: self.halted.clone(),
             best_header_height: self.headers.tree.best().map(|best| best.height()),
-            proven_header_height: Some(self.headers.candidate_height()),
+            proven_header_height: Some(self.headers.sources.height()),
             peers_height: Some(self.view.peers_height(tip)),
             peers: self.view.peers.iter().filter(|(_, peer)| peer.status.is_some()).count(),
             clock: self.clock.fault(),
@@ -127,7 +127,7 @@ impl<C: Clock> SyncMachine<C> {
         if let Err(error) = done {
             self.halt(format!("the ledger failed: {error}"));
         }
-        self.headers.drop_lost_segments(&mut self.queues);
+        self.headers.sources.drop_lost_segments(&mut self.queues);
     }
 
     fn event(&mut self, event: NetworkEvent, network: &mut dyn Network) -> Result {
@@ -135,7 +135,7 @@ impl<C: Clock> SyncMachine<C> {
             NetworkEvent::Connected { peer, outbound, .. } => {
                 let now_ms = self.view.now_ms;
                 self.view.peers.connected(peer, outbound, now_ms);
-                self.headers.connected(peer);
+                self.headers.sources.connected(peer);
                 self.bodies.connected(peer);
                 self.pools.connected(peer, now_ms);
                 self.server.connected(peer, now_ms);
@@ -214,7 +214,7 @@ impl<C: Clock> SyncMachine<C> {
         if self.halted.is_some() {
             return Ok(());
         }
-        for peer in self.headers.judged() {
+        for peer in self.headers.sources.judged() {
             let effects = self.headers.accept(&self.view, peer)?;
             self.carry_out(effects, network)?;
             let effects = self.headers.finish(&self.view, peer);
@@ -304,7 +304,7 @@ impl<C: Clock> SyncMachine<C> {
     /// about anything else harms nobody.
     fn unanswered(&mut self, peer: PeerId, question: &Question, fault: Fault, network: &mut dyn Network) -> Result {
         match question {
-            Question::Headers { .. } => self.headers.headers_failed(&peer),
+            Question::Headers { .. } => self.headers.sources.headers_failed(&peer),
             Question::Bodies(hashes) => self.bodies.not_delivered(&peer, hashes),
             Question::Mempool => self.pools.page_failed(&peer),
             Question::Status { .. } | Question::Replay { .. } => {}
@@ -380,7 +380,7 @@ impl<C: Clock> SyncMachine<C> {
                 Effect::Reaches(peer, work, height) => self.view.peers.reaches(&peer, work, height, false),
                 Effect::Discredit(peer) => self.view.peers.discredit(&peer, now_ms),
                 Effect::AwaitLate(peer, until_ms) => self.view.peers.await_late(&peer, until_ms),
-                Effect::ReadChain(peer) => self.headers.is_ahead(&peer),
+                Effect::ReadChain(peer) => self.headers.sources.is_ahead(&peer),
                 Effect::NewTip(header) => {
                     let effects = self.announcements.new_tip(header);
                     self.carry_out(effects, network)?;
@@ -404,7 +404,7 @@ impl<C: Clock> SyncMachine<C> {
         warn!("peer {peer}: {penalty:?}: {why}");
         network.penalize(peer, penalty);
         if self.view.peers.charge(&peer, penalty, self.view.now_ms) {
-            self.headers.drop_candidate(&peer);
+            self.headers.sources.drop_candidate(&peer);
             let effects = self.drop_work(peer);
             self.carry_out(effects, network)?;
             network.disconnect(peer);

@@ -45,7 +45,7 @@
 //! stored, `bodies` returns the release of the requests that `server` holds for it.
 //!
 //! A file uses only those before it: limits, bounded, queue; config, jobs, effect; tree; replay, candidate; peers; work, view;
-//! rereading, path, supply; headers, bodies, announce, pools, server, clock_check; status; machine.
+//! rereading, sources, path, supply; headers, bodies, announce, pools, server, clock_check; status; machine.
 //!
 //! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver gives them a thread
 //! that may block.
@@ -76,6 +76,7 @@ mod queue;
 mod replay;
 mod rereading;
 mod server;
+mod sources;
 mod status;
 mod supply;
 mod tree;

@@ -1,13 +1,18 @@
-//! How a peer delivers bodies: how many it may be asked for, what it lacks, and how often it kept the node waiting.
+//! How each peer delivers bodies (how many it may be asked for, what it lacks, how often it kept the node waiting), and so of whom the
+//! next one is asked.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use lode_consensus::{ChainWork, Hash, Height};
+use lode_network::PeerId;
 
 use super::{
-    limits::{BODY_TIMEOUT_MS, LACKING_MS, MAX_BODIES_PER_PEER, MAX_LACKING},
+    limits::{BODIES_PER_REQUEST, BODY_TIMEOUT_MS, LACKING_MS, MAX_BODIES_PER_PEER, MAX_LACKING},
     peers::Peer,
+    tree::Node,
+    view::View,
 };
+use crate::Clock;
 
 /// A peer as one that bodies are asked of.
 #[derive(Debug)]
@@ -72,5 +77,54 @@ impl Supplier {
     /// below, and blocks travel faster than statuses.
     pub(super) fn may_have_next(&self, peer: &Peer, hash: &Hash, height: Height, now_ms: u64) -> bool {
         peer.height.saturating_add(1) >= height && self.may_have(peer, hash, ChainWork::ZERO, now_ms)
+    }
+}
+
+/// Bodies that are to be asked of peers.
+pub(super) type Plan = BTreeMap<PeerId, Vec<Hash>>;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Suppliers(BTreeMap<PeerId, Supplier>);
+
+impl Suppliers {
+    pub(super) fn connected(&mut self, id: PeerId) {
+        self.0.insert(id, Supplier::default());
+    }
+
+    pub(super) fn disconnected(&mut self, id: &PeerId) {
+        self.0.remove(id);
+    }
+
+    pub(super) fn get_mut(&mut self, id: &PeerId) -> Option<&mut Supplier> {
+        self.0.get_mut(id)
+    }
+
+    /// Peers that bodies may be asked of, in the order of their ids.
+    pub(super) fn of<'a, C: Clock>(
+        &'a self,
+        view: &'a View<C>,
+    ) -> impl Iterator<Item = (PeerId, &'a Supplier, &'a Peer)> + use<'a, C> {
+        self.0.iter().filter_map(|(id, supplier)| Some((*id, supplier, view.peers.get(id)?)))
+    }
+
+    /// Of whom a body is to be asked, beside what is planned already. `is_next` if it is the path's first.
+    pub(super) fn choose<C: Clock>(&self, view: &View<C>, plan: &Plan, node: &Node, is_next: bool) -> Option<PeerId> {
+        let (hash, height, work, now_ms) = (node.header.hash(), node.height(), node.work, view.now_ms);
+        let able = self.of(view).filter(|(_, supplier, peer)| {
+            let may_have_next = || supplier.may_have_next(peer, &hash, height, now_ms);
+            supplier.may_have(peer, &hash, work, now_ms) || is_next && may_have_next()
+        });
+        let loads = able.map(|(id, supplier, peer)| {
+            let planned = plan.get(&id).map_or(0, Vec::len);
+            // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
+            let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
+            let load = peer.bodies_in_flight.saturating_add(planned);
+            let is_free = load < supplier.window && planned < BODIES_PER_REQUEST;
+            is_free.then_some(((supplier.delays, Reverse(shown)), planned == 0, load, id))
+        });
+        // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
+        // loaded.
+        loads.flatten().min().map(|(.., id)| id)
     }
 }
