@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use lode_consensus::{Address, ChainSpec};
+use lode_consensus::{Action, Address, ChainSpec, Height, SignedTransaction, Transaction, transaction::Transfer};
 use lode_genesis::Network;
+use lode_ledger::Reader;
 use lode_puzzle::{LogSize, Target};
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 
 /// Accounts that pay each other.
@@ -19,6 +20,9 @@ pub const START_MS: u64 = GENESIS_MS + 15_000;
 const GENESIS_MS: u64 = 1_793_318_400_000;
 /// Microcredits of each user at genesis.
 const ALLOCATION: u64 = 1_000_000_000_000;
+
+/// Blocks for which a transfer stays valid.
+const EXPIRY_BLOCKS: Height = 100_000;
 
 /// An account with its key.
 #[derive(Debug)]
@@ -48,6 +52,22 @@ impl Actors {
     /// The address in whose name attackers forge.
     pub fn attacker(&self) -> Address {
         self.miners[MAX_NODES]
+    }
+
+    /// A user's next transfer to another one, as an honest wallet makes it from what a node has.
+    pub fn transfer(&self, reader: &Reader<'_>, from: usize, to: usize, rng: &mut StdRng) -> SignedTransaction {
+        let (from, to) = (&self.users[from], &self.users[to]);
+        let account = reader.account(&from.address).expect("the ledger reads").unwrap_or_default();
+        let tip = reader.tip_height().expect("the ledger reads");
+        let (amount, fee) = (rng.random_range(1..1_000_000), rng.random_range(1_000..10_000));
+        let transfer = Transaction {
+            from: from.address,
+            fee,
+            nonce: account.nonce,
+            expiry: tip + EXPIRY_BLOCKS,
+            action: Action::Transfer(Transfer { to: to.address, amount }),
+        };
+        transfer.sign(&from.key, &self.network.genesis_hash, rng).expect("a key signs")
     }
 }
 

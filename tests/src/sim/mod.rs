@@ -6,7 +6,7 @@
 //! equation holds ([`oracle`]).
 //!
 //! - [`scenario`]: what a run is made of, drawn from its seed: powers, clocks, crashes, partitions, attackers.
-//! - [`world`]: the loop over [`event`]s; [`miner`] and [`actors`] are those who use the nodes.
+//! - [`world`]: the loop over [`event`]s; [`links`] between participants; [`miner`] and [`actors`] are those who use the nodes.
 //! - [`mask`] and [`script`]: adversaries with a core and without.
 //! - [`invariants`]: what must hold after every run. [`campaign`] runs many.
 //!
@@ -22,10 +22,12 @@ pub mod core;
 pub mod event;
 pub mod fabric;
 pub mod invariants;
+pub mod links;
 pub mod mask;
 pub mod miner;
 pub mod node;
 pub mod oracle;
+pub mod record;
 pub mod scenario;
 pub mod schedule;
 pub mod script;

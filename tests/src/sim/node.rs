@@ -3,7 +3,7 @@
 //! What the swarm does for a real node is done here: gossip is decoded, known messages are dropped, accepted ones passed on;
 //! requests get exactly one response; offences are counted and sources banned.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use lode_consensus::{Hash, Share, SignedTransaction};
 use lode_core::{AttemptOutcome, MiningJob, SubmitError};
@@ -17,6 +17,7 @@ use lode_network::{
 use super::{
     core::{Core, Machine, simulated},
     mask::Mask,
+    record::{Record, Seen},
     schedule::{Micros, SECOND},
     traffic::{self, Bytes, Effect, Outbox, Wire, participant, peer_id},
 };
@@ -25,8 +26,6 @@ use super::{
 pub const WORKERS: usize = 2;
 /// When a request counts as unanswered.
 pub const REQUEST_TIMEOUT: Micros = 10 * SECOND;
-/// Messages that a node remembers to have seen.
-const MAX_SEEN: usize = 16_384;
 /// Requests of others that wait for an answer.
 const MAX_ANSWERING: usize = 256;
 /// Messages of one peer that may wait for a verdict: the machine's queues for one peer, and its orphans and deferred blocks.
@@ -71,21 +70,6 @@ struct Answering {
     hashes: Vec<Hash>,
 }
 
-/// What was seen of a peer's behaviour, for the invariants.
-#[derive(Debug, Default)]
-pub struct Record {
-    /// Offences, by participant.
-    pub penalties: BTreeMap<(usize, Penalty), u32>,
-    /// Gossip rejected, by participant that passed it.
-    pub rejected: BTreeMap<usize, u32>,
-    /// Participants that were banned.
-    pub banned: BTreeSet<usize>,
-    /// Verdicts on messages that waited for none.
-    pub stray_verdicts: u32,
-    /// What has outgrown its bound, how large it was, and the bound.
-    pub over: BTreeMap<&'static str, (usize, usize)>,
-}
-
 /// A node.
 #[derive(Debug)]
 pub struct Node {
@@ -103,8 +87,7 @@ pub struct Node {
     pub record: Record,
     machine: Machine,
     reputation: Reputation,
-    seen: BTreeSet<GossipId>,
-    seen_order: VecDeque<GossipId>,
+    seen: Seen,
     awaiting: BTreeMap<GossipId, Awaiting>,
     asked: BTreeMap<RequestId, Asked>,
     answering: BTreeMap<InboundId, Answering>,
@@ -125,8 +108,7 @@ impl Node {
             record: Record::default(),
             machine,
             reputation: Reputation::default(),
-            seen: BTreeSet::new(),
-            seen_order: VecDeque::new(),
+            seen: Seen::default(),
             awaiting: BTreeMap::new(),
             asked: BTreeMap::new(),
             answering: BTreeMap::new(),
@@ -148,8 +130,7 @@ impl Node {
         self.workers = Default::default();
         self.core = None;
         self.links.clear();
-        self.seen.clear();
-        self.seen_order.clear();
+        self.seen = Seen::default();
         self.awaiting.clear();
         self.asked.clear();
         self.answering.clear();
@@ -207,7 +188,7 @@ impl Node {
             self.machine.clock.set(now);
             return self.penalize(from, Penalty::MalformedMessage);
         };
-        self.see(id);
+        self.seen.insert(id);
         let block_height = match &message {
             Gossip::Block(sealed) => Some(sealed.header.height),
             Gossip::Share(_) | Gossip::Transaction(_) => None,
@@ -385,7 +366,7 @@ impl Node {
         for message in messages {
             let wire = Wire::gossip(message.topic(), message.encode().into());
             if let Wire::Gossip { id, .. } = wire {
-                self.see(id);
+                self.seen.insert(id);
             }
             self.flood(&wire, &BTreeSet::new());
         }
@@ -428,17 +409,6 @@ impl Node {
         self.outputs.push(Output::Close(other));
     }
 
-    fn see(&mut self, id: GossipId) {
-        if self.seen.insert(id) {
-            self.seen_order.push_back(id);
-        }
-        if self.seen_order.len() > MAX_SEEN
-            && let Some(oldest) = self.seen_order.pop_front()
-        {
-            self.seen.remove(&oldest);
-        }
-    }
-
     /// Messages that the core has not judged yet.
     pub fn unjudged(&self) -> usize {
         self.awaiting.len()
@@ -456,9 +426,7 @@ impl Node {
             ("mempool bytes", waiting.bytes, MempoolLimits::default().max_bytes),
             ("waiting shares", waiting.shares, MAX_WAITING_SHARES),
         ];
-        for (name, size, bound) in sizes.into_iter().filter(|(_, size, bound)| size > bound) {
-            self.record.over.insert(name, (size, bound));
-        }
+        sizes.into_iter().for_each(|(name, size, bound)| self.record.note_size(name, size, bound));
     }
 }
 

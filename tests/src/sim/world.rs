@@ -1,11 +1,8 @@
 //! A whole network in one thread: participants, links, miners and users, moved by one schedule.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use lode_consensus::{Action, Hash, Height, Share, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{Hash, Share, SignedTransaction};
 use lode_core::{AttemptOutcome, Fault};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -14,6 +11,7 @@ use super::{
     core::{Machine, SimClock},
     event::Event,
     fabric::Fabric,
+    links::{Cuts, Links},
     mask::{Mask, Selfish},
     miner::{Miner, REFRESH},
     node::{Node, Output},
@@ -26,17 +24,12 @@ use super::{
 
 /// How often nodes look for peers that they should be connected to.
 const DIAL_INTERVAL: Micros = 5 * SECOND;
-/// How long a pair stays apart after a connection ended.
-const REDIAL_WAIT: Micros = 15 * SECOND;
 /// How often a node's machine is told the time.
 const TICK_INTERVAL: Micros = SECOND / 2;
 /// How often a spammer sends something.
 const SPAM_INTERVAL: Micros = 200_000;
 /// How often a withholder publishes what it kept back.
 const RELEASE_INTERVAL: Micros = 2 * MINUTE;
-/// Blocks for which a transfer stays valid.
-const EXPIRY_BLOCKS: Height = 100_000;
-
 /// What a user sent and a node took in.
 #[derive(Debug, Clone)]
 pub struct Payment {
@@ -69,11 +62,8 @@ pub struct World {
     actors: &'static Actors,
     scripts: Vec<Script>,
     active: BTreeSet<usize>,
-    links: BTreeMap<(usize, usize), u64>,
-    apart_until: BTreeMap<(usize, usize), Micros>,
-    link_numbers: u64,
-    sides: Option<Vec<bool>>,
-    eclipsed: Option<usize>,
+    links: Links,
+    cuts: Cuts,
     mining: bool,
     rng: StdRng,
 }
@@ -116,11 +106,8 @@ impl World {
             fabric,
             actors,
             active: BTreeSet::new(),
-            links: BTreeMap::new(),
-            apart_until: BTreeMap::new(),
-            link_numbers: 0,
-            sides: None,
-            eclipsed: None,
+            links: Links::default(),
+            cuts: Cuts { eclipsers: count + scenario.spammers, ..Cuts::default() },
             mining: true,
             nodes,
             miners,
@@ -164,8 +151,8 @@ impl World {
             miner.turn_to(None, now);
         }
         self.active.clear();
-        self.sides = None;
-        self.eclipsed = None;
+        self.cuts.sides = None;
+        self.cuts.eclipsed = None;
         for index in 0..self.nodes.len() {
             if self.nodes[index].core.is_none() {
                 self.start(index);
@@ -221,7 +208,7 @@ impl World {
             Event::Refresh { node, round } if self.miners[node].round == round => self.employ(node),
             Event::Refresh { .. } => {}
             Event::Reset { a, b, link } => {
-                if self.links.get(&pair(a, b)) == Some(&link) {
+                if self.links.number(a, b) == Some(link) {
                     self.unlink(a, b);
                 }
             }
@@ -245,7 +232,7 @@ impl World {
     }
 
     fn arrive(&mut self, from: usize, to: usize, link: u64, wire: Wire) {
-        if self.links.get(&pair(from, to)) != Some(&link) {
+        if self.links.number(from, to) != Some(link) {
             return;
         }
         let now = self.now();
@@ -258,7 +245,7 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: usize, wire: Wire) {
-        let Some(link) = self.links.get(&pair(from, to)).copied() else {
+        let Some(link) = self.links.number(from, to) else {
             return;
         };
         if self.fabric.resets() {
@@ -360,16 +347,16 @@ impl World {
                     self.start(node);
                 }
             }
-            Incident::Partition(sides) => self.sides = Some(sides),
-            Incident::Heal => self.sides = None,
+            Incident::Partition(sides) => self.cuts.sides = Some(sides),
+            Incident::Heal => self.cuts.sides = None,
             Incident::Eclipse(victim) => {
-                self.eclipsed = Some(victim);
-                let first = self.nodes.len() + self.scenario.spammers;
+                self.cuts.eclipsed = Some(victim);
+                let first = self.cuts.eclipsers;
                 self.active.extend(first..first + self.scenario.eclipsers);
             }
             Incident::EndEclipse => {
-                self.eclipsed = None;
-                self.active.retain(|script| *script < self.nodes.len() + self.scenario.spammers);
+                self.cuts.eclipsed = None;
+                self.active.retain(|script| *script < self.cuts.eclipsers);
             }
             Incident::SpammerJoins(spammer) => {
                 let script = self.nodes.len() + spammer;
@@ -381,7 +368,7 @@ impl World {
     }
 
     fn spam(&mut self, script: usize) {
-        let linked: Vec<usize> = (0..self.nodes.len()).filter(|n| self.links.contains_key(&pair(*n, script))).collect();
+        let linked: Vec<usize> = (0..self.nodes.len()).filter(|n| self.links.number(*n, script).is_some()).collect();
         if !linked.is_empty() {
             let to = linked[self.rng.random_range(0..linked.len())];
             if let Some((to, wire)) = self.scripts[script - self.nodes.len()].spam(to) {
@@ -400,13 +387,12 @@ impl World {
             wanted.extend((0..self.nodes.len()).map(|node| (node, script)));
         }
         wanted.retain(|(a, b)| self.may_link(*a, *b));
-        let unwanted: Vec<_> = self.links.keys().copied().filter(|(a, b)| !self.may_link(*a, *b)).collect();
+        let unwanted: Vec<_> = self.links.pairs().filter(|(a, b)| !self.may_link(*a, *b)).collect();
         for (a, b) in unwanted {
             self.unlink(a, b);
         }
         for (a, b) in wanted {
-            let apart = self.apart_until.get(&(a, b)).is_some_and(|until| *until > self.now());
-            if !apart && !self.links.contains_key(&(a, b)) {
+            if self.links.may_begin(a, b, self.now()) {
                 self.link(a, b);
             }
         }
@@ -417,24 +403,13 @@ impl World {
             Some(node) => node.core.is_some(),
             None => self.active.contains(&participant),
         };
-        let is_eclipser = |participant: usize| participant >= self.nodes.len() + self.scenario.spammers;
-        let eclipse = match self.eclipsed {
-            Some(victim) if a == victim || b == victim => is_eclipser(a.max(b)),
-            _ => !is_eclipser(a.max(b)),
-        };
-        let one_side = match &self.sides {
-            Some(sides) if self.is_node(a) && self.is_node(b) => sides[a] == sides[b],
-            _ => true,
-        };
         let bans = |this: usize, other: usize| self.nodes.get(this).is_some_and(|node| node.bans(other));
-        is_up(a) && is_up(b) && eclipse && one_side && !bans(a, b) && !bans(b, a)
+        is_up(a) && is_up(b) && self.cuts.allow(a, b) && !bans(a, b) && !bans(b, a)
     }
 
     fn link(&mut self, a: usize, b: usize) {
         let now = self.now();
-        self.link_numbers += 1;
-        let number = self.link_numbers;
-        self.links.insert(pair(a, b), number);
+        let number = self.links.begin(a, b);
         for (this, other, outbound) in [(a, b, true), (b, a, false)] {
             if self.is_node(this) {
                 self.nodes[this].connected(now, other, number, outbound);
@@ -444,11 +419,10 @@ impl World {
     }
 
     fn unlink(&mut self, a: usize, b: usize) {
-        if self.links.remove(&pair(a, b)).is_none() {
+        let now = self.now();
+        if !self.links.end(a, b, now) {
             return;
         }
-        let now = self.now();
-        self.apart_until.insert(pair(a, b), now + REDIAL_WAIT);
         for (this, other) in [(a, b), (b, a)] {
             if self.is_node(this) {
                 self.nodes[this].disconnected(now, other);
@@ -463,26 +437,11 @@ impl World {
         let now = self.now();
         let node = self.rng.random_range(0..self.nodes.len());
         let (from, to) = (self.rng.random_range(0..actors::USERS), self.rng.random_range(0..actors::USERS));
-        let Some(core) = self.nodes[node].core.as_ref().filter(|_| self.mining && self.eclipsed != Some(node)) else {
+        let Some(core) = self.nodes[node].core.as_ref().filter(|_| self.mining && self.cuts.eclipsed != Some(node))
+        else {
             return;
         };
-        let (from, to) = (&self.actors.users[from], &self.actors.users[to]);
-        let (account, tip) = {
-            let reader = core.service.ledger().read();
-            (reader.account(&from.address), reader.tip_height().expect("the ledger reads"))
-        };
-        let nonce = account.expect("the ledger reads").unwrap_or_default().nonce;
-        let (amount, fee) = (self.rng.random_range(1..1_000_000), self.rng.random_range(1_000..10_000));
-        let expiry = tip + EXPIRY_BLOCKS;
-        let transfer = Transaction {
-            from: from.address,
-            fee,
-            nonce,
-            expiry,
-            action: Action::Transfer(Transfer { to: to.address, amount }),
-        };
-        let genesis = self.actors.network.genesis_hash;
-        let signed = transfer.sign(&from.key, &genesis, &mut self.rng).expect("a key signs");
+        let signed = self.actors.transfer(&core.service.ledger().read(), from, to, &mut self.rng);
         match self.nodes[node].transact(now, &signed) {
             Some(Ok(id)) => self.payments.push(Payment { id, signed }),
             // One with this nonce waits already.
@@ -492,8 +451,4 @@ impl World {
         }
         self.pump(node);
     }
-}
-
-fn pair(a: usize, b: usize) -> (usize, usize) {
-    (a.min(b), a.max(b))
 }
