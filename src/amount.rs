@@ -53,7 +53,8 @@ impl FromStr for Credits {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // The error is printed: never more than a line's worth of what came in.
         let not_decimal = || AmountError::NotDecimal(text.chars().take(40).collect());
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let digits =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
 
         let (whole, fraction) = match text.split_once('.') {
             Some((whole, fraction)) if digits(fraction) => (whole, fraction),
@@ -68,15 +69,19 @@ impl FromStr for Credits {
         }
         // All digits by now, so the only way to fail is not to fit.
         let whole: u64 = whole.parse().map_err(|_| AmountError::TooLarge)?;
-        let fraction: u64 = format!("{fraction:0<DECIMALS$}").parse().map_err(|_| AmountError::TooLarge)?;
-        let microcredits = whole.checked_mul(MICROCREDITS_PER_CREDIT).and_then(|micro| micro.checked_add(fraction));
+        let fraction: u64 =
+            format!("{fraction:0<DECIMALS$}").parse().map_err(|_| AmountError::TooLarge)?;
+        let microcredits = whole
+            .checked_mul(MICROCREDITS_PER_CREDIT)
+            .and_then(|micro| micro.checked_add(fraction));
         microcredits.map(Self).ok_or(AmountError::TooLarge)
     }
 }
 
 impl fmt::Display for Credits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) = (self.0 / MICROCREDITS_PER_CREDIT, self.0 % MICROCREDITS_PER_CREDIT);
+        let (whole, fraction) =
+            (self.0 / MICROCREDITS_PER_CREDIT, self.0 % MICROCREDITS_PER_CREDIT);
         if fraction == 0 {
             return f.pad(&whole.to_string());
         }
@@ -113,8 +118,8 @@ mod tests {
     #[test]
     fn refuses_what_is_no_amount() {
         for text in [
-            "", " ", ".", ".5", "5.", "-1", "+1", "1e3", "1E3", "0x10", "1,5", "1_000", " 1", "1 ", "1.2.3", "1.-5",
-            "1.+5", "NaN", "inf", "١", "1\n",
+            "", " ", ".", ".5", "5.", "-1", "+1", "1e3", "1E3", "0x10", "1,5", "1_000", " 1", "1 ",
+            "1.2.3", "1.-5", "1.+5", "NaN", "inf", "١", "1\n",
         ] {
             assert_eq!(parse(text), Err(AmountError::NotDecimal(text.to_owned())), "{text:?}");
         }
@@ -124,10 +129,15 @@ mod tests {
 
     #[test]
     fn refuses_what_does_not_fit() {
-        for text in ["18446744073709.551616", "18446744073710", "18446744073709551616", &"9".repeat(500)] {
+        for text in
+            ["18446744073709.551616", "18446744073710", "18446744073709551616", &"9".repeat(500)]
+        {
             assert_eq!(parse(text), Err(AmountError::TooLarge), "{text}");
         }
-        assert_eq!(AmountError::TooLarge.to_string(), "expected at most 18446744073709.551615 credits, got more");
+        assert_eq!(
+            AmountError::TooLarge.to_string(),
+            "expected at most 18446744073709.551615 credits, got more"
+        );
     }
 
     #[test]

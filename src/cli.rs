@@ -6,7 +6,9 @@ mod keystore;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, builder::ValueParser, error::ErrorKind};
-use lode_api::client::{Client, DEFAULT_NETWORK, DEFAULT_NODE, Limits, NetworkName, NodeClient, NodeUrl};
+use lode_api::client::{
+    Client, DEFAULT_NETWORK, DEFAULT_NODE, Limits, NetworkName, NodeClient, NodeUrl,
+};
 use lode_consensus::{Hash, Height};
 
 pub use self::{devnet::DevnetArgs, keystore::KeystoreArgs};
@@ -32,7 +34,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop>
     Cli::try_parse_from(arguments).map_err(|error| {
         let text = error.render().to_string();
         match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Help(format!("{}\n", text.trim_end())),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Stop::Help(format!("{}\n", text.trim_end()))
+            }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 Stop::Usage("expected a command (see --help)".to_owned())
             }
@@ -41,15 +45,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop>
     })
 }
 
-/// What is wrong, out of clap's several lines; the usage and the hint that follow stand better in --help.
+/// What is wrong, out of clap's several lines; the usage and the hint that follow stand better in
+/// --help.
 fn usage_line(text: &str) -> String {
     let lines = text.lines().map(str::trim);
-    let what = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let what = lines.take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
     let what = what.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
     without_keys(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: "))
 }
 
-/// A private key that was typed where none belongs is not repeated: terminals and logs keep what is printed.
+/// A private key that was typed where none belongs is not repeated: terminals and logs keep what is
+/// printed.
 fn without_keys(line: &str) -> String {
     const PREFIX: &str = "APrivateKey1";
     let mut parts = line.split(PREFIX);
@@ -119,7 +127,8 @@ impl NodeArgs {
 /// How to print.
 #[derive(Debug, Args)]
 pub struct FormatArgs {
-    /// Print one JSON value, for machines: bytes in hex, amounts in microcredits, 64-bit nonces as strings.
+    /// Print one JSON value, for machines: bytes in hex, amounts in microcredits, 64-bit nonces as
+    /// strings.
     #[arg(long)]
     pub json: bool,
 }
@@ -137,13 +146,14 @@ pub struct PassphraseArgs {
 pub enum AccountCommand {
     /// Make a new account, protected by a passphrase.
     ///
-    /// There is no way to open an account without its passphrase, and no copy of its key but the file that is printed:
-    /// keep both.
+    /// There is no way to open an account without its passphrase, and no copy of its key but the
+    /// file that is printed: keep both.
     #[command(after_help = "Example:
   lode account new --name alice
   lode account new --name rig --password-file rig.password --json")]
     New(NewArgs),
-    /// Take in an Aleo private key, APrivateKey1…, from a prompt, a file or standard input, never from the arguments.
+    /// Take in an Aleo private key, APrivateKey1…, from a prompt, a file or standard input, never
+    /// from the arguments.
     #[command(after_help = "Example:
   lode account import --name alice                     asks for the key
   pass show aleo | lode account import --key-file -    reads it from standard input")]
@@ -160,7 +170,6 @@ pub enum AccountCommand {
 
 /// `lode account new`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 pub struct NewArgs {
     /// A label to call the account by: letters, digits, '-' and '_'.
     #[arg(long)]
@@ -175,7 +184,6 @@ pub struct NewArgs {
 
 /// `lode account import`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 pub struct ImportArgs {
     /// Read the private key from a file instead of asking; - is standard input.
     #[arg(long, value_name = "FILE")]
@@ -193,7 +201,6 @@ pub struct ImportArgs {
 
 /// `lode account list`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 pub struct ListArgs {
     #[command(flatten)]
     pub keystore: KeystoreArgs,
@@ -203,7 +210,6 @@ pub struct ListArgs {
 
 /// `lode account export`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 pub struct ExportArgs {
     /// Name or address [default: the keystore's only account]
     #[arg(value_name = "NAME|ADDRESS")]
@@ -218,7 +224,6 @@ pub struct ExportArgs {
 
 /// `lode balance`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 #[command(after_help = "Example:
   lode balance alice
   lode balance aleo1… --node http://10.0.0.7:3030 --json")]
@@ -236,7 +241,6 @@ pub struct BalanceArgs {
 
 /// `lode transfer`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 #[command(after_help = "Example:
   lode transfer --from alice --to aleo1… --amount 1.5 --wait
 
@@ -246,7 +250,8 @@ account has), else from a prompt.
 To repeat a transfer whose answer was lost, give the same --nonce: at most one transaction of a nonce is ever \
 included.")]
 pub struct TransferArgs {
-    /// Who pays: name or address [default: the keystore's only account, or the one named like the network]
+    /// Who pays: name or address
+    /// [default: the keystore's only account, or the one named like the network]
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub from: Option<String>,
     /// Who receives: address, or the name of an account of the keystore.
@@ -267,7 +272,8 @@ pub struct TransferArgs {
     /// Wait until a block includes it, or none can any more.
     #[arg(long)]
     pub wait: bool,
-    /// Sign even if the node is not in sync with its peers, and may not know the account's balance and nonce.
+    /// Sign even if the node is not in sync with its peers, and may not know the account's balance
+    /// and nonce.
     #[arg(long)]
     pub force: bool,
     /// Seconds to wait with --wait.
@@ -285,7 +291,6 @@ pub struct TransferArgs {
 
 /// `lode block`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 #[command(after_help = "Example:
   lode block latest
   lode block 40 --json")]
@@ -301,7 +306,6 @@ pub struct BlockArgs {
 
 /// `lode epoch`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 #[command(after_help = "Example:
   lode epoch                    the current epoch, for the keystore's only account
   lode epoch 7 --address alice
@@ -313,8 +317,8 @@ pub struct EpochArgs {
     /// The epoch's number [default: the current one]
     #[arg(value_name = "EPOCH", allow_negative_numbers = true)]
     pub epoch: Option<u32>,
-    /// Whose weight, rank and duty: name or address [default: the keystore's only account, or the one named like the
-    /// network]
+    /// Whose weight, rank and duty: name or address
+    /// [default: the keystore's only account, or the one named like the network]
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub address: Option<String>,
     #[command(flatten)]
@@ -327,7 +331,6 @@ pub struct EpochArgs {
 
 /// `lode status`
 #[derive(Debug, Args)]
-#[allow(missing_docs)]
 #[command(after_help = "Example:
   lode status
   lode status --json | python3 -m json.tool")]
@@ -340,7 +343,11 @@ pub struct StatusArgs {
 
 fn positive_credits(text: &str) -> Result<Credits, String> {
     let amount: Credits = text.parse().map_err(|error| format!("{error}"))?;
-    if amount == Credits::default() { Err("expected more than 0 credits".to_owned()) } else { Ok(amount) }
+    if amount == Credits::default() {
+        Err("expected more than 0 credits".to_owned())
+    } else {
+        Ok(amount)
+    }
 }
 
 /// A block as the API's route names it.
@@ -425,9 +432,11 @@ mod tests {
     #[test]
     fn a_private_key_in_the_wrong_place_is_not_repeated() {
         let key = "APrivateKey1zkp8CZNn3yeCseEtxuVPbDCwSyhGW6yZKUYKfgXmcpoGPWH";
-        for arguments in
-            [&["lode", "account", "import", key][..], &["lode", key], &["lode", "balance", "--network", key]]
-        {
+        for arguments in [
+            &["lode", "account", "import", key][..],
+            &["lode", key],
+            &["lode", "balance", "--network", key],
+        ] {
             let line = usage(arguments);
             assert!(line.contains("APrivateKey1…") && !line.contains("zkp8"), "{line}");
         }

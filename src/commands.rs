@@ -1,4 +1,5 @@
-//! What the commands do. Each takes checked arguments and writes its answer to `out`, nothing else to standard output.
+//! What the commands do. Each takes checked arguments and writes its answer to `out`, nothing else
+//! to standard output.
 
 pub mod account;
 pub mod balance;
@@ -35,12 +36,13 @@ pub enum CommandError {
     #[error("{0}{hint}", hint = hint(.0))]
     Client(#[from] ClientError),
     /// The node's answers may be out of date, and a signature must not depend on them.
-    #[error("the node is not in sync: {reason}; balance and nonce may be out of date (--force signs all the same)")]
+    #[error(
+        "the node is not in sync: {reason}; balance and nonce may be out of date (--force signs all the same)"
+    )]
     NotInSync {
         /// What the node says.
         reason: String,
     },
-    /// The devnet.
     #[error(transparent)]
     Devnet(#[from] devnet::DevnetError),
     /// The transaction could not be signed.
@@ -114,7 +116,6 @@ pub enum CommandError {
         error: ClientError,
         /// The transaction.
         id: Hash,
-        /// Its nonce.
         nonce: u64,
     },
     /// The node stopped answering while the transfer waited for a block.
@@ -143,11 +144,12 @@ pub enum CommandError {
         expiry: Height,
     },
     /// Another transaction has taken the transfer's place.
-    #[error("transaction {id} was replaced: nonce {nonce} is used by {by}; nothing was paid by this one")]
+    #[error(
+        "transaction {id} was replaced: nonce {nonce} is used by {by}; nothing was paid by this one"
+    )]
     Replaced {
         /// The transaction.
         id: Hash,
-        /// Its nonce.
         nonce: u64,
         /// Which one took the place, as far as the node tells.
         by: String,
@@ -184,8 +186,13 @@ fn account_or_only(keystore: &Keystore, named: Option<&str>) -> Result<Address, 
     }
 }
 
-/// As [`account_or_only`]; of several accounts it is the one that bears the network's name, as a devnet's own does.
-fn account_or_own(keystore: &Keystore, named: Option<&str>, node: &NodeArgs) -> Result<Address, KeystoreError> {
+/// As [`account_or_only`]; of several accounts it is the one that bears the network's name, as a
+/// devnet's own does.
+fn account_or_own(
+    keystore: &Keystore,
+    named: Option<&str>,
+    node: &NodeArgs,
+) -> Result<Address, KeystoreError> {
     account_or_only(keystore, named).or_else(|error| match named {
         Some(_) => Err(error),
         None => keystore.resolve(node.network.as_str()).map_err(|_| error),
@@ -204,7 +211,11 @@ fn new_passphrase(file: Option<&Path>) -> Result<Passphrase, SecretError> {
 }
 
 /// The passphrase of an account that exists.
-fn passphrase(keystore: &Keystore, address: Address, file: Option<&Path>) -> Result<Passphrase, KeystoreError> {
+fn passphrase(
+    keystore: &Keystore,
+    address: Address,
+    file: Option<&Path>,
+) -> Result<Passphrase, KeystoreError> {
     warn_if_open(file.unwrap_or(&keystore.password_file(address)));
     keystore.find_passphrase(address, file)
 }

@@ -1,14 +1,17 @@
 //! Accounts on disk: one encrypted file per private key.
 //!
-//! Purpose: keep Aleo private keys so that only their passphrase opens them. An account is the file `<address>.json` in
-//! the keystore's folder, `~/.local/share/lode/keystore` unless told otherwise, in the form that `keystore/sealed.rs` gives. A file
-//! `<address>.password` beside it holds the passphrase of an account that must open without a person, as a devnet's.
+//! Purpose: keep Aleo private keys so that only their passphrase opens them. An account is the file
+//! `<address>.json` in the keystore's folder, `~/.local/share/lode/keystore` unless told otherwise,
+//! in the form that `keystore/sealed.rs` gives. A file `<address>.password` beside it holds the
+//! passphrase of an account that must open without a person, as a devnet's.
 //!
-//! Threads and queues: none, but for the one that a prompt waits for Ctrl-C with. Several processes may use one folder.
+//! Threads and queues: none, but for the one that a prompt waits for Ctrl-C with. Several processes
+//! may use one folder.
 //!
-//! What must not be broken: an account's file is either whole or not there, whenever the machine stops, and is never
-//! written over; files are 0600 in a folder 0700 from their first byte on; a secret is wiped from memory when it is
-//! dropped, and appears in no log, no `Debug` and no argument list.
+//! What must not be broken: an account's file is either whole or not there, whenever the machine
+//! stops, and is never written over; files are 0600 in a folder 0700 from their first byte on; a
+//! secret is wiped from memory when it is dropped, and appears in no log, no `Debug` and no
+//! argument list.
 
 mod error;
 mod name;
@@ -25,7 +28,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Hash, SignedTransaction, Transaction, address::AddressError, transaction::SignatureError,
+    Address, Hash, SignedTransaction, Transaction, address::AddressError,
+    transaction::SignatureError,
 };
 use rand::{
     SeedableRng,
@@ -37,8 +41,8 @@ use zeroize::{Zeroize, Zeroizing};
 pub use error::KeystoreError;
 pub use name::{AccountName, MAX_NAME_BYTES, NameError};
 pub use passphrase::{
-    INTERRUPTED_EXIT_CODE, MAX_SECRET_BYTES, Passphrase, SecretError, prompt_private_key, read_private_key,
-    readable_by_others,
+    INTERRUPTED_EXIT_CODE, MAX_SECRET_BYTES, Passphrase, SecretError, prompt_private_key,
+    read_private_key, readable_by_others,
 };
 pub use sealed::{KdfCost, SealError};
 use sealed::{MAX_FILE_BYTES, SealedKey, address_of};
@@ -79,8 +83,13 @@ impl UnlockedAccount {
     ///
     /// # Errors
     /// [`SignatureError::Signing`] where the system gives no random bytes or snarkVM cannot sign.
-    pub fn sign(&self, transaction: Transaction, genesis_hash: &Hash) -> Result<SignedTransaction, SignatureError> {
-        let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| SignatureError::Signing(error.to_string()))?;
+    pub fn sign(
+        &self,
+        transaction: Transaction,
+        genesis_hash: &Hash,
+    ) -> Result<SignedTransaction, SignatureError> {
+        let mut rng = StdRng::try_from_rng(&mut SysRng)
+            .map_err(|error| SignatureError::Signing(error.to_string()))?;
         transaction.sign(&self.key, genesis_hash, &mut rng)
     }
 
@@ -131,20 +140,30 @@ impl Keystore {
     ///
     /// # Errors
     /// [`KeystoreError::NameTaken`], [`KeystoreError::Generate`], or [`KeystoreError::Io`].
-    pub fn create(&self, name: Option<AccountName>, passphrase: &Passphrase) -> Result<AccountInfo, KeystoreError> {
+    pub fn create(
+        &self,
+        name: Option<AccountName>,
+        passphrase: &Passphrase,
+    ) -> Result<AccountInfo, KeystoreError> {
         self.store(&*generate_key()?, name, passphrase)
     }
 
-    /// Makes a new account that opens without a person: its passphrase is drawn at random and kept beside it.
+    /// Makes a new account that opens without a person: its passphrase is drawn at random and kept
+    /// beside it.
     ///
-    /// The passphrase is written first: a crash in between leaves a passphrase without a key, never the opposite.
+    /// The passphrase is written first: a crash in between leaves a passphrase without a key, never
+    /// the opposite.
     ///
     /// # Errors
     /// As [`Keystore::create`], and [`KeystoreError::Secret`] without random bytes.
-    pub fn create_unattended(&self, name: Option<AccountName>) -> Result<AccountInfo, KeystoreError> {
+    pub fn create_unattended(
+        &self,
+        name: Option<AccountName>,
+    ) -> Result<AccountInfo, KeystoreError> {
         let passphrase = Passphrase::generate()?;
         let key = generate_key()?;
-        let address = address_of(&key).map_err(|error| KeystoreError::Generate(error.to_string()))?;
+        let address =
+            address_of(&key).map_err(|error| KeystoreError::Generate(error.to_string()))?;
         self.check_name(name.as_ref())?;
         self.make_dir()?;
         let password_file = self.password_file(address);
@@ -159,8 +178,8 @@ impl Keystore {
     /// Takes in a private key from elsewhere, as text; blanks around it are ignored.
     ///
     /// # Errors
-    /// [`KeystoreError::NotAPrivateKey`] (which does not repeat the text), [`KeystoreError::Exists`],
-    /// [`KeystoreError::NameTaken`] or [`KeystoreError::Io`].
+    /// [`KeystoreError::NotAPrivateKey`] (which does not repeat the text),
+    /// [`KeystoreError::Exists`], [`KeystoreError::NameTaken`] or [`KeystoreError::Io`].
     pub fn import(
         &self,
         key: &str,
@@ -170,7 +189,8 @@ impl Keystore {
         self.store(&*parse_private_key(key)?, name, passphrase)
     }
 
-    /// Every account, and what is wrong with every file that is none. A folder that is not there is empty.
+    /// Every account, and what is wrong with every file that is none. A folder that is not there is
+    /// empty.
     ///
     /// # Errors
     /// [`KeystoreError::Io`] if the folder cannot be read.
@@ -188,21 +208,27 @@ impl Keystore {
             }
             match read_account(&path) {
                 Ok(sealed) => {
-                    listing.accounts.push(AccountInfo { address: sealed.address, name: sealed.name, path });
+                    listing.accounts.push(AccountInfo {
+                        address: sealed.address,
+                        name: sealed.name,
+                        path,
+                    });
                 }
                 Err(error) => listing.unreadable.push(error),
             }
         }
-        listing
-            .accounts
-            .sort_by(|a, b| (a.name.is_none(), &a.name, a.address).cmp(&(b.name.is_none(), &b.name, b.address)));
+        listing.accounts.sort_by(|a, b| {
+            (a.name.is_none(), &a.name, a.address).cmp(&(b.name.is_none(), &b.name, b.address))
+        });
         Ok(listing)
     }
 
-    /// The address that a user means: an address (with or without a key here), or the name of an account.
+    /// The address that a user means: an address (with or without a key here), or the name of an
+    /// account.
     ///
     /// # Errors
-    /// [`KeystoreError::Unknown`], [`KeystoreError::Address`], [`KeystoreError::Ambiguous`] or [`KeystoreError::Io`].
+    /// [`KeystoreError::Unknown`], [`KeystoreError::Address`], [`KeystoreError::Ambiguous`] or
+    /// [`KeystoreError::Io`].
     pub fn resolve(&self, text: &str) -> Result<Address, KeystoreError> {
         match text.parse::<Address>() {
             Ok(address) => return Ok(address),
@@ -210,7 +236,10 @@ impl Keystore {
             Err(error @ AddressError::MixedCase(_)) => return Err(error.into()),
             Err(_) => {}
         }
-        let unknown = || KeystoreError::Unknown { text: text.chars().take(80).collect(), dir: self.dir.clone() };
+        let unknown = || KeystoreError::Unknown {
+            text: text.chars().take(80).collect(),
+            dir: self.dir.clone(),
+        };
         let name: AccountName = text.parse().map_err(|_| unknown())?;
         let mut named = self.list()?.accounts;
         named.retain(|account| account.name.as_ref() == Some(&name));
@@ -221,7 +250,8 @@ impl Keystore {
         }
     }
 
-    /// The only account, for commands that name none. A file that cannot be read counts: it may be the one that is meant.
+    /// The only account, for commands that name none. A file that cannot be read counts: it may be
+    /// the one that is meant.
     ///
     /// # Errors
     /// [`KeystoreError::Empty`], [`KeystoreError::SayWhich`] or [`KeystoreError::Io`].
@@ -248,8 +278,13 @@ impl Keystore {
     /// Opens an account.
     ///
     /// # Errors
-    /// [`KeystoreError::NoKey`], or [`KeystoreError::Sealed`] with [`SealError::Refused`] for a wrong passphrase.
-    pub fn unlock(&self, address: Address, passphrase: &Passphrase) -> Result<UnlockedAccount, KeystoreError> {
+    /// [`KeystoreError::NoKey`], or [`KeystoreError::Sealed`] with [`SealError::Refused`] for a
+    /// wrong passphrase.
+    pub fn unlock(
+        &self,
+        address: Address,
+        passphrase: &Passphrase,
+    ) -> Result<UnlockedAccount, KeystoreError> {
         let sealed = self.read(address)?;
         let key = sealed
             .open(passphrase)
@@ -257,11 +292,16 @@ impl Keystore {
         Ok(UnlockedAccount { address, key: Zeroizing::new(key) })
     }
 
-    /// Finds an account's passphrase: in the file given, else in the file beside the key, else by asking.
+    /// Finds an account's passphrase: in the file given, else in the file beside the key, else by
+    /// asking.
     ///
     /// # Errors
     /// [`KeystoreError::NoKey`], before anybody is asked, or [`KeystoreError::Secret`].
-    pub fn find_passphrase(&self, address: Address, password_file: Option<&Path>) -> Result<Passphrase, KeystoreError> {
+    pub fn find_passphrase(
+        &self,
+        address: Address,
+        password_file: Option<&Path>,
+    ) -> Result<Passphrase, KeystoreError> {
         let account = self.info(address)?;
         let beside = self.password_file(address);
         Ok(match password_file {
@@ -307,7 +347,9 @@ impl Keystore {
         let path = self.account_file(sealed.address);
         match self.write_new(&path, text.as_bytes()) {
             Ok(()) => Ok(AccountInfo { address: sealed.address, name: sealed.name, path }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeystoreError::Exists(sealed.address)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(KeystoreError::Exists(sealed.address))
+            }
             Err(error) => Err(KeystoreError::Io { action: "write", path, error }),
         }
     }
@@ -315,22 +357,23 @@ impl Keystore {
     /// Two processes at the same moment can both pass; [`Keystore::resolve`] then refuses the name.
     fn check_name(&self, name: Option<&AccountName>) -> Result<(), KeystoreError> {
         let Some(name) = name else { return Ok(()) };
-        match self.list()?.accounts.into_iter().find(|account| account.name.as_ref() == Some(name)) {
-            Some(account) => Err(KeystoreError::NameTaken { name: name.clone(), address: account.address }),
+        match self.list()?.accounts.into_iter().find(|account| account.name.as_ref() == Some(name))
+        {
+            Some(account) => {
+                Err(KeystoreError::NameTaken { name: name.clone(), address: account.address })
+            }
             None => Ok(()),
         }
     }
 
     fn make_dir(&self) -> Result<(), KeystoreError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(|error| KeystoreError::Io {
-            action: "make the folder",
-            path: self.dir.clone(),
-            error,
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(|error| {
+            KeystoreError::Io { action: "make the folder", path: self.dir.clone(), error }
         })
     }
 
-    /// Writes a file that was not there, all of it or nothing: under another name first, synced, then moved without
-    /// replacing, and the move synced too.
+    /// Writes a file that was not there, all of it or nothing: under another name first, synced,
+    /// then moved without replacing, and the move synced too.
     fn write_new(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(".new-")
@@ -353,11 +396,16 @@ fn read_account(path: &Path) -> Result<SealedKey, KeystoreError> {
         return Err(not_an_account());
     }
     let mut text = Vec::new();
-    File::open(path).map_err(failed)?.take(MAX_FILE_BYTES.saturating_add(1)).read_to_end(&mut text).map_err(failed)?;
+    File::open(path)
+        .map_err(failed)?
+        .take(MAX_FILE_BYTES.saturating_add(1))
+        .read_to_end(&mut text)
+        .map_err(failed)?;
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(not_an_account());
     }
-    let sealed = SealedKey::from_json(&text).map_err(|error| KeystoreError::Sealed { path: path.to_owned(), error })?;
+    let sealed = SealedKey::from_json(&text)
+        .map_err(|error| KeystoreError::Sealed { path: path.to_owned(), error })?;
     if path.file_stem().is_none_or(|stem| stem.to_str() != Some(&sealed.address.to_string())) {
         return Err(KeystoreError::Misnamed { path: path.to_owned(), got: sealed.address });
     }

@@ -27,12 +27,16 @@ fn answer() -> ExitCode {
     match commands::run(cli.command, &mut out).and_then(|()| out.flush().map_err(Into::into)) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough, as `head` does.
-        Err(commands::CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(commands::CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         // Whoever pressed Ctrl-C knows why it ended.
         Err(commands::CommandError::Keystore(KeystoreError::Secret(SecretError::Interrupted))) => {
             ExitCode::from(INTERRUPTED_EXIT_CODE)
         }
-        Err(error @ commands::CommandError::Devnet(DevnetError::Died(_))) => fail(&error.to_string(), output::BROKEN),
+        Err(error @ commands::CommandError::Devnet(DevnetError::Died(_))) => {
+            fail(&error.to_string(), output::BROKEN)
+        }
         Err(error) => fail(&error.to_string(), output::FAILED),
     }
 }

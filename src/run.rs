@@ -15,16 +15,24 @@ pub fn run(command: Command, out: &mut dyn Write) -> Result<(), CommandError> {
     match command {
         Command::Devnet(args) => devnet::run(&args, out),
         Command::Account(command) => account::run(command, out),
-        Command::Balance(args) => balance::run(&args, out).and_then(|()| warn_if_unready(&args.node, out)),
+        Command::Balance(args) => {
+            balance::run(&args, out).and_then(|()| warn_if_unready(&args.node, out))
+        }
         Command::Transfer(args) => transfer::run(&args, out),
-        Command::Block(args) => block::run(&args, out).and_then(|()| warn_if_unready(&args.node, out)),
-        Command::Epoch(args) => epoch::run(&args, out).and_then(|()| warn_if_unready(&args.node, out)),
-        Command::Status(args) => status::run(&args, out).and_then(|()| warn_if_unready(&args.node, out)),
+        Command::Block(args) => {
+            block::run(&args, out).and_then(|()| warn_if_unready(&args.node, out))
+        }
+        Command::Epoch(args) => {
+            epoch::run(&args, out).and_then(|()| warn_if_unready(&args.node, out))
+        }
+        Command::Status(args) => {
+            status::run(&args, out).and_then(|()| warn_if_unready(&args.node, out))
+        }
     }
 }
 
-/// After an answer: says in one line if it may be out of date. An answer that cannot be written is worth no warning, and a node that
-/// cannot tell has failed to answer already.
+/// After an answer: says in one line if it may be out of date. An answer that cannot be written is
+/// worth no warning, and a node that cannot tell has failed to answer already.
 fn warn_if_unready(node: &NodeArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     out.flush()?;
     if let Ok(sync) = node.client().sync()

@@ -1,4 +1,5 @@
-//! Text on a terminal: one line, nothing that moves the cursor, dates and percentages without floats.
+//! Text on a terminal: one line, nothing that moves the cursor, dates and percentages without
+//! floats.
 
 use jiff::{Timestamp, tz::TimeZone};
 pub use lode_api::text::{one_line, printable};

@@ -25,14 +25,22 @@ CARGO = ["cargo", "test", "--release", "--workspace", "--test", "e2e_network_fig
 
 
 def run(*command, **options):
-    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, cwd=ROOT, **options).stdout
+    return subprocess.run(
+        command, check=True, text=True, stdout=subprocess.PIPE, cwd=ROOT, **options
+    ).stdout
 
 
 def build():
     """The paths of the test and of the node that it starts."""
     run("cargo", "build", "--release", "--workspace", "--bins")
-    lines = [json.loads(line) for line in run(*CARGO, "--no-run", "--message-format=json").splitlines()]
-    [test] = [line["executable"] for line in lines if line.get("target", {}).get("name") == "e2e_network_figures" and line.get("executable")]
+    lines = [
+        json.loads(line) for line in run(*CARGO, "--no-run", "--message-format=json").splitlines()
+    ]
+    [test] = [
+        line["executable"]
+        for line in lines
+        if line.get("target", {}).get("name") == "e2e_network_figures" and line.get("executable")
+    ]
     return test, os.path.join(os.path.dirname(os.path.dirname(test)), "lode-node")
 
 
@@ -45,8 +53,14 @@ def change_uprobes(command):
 
 def probe(node):
     """Sets the uprobes, one for each copy of the function. They go by place in the file, symbols by place in memory."""
-    segments = re.findall(r"LOAD +(0x\w+) (0x\w+) 0x\w+ (0x\w+) 0x\w+ R E", run("readelf", "-lW", node))
-    symbols = [line.split() for line in run("nm", node).splitlines() if re.search(r" t _.*ChainService.*7connect", line)]
+    segments = re.findall(
+        r"LOAD +(0x\w+) (0x\w+) 0x\w+ (0x\w+) 0x\w+ R E", run("readelf", "-lW", node)
+    )
+    symbols = [
+        line.split()
+        for line in run("nm", node).splitlines()
+        if re.search(r" t _.*ChainService.*7connect", line)
+    ]
     if not symbols:
         sys.exit(f"{node}: no symbol of ChainService::connect")
     for number, (address, *_) in enumerate(symbols):
@@ -79,11 +93,32 @@ def main():
     try:
         with tempfile.TemporaryDirectory() as folder:
             data = os.path.join(folder, "perf.data")
-            record = ["perf", "record", "-q", "-a", "-F", str(SAMPLES_PER_S), "-e", "cpu-clock", "-e", "lode:stored*", "-o", data]
+            record = [
+                "perf",
+                "record",
+                "-q",
+                "-a",
+                "-F",
+                str(SAMPLES_PER_S),
+                "-e",
+                "cpu-clock",
+                "-e",
+                "lode:stored*",
+                "-o",
+                data,
+            ]
             environment = {**os.environ, "LODE_TEST_LONG": "1"}
             test_run = [test, "--nocapture", "an_announced_block_is_accepted_by_all"]
             print(run(*record, *test_run, env=environment))
-            script = run("perf", "script", "-i", data, "-F", "comm,pid,time,event,ip,sym,dso", stderr=subprocess.DEVNULL)
+            script = run(
+                "perf",
+                "script",
+                "-i",
+                data,
+                "-F",
+                "comm,pid,time,event,ip,sym,dso",
+                stderr=subprocess.DEVNULL,
+            )
     finally:
         for number in range(probes):
             change_uprobes(f"-:lode/stored{number}")
@@ -110,7 +145,9 @@ def main():
         if begin <= at:
             parts[part(command, symbol)] += 1
     total = sum(parts.values())
-    print(f"{len(windows)} announcements, {total / SAMPLES_PER_S / len(windows) * 1e3:.1f} ms of the cores' time each:")
+    print(
+        f"{len(windows)} announcements, {total / SAMPLES_PER_S / len(windows) * 1e3:.1f} ms of the cores' time each:"
+    )
     for name, count in parts.most_common():
         print(f"{100 * count / total:5.1f} %  {name}")
 

@@ -12,11 +12,14 @@ from fractions import Fraction
 ZERO = bytes(32)
 MAX_128 = 2**128 - 1
 # SHA-256 of the files powers-of-beta-15 and beta-h of Aleo's universal setup: part of every network's genesis.
-SRS_CHECKSUM = bytes.fromhex("eb7040c25ce1a19a5a9a1d12046c5820ba9c2768c606290f8a80fa2bd0e1e5ed"
-                             "fd0a8538d4ad4f60694b5e81dec6687d8672480ea6b878205eef0c1bd51dc3bc")
+SRS_CHECKSUM = bytes.fromhex(
+    "eb7040c25ce1a19a5a9a1d12046c5820ba9c2768c606290f8a80fa2bd0e1e5ed"
+    "fd0a8538d4ad4f60694b5e81dec6687d8672480ea6b878205eef0c1bd51dc3bc"
+)
 
 
 # --- Bytes, hashes and addresses -------------------------------------------------------------------------------------
+
 
 def b256(domain, *parts):
     return hashlib.blake2b(domain.encode() + b"".join(parts), digest_size=32).digest()
@@ -49,10 +52,12 @@ def bech32m_checksum(prefix, digits):
     """The checksum of BIP 350, as a number of 30 bits; 0 for digits that end in their own checksum."""
     state = 1
     for digit in [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix] + digits:
-        top, state = state >> 25, (state & 0x1ffffff) << 5 ^ digit
-        for bit, generator in enumerate((0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3)):
+        top, state = state >> 25, (state & 0x1FFFFFF) << 5 ^ digit
+        for bit, generator in enumerate(
+            (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+        ):
             state ^= generator if top >> bit & 1 else 0
-    return state ^ 0x2bc830a3
+    return state ^ 0x2BC830A3
 
 
 def bech32m_encode(prefix, data):
@@ -66,7 +71,7 @@ def bech32m_encode(prefix, data):
 
 def bech32m_decode(prefix, text, length):
     """The `length` bytes in `prefix1…`."""
-    digits = [BECH32_DIGITS.index(c) for c in text[len(prefix) + 1:]]
+    digits = [BECH32_DIGITS.index(c) for c in text[len(prefix) + 1 :]]
     bits = sum(digit << 5 * place for place, digit in enumerate(reversed(digits[:-6])))
     padding = 5 * (len(digits) - 6) - 8 * length
     if 0 <= padding < 5:
@@ -86,6 +91,7 @@ def address_text(address):
 
 # --- Encodings (docs/src/protocol/encodings.md) ----------------------------------------------------------------------
 
+
 def encode_network(p, srs_checksum=SRS_CHECKSUM):
     """`p`: the fields of the network's file, the target as a number, the allocations as {address bytes: amount}."""
     out = bytes([len(p["name"])]) + p["name"].encode() + bytes([p["log_n"]])
@@ -100,8 +106,18 @@ def encode_network(p, srs_checksum=SRS_CHECKSUM):
 
 
 def encode_header(h):
-    return (u16(1) + u32(h["height"]) + h["parent_hash"] + h["anchor_hash"] + u64(h["timestamp_ms"])
-            + h["transactions_root"] + h["shares_root"] + h["state_root"] + h["producer"] + u128(h["target"]))
+    return (
+        u16(1)
+        + u32(h["height"])
+        + h["parent_hash"]
+        + h["anchor_hash"]
+        + u64(h["timestamp_ms"])
+        + h["transactions_root"]
+        + h["shares_root"]
+        + h["state_root"]
+        + h["producer"]
+        + u128(h["target"])
+    )
 
 
 def encode_proof(proof):
@@ -136,7 +152,9 @@ def encode_account(balance, nonce):
 
 
 def encode_pending(credits):
-    return u32(len(credits)) + b"".join(address + u64(credits[address]) for address in sorted(credits))
+    return u32(len(credits)) + b"".join(
+        address + u64(credits[address]) for address in sorted(credits)
+    )
 
 
 def encode_weight(epoch, carried, shares):
@@ -144,6 +162,7 @@ def encode_weight(epoch, carried, shares):
 
 
 # --- Hashes and roots ------------------------------------------------------------------------------------------------
+
 
 def network_hash(p, srs_checksum=SRS_CHECKSUM):
     return b256("lode/network/v1", encode_network(p, srs_checksum))
@@ -185,7 +204,7 @@ def share_value(ticket_hash):
 def merkle_root(items):
     level = [b256("lode/leaf/v1", item) for item in items]
     while len(level) > 1:
-        pairs = [level[i:i + 2] for i in range(0, len(level), 2)]
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
         level = [b256("lode/node/v1", *pair) if len(pair) == 2 else pair[0] for pair in pairs]
     return b256("lode/root/v1", u32(len(items)), level[0] if level else ZERO)
 
@@ -253,7 +272,9 @@ def proof_root(key, value, leaf, siblings):
     if value is not None and leaf != (key, b256("", value)):
         raise ValueError("the leaf is not that of the value")
     if value is None and leaf is not None:
-        if leaf[0] == key or any(bit(leaf[0], level) != bit(key, level) for level in range(len(siblings))):
+        if leaf[0] == key or any(
+            bit(leaf[0], level) != bit(key, level) for level in range(len(siblings))
+        ):
             raise ValueError("the leaf does not show that the key is absent")
     result = leaf_hash(*leaf) if leaf else EMPTY
     for level, sibling in zip(reversed(range(len(siblings))), siblings):
@@ -263,14 +284,15 @@ def proof_root(key, value, leaf, siblings):
 
 # --- Targets, anchors and epochs (docs/src/protocol/chain.md) --------------------------------------------------------
 
+
 def next_target(target, solve_time_ms, interval_ms, tau_ms):
     # Python's // and >> both go towards minus infinity, as the protocol wants.
     exponent = min(solve_time_ms - interval_ms, tau_ms) * 65536 // tau_ms
-    shift, f = exponent >> 16, exponent & 0xffff
+    shift, f = exponent >> 16, exponent & 0xFFFF
     if shift <= -160:
         return 1
     factor = 65536 + ((195766423245049 * f + 971821376 * f**2 + 5127 * f**3 + 2**47) >> 48)
-    return max(1, min(MAX_128, target * factor * 2**(shift + 160) >> 176))
+    return max(1, min(MAX_128, target * factor * 2 ** (shift + 160) >> 176))
 
 
 def work(target):
@@ -297,6 +319,7 @@ def anchor_heights(p, height):
 
 # --- Rewards (docs/src/protocol/state.md) ----------------------------------------------------------------------------
 
+
 def subsidy(height):
     return 60_000_000 >> height // 8_409_600 if height else 0
 
@@ -317,8 +340,12 @@ def share_pay(height, target, first_target, shares_per_block):
 
 # --- Rights (docs/src/protocol/rights.md) ----------------------------------------------------------------------------
 
+
 def next_weights(previous, shares):
-    sums = {a: previous.get(a, 0) // 2 + 65536 * shares.get(a, 0) for a in previous.keys() | shares.keys()}
+    sums = {
+        a: previous.get(a, 0) // 2 + 65536 * shares.get(a, 0)
+        for a in previous.keys() | shares.keys()
+    }
     return {prover: weight for prover, weight in sums.items() if weight}
 
 
@@ -354,7 +381,10 @@ def lg(x):
 
 def roster(weights, parent_hash, height):
     def rank(prover):
-        x = int.from_bytes(b512("lode/rights/v1", parent_hash, u32(height), prover)[:8], "little") + 1
+        x = (
+            int.from_bytes(b512("lode/rights/v1", parent_hash, u32(height), prover)[:8], "little")
+            + 1
+        )
         return Fraction((64 << 32) - lg(x), weights[prover]), prover
 
     return sorted(weights, key=rank)

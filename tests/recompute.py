@@ -6,7 +6,7 @@
     tests/recompute.py file:///tmp/recorded/devnet      (answers from files: status.json, block/7.json, …)
 
 The network's parameters come from its file, all else from the API. Every block is replayed from genesis with the rules
-of lode_protocol.py, and what the node says about blocks, shares, transactions, epochs, rosters, the supply and every
+of lode_protocol.py (in lode_chain.py), and what the node says about blocks, shares, transactions, epochs, rosters, the supply and every
 account with its proof must equal what comes out.
 
 It exits with 0 and a line that says how much was recomputed, or with 1 and the first difference. Two things it does
@@ -17,78 +17,22 @@ curve and hash functions. Python 3.9 or later, standard library only.
 import argparse
 import json
 import pathlib
-import struct
 import sys
 import urllib.error
 import urllib.request
 
 import lode_protocol as lode
+from lode_chain import (
+    MALFORMED,
+    Chain,
+    Difference,
+    read_bytes,
+    read_network,
+    require,
+    same,
+    same_fields,
+)
 from lode_protocol import address_bytes, address_text
-
-
-class Difference(Exception):
-    """What the node says is not what the rules say."""
-
-
-# What an answer that is not as docs/src/api.md says can raise while it is read.
-MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, struct.error)
-
-
-def same(what, computed, got):
-    if computed != got or type(computed) is not type(got):
-        shown = [value.hex() if isinstance(value, bytes) else repr(value) for value in (computed, got)]
-        raise Difference(f"{what}: computed {shown[0]}, the node says {shown[1]}")
-
-
-def same_fields(what, computed, got):
-    for field, value in computed.items():
-        same(f"{what}: {field}", value, got[field])
-
-
-def require(what, holds):
-    if not holds:
-        raise Difference(f"{what}: the rule is broken")
-
-
-# --- Reading the API's JSON (docs/src/api.md) ------------------------------------------------------------------------
-
-def read_bytes(answer, *fields):
-    return {field: bytes.fromhex(answer[field]) for field in fields}
-
-
-def read_header(h):
-    hashes = read_bytes(h, "parent_hash", "anchor_hash", "transactions_root", "shares_root", "state_root")
-    return {**hashes, "height": h["height"], "timestamp_ms": h["timestamp_ms"],
-            "producer": address_bytes(h["producer"]), "target": int(h["target"])}
-
-
-def read_proof(p):
-    return {**read_bytes(p, "commitment", "opening"), "nonce": int(p["nonce"])}
-
-
-def read_share(s):
-    return {**read_bytes(s, "anchor_hash", "content_hash"), **read_proof(s), "prover": address_bytes(s["prover"])}
-
-
-def read_transaction(t):
-    require("transaction: type", t["type"] == "transfer")
-    return {"type": t["type"], "from": address_bytes(t["from"]), "fee": t["fee"], "nonce": int(t["nonce"]),
-            "expiry": t["expiry"], "to": address_bytes(t["to"]), "amount": t["amount"]}
-
-
-def read_network(path):
-    """A network's file: TOML of flat `key = value` lines and at most one table, [allocations]."""
-    params = table = {"allocations": {}}
-    for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
-        line = line.partition("#")[0].strip()
-        if line == "[allocations]":
-            table = params["allocations"]
-        elif line:
-            key, _, value = (part.strip() for part in line.partition("="))
-            table[key.strip('"')] = value.strip('"') if value.startswith('"') else int(value)
-    params["genesis_target"] = int(params["genesis_target"], 16)
-    params["allocations"] = {address_bytes(text): amount for text, amount in params["allocations"].items()}
-    return params
 
 
 class Api:
@@ -105,7 +49,9 @@ class Api:
             with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise Difference(f"GET /{path}: {error.code} {error.read(500).decode(errors='replace')}") from error
+            raise Difference(
+                f"GET /{path}: {error.code} {error.read(500).decode(errors='replace')}"
+            ) from error
         except (urllib.error.URLError, ValueError) as error:
             raise Difference(f"GET /{path}: {error}") from error
 
@@ -119,219 +65,30 @@ class Api:
         raise Difference("the tip changes faster than the chain can be read")
 
 
-# --- The chain, block by block ---------------------------------------------------------------------------------------
-
-class Chain:
-    """Replays blocks in order, and holds everything they say against the rules."""
-
-    def __init__(self, params):
-        self.p = params
-        self.headers, self.hashes, self.works = [], [], []  # by height
-        self.shares = [{}]  # by epoch: {prover: shares}; the last is open
-        self.weights = []  # by epoch that has ended: {prover: weight}
-        self.seen = set()  # (statement, nonce) of every share
-        self.transactions = 0
-        self.accounts = {address: [balance, 0] for address, balance in params["allocations"].items()}  # balance, nonce
-        self.pending = {}  # by height: {address: amount}
-        self.pools = {}  # by epoch
-        self.emitted = 0
-        self.fund = lode.genesis_share_fund(params["epoch_length"])
-        self.genesis_supply = self.fund + sum(params["allocations"].values())
-
-    def tip(self):
-        return len(self.headers) - 1
-
-    def epoch(self, height):
-        return height // self.p["epoch_length"]
-
-    def challenge(self, epoch):
-        return lode.epoch_challenge(self.hashes[max(0, epoch * self.p["epoch_length"] - 1)])
-
-    def first_target(self, epoch):
-        return self.headers[epoch * self.p["epoch_length"]]["target"]
-
-    def share_target(self, epoch):
-        return lode.share_target(self.first_target(epoch), self.p["shares_per_block"])
-
-    def target(self, height):
-        """The target of the block at `height`, at most one above the tip."""
-        if height < 3:
-            return self.p["genesis_target"]
-        grandparent, parent = self.headers[height - 2:height]
-        solve_time_ms = parent["timestamp_ms"] - grandparent["timestamp_ms"]
-        return lode.next_target(parent["target"], solve_time_ms, self.p["block_interval_ms"], self.p["asert_tau_ms"])
-
-    def weights_of(self, epoch):
-        """The weights of an epoch; of the open one, as if it ended at the tip."""
-        if epoch < len(self.weights):
-            return self.weights[epoch]
-        return lode.next_weights(self.weights[-1] if self.weights else {}, self.shares[-1])
-
-    def weight_leaves(self):
-        """The leaves of everybody who ever had a share, and of the sum, from weights that were halved epoch by epoch."""
-        weights = [self.weights_of(epoch) for epoch in range(len(self.shares))]
-        sums = []
-        for shares in self.shares:
-            sums.append((lode.next_weight_sum(sums[-1][0] if sums else 0, shares), sum(shares.values())))
-        histories = {lode.weight_sum_key(): sums}
-        for prover in {prover for shares in self.shares for prover in shares}:
-            pairs = zip(weights, self.shares)
-            histories[lode.weight_key(prover)] = [(w.get(prover, 0), n.get(prover, 0)) for w, n in pairs]
-        leaves = {key: lode.weight_leaf(history) for key, history in histories.items()}
-        return {key: lode.encode_weight(*leaf) for key, leaf in leaves.items() if leaf}
-
-    def supply(self):
-        return {"genesis": self.genesis_supply, "emitted": self.emitted, "burned": 0,
-                "balances": sum(balance for balance, _ in self.accounts.values()),
-                "pending": sum(sum(credits.values()) for credits in self.pending.values()),
-                "share_fund": self.fund, "proving_pools": sum(self.pools.values())}
-
-    def state_root(self):
-        state = {lode.share_fund_key(): lode.u64(self.fund)}
-        state.update((lode.account_key(a), lode.encode_account(*account)) for a, account in self.accounts.items())
-        state.update((lode.pending_key(h), lode.encode_pending(credits)) for h, credits in self.pending.items())
-        state.update((lode.proving_pool_key(epoch), lode.u64(pool)) for epoch, pool in self.pools.items())
-        state.update(self.weight_leaves())
-        return lode.tree_root([(key, lode.b256("", value)) for key, value in state.items()])
-
-    def block(self, block):
-        """Replays one answer of GET /block/{height}."""
-        header, proof = read_header(block["header"]), read_proof(block["proof"])
-        shares = [read_share(share) for share in block["shares"]]
-        transactions = [read_transaction(transaction) for transaction in block["transactions"]]
-        header_bytes = lode.encode_header(header)
-        if header["height"] == 0:
-            self.check_genesis(header, proof)
-        else:
-            self.check_header(header)
-        self.enter(header, lode.block_hash(header_bytes, proof))
-        self.check_proof(block, header, header_bytes, proof)
-        encoded_shares = self.check_shares(block["shares"], shares, header["height"])
-        encoded_transactions = self.check_transactions(block["transactions"], transactions)
-        same("shares_root", lode.merkle_root(encoded_shares), header["shares_root"])
-        same("transactions_root", lode.merkle_root(encoded_transactions), header["transactions_root"])
-        fees = self.apply(header, transactions, [share["prover"] for share in shares])
-        same("state_root", self.state_root(), header["state_root"])
-        size = len(header_bytes + lode.encode_proof(proof) + lode.encode_body(encoded_transactions, encoded_shares))
-        same_fields("block", {"work": str(self.works[-1]), "subsidy": lode.subsidy(header["height"]), "fees": fees,
-                              "size_bytes": size}, block)
-
-    def check_genesis(self, header, proof):
-        nothing = lode.merkle_root([])
-        same_fields("genesis", {
-            "height": 0, "parent_hash": lode.network_hash(self.p), "anchor_hash": lode.ZERO,
-            "timestamp_ms": self.p["genesis_timestamp_ms"], "transactions_root": nothing, "shares_root": nothing,
-            "state_root": self.state_root(), "producer": lode.ZERO, "target": self.p["genesis_target"]}, header)
-        same_fields("genesis", {"nonce": 0, "commitment": bytes(96), "opening": bytes(96)}, proof)
-
-    def check_header(self, header):
-        height = self.tip() + 1
-        same_fields("header", {"height": height, "parent_hash": self.hashes[-1], "target": self.target(height)}, header)
-        median_ms = lode.median([h["timestamp_ms"] for h in self.headers[-11:]])
-        require(f"timestamp above the median {median_ms}", header["timestamp_ms"] > median_ms)
-        self.check_anchor(header["anchor_hash"], height)
-
-    def check_anchor(self, anchor_hash, height):
-        allowed = [self.hashes[anchor] for anchor in lode.anchor_heights(self.p, height)]
-        require(f"anchor {anchor_hash.hex()} at height {height}", anchor_hash in allowed)
-
-    def enter(self, header, block_hash):
-        """Puts a block on top, and closes the epoch before if the block opens one."""
-        height = header["height"]
-        self.headers.append(header)
-        self.hashes.append(block_hash)
-        self.works.append(self.works[-1] + lode.work(header["target"]) if height else 0)
-        if height and height % self.p["epoch_length"] == 0:
-            self.weights.append(self.weights_of(self.epoch(height) - 1))
-            self.shares.append({})
-
-    def check_proof(self, block, header, header_bytes, proof):
-        height, genesis = header["height"], self.hashes[0]
-        challenge, content = self.challenge(self.epoch(height)), lode.content_hash(header_bytes)
-        statement = lode.statement(genesis, challenge, header["anchor_hash"], content, header["producer"])
-        same("header: version", 1, block["header"]["version"])
-        same_fields("block", {
-            "header_bytes": header_bytes.hex(), "hash": self.hashes[-1].hex(), "height": height,
-            "epoch": self.epoch(height), "genesis_hash": genesis.hex(), "epoch_challenge": challenge.hex(),
-            "content_hash": content.hex(), "statement": statement.hex()}, block)
-        ticket = lode.ticket(statement, proof)
-        same("proof: ticket", ticket.hex(), block["proof"]["ticket"])
-        if height:
-            require("ticket meets the block target", lode.block_value(ticket) <= header["target"])
-
-    def check_shares(self, answers, shares, height):
-        """Counts a block's shares, and gives their encodings."""
-        epoch = self.epoch(height)
-        require("number of shares", len(shares) <= 2 * self.p["shares_per_block"])
-        for answer, share in zip(answers, shares):
-            self.check_anchor(share["anchor_hash"], height)
-            statement = lode.statement(self.hashes[0], self.challenge(epoch), share["anchor_hash"],
-                                       share["content_hash"], share["prover"])
-            ticket = lode.ticket(statement, share)
-            same_fields("share", {"statement": statement.hex(), "ticket": ticket.hex()}, answer)
-            require("ticket meets the share target", lode.share_value(ticket) <= self.share_target(epoch))
-            require("a share counts once", (statement, share["nonce"]) not in self.seen)
-            self.seen.add((statement, share["nonce"]))
-            self.shares[epoch][share["prover"]] = self.shares[epoch].get(share["prover"], 0) + 1
-        return [lode.encode_share(share) for share in shares]
-
-    def check_transactions(self, answers, transactions):
-        """Counts a block's transactions, and gives their encodings."""
-        encoded = []
-        for answer, transaction in zip(answers, transactions):
-            content = lode.encode_transaction(transaction)
-            encoded.append(content + lode.bech32m_decode("sign", answer["signature"], 128))
-            transaction_id = lode.transaction_id(self.hashes[0], content)
-            same_fields("transaction", {"id": transaction_id.hex(), "bytes": encoded[-1].hex()}, answer)
-        require("number and bytes of transactions", len(encoded) <= 2048 and all(len(t) <= 61440 for t in encoded))
-        self.transactions += len(encoded)
-        return encoded
-
-    def apply(self, header, transactions, provers):
-        """Maturity, transactions, emission and pay, in this order. Gives the fees."""
-        height, producer = header["height"], header["producer"]
-        epoch, fees = self.epoch(height), 0
-        for address, amount in self.pending.pop(height - self.p["maturity"], {}).items():
-            self.accounts.setdefault(address, [0, 0])[0] += amount
-        for t in transactions:
-            sender = self.accounts.get(t["from"], [0, 0])
-            require("transfer: amount, expiry", t["amount"] >= 1 and t["expiry"] >= height)
-            same("transfer: nonce", sender[1], t["nonce"])
-            require("transfer: balance", t["fee"] >= 0 and t["amount"] + t["fee"] <= sender[0])
-            sender[0] -= t["amount"] + t["fee"]
-            sender[1] += 1
-            self.accounts.setdefault(t["to"], [0, 0])[0] += t["amount"]
-            fees += t["fee"]
-        if height == 0:
-            return fees
-        to_producer, to_pool, to_fund = lode.emission(height)
-        self.emitted += to_producer + to_pool + to_fund
-        if to_pool:
-            self.pools[epoch] = self.pools.get(epoch, 0) + to_pool
-        pay = lode.share_pay(height, header["target"], self.first_target(epoch), self.p["shares_per_block"])
-        self.fund += to_fund - pay * len(provers)
-        require("share fund", self.fund >= 0)
-        mined = {producer: to_producer + fees + pay // 32 * len(provers)}
-        for prover in provers:
-            mined[prover] = mined.get(prover, 0) + pay - pay // 32
-        mined = {address: amount for address, amount in mined.items() if amount}
-        if mined:
-            self.pending[height] = mined
-        return fees
-
-
-# --- What the node says about the chain ------------------------------------------------------------------------------
-
 def check_status(chain, status):
     header, height = chain.headers[-1], chain.tip()
     epoch = chain.epoch(height)
-    same_fields("status", {
-        "network": chain.p["name"], "genesis_hash": chain.hashes[0].hex(), "tip_hash": chain.hashes[-1].hex(),
-        "tip_timestamp_ms": header["timestamp_ms"], "epoch": epoch, "epoch_length": chain.p["epoch_length"],
-        "epoch_first_height": epoch * chain.p["epoch_length"], "block_interval_ms": chain.p["block_interval_ms"],
-        "log_n": chain.p["log_n"], "target": str(header["target"]), "share_target": str(chain.share_target(epoch)),
-        "difficulty": str(lode.difficulty(header["target"])), "work": str(chain.works[-1]),
-        "next_target": str(chain.target(height + 1)), "subsidy": lode.subsidy(height)}, status)
+    same_fields(
+        "status",
+        {
+            "network": chain.p["name"],
+            "genesis_hash": chain.hashes[0].hex(),
+            "tip_hash": chain.hashes[-1].hex(),
+            "tip_timestamp_ms": header["timestamp_ms"],
+            "epoch": epoch,
+            "epoch_length": chain.p["epoch_length"],
+            "epoch_first_height": epoch * chain.p["epoch_length"],
+            "block_interval_ms": chain.p["block_interval_ms"],
+            "log_n": chain.p["log_n"],
+            "target": str(header["target"]),
+            "share_target": str(chain.share_target(epoch)),
+            "difficulty": str(lode.difficulty(header["target"])),
+            "work": str(chain.works[-1]),
+            "next_target": str(chain.target(height + 1)),
+            "subsidy": lode.subsidy(height),
+        },
+        status,
+    )
     same_fields("supply", chain.supply(), status["supply"])
 
 
@@ -340,25 +97,50 @@ def check_epochs(chain, api):
     length = chain.p["epoch_length"]
     for epoch, shares in enumerate(chain.shares):
         answer, last = api.get(f"epoch/{epoch}"), (epoch + 1) * length - 1
-        same_fields(f"epoch {epoch}", {
-            "epoch": epoch, "challenge": chain.challenge(epoch).hex(), "first_height": epoch * length,
-            "last_height": last, "share_target": str(chain.share_target(epoch))}, answer)
+        same_fields(
+            f"epoch {epoch}",
+            {
+                "epoch": epoch,
+                "challenge": chain.challenge(epoch).hex(),
+                "first_height": epoch * length,
+                "last_height": last,
+                "share_target": str(chain.share_target(epoch)),
+            },
+            answer,
+        )
         counts = {address_bytes(text): count for text, count in answer["shares"].items()}
         if last > chain.tip() and api.get("status")["tip_hash"] != chain.hashes[-1].hex():
             grown = all(counts.get(prover, 0) >= count for prover, count in shares.items())
             require(f"epoch {epoch}: shares only grow", grown)
             continue
-        weights = {address_text(prover): str(weight) for prover, weight in chain.weights_of(epoch).items()}
+        weights = {
+            address_text(prover): str(weight) for prover, weight in chain.weights_of(epoch).items()
+        }
         same(f"epoch {epoch}: shares", shares, counts)
-        same_fields(f"epoch {epoch}", {"weights": weights, "complete": last <= chain.tip(),
-                                       "proving_pool": chain.pools.get(epoch, 0)}, answer)
+        same_fields(
+            f"epoch {epoch}",
+            {
+                "weights": weights,
+                "complete": last <= chain.tip(),
+                "proving_pool": chain.pools.get(epoch, 0),
+            },
+            answer,
+        )
 
 
 def check_rosters(chain, api):
     for height in range(1, chain.tip() + 2):
         epoch = chain.epoch(height)
-        ranked = lode.roster(chain.weights_of(epoch - 1), chain.hashes[height - 1], height) if epoch else []
-        same(f"roster of height {height}", [address_text(prover) for prover in ranked], api.get(f"roster/{height}"))
+        ranked = (
+            lode.roster(chain.weights_of(epoch - 1), chain.hashes[height - 1], height)
+            if epoch
+            else []
+        )
+        same(
+            f"roster of height {height}",
+            [address_text(prover) for prover in ranked],
+            api.get(f"roster/{height}"),
+        )
 
 
 def check_account(chain, api, address):
@@ -368,45 +150,69 @@ def check_account(chain, api, address):
     exists = address in chain.accounts
     balance, nonce = chain.accounts.get(address, (0, 0))
     expected = {
-        "address": text, "exists": exists, "balance": balance, "nonce": str(nonce),
+        "address": text,
+        "exists": exists,
+        "balance": balance,
+        "nonce": str(nonce),
         "immature": sum(credits.get(address, 0) for credits in chain.pending.values()),
-        "height": tip, "block_hash": chain.hashes[tip].hex(), "state_root": state_root.hex()}
+        "height": tip,
+        "block_hash": chain.hashes[tip].hex(),
+        "state_root": state_root.hex(),
+    }
     if answer.get("immature") is None and api.get("status")["height"] > tip:
-        del expected["immature"]  # told as of the node's tip only, which has moved on while we computed
+        del expected[
+            "immature"
+        ]  # told as of the node's tip only, which has moved on while we computed
     same_fields(f"account {text}", expected, answer)
     proof, key = answer["proof"], lode.account_key(address)
     value = lode.encode_account(balance, nonce) if exists else None
     same_fields(f"account {text}: proof", {"key": key.hex(), "value": value and value.hex()}, proof)
     leaf = proof["leaf"] and tuple(read_bytes(proof["leaf"], "key_hash", "value_hash").values())
     siblings = [bytes.fromhex(sibling) for sibling in proof["siblings"]]
-    same(f"account {text}: root of the proof", state_root, lode.proof_root(key, value, leaf, siblings))
+    same(
+        f"account {text}: root of the proof",
+        state_root,
+        lode.proof_root(key, value, leaf, siblings),
+    )
 
 
 def run(base, network_file):
     api = Api(base)
     status, blocks = api.snapshot()
     name = pathlib.PurePath(status["network"]).name
-    file = network_file or pathlib.Path(__file__).resolve().parent.parent / "genesis" / f"{name}.toml"
+    file = (
+        network_file or pathlib.Path(__file__).resolve().parent.parent / "genesis" / f"{name}.toml"
+    )
     chain = Chain(read_network(file))
     for height, block in enumerate(blocks):
         try:
             chain.block(block)
         except (Difference, *MALFORMED) as error:
-            raise Difference(f"block {height}: {error if isinstance(error, Difference) else repr(error)}") from error
+            raise Difference(
+                f"block {height}: {error if isinstance(error, Difference) else repr(error)}"
+            ) from error
     check_status(chain, status)
     check_epochs(chain, api)
     check_rosters(chain, api)
     mined = {address for credits in chain.pending.values() for address in credits}
     for address in sorted(chain.accounts.keys() | mined | {lode.ZERO}):
         check_account(chain, api, address)
-    return (f"recomputed {len(blocks)} blocks, {len(chain.seen)} shares, {chain.transactions} transactions, "
-            f"{len(chain.shares)} epochs: all equal")
+    return (
+        f"recomputed {len(blocks)} blocks, {len(chain.seen)} shares, {chain.transactions} transactions, "
+        f"{len(chain.shares)} epochs: all equal"
+    )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("base", help="the API's address and the network: http://127.0.0.1:3030/devnet")
-    parser.add_argument("--network", metavar="FILE", help="the network's file; default: genesis/NAME.toml")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "base", help="the API's address and the network: http://127.0.0.1:3030/devnet"
+    )
+    parser.add_argument(
+        "--network", metavar="FILE", help="the network's file; default: genesis/NAME.toml"
+    )
     args = parser.parse_args()
     try:
         print(run(args.base, args.network))

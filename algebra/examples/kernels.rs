@@ -1,13 +1,15 @@
-//! Times of the kernels at the size of the public networks, for each back end that this processor has.
+//! Times of the kernels at the size of the public networks, for each back end that this processor
+//! has.
 //!
-//! A quick look: `cargo build --release --workspace --example kernels` makes it `release/examples/kernels` in the target folder. `./x bench`
-//! compares with other implementations.
+//! A quick look: `cargo build --release --workspace --example kernels` makes it
+//! `release/examples/kernels` in the target folder. `./x bench` compares with other
+//! implementations.
 
 use std::{hint::black_box, time::Instant};
 
 use lode_algebra::{
-    Affine, Backend, Domain, FixedBase, Fq, Fr, G2, PairingProduct, are_in_subgroup, blake2b, multiply_fq, multiply_fr,
-    sum_of_multiples,
+    Affine, Backend, Domain, FixedBase, Fq, Fr, G2, PairingProduct, are_in_subgroup, blake2b,
+    multiply_fq, multiply_fr, sum_of_multiples,
 };
 use snarkvm::{
     curves::{
@@ -55,8 +57,9 @@ fn bases() -> Vec<Affine> {
 /// The generator of G2.
 fn g2() -> G2 {
     let generator = G2Affine::prime_subgroup_generator();
-    let coordinate =
-        |c: &snarkvm::curves::bls12_377::Fq| Fq::from_bytes(&c.to_bytes_le().unwrap_or_default()).unwrap_or_default();
+    let coordinate = |c: &snarkvm::curves::bls12_377::Fq| {
+        Fq::from_bytes(&c.to_bytes_le().unwrap_or_default()).unwrap_or_default()
+    };
     G2 {
         x: [coordinate(&generator.x.c0), coordinate(&generator.x.c1)],
         y: [coordinate(&generator.y.c0), coordinate(&generator.y.c1)],
@@ -78,9 +81,15 @@ fn main() {
         let mut x = a[..32].to_vec();
         report("product in Fr", time(32 * 1000, || multiply_fr(backend, &mut x, &b[..32], 1000)));
 
-        report("two points in the subgroup", time(1, || _ = black_box(are_in_subgroup(backend, &bases[..2]))));
+        report(
+            "two points in the subgroup",
+            time(1, || _ = black_box(are_in_subgroup(backend, &bases[..2]))),
+        );
         let terms = [(bases[0], Fr::ONE), (bases[1], a[1]), (bases[2], a[2])];
-        report("sum of three multiples", time(1, || _ = black_box(sum_of_multiples(&terms).to_affine())));
+        report(
+            "sum of three multiples",
+            time(1, || _ = black_box(sum_of_multiples(&terms).to_affine())),
+        );
         if let Some(pairings) = PairingProduct::new(backend, &[g2(), g2()]) {
             report(
                 "product of two pairings",
@@ -92,21 +101,34 @@ fn main() {
         let mut workspace = domain.workspace();
         let (mut h, mut quotient) = (vec![Fr::ZERO; N], vec![Fr::ZERO; N]);
         report("NTT of 2^13", time(1, || domain.forward(&mut workspace, copied(&mut h, &a))));
-        report("inverse NTT of 2^13", time(1, || domain.inverse(&mut workspace, copied(&mut h, &a))));
+        report(
+            "inverse NTT of 2^13",
+            time(1, || domain.inverse(&mut workspace, copied(&mut h, &a))),
+        );
         report("quotient", time(1, || domain.quotient(&mut workspace, &a, &b, &mut h)));
         let z = a[17];
         report(
             "division by a linear factor",
             time(1, || _ = black_box(domain.divide_by_linear(&h, &z, &mut quotient))),
         );
-        report("values outside the domain", time(1, || _ = black_box(domain.values_at(&mut workspace, &a, &b, &z))));
+        report(
+            "values outside the domain",
+            time(1, || _ = black_box(domain.values_at(&mut workspace, &a, &b, &z))),
+        );
 
         let start = Instant::now();
         match FixedBase::new(backend, &bases, usize::MAX) {
             Ok(table) => {
-                println!("  table of {} MiB in {:.3} s", table.size_bytes() >> 20, start.elapsed().as_secs_f64());
+                println!(
+                    "  table of {} MiB in {:.3} s",
+                    table.size_bytes() >> 20,
+                    start.elapsed().as_secs_f64()
+                );
                 let mut scratch = table.scratch();
-                report("fixed-base MSM of 2^13", time(1, || _ = black_box(table.multiply(&mut scratch, &h))));
+                report(
+                    "fixed-base MSM of 2^13",
+                    time(1, || _ = black_box(table.multiply(&mut scratch, &h))),
+                );
             }
             Err(error) => println!("  {error}"),
         }

@@ -7,7 +7,8 @@ use core::{fmt, str::FromStr};
 pub enum Backend {
     /// AVX-512 F and IFMA: eight elements side by side.
     Ifma,
-    /// AVX-512 F: eight coordinates of points side by side, multiplied in double precision; scalars as [`Self::Scalar`].
+    /// AVX-512 F: eight coordinates of points side by side, multiplied in double precision; scalars
+    /// as [`Self::Scalar`].
     Avx512,
     /// BMI2 and ADX: one element at a time, in assembly.
     Scalar,
@@ -25,7 +26,9 @@ pub enum BackendError {
     #[error("expected ifma, avx512, scalar or portable, got {0:?}")]
     Unknown(String),
     /// The processor lacks its instructions.
-    #[error("the back end {expected} needs instructions that this processor lacks; the best it has is {best}")]
+    #[error(
+        "the back end {expected} needs instructions that this processor lacks; the best it has is {best}"
+    )]
     Unavailable {
         /// The back end asked for.
         expected: Backend,
@@ -42,7 +45,9 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Ifma => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"),
+            Self::Ifma => {
+                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "x86_64")]
@@ -63,8 +68,8 @@ impl Backend {
         Self::available().next().unwrap_or(Self::Portable)
     }
 
-    /// The back end that [`CPU_VARIABLE`] asks for, or the fastest if it is unset. Empty is not unset: whoever measures must not be given
-    /// another back end than the one asked for.
+    /// The back end that [`CPU_VARIABLE`] asks for, or the fastest if it is unset. Empty is not
+    /// unset: whoever measures must not be given another back end than the one asked for.
     pub fn detect() -> Result<Self, BackendError> {
         match std::env::var_os(CPU_VARIABLE) {
             Some(name) => name.to_string_lossy().parse::<Self>()?.checked(),

@@ -1,12 +1,15 @@
-//! BLS12-377's G1, y² = x³ + 1 over Fq, one point at a time: for tables, the ends of sums, and checks.
+//! BLS12-377's G1, y² = x³ + 1 over Fq, one point at a time: for tables, the ends of sums, and
+//! checks.
 //!
-//! [`Affine`] has no point at infinity; where a sum may be at infinity, an `Option` says so. [`Projective`] is complete: every
-//! operation gives the right sum for equal points, for opposite points, and at infinity.
+//! [`Affine`] has no point at infinity; where a sum may be at infinity, an `Option` says so.
+//! [`Projective`] is complete: every operation gives the right sum for equal points, for opposite
+//! points, and at infinity.
 
 use crate::field::{Fq, Fr, montgomery::from_le_bytes};
 use core::ops::{Add, AddAssign, Neg};
 
-/// A point other than infinity. Nothing says that it lies on the curve: ask [`Affine::is_on_curve`].
+/// A point other than infinity. Nothing says that it lies on the curve: ask
+/// [`Affine::is_on_curve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Affine {
     /// The x-coordinate.
@@ -54,8 +57,8 @@ impl Affine {
         out
     }
 
-    /// The point whose [`Self::to_bytes`] these are; `None` if a coordinate is not below q, or the point is not on the curve. Says
-    /// nothing about the subgroup.
+    /// The point whose [`Self::to_bytes`] these are; `None` if a coordinate is not below q, or the
+    /// point is not on the curve. Says nothing about the subgroup.
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Option<Self> {
         let (x, y) = bytes.split_at(Fq::BYTES);
         let coordinate = |bytes| Fq::from_canonical(from_le_bytes(bytes));
@@ -70,8 +73,9 @@ impl Affine {
 
     /// Whether a point of the curve lies in the subgroup of order r.
     ///
-    /// ζ satisfies ζ² − ζ + 1 = 0 on the whole curve. Where ζP = x²·P, that gives (x⁴ − x² + 1)·P = r·P = 0; and on the subgroup
-    /// ζ is multiplication by x² (Scott, A note on group membership tests, 2021).
+    /// ζ satisfies ζ² − ζ + 1 = 0 on the whole curve. Where ζP = x²·P, that gives (x⁴ − x² + 1)·P =
+    /// r·P = 0; and on the subgroup ζ is multiplication by x² (Scott, A note on group membership
+    /// tests, 2021).
     pub fn is_in_subgroup(&self) -> bool {
         let multiple = self.to_projective().mul_integer(ZETA);
         multiple.equals(&self.zeta())
@@ -171,8 +175,8 @@ impl Projective {
         Self { x: self.x * BETA, y: -self.y, ..*self }
     }
 
-    /// The sum of two points whose coordinates over a common denominator are (u, s) and (u + p, s + r), the denominators' product
-    /// being (zz, zzz).
+    /// The sum of two points whose coordinates over a common denominator are (u, s) and (u + p, s +
+    /// r), the denominators' product being (zz, zzz).
     fn add_differences(&self, u: Fq, s: Fq, p: Fq, r: Fq, zz: Fq, zzz: Fq) -> Self {
         if p.is_zero() {
             return if r.is_zero() { self.double() } else { Self::INFINITY };
@@ -218,7 +222,9 @@ impl Neg for Projective {
 impl PartialEq for Projective {
     fn eq(&self, other: &Self) -> bool {
         match (self.is_infinity(), other.is_infinity()) {
-            (false, false) => self.x * other.zz == other.x * self.zz && self.y * other.zzz == other.y * self.zzz,
+            (false, false) => {
+                self.x * other.zz == other.x * self.zz && self.y * other.zzz == other.y * self.zzz
+            }
             (left, right) => left == right,
         }
     }

@@ -1,4 +1,5 @@
-//! Products of many elements, element by element: the multiplication kernels by themselves, for checks and for measurements.
+//! Products of many elements, element by element: the multiplication kernels by themselves, for
+//! checks and for measurements.
 
 use crate::{
     Backend, Fq, Fr,
@@ -39,21 +40,28 @@ pub fn multiply_fr(backend: Backend, x: &mut [Fr], y: &[Fr], times: usize) {
         #[cfg(target_arch = "x86_64")]
         Backend::Ifma => unsafe { lanes::multiply_fr(x, y, times) },
         #[cfg(target_arch = "x86_64")]
-        Backend::Avx512 | Backend::Scalar if Backend::Scalar.is_available() => each(x, y, times, |a, b| {
-            // SAFETY: the processor has the instructions.
-            let product = unsafe { crate::field::adx::mul_fr(&a.montgomery(), &b.montgomery()) };
-            Fr::from_montgomery(montgomery::reduce_once(&product, &FrParams::MODULUS))
-        }),
+        Backend::Avx512 | Backend::Scalar if Backend::Scalar.is_available() => {
+            each(x, y, times, |a, b| {
+                // SAFETY: the processor has the instructions.
+                let product =
+                    unsafe { crate::field::adx::mul_fr(&a.montgomery(), &b.montgomery()) };
+                Fr::from_montgomery(montgomery::reduce_once(&product, &FrParams::MODULUS))
+            })
+        }
         _ => each(x, y, times, |a, b| *a * *b),
     }
 }
 
 fn check(backend: Backend, x: usize, y: usize) {
-    assert!(backend.is_available(), "the processor lacks the instructions of the back end {backend}");
+    assert!(
+        backend.is_available(),
+        "the processor lacks the instructions of the back end {backend}"
+    );
     assert_eq!(x, y, "products are of one element of each slice");
 }
 
-/// In groups of eight as lanes do it, so that products that do not wait for each other stand side by side.
+/// In groups of eight as lanes do it, so that products that do not wait for each other stand side
+/// by side.
 fn each<T>(x: &mut [T], y: &[T], times: usize, multiply: impl Fn(&T, &T) -> T) {
     for (x, y) in x.chunks_mut(8).zip(y.chunks(8)) {
         for _ in 0..times {

@@ -1,4 +1,5 @@
-//! Sums of multiples of a few points that are not known beforehand (Straus, 1964), over the endomorphism ζ.
+//! Sums of multiples of a few points that are not known beforehand (Straus, 1964), over the
+//! endomorphism ζ.
 
 use crate::{Affine, Fr, Projective, msm::split};
 
@@ -11,13 +12,15 @@ const DIGITS: usize = 128;
 
 /// `Σ scalar·point` for points of the subgroup of order r. Variable time.
 ///
-/// Every scalar is taken as k₀ + k₁·x² with halves of 127 bits, and x²·P as ζP, so that all terms share 127 doublings. For many points, or
-/// the same ones again and again, see [`crate::FixedBase`].
+/// Every scalar is taken as k₀ + k₁·x² with halves of 127 bits, and x²·P as ζP, so that all terms
+/// share 127 doublings. For many points, or the same ones again and again, see
+/// [`crate::FixedBase`].
 pub fn sum_of_multiples(terms: &[(Affine, Fr)]) -> Projective {
     let odd_multiples = |(point, _): &(Affine, Fr)| {
         let first = point.to_projective();
         let double = first.double();
-        core::iter::successors(Some(first), move |multiple| Some(*multiple + double)).take(MULTIPLES)
+        core::iter::successors(Some(first), move |multiple| Some(*multiple + double))
+            .take(MULTIPLES)
     };
     let multiples: Vec<Projective> = terms.iter().flat_map(odd_multiples).collect();
     let multiples = Projective::batch_to_affine(&multiples);
@@ -70,13 +73,22 @@ mod tests {
 
     #[test]
     fn the_digits_sum_to_the_number() {
-        let edges = [0, 1, 2, 15, 16, 17, 31, 32, ZETA - 1, ZETA / 2, (1 << 127) - 1, (1 << 126) + 1];
-        let random = (1..200u128).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 1);
+        let edges =
+            [0, 1, 2, 15, 16, 17, 31, 32, ZETA - 1, ZETA / 2, (1 << 127) - 1, (1 << 126) + 1];
+        let random =
+            (1..200u128).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 1);
         for k in edges.into_iter().chain(random) {
             let digits = non_adjacent_form(k);
-            let sum = digits.iter().rev().fold(0u128, |sum, digit| (sum << 1).wrapping_add(*digit as u128));
+            let sum = digits
+                .iter()
+                .rev()
+                .fold(0u128, |sum, digit| (sum << 1).wrapping_add(*digit as u128));
             assert_eq!(sum, k);
-            assert!(digits.iter().all(|digit| *digit == 0 || (digit % 2 != 0 && digit.unsigned_abs() <= 15)));
+            assert!(
+                digits
+                    .iter()
+                    .all(|digit| *digit == 0 || (digit % 2 != 0 && digit.unsigned_abs() <= 15))
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ fn expected(head: &[u8], counter: u32) -> [u8; 64] {
     hasher.finalize().into()
 }
 
-/// Heads of every length: the counter then stands at every place of a word, across words, and in either half of the block.
+/// Heads of every length: the counter then stands at every place of a word, across words, and in
+/// either half of the block.
 #[test]
 fn digests_agree_with_the_blake2_crate() {
     let head: Vec<u8> = (0..blake2b::MAX_HEAD_BYTES).map(|i| (i * 37 + 11) as u8).collect();
@@ -19,7 +20,11 @@ fn digests_agree_with_the_blake2_crate() {
             let mut digests = [[0; 64]; 19];
             blake2b::digests(backend, &head[..length], &mut digests);
             for (counter, digest) in (0..).zip(digests) {
-                assert_eq!(digest, expected(&head[..length], counter), "{backend}, {length} bytes, counter {counter}");
+                assert_eq!(
+                    digest,
+                    expected(&head[..length], counter),
+                    "{backend}, {length} bytes, counter {counter}"
+                );
             }
         }
     }
@@ -27,12 +32,18 @@ fn digests_agree_with_the_blake2_crate() {
 
 #[test]
 fn counters_of_several_bytes_agree_with_the_blake2_crate() {
-    for head in [&b"lode/puzzle/expand/v1 and a seed of thirty-two bytes."[..], b"0123456", b"01234567"] {
+    for head in
+        [&b"lode/puzzle/expand/v1 and a seed of thirty-two bytes."[..], b"0123456", b"01234567"]
+    {
         for backend in Backend::available() {
             let mut digests = vec![[0; 64]; 70_000];
             blake2b::digests(backend, head, &mut digests);
             for counter in (0..70_000).step_by(251).chain([255, 256, 257, 65_535, 65_536, 69_999]) {
-                assert_eq!(digests[counter], expected(head, counter as u32), "{backend}, counter {counter}");
+                assert_eq!(
+                    digests[counter],
+                    expected(head, counter as u32),
+                    "{backend}, counter {counter}"
+                );
             }
         }
     }
@@ -49,7 +60,10 @@ fn elements_are_the_halves_of_digests_below_2_to_the_252() {
                 let mut digest = expected(head, counter);
                 digest[31] &= 0x0f;
                 digest[63] &= 0x0f;
-                let halves = (Fr::from_bytes(&digest[..32]).unwrap(), Fr::from_bytes(&digest[32..]).unwrap());
+                let halves = (
+                    Fr::from_bytes(&digest[..32]).unwrap(),
+                    Fr::from_bytes(&digest[32..]).unwrap(),
+                );
                 assert_eq!(elements, (&halves.0, &halves.1), "{backend}, counter {counter}");
             }
         }

@@ -1,4 +1,5 @@
-//! The fields against snarkVM, and the multiplication kernels of every back end against each other and against snarkVM.
+//! The fields against snarkVM, and the multiplication kernels of every back end against each other
+//! and against snarkVM.
 
 use lode_algebra::{Backend, Fq, Fr, multiply_fq, multiply_fr};
 use snarkvm::{
@@ -28,8 +29,13 @@ macro_rules! field_tests {
 
             /// 0, 1, 2, p − 1, p − 2, R mod p and neighbours, and powers of two with neighbours.
             fn edges() -> Vec<$field> {
-                let mut edges =
-                    vec![<$field>::ZERO, <$field>::ONE, <$field>::from(2), -<$field>::ONE, -<$field>::from(2)];
+                let mut edges = vec![
+                    <$field>::ZERO,
+                    <$field>::ONE,
+                    <$field>::from(2),
+                    -<$field>::ONE,
+                    -<$field>::from(2),
+                ];
                 let radix = |bits: u64| <$field>::from(2).pow(&[bits]);
                 for bits in [256, 260, 384, 416].into_iter().chain(EDGE_POWERS) {
                     edges.extend([
@@ -73,14 +79,18 @@ macro_rules! field_tests {
                 }
                 for _ in 0..2_000 {
                     let ra = <$reference>::rand(&mut rng);
-                    assert_eq!(from_reference(&ra.inverse().unwrap()), from_reference(&ra).inverse().unwrap());
+                    assert_eq!(
+                        from_reference(&ra.inverse().unwrap()),
+                        from_reference(&ra).inverse().unwrap()
+                    );
                 }
             }
 
             #[test]
             fn every_backend_multiplies_edges_in_all_pairs() {
                 let edges = edges();
-                let pairs: Vec<_> = edges.iter().flat_map(|a| edges.iter().map(move |b| (*a, *b))).collect();
+                let pairs: Vec<_> =
+                    edges.iter().flat_map(|a| edges.iter().map(move |b| (*a, *b))).collect();
                 let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
                 let expected: Vec<_> = a.iter().zip(&b).map(|(a, b)| *a * *b).collect();
                 for backend in Backend::available() {
@@ -90,17 +100,24 @@ macro_rules! field_tests {
                 }
             }
 
-            /// 2^20 products of elements at random: each is a factor of the next, so that one wrong product spoils the last.
+            /// 2^20 products of elements at random: each is a factor of the next, so that one wrong
+            /// product spoils the last.
             #[test]
             fn every_backend_multiplies_a_million_random_elements() {
                 const ELEMENTS: usize = 1 << 10;
                 const TIMES: usize = 1 << 10;
                 let mut rng = TestRng::fixed(2);
-                let mut random = || (0..ELEMENTS).map(|_| <$reference>::rand(&mut rng)).collect::<Vec<_>>();
+                let mut random =
+                    || (0..ELEMENTS).map(|_| <$reference>::rand(&mut rng)).collect::<Vec<_>>();
                 let (a, b) = (random(), random());
-                let product = |(a, b): (&$reference, &$reference)| (0..TIMES).fold(*a, |product, _| product * b);
-                let expected: Vec<_> = a.iter().zip(&b).map(product).map(|x| from_reference(&x)).collect();
-                let convert = |elements: &[$reference]| elements.iter().map(from_reference).collect::<Vec<_>>();
+                let product = |(a, b): (&$reference, &$reference)| {
+                    (0..TIMES).fold(*a, |product, _| product * b)
+                };
+                let expected: Vec<_> =
+                    a.iter().zip(&b).map(product).map(|x| from_reference(&x)).collect();
+                let convert = |elements: &[$reference]| {
+                    elements.iter().map(from_reference).collect::<Vec<_>>()
+                };
                 for backend in Backend::available() {
                     let mut products = convert(&a);
                     $multiply(backend, &mut products, &convert(&b), TIMES);
@@ -111,14 +128,18 @@ macro_rules! field_tests {
             #[test]
             fn every_backend_multiplies_slices_of_any_length() {
                 let mut rng = TestRng::fixed(3);
-                let elements: Vec<_> = (0..70).map(|_| from_reference(&<$reference>::rand(&mut rng))).collect();
+                let elements: Vec<_> =
+                    (0..70).map(|_| from_reference(&<$reference>::rand(&mut rng))).collect();
                 for backend in Backend::available() {
                     for length in 0..=elements.len() {
                         let mut products = elements.clone();
                         $multiply(backend, &mut products[..length], &elements[..length], 2);
                         for (i, (product, x)) in products.iter().zip(&elements).enumerate() {
                             let expected = if i < length { x.square() * *x } else { *x };
-                            assert_eq!(*product, expected, "{backend}, {length} elements, element {i}");
+                            assert_eq!(
+                                *product, expected,
+                                "{backend}, {length} elements, element {i}"
+                            );
                         }
                     }
                 }

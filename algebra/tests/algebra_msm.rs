@@ -1,7 +1,8 @@
 //! The curve and fixed-base multiplication of every back end against snarkVM.
 
 use lode_algebra::{
-    Affine, Backend, FixedBase, Fq, Fr, Projective, Stopped, TableError, ZETA, are_in_subgroup, sum_of_multiples,
+    Affine, Backend, FixedBase, Fq, Fr, Projective, Stopped, TableError, ZETA, are_in_subgroup,
+    sum_of_multiples,
 };
 use snarkvm::{
     algorithms::msm::VariableBase,
@@ -45,7 +46,8 @@ fn expected(bases: &[reference::G1Affine], scalars: &[reference::Fr]) -> Option<
 /// Every back end's result for each list of scalars.
 fn check(bases: &[reference::G1Affine], lists: &[Vec<reference::Fr>]) {
     let points: Vec<_> = bases.iter().map(point).collect();
-    let expected: Vec<_> = lists.iter().map(|scalars| expected(&bases[..scalars.len()], scalars)).collect();
+    let expected: Vec<_> =
+        lists.iter().map(|scalars| expected(&bases[..scalars.len()], scalars)).collect();
     for backend in Backend::available() {
         let table = FixedBase::new(backend, &points, usize::MAX).unwrap();
         let mut scratch = table.scratch();
@@ -127,16 +129,19 @@ fn sums_agree_with_snarkvm_at_2_to_the_15() {
     check(&bases, &[scalars]);
 }
 
-/// Bases that are equal, opposite, or multiples of each other: buckets meet doublings and cancel, and so do sums of buckets.
+/// Bases that are equal, opposite, or multiples of each other: buckets meet doublings and cancel,
+/// and so do sums of buckets.
 #[test]
 fn sums_are_complete() {
     let mut rng = TestRng::fixed(4);
     let generator = reference::G1Projective::rand(&mut rng);
     let multiple = |k: i32| {
-        let scalar = if k < 0 { -reference::Fr::from(-k as u64) } else { reference::Fr::from(k as u64) };
+        let scalar =
+            if k < 0 { -reference::Fr::from(-k as u64) } else { reference::Fr::from(k as u64) };
         (generator * scalar).to_affine()
     };
-    let patterns: [&[i32]; 5] = [&[1], &[1, -1], &[1, 2, 3, -3, 4], &[256, 1, -256], &[1, 2, 4, 8, 16, 32, 64, 128]];
+    let patterns: [&[i32]; 5] =
+        [&[1], &[1, -1], &[1, 2, 3, -3, 4], &[256, 1, -256], &[1, 2, 4, 8, 16, 32, 64, 128]];
     for n in [2usize, 8, 40, 300] {
         for pattern in patterns {
             let bases: Vec<_> = (0..n).map(|i| multiple(pattern[i % pattern.len()])).collect();
@@ -169,7 +174,10 @@ fn bases_outside_the_subgroup_are_refused() {
     let off_curve = Affine { x: good.x, y: good.y + Fq::ONE };
     for bad in [torsion, sum, off_curve] {
         for backend in Backend::available() {
-            assert_eq!(FixedBase::new(backend, &[good, bad], usize::MAX).err(), Some(TableError::Subgroup(1)));
+            assert_eq!(
+                FixedBase::new(backend, &[good, bad], usize::MAX).err(),
+                Some(TableError::Subgroup(1))
+            );
         }
     }
     assert_eq!(FixedBase::new(Backend::Portable, &[], usize::MAX).err(), Some(TableError::Size(0)));
@@ -185,7 +193,10 @@ fn a_sum_is_given_up_when_told() {
     for backend in Backend::available() {
         let table = FixedBase::new(backend, &points, usize::MAX).unwrap();
         let mut scratch = table.scratch();
-        assert_eq!(table.multiply_unless(&AtomicBool::new(true), &mut scratch, &integers), Err(Stopped));
+        assert_eq!(
+            table.multiply_unless(&AtomicBool::new(true), &mut scratch, &integers),
+            Err(Stopped)
+        );
         // What was left behind does no harm.
         let sum = table.multiply_unless(&AtomicBool::new(false), &mut scratch, &integers);
         assert_eq!(sum, Ok(expected(&bases, &scalars)), "{backend}");
@@ -201,8 +212,10 @@ fn a_table_takes_no_more_memory_than_allowed() {
     let scalars: Vec<_> = (0..40).map(|_| reference::Fr::rand(&mut rng)).collect();
     let integers: Vec<_> = scalars.iter().map(scalar).collect();
     for backend in Backend::available() {
-        let position_bytes = 40 * 4 * if matches!(backend, Backend::Ifma | Backend::Avx512) { 64 } else { 48 };
-        let size = |max_bytes| FixedBase::new(backend, &points, max_bytes).map(|table| table.size_bytes());
+        let position_bytes =
+            40 * 4 * if matches!(backend, Backend::Ifma | Backend::Avx512) { 64 } else { 48 };
+        let size =
+            |max_bytes| FixedBase::new(backend, &points, max_bytes).map(|table| table.size_bytes());
         let unlimited = size(usize::MAX).unwrap();
         for positions in 16..=unlimited / position_bytes + 1 {
             let max_bytes = positions * position_bytes;
@@ -222,7 +235,8 @@ fn a_table_takes_no_more_memory_than_allowed() {
     }
 }
 
-/// Points of the curve of every order that the cofactor allows, alone and on top of points of the subgroup.
+/// Points of the curve of every order that the cofactor allows, alone and on top of points of the
+/// subgroup.
 ///
 /// The curve has r·(x − 1)²/3 points, and x − 1 = 2^46·3·7·13·499.
 #[test]
@@ -240,7 +254,8 @@ fn every_back_end_tells_the_subgroup_from_the_rest() {
     let mut torsion: Vec<Affine> = outside.iter().filter_map(sum).collect();
     let cofactor_root = 0x8508_c000_0000_0000u64;
     assert_eq!(cofactor_root, (1 << 46) * 3 * 7 * 13 * 499);
-    let times = |p: &reference::G1Projective, k: u64| p.to_affine().mul_bits(BitIteratorBE::new([k]));
+    let times =
+        |p: &reference::G1Projective, k: u64| p.to_affine().mul_bits(BitIteratorBE::new([k]));
     for prime in [2u64, 3, 7, 13, 499] {
         // The whole cofactor without one power of the prime, and with one of the prime itself left.
         let of_order = |p: &reference::G1Projective| {
@@ -263,14 +278,23 @@ fn every_back_end_tells_the_subgroup_from_the_rest() {
     torsion.extend([Affine { x: Fq::from(2), y: Fq::from(3) }, Affine { x: Fq::ZERO, y: Fq::ONE }]);
     assert!(torsion.iter().all(|p| p.is_on_curve() && !p.is_in_subgroup()));
     let shifted = torsion.iter().zip(inside.iter().cycle());
-    let shifted: Vec<_> = shifted.filter_map(|(t, p)| (t.to_projective() + p.to_projective()).to_affine()).collect();
+    let shifted: Vec<_> =
+        shifted.filter_map(|(t, p)| (t.to_projective() + p.to_projective()).to_affine()).collect();
     // In all places of a vector of lanes.
-    let all: Vec<_> =
-        inside.iter().cycle().zip(torsion.iter().chain(&shifted)).flat_map(|(p, t)| [*p, *t, *t]).collect();
+    let all: Vec<_> = inside
+        .iter()
+        .cycle()
+        .zip(torsion.iter().chain(&shifted))
+        .flat_map(|(p, t)| [*p, *t, *t])
+        .collect();
     let expected: Vec<_> = (0..all.len()).map(|i| i % 3 == 0).collect();
     for backend in Backend::available() {
         for length in [0, 1, 2, 7, 8, 9, all.len()] {
-            assert_eq!(are_in_subgroup(backend, &all[..length]), expected[..length], "{backend}, {length} points");
+            assert_eq!(
+                are_in_subgroup(backend, &all[..length]),
+                expected[..length],
+                "{backend}, {length} points"
+            );
         }
     }
     assert_eq!(all.iter().map(Affine::is_in_subgroup).collect::<Vec<_>>(), expected);
@@ -292,7 +316,11 @@ fn sums_of_few_multiples_agree_with_snarkvm() {
         for scalars in special_lists(&mut rng, n.max(1)) {
             let scalars: Vec<_> = scalars.into_iter().take(n).collect();
             let terms: Vec<_> = bases.iter().map(point).zip(scalars.iter().map(scalar)).collect();
-            assert_eq!(sum_of_multiples(&terms).to_affine(), expected(&bases[..scalars.len()], &scalars), "{n} terms");
+            assert_eq!(
+                sum_of_multiples(&terms).to_affine(),
+                expected(&bases[..scalars.len()], &scalars),
+                "{n} terms"
+            );
         }
     }
 }
@@ -300,8 +328,10 @@ fn sums_of_few_multiples_agree_with_snarkvm() {
 #[test]
 fn many_points_become_affine_with_one_inversion() {
     let mut rng = TestRng::fixed(14);
-    let points: Vec<_> = bases(&mut rng, 5).iter().map(|p| point(p).to_projective().double()).collect();
-    let with_infinity = [points[0], Projective::INFINITY, points[1], points[2], Projective::INFINITY];
+    let points: Vec<_> =
+        bases(&mut rng, 5).iter().map(|p| point(p).to_projective().double()).collect();
+    let with_infinity =
+        [points[0], Projective::INFINITY, points[1], points[2], Projective::INFINITY];
     let each: Vec<_> = with_infinity.iter().map(Projective::to_affine).collect();
     assert_eq!(Projective::batch_to_affine(&with_infinity), each);
     assert!(Projective::batch_to_affine(&[]).is_empty());
@@ -312,9 +342,11 @@ fn points_agree_with_snarkvm() {
     let mut rng = TestRng::fixed(7);
     let points: Vec<_> = bases(&mut rng, 8);
     let infinity = reference::G1Projective::zero();
-    let mut all: Vec<_> = points.iter().flat_map(|p| [p.to_projective(), -p.to_projective()]).collect();
+    let mut all: Vec<_> =
+        points.iter().flat_map(|p| [p.to_projective(), -p.to_projective()]).collect();
     all.extend([infinity, points[0].to_projective().double()]);
-    let ours = |p: &reference::G1Projective| sum(p).map_or(Projective::INFINITY, |p| p.to_projective());
+    let ours =
+        |p: &reference::G1Projective| sum(p).map_or(Projective::INFINITY, |p| p.to_projective());
     for p in &all {
         assert_eq!(ours(p).double().to_affine(), sum(&p.double()));
         assert_eq!((-ours(p)).to_affine(), sum(&-*p));
@@ -332,7 +364,10 @@ fn points_agree_with_snarkvm() {
     }
     for p in &points {
         let k = reference::Fr::rand(&mut rng);
-        assert_eq!(point(p).to_projective().mul(&scalar(&k)).to_affine(), sum(&(p.to_projective() * k)));
+        assert_eq!(
+            point(p).to_projective().mul(&scalar(&k)).to_affine(),
+            sum(&(p.to_projective() * k))
+        );
         let zeta = point(p).to_projective().mul_integer(ZETA).to_affine();
         assert_eq!(zeta, Some(point(p).zeta()));
         assert_eq!(point(p).to_projective().zeta().to_affine(), zeta);

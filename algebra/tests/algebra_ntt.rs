@@ -1,4 +1,5 @@
-//! Transforms of every back end against snarkVM's, and what is built on them against its definition.
+//! Transforms of every back end against snarkVM's, and what is built on them against its
+//! definition.
 
 use lode_algebra::{Backend, Domain, DomainError, Fr};
 use snarkvm::{
@@ -40,12 +41,18 @@ fn transforms_agree_with_snarkvm() {
     for log_n in 1..=13 {
         let n = 1 << log_n;
         let domain = EvaluationDomain::<reference::Fr>::new(n).unwrap();
-        let ours: Vec<_> =
-            Backend::available().map(|backend| (backend, Domain::new(backend, log_n).unwrap())).collect();
+        let ours: Vec<_> = Backend::available()
+            .map(|backend| (backend, Domain::new(backend, log_n).unwrap()))
+            .collect();
         for input in inputs(&mut rng, n) {
-            let (values, coefficients) = (convert(&domain.fft(&input)), convert(&domain.ifft(&input)));
+            let (values, coefficients) =
+                (convert(&domain.fft(&input)), convert(&domain.ifft(&input)));
             for (backend, ours) in &ours {
-                assert_eq!(to_reference(&ours.generator()), domain.group_gen, "2^{log_n}, {backend}");
+                assert_eq!(
+                    to_reference(&ours.generator()),
+                    domain.group_gen,
+                    "2^{log_n}, {backend}"
+                );
                 let mut workspace = ours.workspace();
                 let mut data = convert(&input);
                 ours.forward(&mut workspace, &mut data);
@@ -66,7 +73,8 @@ fn the_coset_is_that_of_the_2n_th_root() {
         // f on the domain of 2n elements: the odd ones are the coset.
         let double = EvaluationDomain::<reference::Fr>::new(2 * n).unwrap();
         for input in inputs(&mut rng, n) {
-            let expected: Vec<_> = convert(&double.fft(&input)).into_iter().skip(1).step_by(2).collect();
+            let expected: Vec<_> =
+                convert(&double.fft(&input)).into_iter().skip(1).step_by(2).collect();
             for backend in Backend::available() {
                 let domain = Domain::new(backend, log_n).unwrap();
                 let mut workspace = domain.workspace();
@@ -107,13 +115,17 @@ fn the_quotient_agrees_with_its_definition() {
         let n = 1usize << log_n;
         let reference_domain = EvaluationDomain::<reference::Fr>::new(n).unwrap();
         let minus_one = -reference::Fr::one();
-        for (a, b) in [(random(&mut rng, n), random(&mut rng, n)), (vec![minus_one; n], random(&mut rng, n))] {
+        for (a, b) in
+            [(random(&mut rng, n), random(&mut rng, n)), (vec![minus_one; n], random(&mut rng, n))]
+        {
             // (a·b − c) / (X^n − 1), by long division of polynomials.
-            let polynomial =
-                |values: &[reference::Fr]| DensePolynomial::from_coefficients_vec(reference_domain.ifft(values));
+            let polynomial = |values: &[reference::Fr]| {
+                DensePolynomial::from_coefficients_vec(reference_domain.ifft(values))
+            };
             let products: Vec<_> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
             let numerator = &(&polynomial(&a) * &polynomial(&b)) - &polynomial(&products);
-            let (quotient, remainder) = numerator.divide_by_vanishing_poly(reference_domain).unwrap();
+            let (quotient, remainder) =
+                numerator.divide_by_vanishing_poly(reference_domain).unwrap();
             assert!(remainder.coeffs.is_empty());
             let mut expected = convert(&quotient.coeffs);
             expected.resize(n, Fr::ZERO);
@@ -146,7 +158,8 @@ fn division_by_a_linear_factor_agrees_with_snarkvm() {
             let divisor = DensePolynomial::from_coefficients_vec(vec![-z, reference::Fr::one()]);
             let (mut numerator, value) = (f.clone(), polynomial.evaluate(z));
             numerator[0] -= value;
-            let mut expected = convert(&(&DensePolynomial::from_coefficients_vec(numerator) / &divisor).coeffs);
+            let mut expected =
+                convert(&(&DensePolynomial::from_coefficients_vec(numerator) / &divisor).coeffs);
             expected.resize(n, Fr::ZERO);
             for backend in Backend::available() {
                 let domain = Domain::new(backend, log_n).unwrap();
@@ -168,13 +181,17 @@ fn values_outside_the_domain_agree_with_snarkvm() {
         let (a, b, z) = (random(&mut rng, n), random(&mut rng, n), reference::Fr::rand(&mut rng));
         let products: Vec<_> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
         let at = |values: &[reference::Fr], z| {
-            from_reference(&DensePolynomial::from_coefficients_vec(reference_domain.ifft(values)).evaluate(z))
+            from_reference(
+                &DensePolynomial::from_coefficients_vec(reference_domain.ifft(values)).evaluate(z),
+            )
         };
         for backend in Backend::available() {
             let domain = Domain::new(backend, log_n).unwrap();
             let mut workspace = domain.workspace();
             for z in [z, reference::Fr::from(0u8)] {
-                let values = domain.values_at(&mut workspace, &convert(&a), &convert(&b), &from_reference(&z)).unwrap();
+                let values = domain
+                    .values_at(&mut workspace, &convert(&a), &convert(&b), &from_reference(&z))
+                    .unwrap();
                 assert_eq!(values.a, at(&a, z), "2^{log_n}, {backend}");
                 assert_eq!(values.b, at(&b, z), "2^{log_n}, {backend}");
                 assert_eq!(values.c, at(&products, z), "2^{log_n}, {backend}");
@@ -185,7 +202,10 @@ fn values_outside_the_domain_agree_with_snarkvm() {
             }
             for power in [0, 1, n / 2, n - 1] {
                 let inside = domain.generator().pow(&[power as u64]);
-                assert_eq!(domain.values_at(&mut workspace, &convert(&a), &convert(&b), &inside), None);
+                assert_eq!(
+                    domain.values_at(&mut workspace, &convert(&a), &convert(&b), &inside),
+                    None
+                );
             }
         }
     }

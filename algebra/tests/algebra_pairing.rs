@@ -4,7 +4,9 @@ use lode_algebra::{Affine, Backend, Fq, G2, PairingProduct};
 use snarkvm::{
     curves::{
         AffineCurve, PairingCurve, PairingEngine, ProjectiveCurve,
-        bls12_377::{self as reference, Bls12_377, Fq12, Fr, G1Affine, G1Projective, G2Affine, G2Projective},
+        bls12_377::{
+            self as reference, Bls12_377, Fq12, Fr, G1Affine, G1Projective, G2Affine, G2Projective,
+        },
     },
     fields::{Field, One, Zero},
     prelude::Uniform,
@@ -37,7 +39,8 @@ struct Pairings {
 
 impl Pairings {
     fn new(points: [G2Affine; 2]) -> Self {
-        let prepare = |backend| (backend, PairingProduct::new(backend, &points.map(|p| g2(&p))).unwrap());
+        let prepare =
+            |backend| (backend, PairingProduct::new(backend, &points.map(|p| g2(&p))).unwrap());
         Self { points, ours: Backend::available().map(prepare).collect() }
     }
 
@@ -46,7 +49,11 @@ impl Pairings {
         let miller = Bls12_377::miller_loop(prepared.iter().map(|(p, q)| (p, q)));
         let expected = Bls12_377::final_exponentiation(&miller).unwrap();
         for (backend, ours) in &self.ours {
-            assert_eq!(ours.compute(points.map(|p| point(&p))), coefficients(&expected), "{backend}");
+            assert_eq!(
+                ours.compute(points.map(|p| point(&p))),
+                coefficients(&expected),
+                "{backend}"
+            );
             assert_eq!(ours.is_one(points.map(|p| point(&p))), expected.is_one(), "{backend}");
         }
         expected.is_one()
@@ -94,7 +101,14 @@ fn agrees_with_snarkvm_at_infinity_and_on_equal_and_opposite_points() {
 fn is_bilinear() {
     let rng = &mut TestRng::default();
     let minus_one = -Fr::one();
-    let edges = [Fr::one(), minus_one, Fr::from(2u64), minus_one - Fr::one(), Fr::from(u64::MAX), Fr::rand(rng)];
+    let edges = [
+        Fr::one(),
+        minus_one,
+        Fr::from(2u64),
+        minus_one - Fr::one(),
+        Fr::from(u64::MAX),
+        Fr::rand(rng),
+    ];
     let (p, q) = (G1Affine::prime_subgroup_generator(), G2Affine::prime_subgroup_generator());
     let p_times = |k: Fr| (p.to_projective() * k).to_affine();
     let q_times = |k: Fr| (q.to_projective() * k).to_affine();

@@ -84,8 +84,8 @@ pub struct ProofLeaf {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// How many items the page should hold: [`Self::DEFAULT_LIMIT`] without it, [`Self::MAX_LIMIT`] at most. Its last
-    /// block may take it beyond.
+    /// How many items the page should hold: [`Self::DEFAULT_LIMIT`] without it, [`Self::MAX_LIMIT`]
+    /// at most. Its last block may take it beyond.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(schema_with = limit_parameter)]
     pub limit: Option<Text<u64>>,
@@ -106,7 +106,8 @@ fn limit_parameter() -> Schema {
     parameter(1, PageQuery::MAX_LIMIT)
 }
 
-/// `GET /{network}/account/{address}/transactions`: what the account sent and received, newest first.
+/// `GET /{network}/account/{address}/transactions`: what the account sent and received, newest
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountTransactions {
     /// Whose they are.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// The waits of one series of failures: the first one given, then the double of the one before, up to a longest.
+/// The waits of one series of failures: the first one given, then the double of the one before, up
+/// to a longest.
 ///
 /// It knows no clock: it says how long to wait, and its owner waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! `GET /{network}/block/{height|hash|latest}`: everything that an outside program needs to check a block's proof and
-//! shares.
+//! `GET /{network}/block/{height|hash|latest}`: everything that an outside program needs to check a
+//! block's proof and shares.
 
 use lode_consensus::{self as consensus, Encode, Hash, params::HEADER_VERSION};
 use lode_puzzle::{Seed, Ticket};
@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::{
     text::{
-        AddressText, BytesHex, HashText, Hex, PointHex, StatementText, TargetText, Text, TicketText, U64Text, WorkText,
+        AddressText, BytesHex, HashText, Hex, PointHex, StatementText, TargetText, Text,
+        TicketText, U64Text, WorkText,
     },
     transaction::BlockTransaction,
 };
@@ -66,7 +67,6 @@ pub struct Block {
 /// Where a block is, beside what it says itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockPlace {
-    /// Its epoch.
     pub epoch: u32,
     /// Whether it is on the heaviest chain.
     pub on_chain: bool,
@@ -93,7 +93,12 @@ impl Block {
             header_bytes: Hex(block.header.encode()),
             content_hash: own.content_hash,
             statement: own.statement,
-            proof: Proof { nonce: own.nonce, commitment: own.commitment, opening: own.opening, ticket: own.ticket },
+            proof: Proof {
+                nonce: own.nonce,
+                commitment: own.commitment,
+                opening: own.opening,
+                ticket: own.ticket,
+            },
             shares: block.body.shares.iter().map(|share| Share::of(share, domain)).collect(),
             transactions: block
                 .body

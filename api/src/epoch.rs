@@ -23,7 +23,8 @@ pub struct Epoch {
     pub last_height: u32,
     /// The target of its shares.
     pub share_target: TargetText,
-    /// Weight by prover: that of the epoch before, halved, and 2^16 for each share. It grows while the epoch is open.
+    /// Weight by prover: that of the epoch before, halved, and 2^16 for each share. It grows while
+    /// the epoch is open.
     #[schema(value_type = BTreeMap<String, U64Text>)]
     pub weights: BTreeMap<AddressText, U64Text>,
     /// Shares of this epoch by prover.
@@ -35,8 +36,8 @@ pub struct Epoch {
     pub proving_pool: u64,
 }
 
-/// `GET /{network}/roster/{height}`: the provers in the order of their right and duty to that height. None means
-/// anyone.
+/// `GET /{network}/roster/{height}`: the provers in the order of their right and duty to that
+/// height. None means anyone.
 pub type Roster = Vec<AddressText>;
 
 /// `GET /{network}/shares/{address}`: the shares of a prover that blocks include, newest first.

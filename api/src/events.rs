@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use crate::text::{AddressText, HashText};
 
-/// What a message's `id` names: a place in the events of one run of a node. The next connection passes the last one as
-/// `Last-Event-ID`, and gets what came after it.
+/// What a message's `id` names: a place in the events of one run of a node. The next connection
+/// passes the last one as `Last-Event-ID`, and gets what came after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventId {
     /// Which run of the node: when it began, in ms since the Unix epoch.
@@ -81,7 +81,8 @@ impl Event {
         }
     }
 
-    /// A message from its two fields; none for a name that this version does not know, which a reader passes over.
+    /// A message from its two fields; none for a name that this version does not know, which a
+    /// reader passes over.
     ///
     /// # Errors
     /// The data is not what the name promises.
@@ -114,8 +115,8 @@ pub struct BlockEvent {
     pub transactions: u64,
 }
 
-/// The chain goes on with another branch: what a listener knows of `height` and above is void. The blocks of the
-/// branch follow.
+/// The chain goes on with another branch: what a listener knows of `height` and above is void. The
+/// blocks of the branch follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReorgEvent {
     /// The tip that was left.
@@ -157,7 +158,9 @@ mod tests {
     fn an_id_is_two_numbers() {
         let id = EventId { run: 1_795_370_709_123, number: u64::MAX };
         assert_eq!(id.to_string().parse(), Ok(id));
-        for bad in ["", "-", "1", "1-", "-1", "1-2-3", "+1-2", "1- 2", "a-b", "18446744073709551616-1"] {
+        for bad in
+            ["", "-", "1", "1-", "-1", "1-2-3", "+1-2", "1- 2", "a-b", "18446744073709551616-1"]
+        {
             assert_eq!(bad.parse::<EventId>(), Err(EventIdError), "{bad:?}");
         }
     }

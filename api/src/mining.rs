@@ -8,8 +8,8 @@ use utoipa::{IntoParams, ToSchema, openapi::schema::Schema};
 use crate::{
     parameter::parameter,
     text::{
-        AddressText, BytesHex, HashText, Hex, PointHex, StatementText, TargetText, Text, U64Text, integer_schema,
-        integer_text,
+        AddressText, BytesHex, HashText, Hex, PointHex, StatementText, TargetText, Text, U64Text,
+        integer_schema, integer_text,
     },
 };
 
@@ -71,7 +71,8 @@ pub struct MiningJob {
     pub timestamp_ms: u64,
 }
 
-/// The body of `POST /{network}/mining/submit`: an attempt of a job whose ticket meets one of the two targets.
+/// The body of `POST /{network}/mining/submit`: an attempt of a job whose ticket meets one of the
+/// two targets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attempt {

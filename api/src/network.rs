@@ -87,7 +87,8 @@ pub struct Sync {
     pub reason: Option<String>,
 }
 
-/// `GET /{network}/ready`, where clients may rely on the tip. Otherwise the answer is a failure that says why not.
+/// `GET /{network}/ready`, where clients may rely on the tip. Otherwise the answer is a failure
+/// that says why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ready {
     /// True.

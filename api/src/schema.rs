@@ -1,16 +1,19 @@
 //! The OpenAPI schema of all types.
 //!
-//! What must not be broken: an unsigned integer has no `format` and an explicit `maximum`. With `format: int64` tools
-//! send values that a node refuses, or take valid ones for wrong; with `uint64` they send what no node can read.
+//! What must not be broken: an unsigned integer has no `format` and an explicit `maximum`. With
+//! `format: int64` tools send values that a node refuses, or take valid ones for wrong; with
+//! `uint64` they send what no node can read.
 
 use lode_consensus::params;
 use serde_json::{Value, json};
 use utoipa::{Modify, OpenApi, openapi::OpenApi as Document};
 
-use crate::{ApiError, account, block, epoch, events, mining, network, status, transaction, weight};
+use crate::{
+    ApiError, account, block, epoch, events, mining, network, status, transaction, weight,
+};
 
-/// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that no amount is
-/// larger is a rule for networks.
+/// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that
+/// no amount is larger is a rule for networks.
 pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
 
 #[derive(OpenApi)]
@@ -46,7 +49,8 @@ pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
 )]
 struct Types;
 
-/// The document with the schemas of all types. Routes are not in it yet: `docs/src/api.md` names them.
+/// The document with the schemas of all types. Routes are not in it yet: `docs/src/api.md` names
+/// them.
 pub fn document() -> Document {
     Types::openapi()
 }

@@ -64,7 +64,8 @@ pub struct Status {
     pub mining: MiningCounters,
 }
 
-/// The supply, in microcredits: genesis + emitted − burned = balances + pending + share_fund + proving_pools.
+/// The supply, in microcredits: genesis + emitted − burned = balances + pending + share_fund +
+/// proving_pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Supply {
     /// Allocated at genesis.
@@ -85,7 +86,15 @@ pub struct Supply {
 
 impl From<state::Supply> for Supply {
     fn from(supply: state::Supply) -> Self {
-        let state::Supply { genesis, emitted, burned, balances, pending, share_fund, proving_pools } = supply;
+        let state::Supply {
+            genesis,
+            emitted,
+            burned,
+            balances,
+            pending,
+            share_fund,
+            proving_pools,
+        } = supply;
         Self { genesis, emitted, burned, balances, pending, share_fund, proving_pools }
     }
 }

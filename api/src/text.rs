@@ -1,6 +1,6 @@
-//! How values that are no plain JSON number or string are written: bytes as hex, addresses and signatures as Aleo
-//! writes them, integers that a float cannot hold as decimal strings. And [`one_line`], for text that is going to be
-//! printed.
+//! How values that are no plain JSON number or string are written: bytes as hex, addresses and
+//! signatures as Aleo writes them, integers that a float cannot hold as decimal strings. And
+//! [`one_line`], for text that is going to be printed.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -205,9 +205,9 @@ impl<T: HexForm> ToSchema for Hex<T> {
 
 /// An address that JSON carries as `aleo1…`.
 ///
-/// snarkVM's own texts cost a square root for each point, in both directions: seconds for a full block. What a node
-/// shows was checked when it came in, so the bytes are enough. Whoever takes an address from a stranger calls
-/// [`Address::check`].
+/// snarkVM's own texts cost a square root for each point, in both directions: seconds for a full
+/// block. What a node shows was checked when it came in, so the bytes are enough. Whoever takes an
+/// address from a stranger calls [`Address::check`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressText(pub Address);
 
@@ -218,19 +218,24 @@ impl AddressText {
         &self.0.0
     }
 
-    /// Reads `aleo1…`, all in lower or all in upper case (as QR codes have it). Whether the 32 bytes are a point is
-    /// not looked at.
+    /// Reads `aleo1…`, all in lower or all in upper case (as QR codes have it). Whether the 32
+    /// bytes are a point is not looked at.
     ///
     /// # Errors
     /// One line.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let is_mixed =
-            text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.bytes().any(|byte| byte.is_ascii_uppercase());
-        if is_mixed && text.get(..Self::PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(Self::PREFIX)) {
+        let is_mixed = text.bytes().any(|byte| byte.is_ascii_lowercase())
+            && text.bytes().any(|byte| byte.is_ascii_uppercase());
+        if is_mixed
+            && text
+                .get(..Self::PREFIX.len())
+                .is_some_and(|prefix| prefix.eq_ignore_ascii_case(Self::PREFIX))
+        {
             return Err(AddressError::MixedCase(text.chars().take(80).collect()).to_string());
         }
         let bytes = bech32m_bytes(Self::PREFIX, text);
-        let refused = || format!("expected an address (aleo1…, 63 characters), got {}", quoted(text));
+        let refused =
+            || format!("expected an address (aleo1…, 63 characters), got {}", quoted(text));
         Ok(Self(Address(bytes.ok_or_else(refused)?)))
     }
 }
@@ -247,7 +252,8 @@ impl fmt::Debug for AddressText {
     }
 }
 
-/// A signature that JSON carries as `sign1…`. Whether its parts are points and scalars is not looked at.
+/// A signature that JSON carries as `sign1…`. Whether its parts are points and scalars is not
+/// looked at.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignatureText(pub [u8; SignedTransaction::SIGNATURE_BYTES]);
 
@@ -264,7 +270,8 @@ impl SignatureText {
     /// One line.
     pub fn parse(text: &str) -> Result<Self, String> {
         let bytes = bech32m_bytes(Self::PREFIX, text);
-        let refused = || format!("expected a signature (sign1…, 216 characters), got {}", quoted(text));
+        let refused =
+            || format!("expected a signature (sign1…, 216 characters), got {}", quoted(text));
         Ok(Self(bytes.ok_or_else(refused)?))
     }
 }
@@ -316,8 +323,8 @@ bech32m_json! {
 }
 
 fn bech32m(prefix: &str, bytes: &[u8]) -> Option<String> {
-    // The constants above are prefixes; a signature is longer than BIP 350's 90 characters, which snarkVM does not
-    // mind.
+    // The constants above are prefixes; a signature is longer than BIP 350's 90 characters, which
+    // snarkVM does not mind.
     bech32::encode::<Bech32m>(Hrp::parse(prefix).ok()?, bytes).ok()
 }
 
@@ -335,13 +342,21 @@ fn bech32m_bytes<const N: usize>(prefix: &str, text: &str) -> Option<[u8; N]> {
 }
 
 fn string_schema(pattern: &str) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(pattern)).build().into()
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .pattern(Some(pattern))
+        .build()
+        .into()
 }
 
 /// The schema of an integer of 64 bits in a request: a number or a decimal string.
 pub(crate) fn integer_schema() -> Schema {
     let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-    OneOfBuilder::new().item(number.minimum(Some(0)).maximum(Some(u64::MAX))).item(u64_text_schema()).build().into()
+    OneOfBuilder::new()
+        .item(number.minimum(Some(0)).maximum(Some(u64::MAX)))
+        .item(u64_text_schema())
+        .build()
+        .into()
 }
 
 fn u64_text_schema() -> RefOr<Schema> {
@@ -372,7 +387,9 @@ pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64,
 }
 
 /// As [`integer`], for a field that is written as a decimal string.
-pub(crate) fn integer_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<U64Text, D::Error> {
+pub(crate) fn integer_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<U64Text, D::Error> {
     integer(deserializer).map(Text)
 }
 
@@ -381,7 +398,8 @@ pub fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(80).collect::<String>())
 }
 
-/// One printable line of at most [`MAX_LINE_CHARS`] characters, whatever came in: nothing in it moves a cursor.
+/// One printable line of at most [`MAX_LINE_CHARS`] characters, whatever came in: nothing in it
+/// moves a cursor.
 pub fn one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(MAX_LINE_CHARS) {
@@ -391,7 +409,8 @@ pub fn one_line(text: &str) -> String {
     printable(&line)
 }
 
-/// Why a value could not be read: the reason, and where in the value it applies. Deep nesting does not hide the reason.
+/// Why a value could not be read: the reason, and where in the value it applies. Deep nesting does
+/// not hide the reason.
 pub fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
@@ -399,14 +418,14 @@ pub fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> String 
     }
 }
 
-/// Text without what moves a cursor, or reorders or hides what follows: such characters are replaced.
+/// Text without what moves a cursor, or reorders or hides what follows: such characters are
+/// replaced.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn is_unsafe(c: char) -> bool {
-    let reorders =
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let reorders = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     c.is_control() || reorders
 }
 
@@ -438,7 +457,11 @@ mod tests {
             assert!(read::<TargetText>(bad).is_err(), "{bad}");
         }
         assert!(read::<U128Text>("\"340282366920938463463374607431768211456\"").is_err());
-        assert!(read::<U64Text>("\"18446744073709551616\"").unwrap_err().contains("18446744073709551615"));
+        assert!(
+            read::<U64Text>("\"18446744073709551616\"")
+                .unwrap_err()
+                .contains("18446744073709551615")
+        );
         assert!(read::<TargetText>("\"0\"").is_err());
     }
 
@@ -451,7 +474,17 @@ mod tests {
         for good in ["7", "\"7\"", "\"007\""] {
             assert_eq!(read(good).unwrap(), 7);
         }
-        for bad in ["-1", "1.0", "1e3", "\"+1\"", "\"0x1\"", "\"\"", "null", "true", "18446744073709551616"] {
+        for bad in [
+            "-1",
+            "1.0",
+            "1e3",
+            "\"+1\"",
+            "\"0x1\"",
+            "\"\"",
+            "null",
+            "true",
+            "18446744073709551616",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
@@ -465,9 +498,20 @@ mod tests {
         assert_eq!(AddressText::parse(&text.to_uppercase()), Ok(AddressText(address)));
         let mixed = text.replacen("wvg", "WVG", 1);
         let other_prefix = bech32m("sign", &address.0).unwrap();
-        let bech32 = bech32::encode::<bech32::Bech32>(Hrp::parse("aleo").unwrap(), &address.0).unwrap();
+        let bech32 =
+            bech32::encode::<bech32::Bech32>(Hrp::parse("aleo").unwrap(), &address.0).unwrap();
         let long = bech32m("aleo", &[7; 33]).unwrap();
-        for bad in ["", "aleo1", &text[1..], &text[..62], &mixed, &other_prefix, &bech32, &long, &"🦀".repeat(300)] {
+        for bad in [
+            "",
+            "aleo1",
+            &text[1..],
+            &text[..62],
+            &mixed,
+            &other_prefix,
+            &bech32,
+            &long,
+            &"🦀".repeat(300),
+        ] {
             assert!(AddressText::parse(bad).is_err(), "{bad}");
         }
     }
@@ -476,8 +520,13 @@ mod tests {
     fn points_have_96_bytes() {
         let point = "ab".repeat(96);
         assert_eq!(read::<PointHex>(&format!("{point:?}")), Ok(Hex([0xab; 96])));
-        for bad in ["", &point[2..], &format!("{point}00"), &format!("{}g", &point[1..]), &format!("0x{}", &point[2..])]
-        {
+        for bad in [
+            "",
+            &point[2..],
+            &format!("{point}00"),
+            &format!("{}g", &point[1..]),
+            &format!("0x{}", &point[2..]),
+        ] {
             assert!(read::<PointHex>(&format!("{bad:?}")).is_err(), "{bad}");
         }
         assert_eq!(read::<BytesHex>("\"\""), Ok(Hex(Vec::new())));

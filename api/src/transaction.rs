@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::text::{
-    AddressText, BytesHex, HashText, Hex, SignatureText, Text, U64Text, integer, integer_schema, integer_text,
+    AddressText, BytesHex, HashText, Hex, SignatureText, Text, U64Text, integer, integer_schema,
+    integer_text,
 };
 
 /// What a transaction says, with its id. Amounts are in microcredits.
@@ -105,9 +106,11 @@ pub struct TransactionPlace {
 }
 
 impl TransactionPlace {
-    /// A transaction as it is shown; `place` is the height and the index in the body, or none while it waits.
+    /// A transaction as it is shown; `place` is the height and the index in the body, or none while
+    /// it waits.
     pub fn of(id: Hash, signed: &SignedTransaction, place: Option<(Height, u32)>) -> Self {
-        let status = if place.is_some() { TransactionStatus::Confirmed } else { TransactionStatus::Pending };
+        let status =
+            if place.is_some() { TransactionStatus::Confirmed } else { TransactionStatus::Pending };
         Self {
             transaction: Transaction::of(id, signed),
             status,
@@ -130,12 +133,13 @@ pub enum TransactionType {
 impl TransactionType {
     /// Whether a name is that of a kind.
     pub fn is_known(name: &str) -> bool {
-        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name)).is_ok()
+        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name))
+            .is_ok()
     }
 }
 
-/// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may be numbers or decimal
-/// strings.
+/// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may
+/// be numbers or decimal strings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransactionRequest {
@@ -196,7 +200,8 @@ impl TransactionRequest {
     }
 }
 
-/// The answer to `POST /{network}/transaction`: the node has the transaction, in its mempool or on its chain.
+/// The answer to `POST /{network}/transaction`: the node has the transaction, in its mempool or on
+/// its chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransactionAccepted {
     /// The transaction's id.

@@ -8,8 +8,9 @@ use crate::{
     text::{AddressText, HashText, U64Text},
 };
 
-/// `GET /{network}/weight/{address}`: what an address has earned by shares, and what all have together, each proven. A light
-/// client learns from it how often the address comes first in a roster.
+/// `GET /{network}/weight/{address}`: what an address has earned by shares, and what all have
+/// together, each proven. A light client learns from it how often the address comes first in a
+/// roster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Weight {
     /// Whose weight it is.

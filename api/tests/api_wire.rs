@@ -1,5 +1,5 @@
-//! Every type of the wire against bytes that are pinned: what it writes, what it reads, and what its schema says of
-//! both.
+//! Every type of the wire against bytes that are pinned: what it writes, what it reads, and what
+//! its schema says of both.
 
 use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
 
@@ -13,31 +13,42 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, openapi::path::ParameterIn};
 
 fn golden(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+        .with_extension("json");
     serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap()
 }
 
 /// Reads the pinned JSON, writes it again, and reads that: nothing is lost or renamed on the way.
 fn pinned<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str) -> T {
     let expected = golden(name);
-    let value: T = serde_json::from_value(expected.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let value: T =
+        serde_json::from_value(expected.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(serde_json::to_value(&value).unwrap(), expected, "{name}");
     let text = serde_json::to_string(&value).unwrap();
     assert_eq!(serde_json::from_str::<T>(&text).unwrap(), value, "{name}");
-    // A newer node may say more, and each field that is missing is noticed, but for those that may be null.
+    // A newer node may say more, and each field that is missing is noticed, but for those that may
+    // be null.
     if let Some(fields) = expected.as_object() {
         for (field, content) in fields {
             let mut less = expected.clone();
             less.as_object_mut().unwrap().remove(field);
             let read = serde_json::from_value::<T>(less);
-            assert!(read.is_err() || content.is_null() || is_optional(name, field), "{name}: without {field}");
+            assert!(
+                read.is_err() || content.is_null() || is_optional(name, field),
+                "{name}: without {field}"
+            );
         }
     }
     value
 }
 
 fn is_optional(name: &str, field: &str) -> bool {
-    let nullable = ["immature", "next", "reason", "peer_id", "height", "index", "block", "value", "leaf", "missed"];
+    let nullable = [
+        "immature", "next", "reason", "peer_id", "height", "index", "block", "value", "leaf",
+        "missed",
+    ];
     nullable.contains(&field) || (name, field) == ("transaction_request", "type")
 }
 
@@ -81,7 +92,10 @@ fn an_answer_may_say_more_and_a_request_may_not() {
             _ => serde_json::from_value::<mining::MiningJob>(more(name)).is_ok(),
         });
     }
-    assert!(serde_json::from_value::<transaction::TransactionRequest>(more("transaction_request")).is_err());
+    assert!(
+        serde_json::from_value::<transaction::TransactionRequest>(more("transaction_request"))
+            .is_err()
+    );
     assert!(serde_json::from_value::<mining::Attempt>(more("attempt")).is_err());
 }
 
@@ -101,7 +115,8 @@ fn a_request_becomes_what_was_signed_or_proven_and_back() {
     assert_eq!(serde_json::from_value::<transaction::TransactionRequest>(loose).unwrap(), request);
     let mut unknown = golden("transaction_request");
     unknown["type"] = json!("teleport");
-    let error = serde_json::from_value::<transaction::TransactionRequest>(unknown).unwrap_err().to_string();
+    let error =
+        serde_json::from_value::<transaction::TransactionRequest>(unknown).unwrap_err().to_string();
     assert!(error.contains("teleport") && error.contains("transfer"), "{error}");
 }
 
@@ -122,20 +137,27 @@ fn an_event_is_its_name_and_the_pinned_data() {
 fn schemas<'a>(path: String, value: &'a Value, visit: &mut dyn FnMut(&str, &'a Value)) {
     visit(&path, value);
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| schemas(format!("{path}/{key}"), value, visit)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| schemas(format!("{path}/{key}"), value, visit))
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| schemas(format!("{path}/{index}"), value, visit));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| schemas(format!("{path}/{index}"), value, visit));
         }
         _ => {}
     }
 }
 
-/// With a format, tools send numbers that no node can read, or call right ones wrong (utoipa 5 with schemathesis).
+/// With a format, tools send numbers that no node can read, or call right ones wrong (utoipa 5 with
+/// schemathesis).
 #[test]
 fn an_integer_has_no_format_and_explicit_bounds() {
     let document = serde_json::to_value(schema::document()).unwrap();
     let query = || Some(ParameterIn::Query);
-    let parameters = [account::AccountQuery::into_params(query), account::PageQuery::into_params(query)];
+    let parameters =
+        [account::AccountQuery::into_params(query), account::PageQuery::into_params(query)];
     let parameters = [serde_json::to_value(parameters).unwrap(), {
         serde_json::to_value(mining::JobQuery::into_params(query)).unwrap()
     }];
@@ -152,7 +174,9 @@ fn an_integer_has_no_format_and_explicit_bounds() {
             if is_integer {
                 integers += 1;
                 assert_eq!(schema.get("format"), None, "{path}");
-                let bound = |name: &str| schema[name].as_u64().unwrap_or_else(|| panic!("{path}: {name}: {schema}"));
+                let bound = |name: &str| {
+                    schema[name].as_u64().unwrap_or_else(|| panic!("{path}: {name}: {schema}"))
+                };
                 assert!(bound("minimum") <= 1, "{path}");
                 let maxima = [200, 255, 30_000, 65_535, u32::MAX.into(), MAX_EXACT, u64::MAX];
                 assert!(maxima.contains(&bound("maximum")), "{path}: {schema}");
@@ -209,8 +233,9 @@ fn the_schema_has_every_field_of_every_pinned_answer() {
         ("LaggedEvent", "event_lagged"),
     ] {
         let schema = types.get(name).unwrap_or_else(|| panic!("{name} is not among {names:?}"));
-        let (file, pointer) =
-            file.split_once('/').map_or((file, String::new()), |(file, rest)| (file, format!("/{rest}")));
+        let (file, pointer) = file
+            .split_once('/')
+            .map_or((file, String::new()), |(file, rest)| (file, format!("/{rest}")));
         let answer = golden(file);
         let answer = answer.pointer(&pointer).unwrap().as_object().unwrap();
         let mut fields = BTreeSet::new();
@@ -225,8 +250,14 @@ fn fields_of(types: &Value, schema: &Value, fields: &mut BTreeSet<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         return fields_of(types, &types[reference.rsplit('/').next().unwrap()], fields);
     }
-    fields.extend(schema["properties"].as_object().into_iter().flatten().map(|(field, _)| field.clone()));
+    fields.extend(
+        schema["properties"].as_object().into_iter().flatten().map(|(field, _)| field.clone()),
+    );
     for parts in ["allOf", "oneOf"] {
-        schema[parts].as_array().into_iter().flatten().for_each(|part| fields_of(types, part, fields));
+        schema[parts]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|part| fields_of(types, part, fields));
     }
 }

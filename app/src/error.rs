@@ -70,7 +70,10 @@ pub enum ConfigError {
 impl ConfigError {
     /// Whether a flag is to blame, so that the help is worth reading.
     pub fn is_about_a_flag(&self) -> bool {
-        let (Self::Value { source_of_value, .. } | Self::Together { source_of_value, .. }) = self else { return false };
+        let (Self::Value { source_of_value, .. } | Self::Together { source_of_value, .. }) = self
+        else {
+            return false;
+        };
         matches!(source_of_value, Source::Flag(_))
     }
 }

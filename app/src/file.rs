@@ -41,7 +41,9 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     let mut text = String::new();
     // One byte more than allowed tells a file that is too long, also one without an end.
     match file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text) {
-        Ok(length) if length as u64 > MAX_FILE_BYTES => Err(ConfigError::TooLong { path: path.to_owned() }),
+        Ok(length) if length as u64 > MAX_FILE_BYTES => {
+            Err(ConfigError::TooLong { path: path.to_owned() })
+        }
         Ok(_) => Ok(Some(text)),
         Err(error) => Err(failed(error)),
     }
@@ -64,7 +66,10 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<(Vec<Entry>, Vec<Stray>),
         let (DeValue::Table(keys), Some(toml::Value::Table(values))) =
             (content.get_ref(), values.get_mut(section.get_ref().as_ref()))
         else {
-            strays.push(Stray { name: section.get_ref().to_string(), line: line_of(text, section.span().start) });
+            strays.push(Stray {
+                name: section.get_ref().to_string(),
+                line: line_of(text, section.span().start),
+            });
             continue;
         };
         for key in keys.keys() {
@@ -75,8 +80,14 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<(Vec<Entry>, Vec<Stray>),
         }
         if keys.is_empty() {
             // An empty section may be misspelt as well.
-            let (section, line) = (section.get_ref().to_string(), line_of(text, section.span().start));
-            entries.push(Entry { section, name: String::new(), line, value: toml::Value::Boolean(false) });
+            let (section, line) =
+                (section.get_ref().to_string(), line_of(text, section.span().start));
+            entries.push(Entry {
+                section,
+                name: String::new(),
+                line,
+                value: toml::Value::Boolean(false),
+            });
         }
     }
     Ok((entries, strays))

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind,
+    parser::ValueSource,
+};
 
 use crate::{Key, Kind, Settings, mask::masked};
 
@@ -48,7 +51,8 @@ impl<F: FlagSet> Flags<F> {
 
     fn argument(key: &'static Key) -> Arg {
         let program = F::Settings::PROGRAM;
-        let argument = Arg::new(key.flag).long(key.flag).value_name(key.value_name).help_heading(key.heading);
+        let argument =
+            Arg::new(key.flag).long(key.flag).value_name(key.value_name).help_heading(key.heading);
         let default = match (key.kind, key.default_value::<F::Settings>(), key.unset) {
             (Kind::Switch(_), ..) => None,
             (_, _, Some(unset)) => Some(unset.to_owned()),
@@ -56,7 +60,8 @@ impl<F: FlagSet> Flags<F> {
             (_, None, None) => None,
         };
         let default = default.map_or_else(String::new, |default| format!(" [default: {default}]"));
-        let variables = [key.also, Some(&key.variable(&program))].map(|name| name.map(str::to_owned));
+        let variables =
+            [key.also, Some(&key.variable(&program))].map(|name| name.map(str::to_owned));
         let variables = variables.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let argument = argument.help(format!("{}{default} [env: {variables}]", key.help));
         match key.kind {
@@ -75,8 +80,9 @@ impl<F: FlagSet> Flags<F> {
 impl<F: FlagSet> Args for Flags<F> {
     fn augment_args(command: Command) -> Command {
         let file = F::Settings::PROGRAM.file;
-        let help =
-            format!("The configuration file [default: lode/{file} in the user's XDG configuration folder, if there]");
+        let help = format!(
+            "The configuration file [default: lode/{file} in the user's XDG configuration folder, if there]"
+        );
         let config = Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(help);
         let config = config.value_parser(clap::value_parser!(PathBuf));
         Self::keys().fold(command.arg(config), |command, key| command.arg(Self::argument(key)))
@@ -90,8 +96,11 @@ impl<F: FlagSet> Args for Flags<F> {
 impl<F: FlagSet> FromArgMatches for Flags<F> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let is_given = |key: &Key| matches.value_source(key.flag) == Some(ValueSource::CommandLine);
-        let values = |key: &Key| matches.get_many::<String>(key.flag).into_iter().flatten().cloned().collect();
-        let given = Self::keys().filter(|key| is_given(key)).map(|key| (key, values(key))).collect();
+        let values = |key: &Key| {
+            matches.get_many::<String>(key.flag).into_iter().flatten().cloned().collect()
+        };
+        let given =
+            Self::keys().filter(|key| is_given(key)).map(|key| (key, values(key))).collect();
         Ok(Self { given, file: matches.get_one::<PathBuf>(CONFIG).cloned(), set: PhantomData })
     }
 
@@ -114,12 +123,16 @@ fn plain(value: &toml::Value) -> String {
 pub fn usage_line(error: &clap::Error) -> Option<String> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return Some("expected a command".to_owned()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Some("expected a command".to_owned());
+        }
         _ => {}
     }
     let text = error.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let what = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let what = lines.take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
     let what = what.collect::<Vec<_>>().join(" ");
     Some(masked(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")))
 }

@@ -1,7 +1,8 @@
 //! The user's folders, by the XDG Base Directory Specification.
 //!
-//! It says that a variable with a relative path is to be ignored. A program that then keeps its data elsewhere, in silence, has
-//! lost them in its user's eyes: here such a variable is an error. An empty one is as if unset, as the specification says.
+//! It says that a variable with a relative path is to be ignored. A program that then keeps its
+//! data elsewhere, in silence, has lost them in its user's eyes: here such a variable is an error.
+//! An empty one is as if unset, as the specification says.
 
 use std::{
     env,
@@ -20,7 +21,6 @@ pub enum FolderError {
     /// A variable holds no absolute path.
     #[error("{variable}: expected an absolute path, got {got:?}")]
     Relative {
-        /// The variable.
         variable: &'static str,
         /// Its value.
         got: String,
@@ -45,7 +45,8 @@ pub fn config_folder() -> Result<PathBuf, FolderError> {
 
 fn folders(variable: &'static str) -> Result<Xdg, FolderError> {
     check(variable, env::var_os(variable).filter(|value| !value.is_empty()))?;
-    // Set and empty is a mistake here: the specification has no word for it, and the system's own answer differs.
+    // Set and empty is a mistake here: the specification has no word for it, and the system's own
+    // answer differs.
     check("HOME", env::var_os("HOME"))?;
     Xdg::new().map_err(|_| FolderError::NoHome)
 }

@@ -13,11 +13,12 @@ pub struct Program {
     pub file: &'static str,
 }
 
-/// A program's sections, with their defaults. Every field is a section, every field of a section a key.
+/// A program's sections, with their defaults. Every field is a section, every field of a section a
+/// key.
 ///
-/// The fields of different keys must not depend on each other when they are deserialised: each is checked by itself.
+/// The fields of different keys must not depend on each other when they are deserialised: each is
+/// checked by itself.
 pub trait Settings: Default + Serialize + DeserializeOwned {
-    /// The program.
     const PROGRAM: Program;
     /// Every key.
     const KEYS: &'static [Key];
@@ -72,7 +73,18 @@ impl Key {
         help: &'static str,
     ) -> Self {
         let (section, name) = place;
-        Self { section, name, kind, flag, value_name, expected, help, unset: None, also: None, heading: None }
+        Self {
+            section,
+            name,
+            kind,
+            flag,
+            value_name,
+            expected,
+            help,
+            unset: None,
+            also: None,
+            heading: None,
+        }
     }
 
     /// The same key, without a default: what holds then.
@@ -113,12 +125,14 @@ impl Key {
 
     /// The key's value in some settings.
     pub(crate) fn value_in<S: Settings>(&self, settings: &S) -> Option<toml::Value> {
-        // Settings are plain sections: what does not serialise is seen by every test that shows them.
+        // Settings are plain sections: what does not serialise is seen by every test that shows
+        // them.
         let table = toml::Table::try_from(settings).ok()?;
         table.get(self.section)?.as_table()?.get(self.name).cloned()
     }
 
-    /// A flag's text or a variable's as TOML. What does not fit the kind stays text, for the check to refuse.
+    /// A flag's text or a variable's as TOML. What does not fit the kind stays text, for the check
+    /// to refuse.
     pub(crate) fn value_of(&self, text: &str) -> toml::Value {
         match self.kind {
             Kind::Number => text.parse().map_or_else(|_| text.into(), toml::Value::Integer),

@@ -22,7 +22,6 @@ const MAX_SHOWN_CHARS: usize = 80;
 pub struct Inputs {
     /// Flags that were given, with their values in order.
     pub flags: Vec<(&'static Key, Vec<String>)>,
-    /// The environment.
     pub environment: Vec<(OsString, OsString)>,
     /// The file that was named: it has to be there.
     pub named_file: Option<PathBuf>,
@@ -34,21 +33,26 @@ impl Inputs {
     /// Flags, and what the process finds around it.
     ///
     /// # Errors
-    /// [`ConfigError::Folder`] if the environment names a wrong folder. Without any home folder there is no default file.
+    /// [`ConfigError::Folder`] if the environment names a wrong folder. Without any home folder
+    /// there is no default file.
     pub fn of_process<F: FlagSet>(flags: &Flags<F>) -> Result<Self, ConfigError> {
         let named_file = flags.file().map(Path::to_owned);
         let default_file = match (&named_file, config_folder()) {
             (Some(_), _) | (None, Err(FolderError::NoHome)) => None,
             (None, folder) => Some(folder?.join("lode").join(F::Settings::PROGRAM.file)),
         };
-        Ok(Self { flags: flags.given().to_vec(), environment: std::env::vars_os().collect(), named_file, default_file })
+        Ok(Self {
+            flags: flags.given().to_vec(),
+            environment: std::env::vars_os().collect(),
+            named_file,
+            default_file,
+        })
     }
 }
 
 /// Settings, and where they come from.
 #[derive(Debug)]
 pub struct Loaded<S> {
-    /// The settings.
     pub settings: S,
     /// The file that was read.
     pub file: Option<PathBuf>,
@@ -104,7 +108,9 @@ pub fn load<S: Settings>(inputs: &Inputs) -> Result<Loaded<S>, ConfigError> {
         }
         sources.insert(key.path(), source);
     }
-    let settings = table.try_into().map_err(|error: toml::de::Error| ConfigError::Internal(error.message().into()))?;
+    let settings = table
+        .try_into()
+        .map_err(|error: toml::de::Error| ConfigError::Internal(error.message().into()))?;
     Ok(Loaded { settings, file, warnings, sources })
 }
 
@@ -125,7 +131,9 @@ fn from_file<S: Settings>(inputs: &Inputs) -> Result<(Option<PathBuf>, Vec<Given
     }
     let given = entries.into_iter().map(|entry| {
         let key = S::KEYS.iter().find(|key| key.section == entry.section && key.name == entry.name);
-        let Some(key) = key else { return unknown_in_file::<S>(path, &entry).map_or(Ok(None), Err) };
+        let Some(key) = key else {
+            return unknown_in_file::<S>(path, &entry).map_or(Ok(None), Err);
+        };
         let source = Source::File { path: path.clone(), line: entry.line, key: key.path() };
         Ok(Some(Given { key, source, value: entry.value }))
     });
@@ -148,15 +156,21 @@ fn unknown_in_file<S: Settings>(path: &Path, entry: &Entry) -> Option<ConfigErro
     let place = format!("{}:{}", path.display(), entry.line);
     let Entry { section, name, .. } = entry;
     if !S::KEYS.iter().any(|key| key.section == section) {
-        let suggestion = nearest(section, S::KEYS.iter().map(|key| key.section)).map(|name| format!("[{name}]"));
-        return Some(ConfigError::Unknown { place, what: format!("section [{section}]"), suggestion });
+        let suggestion =
+            nearest(section, S::KEYS.iter().map(|key| key.section)).map(|name| format!("[{name}]"));
+        return Some(ConfigError::Unknown {
+            place,
+            what: format!("section [{section}]"),
+            suggestion,
+        });
     }
     if name.is_empty() {
         return None;
     }
     // The right name in the wrong section, or nearly the right name in the right one.
     let elsewhere = S::KEYS.iter().find(|key| key.name == name).map(Key::path);
-    let here = || nearest(name, S::KEYS.iter().filter(|key| key.section == section).map(|key| key.name));
+    let here =
+        || nearest(name, S::KEYS.iter().filter(|key| key.section == section).map(|key| key.name));
     let suggestion = elsewhere.or_else(|| here().map(|name| format!("{section}.{name}")));
     Some(ConfigError::Unknown { place, what: format!("key {section}.{name}"), suggestion })
 }
@@ -168,22 +182,28 @@ fn from_environment<S: Settings>(
     let known: Vec<String> = S::KEYS.iter().map(|key| key.variable(&S::PROGRAM)).collect();
     let prefix = format!("{}_", S::PROGRAM.prefix);
     let names = environment.iter().filter_map(|(name, _)| name.to_str());
-    for name in names.filter(|name| name.starts_with(&prefix) && !known.iter().any(|known| known == name)) {
+    for name in
+        names.filter(|name| name.starts_with(&prefix) && !known.iter().any(|known| known == name))
+    {
         match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => {
                 let (what, suggestion) = ("variable".to_owned(), Some(near.to_owned()));
                 return Err(ConfigError::Unknown { place: name.to_owned(), what, suggestion });
             }
-            // Others write such names too: Kubernetes sets LODE_NODE_SERVICE_HOST where a service is called lode-node.
-            None => warnings.push(format!("{name} is no variable of {}, and is ignored", S::PROGRAM.name)),
+            // Others write such names too: Kubernetes sets LODE_NODE_SERVICE_HOST where a service
+            // is called lode-node.
+            None => warnings
+                .push(format!("{name} is no variable of {}, and is ignored", S::PROGRAM.name)),
         }
     }
-    let value_of = |name: &str| environment.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+    let value_of =
+        |name: &str| environment.iter().find(|(other, _)| other == name).map(|(_, value)| value);
     let mut given = Vec::new();
     for (key, own) in S::KEYS.iter().zip(&known) {
         for name in key.also.into_iter().chain([own.as_str()]) {
             let Some(value) = value_of(name) else { continue };
-            // As compose files leave it; for names that are our own alone it is a mistake, like any other wrong value.
+            // As compose files leave it; for names that are our own alone it is a mistake, like any
+            // other wrong value.
             if value.is_empty() && !name.starts_with("LODE_") {
                 continue;
             }
@@ -205,7 +225,9 @@ fn from_variable(key: &'static Key, name: &str, value: &OsString) -> Result<Give
         return Err(wrong("an empty value (unset it to choose nothing)"));
     }
     let value = match key.kind {
-        Kind::List => text.split(',').map(|part| key.value_of(part.trim())).collect::<Vec<_>>().into(),
+        Kind::List => {
+            text.split(',').map(|part| key.value_of(part.trim())).collect::<Vec<_>>().into()
+        }
         _ => key.value_of(text),
     };
     Ok(Given { key, source, value })
@@ -216,19 +238,25 @@ fn from_flag(key: &'static Key, values: &[String]) -> Given {
     let value = match (key.kind, key.value_of(last())) {
         (Kind::List, _) => values.iter().map(|text| key.value_of(text)).collect::<Vec<_>>().into(),
         // `--no-p2p` says what is not to be.
-        (Kind::Switch(meaning), toml::Value::Boolean(given)) => toml::Value::Boolean(given == meaning),
+        (Kind::Switch(meaning), toml::Value::Boolean(given)) => {
+            toml::Value::Boolean(given == meaning)
+        }
         (_, value) => value,
     };
     Given { key, source: Source::Flag(key.flag.to_owned()), value }
 }
 
-/// Whether the settings take this value, and this value alone. Of a list, the first wrong element is told.
+/// Whether the settings take this value, and this value alone. Of a list, the first wrong element
+/// is told.
 fn check<S: Settings>(key: &Key, source: &Source, value: &toml::Value) -> Result<(), ConfigError> {
     if is_taken::<S>(key, value) {
         return Ok(());
     }
     let elements = value.as_array().filter(|_| key.kind == Kind::List);
-    let wrong = elements.into_iter().flatten().find(|element| !is_taken::<S>(key, &vec![(*element).clone()].into()));
+    let wrong = elements
+        .into_iter()
+        .flatten()
+        .find(|element| !is_taken::<S>(key, &vec![(*element).clone()].into()));
     Err(ConfigError::Value {
         source_of_value: source.clone(),
         expected: if wrong.is_some() { key.expected.to_owned() } else { expected(key, source) },
@@ -245,7 +273,9 @@ fn is_taken<S: Settings>(key: &Key, value: &toml::Value) -> bool {
 fn expected(key: &Key, source: &Source) -> String {
     match (key.kind, source) {
         (Kind::List, Source::File { .. }) => format!("a list, each element {}", key.expected),
-        (Kind::List, Source::Variable(_)) => format!("{}, or several with commas between", key.expected),
+        (Kind::List, Source::Variable(_)) => {
+            format!("{}, or several with commas between", key.expected)
+        }
         _ => key.expected.to_owned(),
     }
 }

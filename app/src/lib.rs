@@ -1,4 +1,5 @@
-//! What Lode's programs have in common as programs: their configuration, what they print, and how they end.
+//! What Lode's programs have in common as programs: their configuration, what they print, and how
+//! they end.
 //!
 //! Configuration has four layers, each over the ones before it:
 //!
@@ -6,14 +7,15 @@
 //! the section's Default  <  TOML file  <  environment  <  flags
 //! ```
 //!
-//! A program lists its [`Key`]s once. From that list come its flags and their help ([`Flags`]), the names of its environment
-//! variables, and the keys of its file. [`load`] checks each value by itself, says of a wrong one where it stands and what was
-//! expected, and merges the layers once. What comes out is complete: nothing is filled in later.
+//! A program lists its [`Key`]s once. From that list come its flags and their help ([`Flags`]), the
+//! names of its environment variables, and the keys of its file. [`load`] checks each value by
+//! itself, says of a wrong one where it stands and what was expected, and merges the layers once.
+//! What comes out is complete: nothing is filled in later.
 //!
 //! Threads and queues: none.
 //!
-//! What must not be broken: no value of any layer is dropped in silence; nothing here panics, also where standard output or
-//! standard error has no reader any more.
+//! What must not be broken: no value of any layer is dropped in silence; nothing here panics, also
+//! where standard output or standard error has no reader any more.
 
 mod error;
 mod file;

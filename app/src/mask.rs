@@ -12,7 +12,9 @@ fn without_password(text: &str) -> String {
         clean.push_str(before);
         clean.push_str("://");
         // Up to where the host must have ended.
-        let end = after.find(|c: char| c == '/' || c == '"' || c == '\'' || c.is_whitespace()).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| c == '/' || c == '"' || c == '\'' || c.is_whitespace())
+            .unwrap_or(after.len());
         let (authority, tail) = after.split_at(end);
         match authority.rsplit_once('@') {
             Some((_, host)) => {

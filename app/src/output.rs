@@ -1,4 +1,5 @@
-//! Writing to standard output and standard error, whoever reads it, and the exit codes of all programs.
+//! Writing to standard output and standard error, whoever reads it, and the exit codes of all
+//! programs.
 
 use std::{
     io::{self, Write},
@@ -9,11 +10,12 @@ use std::{
 pub const FAILED: u8 = 1;
 /// Flags, environment or configuration make no sense: starting again changes nothing.
 pub const UNUSABLE: u8 = 2;
-/// A part of the program died of a mistake in it (`EX_SOFTWARE` of sysexits.h): starting again helps.
+/// A part of the program died of a mistake in it (`EX_SOFTWARE` of sysexits.h): starting again
+/// helps.
 pub const BROKEN: u8 = 70;
 
-/// Prints a text, which ends with a line break, to standard output, and gives the exit code: a reader that has seen enough, as
-/// `head` does, is none of our failures; a full disk is one.
+/// Prints a text, which ends with a line break, to standard output, and gives the exit code: a
+/// reader that has seen enough, as `head` does, is none of our failures; a full disk is one.
 pub fn print(text: &str, complain: impl FnOnce(&str)) -> ExitCode {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

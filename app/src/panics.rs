@@ -1,7 +1,9 @@
-//! Panics: mistakes of the program, told in one line, and never a program that goes on without one of its parts.
+//! Panics: mistakes of the program, told in one line, and never a program that goes on without one
+//! of its parts.
 //!
-//! A part that panics unwinds. Whoever owns the part sees that it has ended, stops the others in order, and exits with
-//! [`crate::output::BROKEN`]. [`install`] only sets how the panic itself is told.
+//! A part that panics unwinds. Whoever owns the part sees that it has ended, stops the others in
+//! order, and exits with [`crate::output::BROKEN`]. [`install`] only sets how the panic itself is
+//! told.
 
 use std::{
     any::Any,
@@ -13,13 +15,19 @@ use std::{
 
 use crate::output;
 
-/// From here on, panics are told in one line on standard error, and in no other way; `RUST_BACKTRACE` adds its lines.
+/// From here on, panics are told in one line on standard error, and in no other way;
+/// `RUST_BACKTRACE` adds its lines.
 pub fn install(program: &'static str) {
     panic::set_hook(Box::new(move |info| {
         let thread = thread::current();
-        let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+        let place = info
+            .location()
+            .map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
         let name = thread.name().unwrap_or("without a name");
-        output::complain(&format!("{program}: thread {name} panicked{place}: {}", text(info.payload())));
+        output::complain(&format!(
+            "{program}: thread {name} panicked{place}: {}",
+            text(info.payload())
+        ));
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
             output::complain(&backtrace.to_string());
@@ -29,8 +37,14 @@ pub fn install(program: &'static str) {
 
 /// What a panic says, in one line.
 pub fn text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.map_or_else(|| "for no reason given".to_owned(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(
+        || "for no reason given".to_owned(),
+        |text| text.split_whitespace().collect::<Vec<_>>().join(" "),
+    )
 }
 
 /// Runs a part of the program whose owner is told when it panics.

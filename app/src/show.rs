@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use crate::{Loaded, Settings, mask::masked};
 
-/// The settings as a TOML file that gives the same settings again, each with where it comes from. Passwords are masked.
+/// The settings as a TOML file that gives the same settings again, each with where it comes from.
+/// Passwords are masked.
 pub fn show<S: Settings>(loaded: &Loaded<S>) -> String {
-    let mut text = format!("# What {} runs with, and where each value comes from.\n", S::PROGRAM.name);
+    let mut text =
+        format!("# What {} runs with, and where each value comes from.\n", S::PROGRAM.name);
     let mut section = "";
     for key in S::KEYS {
         if key.section != section {
@@ -16,7 +18,9 @@ pub fn show<S: Settings>(loaded: &Loaded<S>) -> String {
         }
         let source = loaded.source(key.section, key.name);
         let _ = match key.value_in(&loaded.settings) {
-            Some(value) => writeln!(text, "{} = {} # {source}", key.name, masked(&value.to_string())),
+            Some(value) => {
+                writeln!(text, "{} = {} # {source}", key.name, masked(&value.to_string()))
+            }
             None => writeln!(text, "# {} is not set: {}", key.name, key.unset.unwrap_or("nothing")),
         };
     }

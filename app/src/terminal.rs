@@ -1,6 +1,7 @@
 //! Where bars and live lines are drawn: on a terminal that may go away.
 //!
-//! indicatif takes a failed write of its `MultiProgress` for a bug and panics. A terminal that was closed is none.
+//! indicatif takes a failed write of its `MultiProgress` for a bug and panics. A terminal that was
+//! closed is none.
 
 use std::io;
 
@@ -125,14 +126,16 @@ mod tests {
     fn a_closed_terminal_is_no_panic() {
         let draw = |terminal: Box<dyn TermLike>| {
             crate::panics::guard(|| {
-                let lines = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(terminal));
+                let lines =
+                    MultiProgress::with_draw_target(ProgressDrawTarget::term_like(terminal));
                 let bar = lines.add(ProgressBar::new(3));
                 bar.tick();
                 lines.suspend(|| {});
                 bar.inc(1);
             })
         };
-        // indicatif 0.18 panics over a terminal that fails, and again in its destructors: there is no trying it without.
+        // indicatif 0.18 panics over a terminal that fails, and again in its destructors: there is
+        // no trying it without.
         assert_eq!(draw(Box::new(Forgiving(Closed))), Ok(()));
     }
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 ///
 /// # Errors
 /// The value's own.
-pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
     String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
@@ -28,7 +30,9 @@ pub mod option {
     ///
     /// # Errors
     /// The value's own.
-    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
         super::deserialize(from).map(Some)
     }
 
@@ -36,7 +40,10 @@ pub mod option {
     ///
     /// # Errors
     /// The serializer's.
-    pub fn serialize<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => to.collect_str(value),
             None => to.serialize_none(),
@@ -52,8 +59,13 @@ pub mod list {
     ///
     /// # Errors
     /// The first wrong element's own.
-    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-        Vec::<String>::deserialize(from)?.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<T>, D::Error> {
+        Vec::<String>::deserialize(from)?
+            .iter()
+            .map(|text| text.parse().map_err(D::Error::custom))
+            .collect()
     }
 
     /// Shows all elements.
@@ -69,7 +81,9 @@ pub mod list {
 ///
 /// # Errors
 /// Anything else.
-pub fn within<'de, D: Deserializer<'de>, const MIN: u32, const MAX: u32>(from: D) -> Result<u32, D::Error> {
+pub fn within<'de, D: Deserializer<'de>, const MIN: u32, const MAX: u32>(
+    from: D,
+) -> Result<u32, D::Error> {
     let number = u32::deserialize(from)?;
     if (MIN..=MAX).contains(&number) {
         Ok(number)

@@ -1,4 +1,5 @@
-//! The layers of a configuration: what each says, which one wins, and what is said of a wrong value.
+//! The layers of a configuration: what each says, which one wins, and what is said of a wrong
+//! value.
 
 use std::{
     fs,
@@ -7,7 +8,8 @@ use std::{
 
 use clap::{Args, Command, FromArgMatches};
 use lode_app::{
-    ConfigError, FlagSet, Flags, Inputs, Key, Kind, Loaded, MAX_FILE_BYTES, Program, Settings, Source, load, show, text,
+    ConfigError, FlagSet, Flags, Inputs, Key, Kind, Loaded, MAX_FILE_BYTES, Program, Settings,
+    Source, load, show, text,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -46,11 +48,27 @@ struct Stock {
 impl Settings for Shop {
     const PROGRAM: Program = Program { name: "shop", prefix: "LODE_SHOP", file: "shop.toml" };
     const KEYS: &'static [Key] = &[
-        Key::new(("door", "colour"), Kind::Text, "colour", "NAME", "a colour", "Its colour").also("COLOUR"),
+        Key::new(("door", "colour"), Kind::Text, "colour", "NAME", "a colour", "Its colour")
+            .also("COLOUR"),
         Key::new(("door", "height"), Kind::Number, "height", "M", "1 to 9", "Its height"),
-        Key::new(("door", "open"), Kind::Switch(false), "closed", "BOOL", "true or false", "Whether it is closed"),
-        Key::new(("stock", "sizes"), Kind::List, "size", "N", "0 to 255", "A size. May be repeated"),
-        Key::new(("stock", "owner"), Kind::Text, "owner", "NAME", "a name", "Whose it is").unset("nobody's"),
+        Key::new(
+            ("door", "open"),
+            Kind::Switch(false),
+            "closed",
+            "BOOL",
+            "true or false",
+            "Whether it is closed",
+        ),
+        Key::new(
+            ("stock", "sizes"),
+            Kind::List,
+            "size",
+            "N",
+            "0 to 255",
+            "A size. May be repeated",
+        ),
+        Key::new(("stock", "owner"), Kind::Text, "owner", "NAME", "a name", "Whose it is")
+            .unset("nobody's"),
     ];
 }
 
@@ -87,7 +105,8 @@ fn loaded(file: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Loade
 /// The one line, with the file's folder left out.
 fn error(file: &str, environment: &[(&str, &str)], arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let error = load::<Shop>(&inputs(folder.path(), file, environment, arguments)).unwrap_err().to_string();
+    let error =
+        load::<Shop>(&inputs(folder.path(), file, environment, arguments)).unwrap_err().to_string();
     assert_eq!(error.lines().count(), 1, "{error}");
     error.replace(&format!("{}/", folder.path().display()), "")
 }
@@ -100,8 +119,13 @@ fn without_anything_the_defaults_hold() {
 
 #[test]
 fn each_layer_overrules_the_ones_below_and_leaves_what_it_does_not_name() {
-    let file = "[door]\ncolour = \"blue\"\nheight = 3\nopen = false\n[stock]\nsizes = [\"1\", \"2\"]\n";
-    let shop = loaded(file, &[("LODE_SHOP_DOOR_HEIGHT", "4"), ("LODE_SHOP_STOCK_SIZES", "3, 4")], &["--height", "5"]);
+    let file =
+        "[door]\ncolour = \"blue\"\nheight = 3\nopen = false\n[stock]\nsizes = [\"1\", \"2\"]\n";
+    let shop = loaded(
+        file,
+        &[("LODE_SHOP_DOOR_HEIGHT", "4"), ("LODE_SHOP_STOCK_SIZES", "3, 4")],
+        &["--height", "5"],
+    );
     assert_eq!(shop.settings.door, Door { colour: "blue".to_owned(), height: 5, open: false });
     assert_eq!(shop.settings.stock, Stock { sizes: vec![3, 4], owner: None });
     assert_eq!(shop.source("door", "height"), Source::Flag("height".to_owned()));
@@ -112,7 +136,8 @@ fn each_layer_overrules_the_ones_below_and_leaves_what_it_does_not_name() {
 
 #[test]
 fn a_switch_is_said_with_and_without_its_value() {
-    let open = |arguments: &[&str]| loaded("[door]\nopen = false", &[], arguments).settings.door.open;
+    let open =
+        |arguments: &[&str]| loaded("[door]\nopen = false", &[], arguments).settings.door.open;
     assert!(!open(&[]) && !open(&["--closed"]) && !open(&["--closed=true"]));
     assert!(open(&["--closed=false"]), "a flag can take back what the file says");
     assert!(loaded("", &[("LODE_SHOP_DOOR_OPEN", "true")], &[]).settings.door.open);
@@ -129,18 +154,53 @@ fn repeated_flags_make_a_list() {
 #[test]
 fn a_wrong_value_is_told_with_its_place_and_what_was_expected() {
     for (file, environment, arguments, expected) in [
-        ("\n[door]\nheight = 10", &[][..], &[][..], "shop.toml:3: door.height: expected 1 to 9, got 10"),
-        ("[door]\nheight = \"2\"", &[], &[], "shop.toml:2: door.height: expected 1 to 9, got \"2\""),
+        (
+            "\n[door]\nheight = 10",
+            &[][..],
+            &[][..],
+            "shop.toml:3: door.height: expected 1 to 9, got 10",
+        ),
+        (
+            "[door]\nheight = \"2\"",
+            &[],
+            &[],
+            "shop.toml:2: door.height: expected 1 to 9, got \"2\"",
+        ),
         ("[door]\nheight = 2.5", &[], &[], "shop.toml:2: door.height: expected 1 to 9, got 2.5"),
         ("door.colour = 1", &[], &[], "shop.toml:1: door.colour: expected a colour, got 1"),
-        ("[stock]\nsizes = 3", &[], &[], "shop.toml:2: stock.sizes: expected a list, each element 0 to 255, got 3"),
-        ("[stock]\nsizes = [\"1\", \"x\"]", &[], &[], "shop.toml:2: stock.sizes: expected 0 to 255, got \"x\""),
-        ("", &[("LODE_SHOP_DOOR_HEIGHT", "tall")], &[], "LODE_SHOP_DOOR_HEIGHT: expected 1 to 9, got \"tall\""),
-        ("", &[("LODE_SHOP_STOCK_SIZES", "1,256")], &[], "LODE_SHOP_STOCK_SIZES: expected 0 to 255, got \"256\""),
+        (
+            "[stock]\nsizes = 3",
+            &[],
+            &[],
+            "shop.toml:2: stock.sizes: expected a list, each element 0 to 255, got 3",
+        ),
+        (
+            "[stock]\nsizes = [\"1\", \"x\"]",
+            &[],
+            &[],
+            "shop.toml:2: stock.sizes: expected 0 to 255, got \"x\"",
+        ),
+        (
+            "",
+            &[("LODE_SHOP_DOOR_HEIGHT", "tall")],
+            &[],
+            "LODE_SHOP_DOOR_HEIGHT: expected 1 to 9, got \"tall\"",
+        ),
+        (
+            "",
+            &[("LODE_SHOP_STOCK_SIZES", "1,256")],
+            &[],
+            "LODE_SHOP_STOCK_SIZES: expected 0 to 255, got \"256\"",
+        ),
         ("", &[], &["--height", "0"], "--height: expected 1 to 9, got 0"),
         ("", &[], &["--size", "1", "--size", "x"], "--size: expected 0 to 255, got \"x\""),
         // Also where a higher layer overrules it.
-        ("[door]\nheight = 10", &[], &["--height", "5"], "shop.toml:2: door.height: expected 1 to 9, got 10"),
+        (
+            "[door]\nheight = 10",
+            &[],
+            &["--height", "5"],
+            "shop.toml:2: door.height: expected 1 to 9, got 10",
+        ),
     ] {
         assert_eq!(error(file, environment, arguments), expected);
     }
@@ -150,11 +210,17 @@ fn a_wrong_value_is_told_with_its_place_and_what_was_expected() {
 fn what_is_unknown_is_refused_with_what_may_have_been_meant() {
     for (file, expected) in [
         ("[door]\nheigth = 3", "shop.toml:2: unknown key door.heigth; did you mean door.height?"),
-        ("[stock]\ncolour = \"x\"", "shop.toml:2: unknown key stock.colour; did you mean door.colour?"),
+        (
+            "[stock]\ncolour = \"x\"",
+            "shop.toml:2: unknown key stock.colour; did you mean door.colour?",
+        ),
         ("[door]\nwindow = 3", "shop.toml:2: unknown key door.window"),
         ("\n[doors]\nheight = 3", "shop.toml:3: unknown section [doors]; did you mean [door]?"),
         ("[stocks]", "shop.toml:1: unknown section [stocks]; did you mean [stock]?"),
-        ("height = 3", "shop.toml:1: unknown key height outside of any section; did you mean [door]?"),
+        (
+            "height = 3",
+            "shop.toml:1: unknown key height outside of any section; did you mean [door]?",
+        ),
         ("door = 3", "shop.toml:1: unknown key door outside of any section; did you mean [door]?"),
     ] {
         assert_eq!(error(file, &[], &[]), expected);
@@ -174,7 +240,10 @@ fn what_is_no_toml_is_told_with_its_line() {
 #[test]
 fn a_misspelt_variable_is_refused_and_a_strangers_only_named() {
     let wrong = error("", &[("LODE_SHOP_DOOR_HIGHT", "3")], &[]);
-    assert_eq!(wrong, "LODE_SHOP_DOOR_HIGHT: unknown variable; did you mean LODE_SHOP_DOOR_HEIGHT?");
+    assert_eq!(
+        wrong,
+        "LODE_SHOP_DOOR_HIGHT: unknown variable; did you mean LODE_SHOP_DOOR_HEIGHT?"
+    );
     // As Kubernetes sets it for a service of the program's name.
     let shop = loaded("", &[("LODE_SHOP_SERVICE_HOST", "10.0.0.1"), ("LODE_SHOPPING", "x")], &[]);
     assert_eq!(shop.warnings, ["LODE_SHOP_SERVICE_HOST is no variable of shop, and is ignored"]);
@@ -183,7 +252,10 @@ fn a_misspelt_variable_is_refused_and_a_strangers_only_named() {
 #[test]
 fn an_empty_variable_is_unset_only_if_it_is_not_our_own() {
     let wrong = error("", &[("LODE_SHOP_DOOR_COLOUR", "")], &[]);
-    assert_eq!(wrong, "LODE_SHOP_DOOR_COLOUR: expected a colour, got an empty value (unset it to choose nothing)");
+    assert_eq!(
+        wrong,
+        "LODE_SHOP_DOOR_COLOUR: expected a colour, got an empty value (unset it to choose nothing)"
+    );
     assert_eq!(loaded("", &[("COLOUR", "")], &[]).settings.door.colour, "red");
     assert_eq!(loaded("", &[("COLOUR", "green")], &[]).settings.door.colour, "green");
     let both = [("LODE_SHOP_DOOR_COLOUR", "white"), ("COLOUR", "green")];
@@ -195,7 +267,8 @@ fn an_empty_variable_is_unset_only_if_it_is_not_our_own() {
 fn a_variable_that_is_no_text_is_refused() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let value = OsStr::from_bytes(b"\xff").to_owned();
-    let inputs = Inputs { environment: vec![("LODE_SHOP_DOOR_COLOUR".into(), value)], ..Inputs::default() };
+    let inputs =
+        Inputs { environment: vec![("LODE_SHOP_DOOR_COLOUR".into(), value)], ..Inputs::default() };
     let error = load::<Shop>(&inputs).unwrap_err().to_string();
     assert_eq!(error, "LODE_SHOP_DOOR_COLOUR: expected a colour, got what is no UTF-8");
 }
@@ -205,7 +278,11 @@ fn a_file_that_was_named_has_to_be_there() {
     let missing = PathBuf::from("/nowhere/shop.toml");
     let named = Inputs { named_file: Some(missing.clone()), ..Inputs::default() };
     let error = load::<Shop>(&named).unwrap_err();
-    assert!(matches!(error, ConfigError::Read { .. }) && error.to_string().contains("/nowhere/shop.toml"), "{error}");
+    assert!(
+        matches!(error, ConfigError::Read { .. })
+            && error.to_string().contains("/nowhere/shop.toml"),
+        "{error}"
+    );
     let default = Inputs { default_file: Some(missing), ..Inputs::default() };
     assert_eq!(load::<Shop>(&default).unwrap().settings, Shop::default());
     // A folder is there, and cannot be read.
@@ -232,7 +309,10 @@ fn what_is_shown_is_a_file_that_says_the_same() {
     let shop = loaded("[stock]\nowner = \"me\"\n", &[("COLOUR", "a \"b\"")], &["--size", "7"]);
     let text = show(&shop);
     assert!(text.contains("colour = 'a \"b\"' # COLOUR\n"), "{text}");
-    assert!(text.contains("sizes = [\"7\"] # --size\n") && text.contains("height = 2 # default\n"), "{text}");
+    assert!(
+        text.contains("sizes = [\"7\"] # --size\n") && text.contains("height = 2 # default\n"),
+        "{text}"
+    );
     assert!(text.contains(":2: stock.owner\n"), "{text}");
     assert!(show(&loaded("", &[], &[])).contains("# owner is not set: nobody's\n"));
     assert_eq!(loaded(&text, &[], &[]).settings, shop.settings);
@@ -250,7 +330,8 @@ fn passwords_are_neither_shown_nor_repeated_in_errors() {
 
 #[test]
 fn the_help_tells_defaults_and_variables() {
-    let help = Flags::<All>::augment_args(Command::new("shop")).term_width(200).render_help().to_string();
+    let help =
+        Flags::<All>::augment_args(Command::new("shop")).term_width(200).render_help().to_string();
     for part in [
         "Its colour [default: red] [env: COLOUR, LODE_SHOP_DOOR_COLOUR]",
         "Its height [default: 2] [env: LODE_SHOP_DOOR_HEIGHT]",

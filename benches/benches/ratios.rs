@@ -47,7 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if args.record {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
         let page = docs.join("performance.md");
-        let text = report.put_into(&fs::read_to_string(&page)?).ok_or("docs/performance.md has no place for tables")?;
+        let text = report
+            .put_into(&fs::read_to_string(&page)?)
+            .ok_or("docs/performance.md has no place for tables")?;
         fs::write(page, text)?;
         write(&docs.join("performance.json"), &report)?;
     }
@@ -55,19 +57,25 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(Args { quick, filter, .. }: &Args) -> Report {
-    let (sizes, budget) = if *quick { (13..=13, Duration::from_secs(3)) } else { (12..=15, Duration::from_secs(12)) };
+    let (sizes, budget) =
+        if *quick { (13..=13, Duration::from_secs(3)) } else { (12..=15, Duration::from_secs(12)) };
     // First: what is built from another commit meanwhile is not what was measured.
     let machine = Machine::here(if *quick { "./x bench --quick" } else { "./x bench" }.into());
     let crews = [1, 2].map(|threads| Arc::new(Crew::new(threads)));
     let mut cases = Vec::new();
-    for operation in Operation::ALL.into_iter().filter(|operation| operation.is_selected(filter.as_deref())) {
+    for operation in
+        Operation::ALL.into_iter().filter(|operation| operation.is_selected(filter.as_deref()))
+    {
         for log_n in sizes.clone() {
             let setup = Setup::new(log_n);
             for crew in &crews {
                 let mut case = operation.case(&setup, crew);
                 let samples = rounds::measure(&mut case, budget);
                 let report = CaseReport::new(&case, &samples);
-                eprintln!("{operation}, 2^{log_n}, threads: {}, rounds: {}", case.threads, report.rounds);
+                eprintln!(
+                    "{operation}, 2^{log_n}, threads: {}, rounds: {}",
+                    case.threads, report.rounds
+                );
                 cases.push(report);
             }
         }

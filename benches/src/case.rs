@@ -24,7 +24,8 @@ pub enum Operation {
 
 impl Operation {
     /// All operations, from the smallest to the largest.
-    pub const ALL: [Self; 6] = [Self::FqMul, Self::Msm, Self::Ntt, Self::Attempt, Self::Verify, Self::VerifyBatch];
+    pub const ALL: [Self; 6] =
+        [Self::FqMul, Self::Msm, Self::Ntt, Self::Attempt, Self::Verify, Self::VerifyBatch];
 
     /// Whether a filter leaves the operation in.
     pub fn is_selected(self, filter: Option<&str>) -> bool {

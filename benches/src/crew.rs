@@ -11,7 +11,12 @@ impl Crew {
     /// # Panics
     /// If the system gives none.
     pub fn new(threads: usize) -> Self {
-        Self(rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the system starts threads"))
+        Self(
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .expect("the system starts threads"),
+        )
     }
 
     /// How many threads.

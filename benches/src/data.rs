@@ -27,7 +27,8 @@ impl Setup {
         let log_n = LogSize::new(log_n).expect("a size of the puzzle");
         let srs = srs::load(log_n).expect("the embedded setup loads");
         let base = |power| Affine::from_bytes(&point::encode(power)?);
-        let bases = srs.powers().iter().map(base).collect::<Option<_>>().expect("powers lie on the curve");
+        let bases =
+            srs.powers().iter().map(base).collect::<Option<_>>().expect("powers lie on the curve");
         Self { srs: Arc::new(srs), bases }
     }
 
@@ -44,6 +45,8 @@ impl Setup {
 
 /// `count` strings of 64 bytes: far more than a field's order, so that they are uniform in it.
 pub(crate) fn strings(label: &str, count: usize) -> Vec<[u8; 64]> {
-    let string = |i: usize| Blake2b512::new().chain_update(label).chain_update(i.to_le_bytes()).finalize().into();
+    let string = |i: usize| {
+        Blake2b512::new().chain_update(label).chain_update(i.to_le_bytes()).finalize().into()
+    };
     (0..count).map(string).collect()
 }

@@ -50,13 +50,37 @@ pub(crate) const GOALS: [Goal; 10] = [
 
 impl Goal {
     /// At least `bound` times as fast.
-    const fn speedup(what: &'static str, operation: Operation, threads: usize, bound: f64, aim: f64) -> Self {
-        Self { what, operation, threads, over: &[], under: "", bound, aim: Some(aim), is_small_good: false }
+    const fn speedup(
+        what: &'static str,
+        operation: Operation,
+        threads: usize,
+        bound: f64,
+        aim: f64,
+    ) -> Self {
+        Self {
+            what,
+            operation,
+            threads,
+            over: &[],
+            under: "",
+            bound,
+            aim: Some(aim),
+            is_small_good: false,
+        }
     }
 
     /// An attempt on one thread takes at most `bound` times as long.
     const fn distance(what: &'static str, bound: f64, aim: Option<f64>) -> Self {
-        Self { what, operation: Operation::Attempt, threads: 1, over: &[], under: "", bound, aim, is_small_good: true }
+        Self {
+            what,
+            operation: Operation::Attempt,
+            threads: 1,
+            over: &[],
+            under: "",
+            bound,
+            aim,
+            is_small_good: true,
+        }
     }
 
     /// Whose times are divided: those of `over` by those of `under`.

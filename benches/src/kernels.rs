@@ -11,9 +11,11 @@ use std::{hint::black_box, sync::Arc};
 /// Products one after the other: what is loaded once is multiplied often.
 const PRODUCTS: usize = 64;
 
-/// The back ends that stand in the tables, with their contenders' names: the portable one only where there is no other.
+/// The back ends that stand in the tables, with their contenders' names: the portable one only
+/// where there is no other.
 pub(crate) fn backends() -> impl Iterator<Item = (Backend, &'static str)> {
-    let is_shown = |backend: &Backend| *backend != Backend::Portable || Backend::best() == Backend::Portable;
+    let is_shown =
+        |backend: &Backend| *backend != Backend::Portable || Backend::best() == Backend::Portable;
     Backend::available().filter(is_shown).map(|backend| (backend, Contender::ours(backend)))
 }
 
@@ -33,7 +35,8 @@ pub(crate) fn fq_mul(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     let mut results = Vec::new();
     let mut contenders = Vec::new();
 
-    let both = |of: fn(&[u8; 64]) -> Fq| -> [Vec<Fq>; 2] { [&x, &y].map(|s| s.iter().map(of).collect()) };
+    let both =
+        |of: fn(&[u8; 64]) -> Fq| -> [Vec<Fq>; 2] { [&x, &y].map(|s| s.iter().map(of).collect()) };
     let [ours_x, ours_y] = both(|string| Fq::from_bytes_mod_order(string));
     for (backend, name) in backends() {
         let (crew, y) = (crew.clone(), ours_y.clone());
@@ -42,7 +45,9 @@ pub(crate) fn fq_mul(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
         results.push(product.iter().flat_map(fq_bytes).collect::<Vec<u8>>());
         let factors = PerThread::new(&crew, || ours_x.clone());
         contenders.push(Contender::new(name, items, move || {
-            crew.each(|thread| multiply_fq(backend, black_box(&mut factors.of(thread)), &y, PRODUCTS));
+            crew.each(|thread| {
+                multiply_fq(backend, black_box(&mut factors.of(thread)), &y, PRODUCTS)
+            });
         }));
     }
     {
@@ -76,7 +81,8 @@ pub(crate) fn msm(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
 
     let scalars: Vec<Fr> = strings.iter().map(|string| Fr::from_bytes_mod_order(string)).collect();
     for (backend, name) in backends() {
-        let table = FixedBase::new(backend, &setup.bases, TABLE_BYTES).expect("the powers make a table");
+        let table =
+            FixedBase::new(backend, &setup.bases, TABLE_BYTES).expect("the powers make a table");
         let scratches = PerThread::new(crew, || table.scratch());
         results.push(table.multiply(&mut scratches.of(0), &scalars).map(|sum| sum.to_bytes()));
         let (crew, scalars) = (crew.clone(), scalars.clone());
@@ -87,7 +93,8 @@ pub(crate) fn msm(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
         }));
     }
     {
-        let (srs, scalars) = (setup.srs.clone(), strings.iter().map(snarkvm::fr_integer).collect::<Vec<_>>());
+        let (srs, scalars) =
+            (setup.srs.clone(), strings.iter().map(snarkvm::fr_integer).collect::<Vec<_>>());
         results.push(crew.together(|| snarkvm::point_bytes(&snarkvm::msm(srs.powers(), &scalars))));
         let crew = crew.clone();
         contenders.push(Contender::new(Contender::SNARKVM, 1, move || {
@@ -112,7 +119,8 @@ pub(crate) fn ntt(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     let mut results = Vec::new();
     let mut contenders = Vec::new();
 
-    let coefficients: Vec<Fr> = strings.iter().map(|string| Fr::from_bytes_mod_order(string)).collect();
+    let coefficients: Vec<Fr> =
+        strings.iter().map(|string| Fr::from_bytes_mod_order(string)).collect();
     for (backend, name) in backends() {
         let domain = Domain::new(backend, setup.log_n()).expect("a size of the puzzle");
         let mut values = coefficients.clone();
@@ -130,7 +138,12 @@ pub(crate) fn ntt(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     {
         let transform = snarkvm::Transform::new(setup.n());
         let coefficients: Vec<_> = strings.iter().map(snarkvm::fr).collect();
-        results.push(crew.together(|| transform.forward(&coefficients)).iter().flat_map(snarkvm::fr_bytes).collect());
+        results.push(
+            crew.together(|| transform.forward(&coefficients))
+                .iter()
+                .flat_map(snarkvm::fr_bytes)
+                .collect(),
+        );
         let crew = crew.clone();
         contenders.push(Contender::new(Contender::SNARKVM, 1, move || {
             black_box(crew.together(|| transform.forward(black_box(&coefficients))));

@@ -2,8 +2,8 @@
 
 /// The size of the puzzle that the limit is worked out for.
 pub const LOG_N: u32 = 13;
-/// Products in Fq that an attempt of this size is taken to need. A given number, not a count of what our kernels do: the distance to
-/// the limit thus shows what better algorithms gain, too.
+/// Products in Fq that an attempt of this size is taken to need. A given number, not a count of
+/// what our kernels do: the distance to the limit thus shows what better algorithms gain, too.
 pub const PRODUCTS: u64 = 2_100_000;
 /// `vpmadd52` for each product, of eight lanes: 264 instructions make eight products.
 pub const PER_PRODUCT: u64 = 33;

@@ -17,11 +17,13 @@ impl Load {
         Self::parse(&read("/proc/stat"), &read("/proc/self/stat"))
     }
 
-    /// proc(5): the line "cpu" holds user, nice, system, idle, iowait, irq, softirq and steal; fields 14 and 15 of a process's line, the
-    /// 12th and 13th after its name in parentheses, hold user and system time.
+    /// proc(5): the line "cpu" holds user, nice, system, idle, iowait, irq, softirq and steal;
+    /// fields 14 and 15 of a process's line, the 12th and 13th after its name in parentheses, hold
+    /// user and system time.
     fn parse(stat: &str, own: &str) -> Self {
         let cpu = stat.lines().find_map(|line| line.strip_prefix("cpu ")).unwrap_or_default();
-        let times: Vec<u64> = cpu.split_whitespace().take(8).filter_map(|time| time.parse().ok()).collect();
+        let times: Vec<u64> =
+            cpu.split_whitespace().take(8).filter_map(|time| time.parse().ok()).collect();
         let total = times.iter().sum();
         let idle = times.iter().skip(3).take(2).sum::<u64>();
         let fields = own.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();

@@ -8,10 +8,11 @@ impl Machine {
     pub fn here(command: String) -> Self {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let named = |name| variable(name).map(|value| format!("{name}='{}'", value.trim()));
-        let build: Vec<_> = ["RUSTFLAGS", "CARGO_PROFILE_BENCH_LTO", "CARGO_PROFILE_BENCH_CODEGEN_UNITS"]
-            .into_iter()
-            .filter_map(named)
-            .collect();
+        let build: Vec<_> =
+            ["RUSTFLAGS", "CARGO_PROFILE_BENCH_LTO", "CARGO_PROFILE_BENCH_CODEGEN_UNITS"]
+                .into_iter()
+                .filter_map(named)
+                .collect();
         Self {
             processor: processor(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
             cores: thread::available_parallelism().map_or(1, usize::from),
@@ -24,14 +25,17 @@ impl Machine {
     }
 }
 
-/// The processor's name, family and model out of `/proc/cpuinfo`, or its architecture. Virtual machines give short names.
+/// The processor's name, family and model out of `/proc/cpuinfo`, or its architecture. Virtual
+/// machines give short names.
 fn processor(cpuinfo: &str) -> String {
     let field = |name: &str| {
         let fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
         fields.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
     };
     match (field("model name"), field("cpu family"), field("model")) {
-        (Some(name), Some(family), Some(model)) => format!("{name} (family {family}, model {model})"),
+        (Some(name), Some(family), Some(model)) => {
+            format!("{name} (family {family}, model {model})")
+        }
         (Some(name), ..) => name.into(),
         _ => env::consts::ARCH.into(),
     }
@@ -39,7 +43,11 @@ fn processor(cpuinfo: &str) -> String {
 
 /// The line that a program prints, or a question mark.
 fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|output| output.status.success());
     output.map_or("?".into(), |output| String::from_utf8_lossy(&output.stdout).trim().into())
 }
 

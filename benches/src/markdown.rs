@@ -23,7 +23,8 @@ impl Report {
         text
     }
 
-    /// A page with the tables between its two marks, whatever stood there; `None` if it lacks a mark.
+    /// A page with the tables between its two marks, whatever stood there; `None` if it lacks a
+    /// mark.
     pub fn put_into(&self, page: &str) -> Option<String> {
         let (before, rest) = page.split_once(BEGIN)?;
         let (_, after) = rest.split_once(END)?;
@@ -31,27 +32,43 @@ impl Report {
     }
 
     fn case(&self, operation: Operation, log_n: u32, threads: usize) -> Option<&CaseReport> {
-        self.cases.iter().find(|case| case.operation == operation && case.log_n == log_n && case.threads == threads)
+        self.cases.iter().find(|case| {
+            case.operation == operation && case.log_n == log_n && case.threads == threads
+        })
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
         let Machine { processor, cores, date, commit, rustc, build, command } = &self.machine;
         let others = self.cases.iter().map(|case| case.others_share).fold(0.0, f64::max);
-        writeln!(out, "`{command}` on {date}, commit `{commit}`: {processor}, {cores} cores; {rustc}, `{build}`.")?;
-        writeln!(out, "Other programs took up to {:.0}% of the processors' time during a case.\n", 100.0 * others)?;
+        writeln!(
+            out,
+            "`{command}` on {date}, commit `{commit}`: {processor}, {cores} cores; {rustc}, `{build}`."
+        )?;
+        writeln!(
+            out,
+            "Other programs took up to {:.0}% of the processors' time during a case.\n",
+            100.0 * others
+        )?;
         self.write_goals(out)?;
         self.write_limit(out)?;
         Operation::ALL.into_iter().try_for_each(|operation| self.write_operation(out, operation))
     }
 
     fn write_goals(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "| n = 2^{} | bound | aim | median | half of the rounds | processor time | |", limit::LOG_N)?;
+        writeln!(
+            out,
+            "| n = 2^{} | bound | aim | median | half of the rounds | processor time | |",
+            limit::LOG_N
+        )?;
         writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |")?;
         for goal in &GOALS {
             let sign = if goal.is_small_good { "≤" } else { "≥" };
             let aim = goal.aim.map_or(String::new(), factor);
             write!(out, "| {} | {sign} {} | {aim} |", goal.what, factor(goal.bound))?;
-            match self.case(goal.operation, limit::LOG_N, goal.threads).and_then(|case| goal.ratio(case)) {
+            match self
+                .case(goal.operation, limit::LOG_N, goal.threads)
+                .and_then(|case| goal.ratio(case))
+            {
                 None => writeln!(out, " | | | not measured |")?,
                 Some(Ratio { wall: Spread { q1, median, q3 }, cpu, .. }) => {
                     write!(out, " **{}** | {} … {} |", factor(*median), factor(*q1), factor(*q3))?;

@@ -8,7 +8,9 @@ use crate::{
     peers::{arkworks, snarkvm},
 };
 use lode_algebra::Backend;
-use lode_puzzle::{Claim, Engine, Item, Proof, Prover, ReferenceEngine, ReferenceVerifier, Tables, Verifier};
+use lode_puzzle::{
+    Claim, Engine, Item, Proof, Prover, ReferenceEngine, ReferenceVerifier, Tables, Verifier,
+};
 use std::{
     hint::black_box,
     sync::{
@@ -36,7 +38,8 @@ pub(crate) fn attempt(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     let mut contenders = Vec::new();
 
     for (backend, name) in backends() {
-        let tables = Tables::new(&setup.srs, backend, TABLE_BYTES).expect("the powers make a table");
+        let tables =
+            Tables::new(&setup.srs, backend, TABLE_BYTES).expect("the powers make a table");
         let tables = Arc::new(tables);
         let provers = PerThread::new(crew, || Prover::new(tables.clone()));
         let prove = move |thread, nonce| {
@@ -53,7 +56,9 @@ pub(crate) fn attempt(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     }
 
     let reference = ReferenceEngine::new(setup.srs.clone());
-    let prove = move |nonce| reference.attempt(&STATEMENT, nonce).expect("an attempt is void once in 2^240").proof;
+    let prove = move |nonce| {
+        reference.attempt(&STATEMENT, nonce).expect("an attempt is void once in 2^240").proof
+    };
     results.push(crew.together(|| prove(0)));
     contenders.push(Contender::new(Contender::REFERENCE, 1, {
         let (crew, nonces, prove) = (crew.clone(), Nonces::default(), prove.clone());
@@ -63,7 +68,10 @@ pub(crate) fn attempt(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     }));
     {
         let prover = arkworks::Prover::new(arkworks::points(&setup.bases));
-        results.push(crew.together(|| prover.attempt(&STATEMENT, 0)).expect("an attempt is void once in 2^240"));
+        results.push(
+            crew.together(|| prover.attempt(&STATEMENT, 0))
+                .expect("an attempt is void once in 2^240"),
+        );
         let (crew, nonces) = (crew.clone(), Nonces::default());
         contenders.push(Contender::new(Contender::ARKWORKS, 1, move || {
             black_box(crew.together(|| prover.attempt(&STATEMENT, nonces.next())));
@@ -106,7 +114,10 @@ pub(crate) fn verify(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     let arkworks = arkworks::Verifier::new(&setup.srs);
     let peers: [(_, Check); 2] = [
         (Contender::SNARKVM, snarkvm_single(setup)),
-        (Contender::ARKWORKS, Box::new(move |items, _| items.iter().all(|item| arkworks.verify(item)))),
+        (
+            Contender::ARKWORKS,
+            Box::new(move |items, _| items.iter().all(|item| arkworks.verify(item))),
+        ),
     ];
     let items = items(setup, 1);
     ours(setup).chain(peers).map(|(name, check)| checking(name, crew, &items, check)).collect()
@@ -114,18 +125,26 @@ pub(crate) fn verify(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
 
 pub(crate) fn verify_batch(setup: &Setup, crew: &Arc<Crew>) -> Vec<Contender> {
     let arkworks = arkworks::Verifier::new(&setup.srs);
-    let peer: (_, Check) = (Contender::ARKWORKS, Box::new(move |items, weights| arkworks.verify_batch(items, weights)));
+    let peer: (_, Check) = (
+        Contender::ARKWORKS,
+        Box::new(move |items, weights| arkworks.verify_batch(items, weights)),
+    );
     let items = items(setup, BATCH);
-    let batches = ours(setup).chain([peer]).map(|(name, check)| checking(name, crew, &items, check));
-    batches.chain([checking(Contender::SNARKVM_SINGLE, crew, &items[..1], snarkvm_single(setup))]).collect()
+    let batches =
+        ours(setup).chain([peer]).map(|(name, check)| checking(name, crew, &items, check));
+    batches
+        .chain([checking(Contender::SNARKVM_SINGLE, crew, &items[..1], snarkvm_single(setup))])
+        .collect()
 }
 
 /// Our verifier with each back end.
 fn ours(setup: &Setup) -> impl Iterator<Item = (&'static str, Check)> {
     backends().map(|(backend, name)| {
-        let verifier = Verifier::with_backend(&setup.srs, backend).expect("the processor has the instructions");
-        let check =
-            move |items: &[Item], weights: &[u128]| verifier.verify_batch(items, weights).iter().all(Result::is_ok);
+        let verifier = Verifier::with_backend(&setup.srs, backend)
+            .expect("the processor has the instructions");
+        let check = move |items: &[Item], weights: &[u128]| {
+            verifier.verify_batch(items, weights).iter().all(Result::is_ok)
+        };
         (name, Box::new(check) as Check)
     })
 }
@@ -134,7 +153,9 @@ fn ours(setup: &Setup) -> impl Iterator<Item = (&'static str, Check)> {
 fn snarkvm_single(setup: &Setup) -> Check {
     let verifier = ReferenceVerifier::new(&setup.srs);
     Box::new(move |items, _| {
-        items.iter().all(|item| verifier.verify(&item.statement, item.nonce, &item.proof, item.claim).is_ok())
+        items.iter().all(|item| {
+            verifier.verify(&item.statement, item.nonce, &item.proof, item.claim).is_ok()
+        })
     })
 }
 
@@ -151,7 +172,10 @@ fn checking(name: &'static str, crew: &Arc<Crew>, items: &[Item], check: Check) 
         last.nonce += 1;
     }
     assert!(crew.together(|| check(&items, &weights)), "{name} refuses proofs that hold");
-    assert!(!crew.together(|| check(&forged, &weights)), "{name} accepts a proof that does not hold");
+    assert!(
+        !crew.together(|| check(&forged, &weights)),
+        "{name} accepts a proof that does not hold"
+    );
     Contender::new(name, crew.threads() * items.len(), move || {
         crew.each(|_| {
             black_box(check(black_box(&items), black_box(&weights)));
@@ -161,7 +185,8 @@ fn checking(name: &'static str, crew: &Arc<Crew>, items: &[Item], check: Check) 
 
 /// Proofs that hold.
 fn items(setup: &Setup, count: usize) -> Vec<Item> {
-    let tables = Tables::new(&setup.srs, Backend::best(), TABLE_BYTES).expect("the powers make a table");
+    let tables =
+        Tables::new(&setup.srs, Backend::best(), TABLE_BYTES).expect("the powers make a table");
     let mut prover = Prover::new(tables.into());
     let mut item = |nonce| {
         let attempt = prover.attempt(&STATEMENT, nonce, &AtomicBool::new(false));

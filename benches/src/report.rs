@@ -73,12 +73,14 @@ pub struct Ratio {
     pub under: String,
     /// Of neighbours in a round, of the time that passed.
     pub wall: Spread,
-    /// The same, of the processors' time: it leaves out what other programs took, and what a peer's threads waited for each other.
+    /// The same, of the processors' time: it leaves out what other programs took, and what a peer's
+    /// threads waited for each other.
     pub cpu: Spread,
 }
 
 impl CaseReport {
-    /// Summarises a case's samples: the ratios of all others to each of ours, of ours to the limit, and of the reference engine to KZG10.
+    /// Summarises a case's samples: the ratios of all others to each of ours, of ours to the limit,
+    /// and of the reference engine to KZG10.
     pub fn new(case: &Case, samples: &Samples) -> Self {
         let names: Vec<_> = case.contenders.iter().map(|contender| contender.name).collect();
         let contender = |(name, times): (&&str, &Vec<Time>)| ContenderReport {
@@ -112,7 +114,10 @@ impl CaseReport {
 
     /// Median nanoseconds of a contender.
     pub(crate) fn time(&self, name: &str) -> Option<f64> {
-        self.contenders.iter().find(|contender| contender.name == name).map(|contender| contender.wall_ns.median)
+        self.contenders
+            .iter()
+            .find(|contender| contender.name == name)
+            .map(|contender| contender.wall_ns.median)
     }
 
     /// The ratio of one contender's times to another's.
@@ -122,7 +127,8 @@ impl CaseReport {
 }
 
 /// Our kernels, the fastest first.
-pub(crate) const OURS: [&str; 4] = [Contender::IFMA, Contender::AVX512, Contender::SCALAR, Contender::PORTABLE];
+pub(crate) const OURS: [&str; 4] =
+    [Contender::IFMA, Contender::AVX512, Contender::SCALAR, Contender::PORTABLE];
 
 fn is_ours(name: &str) -> bool {
     OURS.contains(&name)

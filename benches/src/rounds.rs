@@ -1,4 +1,5 @@
-//! Contenders in turns: what disturbs the machine then disturbs all of them alike, and the ratio of two neighbours is left.
+//! Contenders in turns: what disturbs the machine then disturbs all of them alike, and the ratio of
+//! two neighbours is left.
 
 use crate::{
     Case,
@@ -35,14 +36,17 @@ pub struct Samples {
 
 /// Measures a case for about so long: in each round every contender once, always in the same order.
 pub fn measure(case: &mut Case, budget: Duration) -> Samples {
-    let repeats: Vec<usize> = case.contenders.iter_mut().map(|contender| repeats(&mut *contender.run)).collect();
+    let repeats: Vec<usize> =
+        case.contenders.iter_mut().map(|contender| repeats(&mut *contender.run)).collect();
     let (start, load) = (Instant::now(), Load::now());
     let mut times = vec![Vec::new(); case.contenders.len()];
     for round in 0..MAX_ROUNDS {
         if round >= MIN_ROUNDS && start.elapsed() > budget {
             break;
         }
-        for ((contender, repeats), times) in case.contenders.iter_mut().zip(&repeats).zip(&mut times) {
+        for ((contender, repeats), times) in
+            case.contenders.iter_mut().zip(&repeats).zip(&mut times)
+        {
             times.push(per_item(time(&mut *contender.run, *repeats), repeats * contender.items));
         }
     }
@@ -93,7 +97,8 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let quantile = |share: f64| {
             let position = share * (values.len() - 1) as f64;
-            let (below, above) = (values[position.floor() as usize], values[position.ceil() as usize]);
+            let (below, above) =
+                (values[position.floor() as usize], values[position.ceil() as usize]);
             below + (above - below) * position.fract()
         };
         Self { q1: quantile(0.25), median: quantile(0.5), q3: quantile(0.75) }
@@ -113,14 +118,19 @@ mod tests {
 
     #[test]
     fn quartiles_lie_between_neighbours() {
-        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]), Spread { q1: 1.75, median: 2.5, q3: 3.25 });
+        assert_eq!(
+            Spread::of(vec![4.0, 1.0, 2.0, 3.0]),
+            Spread { q1: 1.75, median: 2.5, q3: 3.25 }
+        );
         assert_eq!(Spread::of(vec![7.0]), Spread { q1: 7.0, median: 7.0, q3: 7.0 });
     }
 
     #[test]
     fn a_disturbed_round_leaves_the_ratio_alone() {
-        let times = |wall_ns: [f64; 5]| wall_ns.map(|wall_ns| Time { wall_ns, cpu_ns: wall_ns * wall_ns });
-        let (over, under) = (times([20.0, 22.0, 200.0, 20.0, 18.0]), times([10.0, 11.0, 100.0, 10.0, 9.0]));
+        let times =
+            |wall_ns: [f64; 5]| wall_ns.map(|wall_ns| Time { wall_ns, cpu_ns: wall_ns * wall_ns });
+        let (over, under) =
+            (times([20.0, 22.0, 200.0, 20.0, 18.0]), times([10.0, 11.0, 100.0, 10.0, 9.0]));
         let same = |ratio| Spread { q1: ratio, median: ratio, q3: ratio };
         assert_eq!(Spread::of_ratios(&over, &under, |time| time.wall_ns), same(2.0));
         assert_eq!(Spread::of_ratios(&over, &under, |time| time.cpu_ns), same(4.0));

@@ -1,4 +1,5 @@
-//! Every case builds, which compares what its contenders compute, and every contender runs: at sizes that take no time.
+//! Every case builds, which compares what its contenders compute, and every contender runs: at
+//! sizes that take no time.
 
 use lode_benches::{Crew, Operation, Setup};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Aleo addresses: the x-coordinate of a point on the Edwards curve over BLS12-377's scalar field, 32 bytes.
+//! Aleo addresses: the x-coordinate of a point on the Edwards curve over BLS12-377's scalar field,
+//! 32 bytes.
 
 use std::{fmt, str::FromStr};
 
@@ -11,8 +12,9 @@ use crate::codec::{Decode, DecodeError, Encode, Reader};
 
 /// An account's address, as its 32 canonical bytes.
 ///
-/// Decoding takes any 32 bytes, so that reading one's own database costs no square root; [`Address::check`] is the
-/// rule, and every address of a header, share or transaction passes it before the block is accepted.
+/// Decoding takes any 32 bytes, so that reading one's own database costs no square root;
+/// [`Address::check`] is the rule, and every address of a header, share or transaction passes it
+/// before the block is accepted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub [u8; 32]);
 
@@ -25,7 +27,8 @@ pub enum AddressError {
     /// The text is not bech32m with the prefix `aleo1`.
     #[error("{0:?} is not an Aleo address (aleo1…, 63 characters)")]
     NotText(String),
-    /// Bech32m is written in one case: JavaScript's SDK takes what mixes them, and snarkVM calls its prefix invalid.
+    /// Bech32m is written in one case: JavaScript's SDK takes what mixes them, and snarkVM calls
+    /// its prefix invalid.
     #[error("{0:?} mixes upper and lower case: an address is written in one of them")]
     MixedCase(String),
 }
@@ -36,7 +39,8 @@ impl Address {
     /// Letters and digits of an address as text: `aleo1`, 52 for the bytes, 6 for the checksum.
     pub const TEXT_BYTES: usize = 63;
 
-    /// The rule of specification section 3: snarkVM reads these bytes and writes the same bytes again.
+    /// The rule of specification section 3: snarkVM reads these bytes and writes the same bytes
+    /// again.
     pub fn check(&self) -> Result<(), AddressError> {
         self.to_aleo().map(|_| ())
     }
@@ -62,7 +66,8 @@ impl TryFrom<&AleoAddress<MainnetV0>> for Address {
     }
 }
 
-/// Takes lower case, and all upper case, which QR codes hold in less space; [`Display`](fmt::Display) writes lower case.
+/// Takes lower case, and all upper case, which QR codes hold in less space;
+/// [`Display`](fmt::Display) writes lower case.
 impl FromStr for Address {
     type Err = AddressError;
 
@@ -72,7 +77,8 @@ impl FromStr for Address {
             return Err(AddressError::NotText(shown()));
         }
         let lower = text.to_ascii_lowercase();
-        let address = AleoAddress::<MainnetV0>::from_str(&lower).map_err(|_| AddressError::NotText(shown()))?;
+        let address = AleoAddress::<MainnetV0>::from_str(&lower)
+            .map_err(|_| AddressError::NotText(shown()))?;
         if text != lower && text.bytes().any(|byte| byte.is_ascii_lowercase()) {
             return Err(AddressError::MixedCase(shown()));
         }
@@ -134,14 +140,25 @@ mod tests {
             assert_eq!(mixed.parse::<Address>(), Err(AddressError::MixedCase(mixed)));
         }
         let upper_prefix = format!("ALEO1{}", &TEXT[5..]);
-        assert_eq!(upper_prefix.parse::<Address>(), Err(AddressError::MixedCase(upper_prefix.clone())));
+        assert_eq!(
+            upper_prefix.parse::<Address>(),
+            Err(AddressError::MixedCase(upper_prefix.clone()))
+        );
     }
 
     #[test]
     fn other_texts_are_no_address() {
         let (upper, long) = (TEXT.to_ascii_uppercase(), "q".repeat(100_000));
         let wrong_sum = format!("{}{}", &upper[..62], if upper.ends_with('Q') { 'P' } else { 'Q' });
-        for text in ["", "aleo1", &TEXT[..62], &format!("{TEXT}q"), &wrong_sum, &format!(" {}", &TEXT[1..]), &long] {
+        for text in [
+            "",
+            "aleo1",
+            &TEXT[..62],
+            &format!("{TEXT}q"),
+            &wrong_sum,
+            &format!(" {}", &TEXT[1..]),
+            &long,
+        ] {
             let shown = text.chars().take(80).collect();
             assert_eq!(text.parse::<Address>(), Err(AddressError::NotText(shown)));
         }

@@ -89,7 +89,8 @@ impl Decode for Header {
 pub struct Share {
     /// The ancestor that the statement names; its height dates the share.
     pub anchor_hash: Hash,
-    /// The content hash of the header that the prover worked on. It stays opaque: nobody looks behind it.
+    /// The content hash of the header that the prover worked on. It stays opaque: nobody looks
+    /// behind it.
     pub content_hash: Hash,
     /// Who is paid and whose weight grows.
     pub prover: Address,
@@ -114,7 +115,13 @@ impl Share {
 
     /// The statement that the share's proof is for.
     pub fn statement(&self, genesis_hash: &Hash, epoch_challenge: &Hash) -> Statement {
-        Statement::new(&genesis_hash.0, &epoch_challenge.0, &self.anchor_hash.0, &self.content_hash.0, &self.prover.0)
+        Statement::new(
+            &genesis_hash.0,
+            &epoch_challenge.0,
+            &self.anchor_hash.0,
+            &self.content_hash.0,
+            &self.prover.0,
+        )
     }
 
     /// The share's identity.
@@ -152,9 +159,7 @@ impl Decode for Share {
 /// A block's transactions and shares, in the order in which they apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Body {
-    /// The transactions.
     pub transactions: Vec<SignedTransaction>,
-    /// The shares.
     pub shares: Vec<Share>,
 }
 
@@ -182,11 +187,17 @@ impl Encode for Body {
 }
 
 impl Decode for Body {
-    /// Holds the counts to the limits of every network; a network's own limit on shares is a rule of validation.
+    /// Holds the counts to the limits of every network; a network's own limit on shares is a rule
+    /// of validation.
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let max_shares = usize::try_from(MAX_SHARES_PER_BLOCK).unwrap_or(usize::MAX).saturating_mul(2);
+        let max_shares =
+            usize::try_from(MAX_SHARES_PER_BLOCK).unwrap_or(usize::MAX).saturating_mul(2);
         let body = Self {
-            transactions: reader.list("transactions", MAX_TRANSACTIONS, SignedTransaction::MIN_BYTES)?,
+            transactions: reader.list(
+                "transactions",
+                MAX_TRANSACTIONS,
+                SignedTransaction::MIN_BYTES,
+            )?,
             shares: reader.list("shares", max_shares, Share::BYTES)?,
         };
         let got = body.encoded_len();
@@ -197,10 +208,10 @@ impl Decode for Body {
     }
 }
 
-/// A header with its proof: all of a block that its hash covers. Nothing about it is known to be true yet.
+/// A header with its proof: all of a block that its hash covers. Nothing about it is known to be
+/// true yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedHeader {
-    /// The header.
     pub header: Header,
     /// The nonce of the block's attempt.
     pub nonce: u64,
@@ -217,7 +228,8 @@ impl SealedHeader {
         hash(&self.header, self.nonce, &self.proof)
     }
 
-    /// The block's own attempt as a share, which a later block may include if its share half qualifies.
+    /// The block's own attempt as a share, which a later block may include if its share half
+    /// qualifies.
     pub fn as_share(&self) -> Share {
         as_share(&self.header, self.nonce, self.proof)
     }
@@ -249,14 +261,17 @@ impl Encode for SealedHeader {
 
 impl Decode for SealedHeader {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { header: Header::decode_from(reader)?, nonce: reader.u64()?, proof: decode_proof(reader)? })
+        Ok(Self {
+            header: Header::decode_from(reader)?,
+            nonce: reader.u64()?,
+            proof: decode_proof(reader)?,
+        })
     }
 }
 
 /// A decoded block. Nothing about it is known to be true yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// The header.
     pub header: Header,
     /// The nonce of the block's attempt.
     pub nonce: u64,
@@ -275,13 +290,15 @@ impl Block {
         hash(&self.header, self.nonce, &self.proof)
     }
 
-    /// The block's own attempt as a share, which a later block may include if its share half qualifies.
+    /// The block's own attempt as a share, which a later block may include if its share half
+    /// qualifies.
     pub fn as_share(&self) -> Share {
         as_share(&self.header, self.nonce, self.proof)
     }
 
-    /// The genesis block of a network whose state after genesis has this root. Its nonce and proof are zero and
-    /// unchecked, its producer is the address of the curve's neutral point, which nobody holds a key of.
+    /// The genesis block of a network whose state after genesis has this root. Its nonce and proof
+    /// are zero and unchecked, its producer is the address of the curve's neutral point, which
+    /// nobody holds a key of.
     pub fn genesis(params: &ChainSpec, state_root: Hash) -> Self {
         let body = Body::default();
         Self {
@@ -324,7 +341,10 @@ impl Decode for Block {
 }
 
 fn hash(header: &Header, nonce: u64, proof: &Proof) -> Hash {
-    Hash::of("lode/block/v1", &[&header.encode(), &nonce.to_le_bytes(), &proof.commitment, &proof.opening])
+    Hash::of(
+        "lode/block/v1",
+        &[&header.encode(), &nonce.to_le_bytes(), &proof.commitment, &proof.opening],
+    )
 }
 
 fn as_share(header: &Header, nonce: u64, proof: Proof) -> Share {

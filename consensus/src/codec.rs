@@ -1,7 +1,8 @@
-//! The canonical encoding: fixed-width little-endian integers, `u32` counts, no padding, no optional fields.
+//! The canonical encoding: fixed-width little-endian integers, `u32` counts, no padding, no
+//! optional fields.
 //!
-//! What must not be broken: a decoder checks a count against its limit and against the bytes that are left before
-//! it allocates, and refuses trailing bytes.
+//! What must not be broken: a decoder checks a count against its limit and against the bytes that
+//! are left before it allocates, and refuses trailing bytes.
 
 use crate::Hash;
 
@@ -59,8 +60,8 @@ pub trait Encode {
         out
     }
 
-    /// How many canonical bytes there are: exactly `self.encode().len()`. Types whose size is asked for often know it
-    /// without writing them.
+    /// How many canonical bytes there are: exactly `self.encode().len()`. Types whose size is asked
+    /// for often know it without writing them.
     fn encoded_len(&self) -> usize {
         self.encode().len()
     }
@@ -131,8 +132,8 @@ impl<'a> Reader<'a> {
         self.array().map(Hash)
     }
 
-    /// Takes a `u32` count and that many items, none shorter than `min_item_bytes`. The count is held to `limit` and to
-    /// the bytes that are left before anything is allocated.
+    /// Takes a `u32` count and that many items, none shorter than `min_item_bytes`. The count is
+    /// held to `limit` and to the bytes that are left before anything is allocated.
     pub fn list<T: Decode>(
         &mut self,
         what: &'static str,
@@ -176,8 +177,8 @@ impl<'a> Reader<'a> {
 
 /// Appends a `u32` count and the items' canonical bytes.
 ///
-/// A list of more than `u32::MAX` items cannot be built under the consensus limits; its count would saturate, and
-/// the decoder refuse it.
+/// A list of more than `u32::MAX` items cannot be built under the consensus limits; its count would
+/// saturate, and the decoder refuse it.
 pub fn encode_list<T: Encode>(items: &[T], out: &mut Vec<u8>) {
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&count.to_le_bytes());

@@ -1,15 +1,16 @@
 //! The block target: ASERT, one step per block, in exact integers.
 //!
-//! Source: specification section 3; the cubic is the aserti3-2d approximation of 2^x that Bitcoin Cash uses.
+//! Source: specification section 3; the cubic is the aserti3-2d approximation of 2^x that Bitcoin
+//! Cash uses.
 
 use ethnum::{AsU256, U256};
 use lode_puzzle::Target;
 
-/// The target of the block after one that took `solve_time_ms` (its timestamp less its parent's, which may be
-/// negative) and had target `target`.
+/// The target of the block after one that took `solve_time_ms` (its timestamp less its parent's,
+/// which may be negative) and had target `target`.
 ///
-/// The step follows the excess of the solve time over `interval_ms`, capped at `tau_ms`: after a long stop one block
-/// eases the target to the double, not to anything.
+/// The step follows the excess of the solve time over `interval_ms`, capped at `tau_ms`: after a
+/// long stop one block eases the target to the double, not to anything.
 pub fn next_target(target: Target, solve_time_ms: i128, interval_ms: u64, tau_ms: u64) -> Target {
     let tau = i128::from(tau_ms.max(1));
     let excess = solve_time_ms.saturating_sub(interval_ms.into()).min(tau);
@@ -30,7 +31,9 @@ pub fn next_target(target: Target, solve_time_ms: i128, interval_ms: u64, tau_ms
 
 /// `65536·2^(fraction/65536)`, for `fraction` below 65536.
 fn factor(fraction: u128) -> u128 {
-    let power = |exponent: u32, coefficient: u128| fraction.saturating_pow(exponent).saturating_mul(coefficient);
+    let power = |exponent: u32, coefficient: u128| {
+        fraction.saturating_pow(exponent).saturating_mul(coefficient)
+    };
     // All terms are below 2^96: nothing saturates.
     let sum = power(1, 195_766_423_245_049)
         .saturating_add(power(2, 971_821_376))
@@ -79,8 +82,8 @@ mod tests {
 
     #[test]
     fn the_factor_is_within_its_published_error() {
-        // 2^(k/16) to 40 bits, k = 0…15, from 2^(k/16) = (2^(1/16))^k by integer square roots: relative error of
-        // the cubic below 0.013 %, as published for aserti3-2d.
+        // 2^(k/16) to 40 bits, k = 0…15, from 2^(k/16) = (2^(1/16))^k by integer square roots:
+        // relative error of the cubic below 0.013 %, as published for aserti3-2d.
         let mut exact = vec![1_u128 << 80];
         let mut root = 2_u128 << 80;
         for _ in 0..4 {

@@ -15,14 +15,15 @@ impl ChainWork {
     /// The work at genesis.
     pub const ZERO: Self = Self(U256::ZERO);
 
-    /// The work after a block with this target. A block adds less than 2^192, so that no chain of 2^32 blocks
-    /// overflows.
+    /// The work after a block with this target. A block adds less than 2^192, so that no chain of
+    /// 2^32 blocks overflows.
     #[must_use]
     pub fn after(self, target: Target) -> Self {
         Self(self.0.saturating_add(target.work()))
     }
 
-    /// Whether a node on a chain with `self` moves to a chain with `candidate`: only for strictly more work.
+    /// Whether a node on a chain with `self` moves to a chain with `candidate`: only for strictly
+    /// more work.
     pub fn moves_to(self, candidate: Self) -> bool {
         candidate > self
     }

@@ -1,10 +1,12 @@
-//! Headers before bodies: the types that a header goes through on its own, and the chain that headers make in memory.
+//! Headers before bodies: the types that a header goes through on its own, and the chain that
+//! headers make in memory.
 //!
-//! [`SealedHeader`] (decoded) → [`ContextualHeader`] (fits its parent, and its ticket meets the target) → [`VerifiedHeader`]
-//! (its proof holds) → with a body [`ContextualBlock`](crate::rules::ContextualBlock), which does not check that proof again.
+//! [`SealedHeader`] (decoded) → [`ContextualHeader`] (fits its parent, and its ticket meets the
+//! target) → [`VerifiedHeader`] (its proof holds) → with a body
+//! [`ContextualBlock`](crate::rules::ContextualBlock), which does not check that proof again.
 //!
-//! What must not be broken: only a [`VerifiedHeader`] counts as work, and one is only made by a [`ProofChecker`], or for
-//! a header whose hash is that of a proven one.
+//! What must not be broken: only a [`VerifiedHeader`] counts as work, and one is only made by a
+//! [`ProofChecker`], or for a header whose hash is that of a proven one.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +19,8 @@ use crate::{
     rules::{self, Ancestry, BlockError, ChainContext, MEDIAN_BLOCKS},
 };
 
-/// A header that fits the chain it extends and whose ticket meets the target. Its producer and its proof are not
-/// checked yet.
+/// A header that fits the chain it extends and whose ticket meets the target. Its producer and its
+/// proof are not checked yet.
 #[derive(Debug, Clone)]
 pub struct ContextualHeader {
     sealed: SealedHeader,
@@ -39,7 +41,11 @@ impl ContextualHeader {
         };
         let value = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof).block_value();
         if !target.is_met_by(value) {
-            return Err(BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target, value }));
+            return Err(BlockError::Proof(VerifyError::TargetMissed {
+                half: Half::Block,
+                target,
+                value,
+            }));
         }
         let obligations = [Obligation::Address(sealed.header.producer), Obligation::Puzzle(item)];
         let obligations = obligations.map(|obligation| Placed { place: Place::Header, obligation });
@@ -56,27 +62,37 @@ impl ContextualHeader {
         self.hash
     }
 
-    /// For a header that was proven before: its hash is that of a [`VerifiedHeader`], or of an ancestor of one.
+    /// For a header that was proven before: its hash is that of a [`VerifiedHeader`], or of an
+    /// ancestor of one.
     pub fn assume_verified(self) -> VerifiedHeader {
         VerifiedHeader { sealed: self.sealed, hash: self.hash }
     }
 
     /// Checks producer and proof, which needs one weight.
-    pub fn prove(self, checker: &(impl ProofChecker + ?Sized), weights: &[u128]) -> Result<VerifiedHeader, BlockError> {
+    pub fn prove(
+        self,
+        checker: &(impl ProofChecker + ?Sized),
+        weights: &[u128],
+    ) -> Result<VerifiedHeader, BlockError> {
         let unjudged = BlockError::Unjudged { expected: self.obligations.len(), got: 0 };
         Self::prove_all(vec![self], checker, weights).pop().unwrap_or(Err(unjudged))
     }
 
-    /// Checks producers and proofs of several headers, the proofs in one batch. One result for each, in order; `weights`
-    /// holds one random number for each.
+    /// Checks producers and proofs of several headers, the proofs in one batch. One result for
+    /// each, in order; `weights` holds one random number for each.
     pub fn prove_all(
         headers: Vec<Self>,
         checker: &(impl ProofChecker + ?Sized),
         weights: &[u128],
     ) -> Vec<Result<VerifiedHeader, BlockError>> {
-        let parties: Vec<&[Placed]> = headers.iter().map(|header| &header.obligations[..]).collect();
+        let parties: Vec<&[Placed]> =
+            headers.iter().map(|header| &header.obligations[..]).collect();
         let results = judge_all(&parties, checker, weights);
-        headers.into_iter().zip(results).map(|(header, result)| result.map(|()| header.assume_verified())).collect()
+        headers
+            .into_iter()
+            .zip(results)
+            .map(|(header, result)| result.map(|()| header.assume_verified()))
+            .collect()
     }
 }
 
@@ -104,8 +120,8 @@ impl VerifiedHeader {
     }
 }
 
-/// Headers of one chain above a fork, in memory. What later headers cannot ask for any more can be forgotten, so that
-/// a chain of any length is judged in little memory.
+/// Headers of one chain above a fork, in memory. What later headers cannot ask for any more can be
+/// forgotten, so that a chain of any length is judged in little memory.
 #[derive(Debug, Clone)]
 pub struct HeaderChain {
     fork: Height,
@@ -159,8 +175,9 @@ impl HeaderChain {
         self.headers.insert(self.tip, (hash, header));
     }
 
-    /// Forgets the headers that no header above the tip can need: what is left are the median's blocks, the window of
-    /// anchors, and the two blocks at the beginning of the tip's epoch and of the next block's.
+    /// Forgets the headers that no header above the tip can need: what is left are the median's
+    /// blocks, the window of anchors, and the two blocks at the beginning of the tip's epoch and of
+    /// the next block's.
     pub fn forget(&mut self, params: &ChainSpec) {
         let window = self.tip.saturating_sub(MEDIAN_BLOCKS.max(params.share_window));
         let start = params.epoch_start(params.epoch_of(self.tip));

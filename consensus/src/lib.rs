@@ -1,16 +1,17 @@
 //! The rules of the Lode chain, as pure functions over plain data.
 //!
-//! Purpose: everything that two nodes must agree on, bit for bit: the canonical encoding of blocks, shares and
-//! transactions, header and body rules, difficulty, epochs and proving rights, rewards, the state transition and
-//! the fork choice. Specification: `docs/src/protocol`.
+//! Purpose: everything that two nodes must agree on, bit for bit: the canonical encoding of blocks,
+//! shares and transactions, header and body rules, difficulty, epochs and proving rights, rewards,
+//! the state transition and the fork choice. Specification: `docs/src/protocol`.
 //!
-//! Threads and queues: none. There is no clock, no database, no socket and no randomness in this crate: time, state
-//! and entropy are arguments.
+//! Threads and queues: none. There is no clock, no database, no socket and no randomness in this
+//! crate: time, state and entropy are arguments.
 //!
-//! What must not be broken: encodings are canonical (`encode(decode(b)) == b`, or the decoder refuses), no integer
-//! ever wraps, no float is ever used, and a block goes through the types in one direction only:
-//! [`Block`] (decoded) → [`rules::ContextualBlock`] (fits its parent) → [`rules::VerifiedBlock`] (its proofs hold) →
-//! [`transition::AppliedBlock`] (applied to the state of its parent). [`headers`] has the same for headers alone.
+//! What must not be broken: encodings are canonical (`encode(decode(b)) == b`, or the decoder
+//! refuses), no integer ever wraps, no float is ever used, and a block goes through the types in
+//! one direction only: [`Block`] (decoded) → [`rules::ContextualBlock`] (fits its parent) →
+//! [`rules::VerifiedBlock`] (its proofs hold) → [`transition::AppliedBlock`] (applied to the state
+//! of its parent). [`headers`] has the same for headers alone.
 #![cfg_attr(
     not(test),
     deny(

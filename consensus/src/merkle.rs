@@ -4,15 +4,16 @@ use crate::Hash;
 
 /// `B256("lode/root/v1" ‖ u32le(count) ‖ top)` over the items' full canonical bytes.
 ///
-/// A leaf is `B256("lode/leaf/v1" ‖ bytes)`, a node `B256("lode/node/v1" ‖ left ‖ right)`. An odd node is promoted to
-/// the next level and never duplicated, which keeps two different lists from having one root. The top of an empty
-/// list is 32 zero bytes.
+/// A leaf is `B256("lode/leaf/v1" ‖ bytes)`, a node `B256("lode/node/v1" ‖ left ‖ right)`. An odd
+/// node is promoted to the next level and never duplicated, which keeps two different lists from
+/// having one root. The top of an empty list is 32 zero bytes.
 pub fn root<I, B>(items: I) -> Hash
 where
     I: IntoIterator<Item = B>,
     B: AsRef<[u8]>,
 {
-    let mut level: Vec<Hash> = items.into_iter().map(|bytes| Hash::of("lode/leaf/v1", &[bytes.as_ref()])).collect();
+    let mut level: Vec<Hash> =
+        items.into_iter().map(|bytes| Hash::of("lode/leaf/v1", &[bytes.as_ref()])).collect();
     let count = u32::try_from(level.len()).unwrap_or(u32::MAX);
     while level.len() > 1 {
         level = level

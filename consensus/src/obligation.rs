@@ -1,11 +1,13 @@
-//! What blocks, headers and transactions still have to prove after every cheap rule was checked, and who judges it.
+//! What blocks, headers and transactions still have to prove after every cheap rule was checked,
+//! and who judges it.
 //!
-//! Each obligation is a value of its own: an address that has to be read, a claim about a puzzle's proof, a signature. A
-//! block gathers its obligations in one list, with the place in which each stands ([`Placed`]), and a [`ProofChecker`]
-//! gives one [`Verdict`] for each. A further kind of proof is a further variant here.
+//! Each obligation is a value of its own: an address that has to be read, a claim about a puzzle's
+//! proof, a signature. A block gathers its obligations in one list, with the place in which each
+//! stands ([`Placed`]), and a [`ProofChecker`] gives one [`Verdict`] for each. A further kind of
+//! proof is a further variant here.
 //!
-//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first, and who failed in one is not
-//! looked at in the next; whatever was not judged does not hold.
+//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first, and who
+//! failed in one is not looked at in the next; whatever was not judged does not hold.
 
 use std::sync::Arc;
 
@@ -45,7 +47,8 @@ impl Kind {
     /// All kinds, in their order.
     pub const ALL: [Self; 3] = [Self::Address, Self::Puzzle, Self::Signature];
 
-    /// Whether obligations of this kind are folded into one equation, with a random weight for each.
+    /// Whether obligations of this kind are folded into one equation, with a random weight for
+    /// each.
     pub fn needs_weight(self) -> bool {
         self == Self::Puzzle
     }
@@ -93,11 +96,12 @@ impl ObligationError {
 /// What a checker says of one obligation.
 pub type Verdict = Result<(), ObligationError>;
 
-/// Judges what takes long. The chain's judge is [`Verifier`]; a node puts its memory in front of it, and a simulation may
-/// bring an oracle that knows who was honest.
+/// Judges what takes long. The chain's judge is [`Verifier`]; a node puts its memory in front of
+/// it, and a simulation may bring an oracle that knows who was honest.
 pub trait ProofChecker {
-    /// One verdict for each obligation, in order. `weights` are random 128-bit numbers, none of them zero, drawn after the
-    /// list was fixed: one for each obligation whose kind needs one ([`Kind::needs_weight`]), in their order.
+    /// One verdict for each obligation, in order. `weights` are random 128-bit numbers, none of
+    /// them zero, drawn after the list was fixed: one for each obligation whose kind needs one
+    /// ([`Kind::needs_weight`]), in their order.
     fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict>;
 }
 
@@ -113,8 +117,8 @@ impl<C: ProofChecker + ?Sized> ProofChecker for Arc<C> {
     }
 }
 
-/// For checkers: addresses and signatures are judged one by one, and all puzzle claims together by `batch`, which is not
-/// asked if there are none.
+/// For checkers: addresses and signatures are judged one by one, and all puzzle claims together by
+/// `batch`, which is not asked if there are none.
 pub fn judge(
     obligations: &[Obligation],
     batch: impl FnOnce(&[Item]) -> Vec<Result<Ticket, VerifyError>>,

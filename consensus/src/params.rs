@@ -8,21 +8,23 @@ use crate::{Address, Encode, Epoch, Hash, Height, reward};
 pub const MAX_TRANSACTIONS: usize = 2_048;
 /// Most bytes of a block's encoded body.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
-/// Most bytes of a transaction with its signature, of whatever kind. With a topic's name it fits a frame of gossip.
+/// Most bytes of a transaction with its signature, of whatever kind. With a topic's name it fits a
+/// frame of gossip.
 pub const MAX_TRANSACTION_BYTES: usize = 60 << 10;
 /// The version of header that this software knows.
 pub const HEADER_VERSION: u16 = 1;
 /// Upper limit for `shares_per_block`: the double of it must fit a body of [`MAX_BODY_BYTES`].
 pub const MAX_SHARES_PER_BLOCK: u32 = 1_024;
-/// Upper limit for the shares of an epoch, `epoch_length · 2 · shares_per_block`: a [`Weight`](crate::selection::Weight)
-/// counts them in 16 bits.
+/// Upper limit for the shares of an epoch, `epoch_length · 2 · shares_per_block`: a
+/// [`Weight`](crate::selection::Weight) counts them in 16 bits.
 pub const MAX_EPOCH_SHARES: u64 = u16::MAX as u64;
 /// Upper limit for `share_window`: what a node looks back for each block.
 pub const MAX_SHARE_WINDOW: u32 = 1_024;
 /// Upper limit for the number of genesis allocations.
 pub const MAX_ALLOCATIONS: usize = 1_024;
-/// Most microcredits that can ever exist: 2^53 − 1. The API tells amounts as JSON numbers, which many readers hold as
-/// floats of 53 bits; a network's allocations, its share fund at genesis and all that its blocks can mint stay below.
+/// Most microcredits that can ever exist: 2^53 − 1. The API tells amounts as JSON numbers, which
+/// many readers hold as floats of 53 bits; a network's allocations, its share fund at genesis and
+/// all that its blocks can mint stay below.
 pub const MAX_SUPPLY: u64 = (1 << 53) - 1;
 /// Longest name of a network.
 pub const MAX_NAME_BYTES: usize = 32;
@@ -41,7 +43,8 @@ pub struct ChainSpec {
     pub block_interval_ms: u64,
     /// The time constant τ of the difficulty, in ms.
     pub asert_tau_ms: u64,
-    /// How far a timestamp may lie ahead of local time, in ms. Local policy that all nodes share, no consensus rule.
+    /// How far a timestamp may lie ahead of local time, in ms. Local policy that all nodes share,
+    /// no consensus rule.
     pub future_limit_ms: u64,
     /// Blocks in an epoch, L.
     pub epoch_length: u32,
@@ -82,10 +85,11 @@ pub fn is_network_name(text: &str) -> bool {
 }
 
 impl ChainSpec {
-    /// Checks every parameter's range. Rules elsewhere rely on it: no division by zero, no window larger than an
-    /// epoch's history, no sum of allocations that overflows.
+    /// Checks every parameter's range. Rules elsewhere rely on it: no division by zero, no window
+    /// larger than an epoch's history, no sum of allocations that overflows.
     pub fn check(&self) -> Result<(), ParamsError> {
-        let well_formed = is_network_name(&self.name) && !RESERVED_NAMES.contains(&self.name.as_str());
+        let well_formed =
+            is_network_name(&self.name) && !RESERVED_NAMES.contains(&self.name.as_str());
         if !well_formed {
             return Err(ParamsError {
                 field: "name",
@@ -102,27 +106,49 @@ impl ChainSpec {
         range("future_limit_ms", self.future_limit_ms, 1, day_ms)?;
         range("shares_per_block", self.shares_per_block.into(), 1, MAX_SHARES_PER_BLOCK.into())?;
         let per_block = u64::from(self.shares_per_block.saturating_mul(2));
-        range("epoch_length", self.epoch_length.into(), 2, MAX_EPOCH_SHARES.checked_div(per_block).unwrap_or(0))?;
+        range(
+            "epoch_length",
+            self.epoch_length.into(),
+            2,
+            MAX_EPOCH_SHARES.checked_div(per_block).unwrap_or(0),
+        )?;
         range("share_window", self.share_window.into(), 1, MAX_SHARE_WINDOW.into())?;
-        range("anchor_depth", self.anchor_depth.into(), 0, u64::from(self.share_window.saturating_sub(1)))?;
+        range(
+            "anchor_depth",
+            self.anchor_depth.into(),
+            0,
+            u64::from(self.share_window.saturating_sub(1)),
+        )?;
         range("maturity", self.maturity.into(), 1, 1 << 20)?;
         range("genesis_timestamp_ms", self.genesis_timestamp_ms, 0, 1 << 48)?;
         if self.allocations.len() > MAX_ALLOCATIONS {
             return Err(ParamsError {
                 field: "allocations",
-                reason: format!("expected at most {MAX_ALLOCATIONS}, got {}", self.allocations.len()),
+                reason: format!(
+                    "expected at most {MAX_ALLOCATIONS}, got {}",
+                    self.allocations.len()
+                ),
             });
         }
         for (address, _) in &self.allocations {
-            address.check().map_err(|error| ParamsError { field: "allocations", reason: error.to_string() })?;
+            address
+                .check()
+                .map_err(|error| ParamsError { field: "allocations", reason: error.to_string() })?;
         }
         if !self.allocations.is_sorted_by(|(a, _), (b, _)| a < b) {
-            return Err(ParamsError { field: "allocations", reason: "an address stands twice".to_owned() });
+            return Err(ParamsError {
+                field: "allocations",
+                reason: "an address stands twice".to_owned(),
+            });
         }
         // No sum over balances can overflow then, nor can a reader of JSON round it.
-        let minted = reward::genesis_share_fund(self.epoch_length).saturating_add(reward::total_emission());
+        let minted =
+            reward::genesis_share_fund(self.epoch_length).saturating_add(reward::total_emission());
         let room = MAX_SUPPLY.saturating_sub(minted);
-        let total = self.allocations.iter().fold(0_u128, |sum, (_, amount)| sum.saturating_add((*amount).into()));
+        let total = self
+            .allocations
+            .iter()
+            .fold(0_u128, |sum, (_, amount)| sum.saturating_add((*amount).into()));
         if total > u128::from(room) {
             return Err(ParamsError {
                 field: "allocations",
@@ -135,8 +161,8 @@ impl ChainSpec {
         Ok(())
     }
 
-    /// The bytes that genesis' `parent_hash` commits to: the name, every parameter, the allocations and the
-    /// checksum of the setup.
+    /// The bytes that genesis' `parent_hash` commits to: the name, every parameter, the allocations
+    /// and the checksum of the setup.
     pub fn canonical_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.push(u8::try_from(self.name.len()).unwrap_or(u8::MAX));
@@ -145,7 +171,13 @@ impl ChainSpec {
         for ms in [self.block_interval_ms, self.asert_tau_ms, self.future_limit_ms] {
             out.extend_from_slice(&ms.to_le_bytes());
         }
-        for count in [self.epoch_length, self.shares_per_block, self.share_window, self.anchor_depth, self.maturity] {
+        for count in [
+            self.epoch_length,
+            self.shares_per_block,
+            self.share_window,
+            self.anchor_depth,
+            self.maturity,
+        ] {
             out.extend_from_slice(&count.to_le_bytes());
         }
         out.extend_from_slice(&self.genesis_timestamp_ms.to_le_bytes());
@@ -185,16 +217,17 @@ impl ChainSpec {
         usize::try_from(self.shares_per_block.saturating_mul(2)).unwrap_or(usize::MAX)
     }
 
-    /// The heights at which the anchor of a block or share of height `height` may lie: within the window, and such
-    /// that the anchor's next height lies in the epoch of `height`. Empty for genesis.
+    /// The heights at which the anchor of a block or share of height `height` may lie: within the
+    /// window, and such that the anchor's next height lies in the epoch of `height`. Empty for
+    /// genesis.
     pub fn anchor_heights(&self, height: Height) -> std::ops::Range<Height> {
         let window_start = height.saturating_sub(self.share_window);
         let epoch_start = self.epoch_start(self.epoch_of(height)).saturating_sub(1);
         window_start.max(epoch_start)..height
     }
 
-    /// The height of the anchor that a miner takes for a block on top of `tip`: `anchor_depth` below it, but none
-    /// below the previous epoch's last block.
+    /// The height of the anchor that a miner takes for a block on top of `tip`: `anchor_depth`
+    /// below it, but none below the previous epoch's last block.
     pub fn mining_anchor_height(&self, tip: Height) -> Height {
         let allowed = self.anchor_heights(tip.saturating_add(1));
         tip.saturating_sub(self.anchor_depth).max(allowed.start)

@@ -1,7 +1,7 @@
 //! Obligations with their places in a block, and the rule that the block breaks if one is not met.
 //!
-//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first, and who failed in one is not
-//! looked at in the next; whatever was not judged does not hold.
+//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first, and who
+//! failed in one is not looked at in the next; whatever was not judged does not hold.
 
 use crate::{
     Obligation,
@@ -38,9 +38,15 @@ impl Placed {
             (Place::Share(index), ObligationError::Address(error)) => {
                 BlockError::Share { index, error: ShareError::Prover(error) }
             }
-            (Place::Share(index), ObligationError::Puzzle(error)) => BlockError::ShareProof { index, error },
-            (Place::Transaction(index), ObligationError::Address(error)) => BlockError::Recipient { index, error },
-            (Place::Transaction(index), ObligationError::Signature(error)) => BlockError::Signature { index, error },
+            (Place::Share(index), ObligationError::Puzzle(error)) => {
+                BlockError::ShareProof { index, error }
+            }
+            (Place::Transaction(index), ObligationError::Address(error)) => {
+                BlockError::Recipient { index, error }
+            }
+            (Place::Transaction(index), ObligationError::Signature(error)) => {
+                BlockError::Signature { index, error }
+            }
             // An error of a kind that nobody asked for judges nothing.
             (Place::Header | Place::Share(_), ObligationError::Signature(_))
             | (Place::Transaction(_), ObligationError::Puzzle(_))
@@ -54,8 +60,9 @@ pub fn weights_needed(obligations: &[Placed]) -> usize {
     obligations.iter().filter(|placed| placed.obligation.kind().needs_weight()).count()
 }
 
-/// Has the obligations of several blocks or headers judged, all of one kind at once, cheapest first; who fails is left out
-/// of what follows. One result for each, in order: the first obligation in the order of judgement that is not met.
+/// Has the obligations of several blocks or headers judged, all of one kind at once, cheapest
+/// first; who fails is left out of what follows. One result for each, in order: the first
+/// obligation in the order of judgement that is not met.
 pub(crate) fn judge_all(
     parties: &[&[Placed]],
     checker: &(impl ProofChecker + ?Sized),
@@ -72,7 +79,8 @@ pub(crate) fn judge_all(
             Err(_) => Vec::new(),
         };
         let asked: Vec<Vec<Placed>> = parties.iter().zip(&results).map(of_party).collect();
-        let obligations: Vec<Obligation> = asked.iter().flatten().map(|placed| placed.obligation).collect();
+        let obligations: Vec<Obligation> =
+            asked.iter().flatten().map(|placed| placed.obligation).collect();
         if obligations.is_empty() {
             continue;
         }
@@ -80,7 +88,8 @@ pub(crate) fn judge_all(
         let (own, rest) = weights.split_at_checked(needed).unwrap_or((weights, &[]));
         weights = rest;
         let mut verdicts = checker.check(&obligations, own).into_iter();
-        for (asked, result) in asked.iter().zip(&mut results).filter(|(asked, _)| !asked.is_empty()) {
+        for (asked, result) in asked.iter().zip(&mut results).filter(|(asked, _)| !asked.is_empty())
+        {
             *result = first_broken(asked, verdicts.by_ref().take(asked.len()).collect());
         }
     }
@@ -92,5 +101,8 @@ fn first_broken(asked: &[Placed], verdicts: Vec<Verdict>) -> Result<(), BlockErr
     if got < asked.len() {
         return Err(BlockError::Unjudged { expected: asked.len(), got });
     }
-    asked.iter().zip(verdicts).try_for_each(|(placed, verdict)| verdict.map_err(|error| placed.broken(error)))
+    asked
+        .iter()
+        .zip(verdicts)
+        .try_for_each(|(placed, verdict)| verdict.map_err(|error| placed.broken(error)))
 }

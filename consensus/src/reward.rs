@@ -52,7 +52,8 @@ pub fn total_emission() -> u64 {
     while subsidy(first.max(1)) > 0 {
         // Genesis, the first block of the first era, emits nothing.
         let blocks = if first == 0 { HALVING_INTERVAL.saturating_sub(1) } else { HALVING_INTERVAL };
-        total = total.saturating_add(Emission::of(first.max(1)).total().saturating_mul(blocks.into()));
+        total =
+            total.saturating_add(Emission::of(first.max(1)).total().saturating_mul(blocks.into()));
         first = first.saturating_add(HALVING_INTERVAL);
     }
     total
@@ -63,12 +64,18 @@ pub fn genesis_share_fund(epoch_length: u32) -> u64 {
     u64::from(epoch_length).saturating_mul(INITIAL_SUBSIDY >> 1)
 }
 
-/// What one share is paid in the block at `height`, which has `target`, in an epoch whose first block has
-/// `first_target`: `floor(base · min(target, 2·first_target) / first_target)` with
+/// What one share is paid in the block at `height`, which has `target`, in an epoch whose first
+/// block has `first_target`: `floor(base · min(target, 2·first_target) / first_target)` with
 /// `base = floor(subsidy / (2 · shares_per_block))`.
 ///
-/// Pay follows the difficulty within an epoch, so that joining only when shares are easy gains nothing.
-pub fn share_pay(height: Height, target: Target, first_target: Target, shares_per_block: u32) -> u64 {
+/// Pay follows the difficulty within an epoch, so that joining only when shares are easy gains
+/// nothing.
+pub fn share_pay(
+    height: Height,
+    target: Target,
+    first_target: Target,
+    shares_per_block: u32,
+) -> u64 {
     let expected = u64::from(shares_per_block).saturating_mul(2);
     let base = subsidy(height).checked_div(expected).unwrap_or(0).as_u256();
     let first = first_target.get().as_u256();
@@ -110,7 +117,8 @@ mod tests {
             let subsidy = u64::from(HALVING_INTERVAL) * (INITIAL_SUBSIDY >> era);
             (era, subsidy)
         });
-        let subsidies: u64 = eras.clone().map(|(_, subsidy)| subsidy).sum::<u64>() - INITIAL_SUBSIDY;
+        let subsidies: u64 =
+            eras.clone().map(|(_, subsidy)| subsidy).sum::<u64>() - INITIAL_SUBSIDY;
         // What the floors leave over: at most 2 microcredits a block of 26 eras.
         let leftover = subsidies - total_emission();
         assert!(leftover <= 2 * 26 * u64::from(HALVING_INTERVAL), "{leftover}");
@@ -119,7 +127,10 @@ mod tests {
         let era = |era: u32| era * HALVING_INTERVAL..(era + 1) * HALVING_INTERVAL;
         for e in [0, 1, 7, 25, 26] {
             let first = Emission::of(era(e).start.max(1)).total();
-            assert!(era(e).step_by(step).skip(1).all(|height| Emission::of(height).total() == first), "era {e}");
+            assert!(
+                era(e).step_by(step).skip(1).all(|height| Emission::of(height).total() == first),
+                "era {e}"
+            );
         }
     }
 

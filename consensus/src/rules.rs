@@ -1,7 +1,9 @@
-//! Validation of headers, bodies and shares against the chain that a block extends (specification section 3).
+//! Validation of headers, bodies and shares against the chain that a block extends (specification
+//! section 3).
 //!
-//! What must not be broken: checks are ordered by cost, so that a peer pays before the node does; and a body that
-//! does not match its header's roots says nothing about the header ([`BlockError::marks_invalid`]).
+//! What must not be broken: checks are ordered by cost, so that a peer pays before the node does;
+//! and a body that does not match its header's roots says nothing about the header
+//! ([`BlockError::marks_invalid`]).
 
 use lode_puzzle::{Claim, Item, Statement, Target, VerifyError};
 
@@ -47,7 +49,8 @@ pub struct ChainContext {
     pub target: Target,
     /// The challenge of the block's epoch.
     pub epoch_challenge: Hash,
-    /// F0: the target of the first block of the block's epoch; of the block itself if it opens the epoch.
+    /// F0: the target of the first block of the block's epoch; of the block itself if it opens the
+    /// epoch.
     pub first_target: Target,
     /// The target of shares in the block.
     pub share_target: Target,
@@ -75,8 +78,14 @@ impl ChainContext {
             params.genesis_target
         } else {
             let grandparent = chain.header(tip.saturating_sub(1))?;
-            let solve_time_ms = i128::from(parent.timestamp_ms).saturating_sub(i128::from(grandparent.timestamp_ms));
-            difficulty::next_target(parent.target, solve_time_ms, params.block_interval_ms, params.asert_tau_ms)
+            let solve_time_ms = i128::from(parent.timestamp_ms)
+                .saturating_sub(i128::from(grandparent.timestamp_ms));
+            difficulty::next_target(
+                parent.target,
+                solve_time_ms,
+                params.block_interval_ms,
+                params.asert_tau_ms,
+            )
         };
 
         let epoch_start = params.epoch_start(params.epoch_of(height));
@@ -84,7 +93,8 @@ impl ChainContext {
             Some(last) => chain.block_hash(last)?,
             None => genesis_hash,
         });
-        let first_target = if epoch_start == height { target } else { chain.header(epoch_start)?.target };
+        let first_target =
+            if epoch_start == height { target } else { chain.header(epoch_start)?.target };
 
         let mut anchors = Vec::new();
         for anchor in params.anchor_heights(height) {
@@ -109,8 +119,8 @@ impl ChainContext {
         self.anchors.iter().find(|(_, hash)| hash == anchor_hash).map(|(height, _)| *height)
     }
 
-    /// Checks what can be checked of a share without its proof and its prover's address, which takes a square root, and says
-    /// what its proof must show.
+    /// Checks what can be checked of a share without its proof and its prover's address, which
+    /// takes a square root, and says what its proof must show.
     pub fn share_item(&self, share: &Share) -> Result<Item, ShareError> {
         if self.anchor_height(&share.anchor_hash).is_none() {
             return Err(ShareError::Anchor { height: self.height, got: share.anchor_hash });
@@ -130,8 +140,8 @@ fn median(mut timestamps: Vec<u64>) -> u64 {
     timestamps.get(timestamps.len() >> 1).copied().unwrap_or(0)
 }
 
-/// How long a block must wait before this node may look at it, in ms: it lies beyond the future limit. Such a block
-/// is deferred and never marked invalid.
+/// How long a block must wait before this node may look at it, in ms: it lies beyond the future
+/// limit. Such a block is deferred and never marked invalid.
 pub fn deferral_ms(params: &ChainSpec, header: &Header, now_ms: u64) -> Option<u64> {
     let latest = now_ms.saturating_add(params.future_limit_ms);
     header.timestamp_ms.checked_sub(latest).filter(|wait_ms| *wait_ms > 0)
@@ -210,7 +220,6 @@ pub enum BlockError {
     Limit {
         /// What is counted.
         what: &'static str,
-        /// The limit.
         limit: usize,
         /// The count.
         got: usize,
@@ -264,8 +273,9 @@ pub enum BlockError {
 }
 
 impl BlockError {
-    /// Whether the block's hash can be marked invalid for good. A body that does not match its header could have been
-    /// swapped on the way, a parent that was not found may still come, and our own faults are nobody's.
+    /// Whether the block's hash can be marked invalid for good. A body that does not match its
+    /// header could have been swapped on the way, a parent that was not found may still come, and
+    /// our own faults are nobody's.
     pub fn marks_invalid(&self) -> bool {
         match self {
             Self::Roots(_) | Self::Parent { .. } | Self::Unjudged { .. } => false,
@@ -275,8 +285,8 @@ impl BlockError {
     }
 }
 
-/// Checks a header against the chain that it extends: everything but its producer, which takes a square root, and its
-/// proof.
+/// Checks a header against the chain that it extends: everything but its producer, which takes a
+/// square root, and its proof.
 pub(crate) fn check_header(header: &Header, context: &ChainContext) -> Result<(), BlockError> {
     if header.parent_hash != context.parent_hash {
         return Err(BlockError::Parent { expected: context.parent_hash, got: header.parent_hash });
@@ -285,10 +295,16 @@ pub(crate) fn check_header(header: &Header, context: &ChainContext) -> Result<()
         return Err(BlockError::Height { expected: context.height, got: header.height });
     }
     if header.target != context.target {
-        return Err(BlockError::Target { expected: context.target.get(), got: header.target.get() });
+        return Err(BlockError::Target {
+            expected: context.target.get(),
+            got: header.target.get(),
+        });
     }
     if header.timestamp_ms <= context.median_time_ms {
-        return Err(BlockError::Timestamp { median_ms: context.median_time_ms, got_ms: header.timestamp_ms });
+        return Err(BlockError::Timestamp {
+            median_ms: context.median_time_ms,
+            got_ms: header.timestamp_ms,
+        });
     }
     if context.anchor_height(&header.anchor_hash).is_none() {
         return Err(BlockError::Anchor { height: context.height, got: header.anchor_hash });

@@ -46,8 +46,8 @@ impl SignatureClaim {
     pub fn verify(&self) -> Result<(), SignatureError> {
         let from = self.from;
         let address = from.to_aleo()?;
-        let signature =
-            Signature::<MainnetV0>::read_le(&self.signature[..]).map_err(|_| SignatureError::NotCanonical)?;
+        let signature = Signature::<MainnetV0>::read_le(&self.signature[..])
+            .map_err(|_| SignatureError::NotCanonical)?;
         match signature.to_bytes_le() {
             Ok(bytes) if bytes == self.signature => {}
             _ => return Err(SignatureError::NotCanonical),

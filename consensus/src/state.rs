@@ -16,7 +16,8 @@ pub enum StateKey {
     ShareFund,
     /// The proving pool of an epoch.
     ProvingPool(Epoch),
-    /// What an address has earned by shares, from the first one on; see [`Weight`](crate::selection::Weight).
+    /// What an address has earned by shares, from the first one on; see
+    /// [`Weight`](crate::selection::Weight).
     Weight(Address),
     /// The same for all addresses together.
     WeightSum,
@@ -29,7 +30,9 @@ impl StateKey {
             Self::Account(address) => Hash::of("lode/state/account/v1", &[&address.0]),
             Self::Pending(height) => Hash::of("lode/state/pending/v1", &[&height.to_le_bytes()]),
             Self::ShareFund => Hash::of("lode/state/share-fund/v1", &[]),
-            Self::ProvingPool(epoch) => Hash::of("lode/state/proving-pool/v1", &[&epoch.to_le_bytes()]),
+            Self::ProvingPool(epoch) => {
+                Hash::of("lode/state/proving-pool/v1", &[&epoch.to_le_bytes()])
+            }
             Self::Weight(address) => Hash::of("lode/state/weight/v1", &[&address.0]),
             Self::WeightSum => Hash::of("lode/state/weight-sum/v1", &[]),
         }
@@ -85,7 +88,8 @@ impl Decode for Credit {
     }
 }
 
-/// The leaf of [`StateKey::Pending`]: credits sorted by address bytes, each address once, its amounts summed.
+/// The leaf of [`StateKey::Pending`]: credits sorted by address bytes, each address once, its
+/// amounts summed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pending(pub Vec<Credit>);
 
@@ -132,7 +136,6 @@ pub struct Supply {
     pub balances: u64,
     /// The sum of all credits that wait for maturity.
     pub pending: u64,
-    /// The share fund.
     pub share_fund: u64,
     /// The sum of all proving pools.
     pub proving_pools: u64,
@@ -147,7 +150,8 @@ impl Supply {
     /// Genesis + emitted − burned = balances + pending + share fund + proving pools.
     pub fn check(&self) -> Result<(), SupplyError> {
         let sum = |parts: &[u64]| parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(*part));
-        let made = sum(&[self.genesis, self.emitted]).and_then(|made| made.checked_sub(self.burned));
+        let made =
+            sum(&[self.genesis, self.emitted]).and_then(|made| made.checked_sub(self.burned));
         let held = sum(&[self.balances, self.pending, self.share_fund, self.proving_pools]);
         if made.is_some() && made == held { Ok(()) } else { Err(SupplyError(*self)) }
     }

@@ -1,7 +1,8 @@
-//! The authenticated state tree: a Jellyfish Merkle tree (crate `jmt`) over BLAKE2b-256, and proofs of its leaves.
+//! The authenticated state tree: a Jellyfish Merkle tree (crate `jmt`) over BLAKE2b-256, and proofs
+//! of its leaves.
 //!
-//! The tree's shape and hashes are `jmt`'s; this module fixes the hash function and gives proofs a plain form that
-//! any language can check (see [`StateProof::verify`]).
+//! The tree's shape and hashes are `jmt`'s; this module fixes the hash function and gives proofs a
+//! plain form that any language can check (see [`StateProof::verify`]).
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use borsh::BorshDeserialize;
@@ -42,9 +43,11 @@ pub fn value_set(changes: &Changes) -> Vec<(KeyHash, Option<OwnedValue>)> {
     changes.iter().map(|(key, value)| (KeyHash(key.hash().0), value.clone())).collect()
 }
 
-/// The root of a tree that holds just these leaves, at version 0: the state root of a genesis block.
+/// The root of a tree that holds just these leaves, at version 0: the state root of a genesis
+/// block.
 pub fn genesis_root(changes: &Changes) -> Result<Hash, TreeError> {
-    let (root, _) = StateTree::new(&NoNodes).put_value_set(value_set(changes), 0).map_err(TreeError::new)?;
+    let (root, _) =
+        StateTree::new(&NoNodes).put_value_set(value_set(changes), 0).map_err(TreeError::new)?;
     Ok(Hash(root.0))
 }
 
@@ -80,7 +83,8 @@ impl TreeReader for NoNodes {
 /// A proof that a leaf has a value, or that there is no such leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateProof {
-    /// The leaf at the end of the path: its key and the hash of its value. `None`: the path ends at an empty place.
+    /// The leaf at the end of the path: its key and the hash of its value. `None`: the path ends at
+    /// an empty place.
     pub leaf: Option<(Hash, Hash)>,
     /// The hashes beside the path, from the leaf's level up to the root's children.
     pub siblings: Vec<Hash>,
@@ -124,7 +128,12 @@ impl StateProof {
     }
 
     /// Checks that the tree with root `root` holds `value` at `key`, or, for `None`, nothing.
-    pub fn verify(&self, root: &Hash, key: &StateKey, value: Option<&[u8]>) -> Result<(), StateProofError> {
+    pub fn verify(
+        &self,
+        root: &Hash,
+        key: &StateKey,
+        value: Option<&[u8]>,
+    ) -> Result<(), StateProofError> {
         let key = key.hash();
         let depth = self.siblings.len();
         if depth > 256 {
@@ -141,9 +150,10 @@ impl StateProof {
             (None, _) => {}
         }
         let start = self.leaf.map_or(EMPTY, |(key, value)| leaf_hash(&key, &value));
-        let got = self.siblings.iter().zip((0..depth).rev()).fold(start, |hash, (sibling, level)| {
-            if bit(&key, level) { node_hash(sibling, &hash) } else { node_hash(&hash, sibling) }
-        });
+        let got =
+            self.siblings.iter().zip((0..depth).rev()).fold(start, |hash, (sibling, level)| {
+                if bit(&key, level) { node_hash(sibling, &hash) } else { node_hash(&hash, sibling) }
+            });
         if got == *root { Ok(()) } else { Err(StateProofError::Root { expected: *root, got }) }
     }
 }

@@ -1,12 +1,13 @@
-//! Properties of whole chains: the supply adds up through maturities and epochs, refused transactions leave nothing
-//! behind, and the fork choice follows work.
+//! Properties of whole chains: the supply adds up through maturities and epochs, refused
+//! transactions leave nothing behind, and the fork choice follows work.
 
 mod support;
 
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Action, Address, Body, ChainSpec, ChainWork, Decode, Encode, Height, StateKey, Transaction,
+    Account, Action, Address, Body, ChainSpec, ChainWork, Decode, Encode, Height, StateKey,
+    Transaction,
     params::{MAX_ALLOCATIONS, MAX_NAME_BYTES},
     reward,
     state::{Amount, Pending, Supply},
@@ -17,7 +18,8 @@ use lode_puzzle::{LogSize, Target};
 use proptest::{collection::vec, prelude::*};
 use support::{Chain, START_MS, State, account, params, unsigned};
 
-/// A transfer that may break any rule of the state. Accounts are given by number, the nonce by how far it is off.
+/// A transfer that may break any rule of the state. Accounts are given by number, the nonce by how
+/// far it is off.
 #[derive(Debug, Clone)]
 struct Wish {
     from: usize,
@@ -34,11 +36,19 @@ fn wish() -> impl Strategy<Value = Wish> {
     let nonce_off = prop_oneof![8 => Just(0), 1 => 1..3_u64, 1 => any::<u64>()];
     let expiry_off = prop_oneof![8 => 0..3_i8, 1 => -2..0_i8];
     (0..5_usize, 0..5_usize, amount, fee, nonce_off, expiry_off).prop_map(
-        |(from, to, amount, fee, nonce_off, expiry_off)| Wish { from, to, amount, fee, nonce_off, expiry_off },
+        |(from, to, amount, fee, nonce_off, expiry_off)| Wish {
+            from,
+            to,
+            amount,
+            fee,
+            nonce_off,
+            expiry_off,
+        },
     )
 }
 
-/// What a block shall hold: its maker, the time it takes, its transfers, and the provers of its shares.
+/// What a block shall hold: its maker, the time it takes, its transfers, and the provers of its
+/// shares.
 #[derive(Debug, Clone)]
 struct Plan {
     producer: usize,
@@ -48,8 +58,14 @@ struct Plan {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    (0..5_usize, 1..4_000_u64, vec(wish(), 0..5), vec(0..5_usize, 0..=4))
-        .prop_map(|(producer, solve_time_ms, wishes, provers)| Plan { producer, solve_time_ms, wishes, provers })
+    (0..5_usize, 1..4_000_u64, vec(wish(), 0..5), vec(0..5_usize, 0..=4)).prop_map(
+        |(producer, solve_time_ms, wishes, provers)| Plan {
+            producer,
+            solve_time_ms,
+            wishes,
+            provers,
+        },
+    )
 }
 
 /// Balances and nonces, moved by the rules in their plainest form.
@@ -62,15 +78,23 @@ impl Model {
             StateKey::Account(address) => Some((*address, Account::decode(leaf).unwrap())),
             _ => None,
         });
-        Self(accounts.map(|(address, account)| (address, (account.balance, account.nonce))).collect())
+        Self(
+            accounts
+                .map(|(address, account)| (address, (account.balance, account.nonce)))
+                .collect(),
+        )
     }
 
     /// Whether the transfer is valid; if it is, it is done.
     fn apply(&mut self, transaction: &Transaction, height: Height) -> bool {
-        let Transaction { from, fee, nonce, expiry, action: Action::Transfer(transfer) } = transaction;
+        let Transaction { from, fee, nonce, expiry, action: Action::Transfer(transfer) } =
+            transaction;
         let (balance, count) = self.0.get(from).copied().unwrap_or_default();
         let cost = u128::from(transfer.amount) + u128::from(*fee);
-        let valid = transfer.amount > 0 && *expiry >= height && *nonce == count && cost <= u128::from(balance);
+        let valid = transfer.amount > 0
+            && *expiry >= height
+            && *nonce == count
+            && cost <= u128::from(balance);
         if valid {
             self.0.insert(*from, (balance - cost as u64, count + 1));
             self.0.entry(transfer.to).or_default().0 += transfer.amount;
@@ -81,13 +105,20 @@ impl Model {
 
 /// The supply as the leaves have it.
 fn held(state: &State) -> Supply {
-    let mut supply = Supply { genesis: state.supply.genesis, emitted: state.supply.emitted, ..Supply::default() };
+    let mut supply = Supply {
+        genesis: state.supply.genesis,
+        emitted: state.supply.emitted,
+        ..Supply::default()
+    };
     for (key, leaf) in &state.leaves {
         match key {
             StateKey::Account(_) => supply.balances += Account::decode(leaf).unwrap().balance,
             StateKey::Pending(_) => {
                 let credits = Pending::decode(leaf).unwrap().0;
-                assert!(credits.is_sorted_by(|a, b| a.address < b.address), "sorted, each address once");
+                assert!(
+                    credits.is_sorted_by(|a, b| a.address < b.address),
+                    "sorted, each address once"
+                );
                 assert!(!credits.is_empty() && credits.iter().all(|credit| credit.amount > 0));
                 supply.pending += credits.iter().map(|credit| credit.amount).sum::<u64>();
             }
@@ -104,8 +135,9 @@ fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
     let (context, height) = (chain.context(), chain.tip() + 1);
     let mut executor = Executor::new(&chain.params, &context, chain.state()).unwrap();
     let mut model = Model::of(chain.state());
-    if let Some(leaf) =
-        height.checked_sub(chain.params.maturity).and_then(|h| chain.state().leaves.get(&StateKey::Pending(h)))
+    if let Some(leaf) = height
+        .checked_sub(chain.params.maturity)
+        .and_then(|h| chain.state().leaves.get(&StateKey::Pending(h)))
     {
         for credit in Pending::decode(leaf).unwrap().0 {
             model.0.entry(credit.address).or_default().0 += credit.amount;
@@ -124,7 +156,13 @@ fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
             action: Action::Transfer(Transfer { to: account(wish.to), amount: wish.amount }),
         };
         let verdict = executor.transaction(&transfer.clone()).unwrap();
-        prop_assert_eq!(verdict.is_ok(), model.apply(&transfer, height), "{:?}: {:?}", transfer, verdict);
+        prop_assert_eq!(
+            verdict.is_ok(),
+            model.apply(&transfer, height),
+            "{:?}: {:?}",
+            transfer,
+            verdict
+        );
         if verdict.is_ok() {
             accepted.push(unsigned(transfer));
         }
@@ -133,16 +171,23 @@ fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
     // As many shares as the fund can pay.
     let pay = lode_consensus::reward::share_pay(height, context.target, context.first_target, 2);
     let affordable = (chain.state().share_fund() + 30_000_000) / pay.max(1);
-    let provers: Vec<Address> = plan.provers.iter().take(affordable as usize).map(|prover| account(*prover)).collect();
-    let shares = provers.iter().zip(0..).map(|(prover, label)| chain.share(*prover, chain.tip(), label)).collect();
+    let provers: Vec<Address> =
+        plan.provers.iter().take(affordable as usize).map(|prover| account(*prover)).collect();
+    let shares = provers
+        .iter()
+        .zip(0..)
+        .map(|(prover, label)| chain.share(*prover, chain.tip(), label))
+        .collect();
     let fees: u64 = accepted.iter().map(|signed| signed.transaction.fee).sum();
 
     let mut block = chain.block(Body::default());
     block.body = Body { transactions: accepted, shares };
     block.header.producer = account(plan.producer);
-    block.header.timestamp_ms = chain.blocks[height as usize - 1].header.timestamp_ms + plan.solve_time_ms;
+    block.header.timestamp_ms =
+        chain.blocks[height as usize - 1].header.timestamp_ms + plan.solve_time_ms;
 
-    // The executor that met refused transactions comes to the same result as the block, which never saw them.
+    // The executor that met refused transactions comes to the same result as the block, which never
+    // saw them.
     let finished = executor.finish(account(plan.producer), &provers).unwrap();
     let applied = chain.push_unsigned(chain.seal(block));
     prop_assert_eq!(&finished, &applied);
@@ -174,7 +219,7 @@ proptest! {
     }
 }
 
-// --- Fork choice -----------------------------------------------------------------------------------------------------
+// --- Fork choice ---------------------------------------------------------------------------------
 
 /// The work at the end of a chain of blocks with these targets.
 fn work(targets: &[u128]) -> ChainWork {
@@ -187,7 +232,10 @@ fn work_sums_up_from_genesis() {
     assert_eq!(work(&[]).to_string(), "0");
     assert_eq!(work(&[u128::MAX]).to_string(), (1_u128 << 64).to_string());
     assert_eq!(work(&[u128::MAX, u128::MAX]).to_string(), (1_u128 << 65).to_string());
-    assert_eq!(work(&[1]).to_string(), "3138550867693340381917894711603833208051177722232017256448");
+    assert_eq!(
+        work(&[1]).to_string(),
+        "3138550867693340381917894711603833208051177722232017256448"
+    );
     // One hard block outweighs many easy ones.
     assert!(work(&[u128::MAX / 1_000]) > work(&[u128::MAX; 999]));
 }
@@ -215,7 +263,7 @@ proptest! {
     }
 }
 
-// --- Parameters ------------------------------------------------------------------------------------------------------
+// --- Parameters ----------------------------------------------------------------------------------
 
 /// The field that a network's check complains of.
 fn complaint(change: impl FnOnce(&mut ChainSpec)) -> Option<&'static str> {
@@ -229,11 +277,20 @@ fn parameters_have_ranges() {
     macro_rules! range {
         ($field:ident, $good:expr, $bad:expr) => {
             for value in $good {
-                assert_eq!(complaint(|params| params.$field = value), None, "{} = {value}", stringify!($field));
+                assert_eq!(
+                    complaint(|params| params.$field = value),
+                    None,
+                    "{} = {value}",
+                    stringify!($field)
+                );
             }
             for value in $bad {
                 let field = stringify!($field);
-                assert_eq!(complaint(|params| params.$field = value), Some(field), "{field} = {value}");
+                assert_eq!(
+                    complaint(|params| params.$field = value),
+                    Some(field),
+                    "{field} = {value}"
+                );
             }
         };
     }
@@ -270,18 +327,31 @@ fn names_are_fit_for_routes_and_folders() {
     for good in ["a", "devnet", "my-net-2", &"x".repeat(MAX_NAME_BYTES)] {
         assert_eq!(named(good), None, "{good}");
     }
-    for bad in ["", "2net", "-net", "Net", "my net", "a/b", "..", "naïve", "api", &"x".repeat(MAX_NAME_BYTES + 1)] {
+    for bad in [
+        "",
+        "2net",
+        "-net",
+        "Net",
+        "my net",
+        "a/b",
+        "..",
+        "naïve",
+        "api",
+        &"x".repeat(MAX_NAME_BYTES + 1),
+    ] {
         assert_eq!(named(bad), Some("name"), "{bad}");
     }
 }
 
 #[test]
 fn allocations_are_sorted_addresses_and_fit_the_supply() {
-    let allocate = |allocations: Vec<(Address, u64)>| complaint(|params| params.allocations = allocations);
+    let allocate =
+        |allocations: Vec<(Address, u64)>| complaint(|params| params.allocations = allocations);
     let mut two = [account(0), account(1)];
     two.sort_unstable();
     let [low, high] = two;
-    // With all that the chain can mint, no amount reaches 2^53: the API tells amounts as JSON numbers.
+    // With all that the chain can mint, no amount reaches 2^53: the API tells amounts as JSON
+    // numbers.
     let minted = reward::genesis_share_fund(params().epoch_length) + reward::total_emission();
     let most = (1 << 53) - 1 - minted;
     assert_eq!(allocate(vec![]), None);

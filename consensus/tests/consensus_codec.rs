@@ -1,9 +1,9 @@
-//! Properties of the canonical encoding: it is a bijection onto what the decoder accepts, and hostile input is refused
-//! before anything is allocated for it.
+//! Properties of the canonical encoding: it is a bijection onto what the decoder accepts, and
+//! hostile input is refused before anything is allocated for it.
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, Header, Share,
-    SignedTransaction, Transaction,
+    Account, Action, Address, Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, Header,
+    Share, SignedTransaction, Transaction,
     params::{MAX_BODY_BYTES, MAX_SHARES_PER_BLOCK, MAX_TRANSACTION_BYTES, MAX_TRANSACTIONS},
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
@@ -232,11 +232,20 @@ fn a_body_over_a_mebibyte_is_refused() {
     let transaction = [&[1_u8], vec![0; SignedTransaction::MIN_BYTES - 1].as_slice()].concat();
     let body = |shares: usize| {
         let counts = [MAX_TRANSACTIONS as u32, shares as u32].map(u32::to_le_bytes);
-        [counts[0].to_vec(), transaction.repeat(MAX_TRANSACTIONS), counts[1].to_vec(), share.repeat(shares)].concat()
+        [
+            counts[0].to_vec(),
+            transaction.repeat(MAX_TRANSACTIONS),
+            counts[1].to_vec(),
+            share.repeat(shares),
+        ]
+        .concat()
     };
     assert_eq!(Body::decode(&body(2_013)).unwrap().encode(), body(2_013));
     let error = Body::decode(&body(2_014)).unwrap_err();
-    assert_eq!(error, DecodeError::TooMany { what: "body bytes", limit: MAX_BODY_BYTES, got: body(2_014).len() });
+    assert_eq!(
+        error,
+        DecodeError::TooMany { what: "body bytes", limit: MAX_BODY_BYTES, got: body(2_014).len() }
+    );
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! Golden vectors: bytes, hashes and numbers that an independent implementation computed (`vectors/generate.py`).
+//! Golden vectors: bytes, hashes and numbers that an independent implementation computed
+//! (`vectors/generate.py`).
 //!
-//! A failure here means that this implementation no longer speaks the protocol, whatever else it does. `./x vectors` writes the files
-//! anew.
+//! A failure here means that this implementation no longer speaks the protocol, whatever else it
+//! does. `./x vectors` writes the files anew.
 
 use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, ChainSpec, Decode, Encode, Hash, Header, SealedHeader, Share,
-    SignedTransaction, StateKey, Transaction, difficulty, epoch, merkle,
+    Account, Action, Address, Block, Body, ChainSpec, Decode, Encode, Hash, Header, SealedHeader,
+    Share, SignedTransaction, StateKey, Transaction, difficulty, epoch, merkle,
     reward::{self, Emission},
     selection::{self, Weight, Weights},
     state::{Amount, Credit, Pending, Supply},
@@ -18,7 +19,7 @@ use lode_consensus::{
 use lode_puzzle::{LogSize, Proof, Seed, Target, Ticket};
 use serde_json::Value;
 
-// --- Reading the vectors ---------------------------------------------------------------------------------------------
+// --- Reading the vectors -------------------------------------------------------------------------
 
 macro_rules! vectors {
     ($name:literal) => {
@@ -61,7 +62,10 @@ fn items(value: &Value) -> &[Value] {
 /// An object whose keys are addresses.
 fn by_address(value: &Value) -> BTreeMap<Address, u64> {
     let object = value.as_object().unwrap();
-    object.iter().map(|(key, value)| (Address(hex::decode(key).unwrap().try_into().unwrap()), int(value))).collect()
+    object
+        .iter()
+        .map(|(key, value)| (Address(hex::decode(key).unwrap().try_into().unwrap()), int(value)))
+        .collect()
 }
 
 fn proof(value: &Value) -> Proof {
@@ -99,7 +103,10 @@ fn transaction(value: &Value) -> Transaction {
         fee: int(&value["fee"]),
         nonce: int(&value["nonce"]),
         expiry: int(&value["expiry"]),
-        action: Action::Transfer(Transfer { to: address(&value["to"]), amount: int(&value["amount"]) }),
+        action: Action::Transfer(Transfer {
+            to: address(&value["to"]),
+            amount: int(&value["amount"]),
+        }),
     }
 }
 
@@ -133,7 +140,7 @@ fn pinned<T: Encode + Decode + PartialEq + std::fmt::Debug>(value: &T, expected:
     assert_eq!(&T::decode(&bytes(expected)).unwrap(), value);
 }
 
-// --- Encodings and hashes --------------------------------------------------------------------------------------------
+// --- Encodings and hashes ------------------------------------------------------------------------
 
 #[test]
 fn networks_and_their_genesis() {
@@ -174,7 +181,8 @@ fn shares() {
     let share = share(&vector["fields"]);
     pinned(&share, &vector["bytes"]);
     assert_eq!(share.encode().len(), Share::BYTES);
-    let statement = share.statement(&hash(&vector["genesis_hash"]), &hash(&vector["epoch_challenge"]));
+    let statement =
+        share.statement(&hash(&vector["genesis_hash"]), &hash(&vector["epoch_challenge"]));
     assert_eq!(statement.0, hash(&vector["statement"]).0);
     let ticket = Ticket::new(&Seed::new(&statement, share.nonce), &share.proof);
     assert_eq!(ticket.0, hash(&vector["ticket"]).0);
@@ -207,7 +215,12 @@ fn blocks() {
     assert_eq!(body.shares_root(), hash(&vector["shares_root"]));
 
     let header = header(&vectors["header"]["fields"]);
-    let block = Block { header, nonce: int(&vector["proof"]["nonce"]), proof: proof(&vector["proof"]), body };
+    let block = Block {
+        header,
+        nonce: int(&vector["proof"]["nonce"]),
+        proof: proof(&vector["proof"]),
+        body,
+    };
     pinned(&block, &vector["bytes"]);
     assert_eq!(block.hash(), hash(&vector["hash"]));
 
@@ -229,18 +242,28 @@ fn blocks() {
 fn leaves_and_supply() {
     let vectors = vectors!("encodings");
     let account = &vectors["account"];
-    pinned(&Account { balance: int(&account["balance"]), nonce: int(&account["nonce"]) }, &account["bytes"]);
+    pinned(
+        &Account { balance: int(&account["balance"]), nonce: int(&account["nonce"]) },
+        &account["bytes"],
+    );
     pinned(&Amount(int(&vectors["amount"]["amount"])), &vectors["amount"]["bytes"]);
     let credits = items(&vectors["pending"]["credits"]);
-    let credits = credits.iter().map(|pair| Credit { address: address(&pair[0]), amount: int(&pair[1]) });
+    let credits =
+        credits.iter().map(|pair| Credit { address: address(&pair[0]), amount: int(&pair[1]) });
     pinned(&Pending(credits.collect()), &vectors["pending"]["bytes"]);
     let weight = &vectors["weight"];
-    let leaf =
-        Weight { epoch: int(&weight["epoch"]), carried: int(&weight["carried"]), shares: int(&weight["shares"]) };
+    let leaf = Weight {
+        epoch: int(&weight["epoch"]),
+        carried: int(&weight["carried"]),
+        shares: int(&weight["shares"]),
+    };
     pinned(&leaf, &weight["bytes"]);
     assert_eq!(leaf.encode().len(), Weight::BYTES);
     let amounts: Vec<u64> = items(&vectors["supply"]["amounts"]).iter().map(int).collect();
-    let [genesis, emitted, burned, balances, pending, share_fund, proving_pools] = amounts[..] else { panic!() };
+    let [genesis, emitted, burned, balances, pending, share_fund, proving_pools] = amounts[..]
+    else {
+        panic!()
+    };
     let supply = Supply { genesis, emitted, burned, balances, pending, share_fund, proving_pools };
     pinned(&supply, &vectors["supply"]["bytes"]);
 }
@@ -267,7 +290,7 @@ fn addresses() {
     }
 }
 
-// --- Numbers ---------------------------------------------------------------------------------------------------------
+// --- Numbers -------------------------------------------------------------------------------------
 
 #[test]
 fn targets() {
@@ -295,7 +318,8 @@ fn epochs_and_anchors() {
         assert_eq!(epoch::challenge(&hash(&vector["hash"])), hash(&vector["challenge"]));
     }
     for vector in items(&vectors["share_targets"]) {
-        let share_target = epoch::share_target(target(&vector["first_target"]), int(&vector["shares_per_block"]));
+        let share_target =
+            epoch::share_target(target(&vector["first_target"]), int(&vector["shares_per_block"]));
         assert_eq!(share_target, target(&vector["share_target"]), "{vector}");
     }
     for vector in items(&vectors["anchor_heights"]) {
@@ -330,7 +354,11 @@ fn rewards() {
             int(&vector["shares_per_block"]),
         );
         assert_eq!(share_pay, int::<u64>(&vector["share_pay"]), "{vector}");
-        assert_eq!(reward::inclusion_fee(share_pay), int::<u64>(&vector["inclusion_fee"]), "{vector}");
+        assert_eq!(
+            reward::inclusion_fee(share_pay),
+            int::<u64>(&vector["inclusion_fee"]),
+            "{vector}"
+        );
     }
 }
 
@@ -350,9 +378,17 @@ fn proving_rights() {
             sum = sum.counting(epoch, shares).unwrap();
         }
         for (prover, bytes) in &leaves {
-            assert_eq!(hex::encode(bytes.encode()), vector["leaves"][hex::encode(prover.0)], "{vector}");
+            assert_eq!(
+                hex::encode(bytes.encode()),
+                vector["leaves"][hex::encode(prover.0)],
+                "{vector}"
+            );
         }
-        assert_eq!(sum.to_leaf().map(hex::encode), vector["sum_leaf"].as_str().map(str::to_owned), "{vector}");
+        assert_eq!(
+            sum.to_leaf().map(hex::encode),
+            vector["sum_leaf"].as_str().map(str::to_owned),
+            "{vector}"
+        );
         let mut weights: Weights =
             leaves.iter().map(|(prover, leaf)| (*prover, leaf.at_end_of(epoch).unwrap())).collect();
         weights.retain(|_, weight| *weight > 0);
@@ -362,13 +398,15 @@ fn proving_rights() {
     }
     for vector in items(&vectors["rosters"]) {
         let weights = by_address(&vector["weights"]);
-        let ranked = selection::roster(&weights, &hash(&vector["parent_hash"]), int(&vector["height"]));
-        let expected: Vec<Address> = vector["roster"].as_array().unwrap().iter().map(address).collect();
+        let ranked =
+            selection::roster(&weights, &hash(&vector["parent_hash"]), int(&vector["height"]));
+        let expected: Vec<Address> =
+            vector["roster"].as_array().unwrap().iter().map(address).collect();
         assert_eq!(ranked, expected, "{vector}");
     }
 }
 
-// --- The state tree --------------------------------------------------------------------------------------------------
+// --- The state tree ------------------------------------------------------------------------------
 
 #[test]
 fn state_keys() {
@@ -411,13 +449,15 @@ fn state_trees_and_proofs() {
     }
 }
 
-// --- The vectors themselves ------------------------------------------------------------------------------------------
+// --- The vectors themselves ----------------------------------------------------------------------
 
 #[test]
 fn the_vectors_are_what_the_second_implementation_writes() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/generate.py");
     match Command::new("python3").arg(script).arg("--check").output() {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr))
+        }
         Err(error) => {
             assert!(std::env::var_os("CI").is_none(), "python3 is needed: {error}");
             println!("skipped: python3 is needed: {error}");

@@ -1,5 +1,5 @@
-//! Headers before bodies: what a header shows on its own, what is left to check when its body comes, and contexts over
-//! headers in memory.
+//! Headers before bodies: what a header shows on its own, what is left to check when its body
+//! comes, and contexts over headers in memory.
 
 mod support;
 
@@ -13,7 +13,9 @@ use lode_consensus::{
     transaction::Transfer,
 };
 use lode_puzzle::{Claim, Half, Item, Target, VerifyError};
-use support::{Chain, INTERVAL_MS, Oracle, account, attempt, params, with_shares, with_transactions};
+use support::{
+    Chain, INTERVAL_MS, Oracle, account, attempt, params, with_shares, with_transactions,
+};
 
 /// No point of the curve has this coordinate.
 const NO_ADDRESS: Address = Address([0xff; 32]);
@@ -55,7 +57,10 @@ fn chain() -> Chain {
 }
 
 fn proven(chain: &Chain, block: &Block) -> VerifiedHeader {
-    ContextualHeader::new(block.into(), &chain.context()).unwrap().prove(&Oracle::default(), &[]).unwrap()
+    ContextualHeader::new(block.into(), &chain.context())
+        .unwrap()
+        .prove(&Oracle::default(), &[])
+        .unwrap()
 }
 
 /// The next block with a changed header, and with a proof that the oracle accepts for it.
@@ -79,15 +84,30 @@ fn a_header_alone_is_held_to_every_rule_of_headers() {
     let contextual = ContextualHeader::new(good.clone(), &chain.context()).unwrap();
     assert_eq!((contextual.sealed(), contextual.hash()), (&good, good.hash()));
     let proven = contextual.prove(&Oracle::default(), &[]).unwrap();
-    assert_eq!((proven.sealed(), proven.header(), proven.hash()), (&good, &good.header, good.hash()));
+    assert_eq!(
+        (proven.sealed(), proven.header(), proven.hash()),
+        (&good, &good.header, good.hash())
+    );
 
     let median_ms = chain.context().median_time_ms;
     let refuse = |change: fn(&mut Header)| refusal(&chain, changed(&chain, change));
-    assert!(matches!(refuse(|header| header.parent_hash = Hash([1; 32])), BlockError::Parent { .. }));
-    assert!(matches!(refuse(|header| header.height += 1), BlockError::Height { expected: 8, got: 9 }));
+    assert!(matches!(
+        refuse(|header| header.parent_hash = Hash([1; 32])),
+        BlockError::Parent { .. }
+    ));
+    assert!(matches!(
+        refuse(|header| header.height += 1),
+        BlockError::Height { expected: 8, got: 9 }
+    ));
     assert!(matches!(refuse(|header| header.target = Target::MAX), BlockError::Target { .. }));
-    assert!(matches!(refuse(|header| header.anchor_hash = Hash([2; 32])), BlockError::Anchor { .. }));
-    assert!(matches!(refuse(|header| header.producer = Address([0xFF; 32])), BlockError::Producer(_)));
+    assert!(matches!(
+        refuse(|header| header.anchor_hash = Hash([2; 32])),
+        BlockError::Anchor { .. }
+    ));
+    assert!(matches!(
+        refuse(|header| header.producer = Address([0xFF; 32])),
+        BlockError::Producer(_)
+    ));
     let late = changed(&chain, |header| header.timestamp_ms = median_ms);
     assert_eq!(refusal(&chain, late), BlockError::Timestamp { median_ms, got_ms: median_ms });
 }
@@ -98,10 +118,13 @@ fn a_ticket_that_misses_costs_no_proof() {
     let mut block = chain.block(Body::default());
     let target = block.header.target;
     let statement = lode_consensus::rules::statement_of(&block.header, &chain.context());
-    (block.nonce, block.proof) = attempt(&statement, 0, |ticket| !target.is_met_by(ticket.block_value()));
+    (block.nonce, block.proof) =
+        attempt(&statement, 0, |ticket| !target.is_met_by(ticket.block_value()));
     let error = ContextualHeader::new((&block).into(), &chain.context()).unwrap_err();
-    assert!(matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
-            if held == target && value > target.get()));
+    assert!(
+        matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
+            if held == target && value > target.get())
+    );
 }
 
 #[test]
@@ -115,10 +138,17 @@ fn a_batch_of_headers_blames_the_right_ones() {
         ContextualHeader::new(sealed, &chain.context()).unwrap()
     };
     let nobody = Address([0xFF; 32]);
-    let batch =
-        || vec![contextual(0, account(0)), contextual(1, nobody), contextual(2, account(1)), contextual(3, account(2))];
+    let batch = || {
+        vec![
+            contextual(0, account(0)),
+            contextual(1, nobody),
+            contextual(2, account(1)),
+            contextual(3, account(2)),
+        ]
+    };
     // The one without an address never reaches the checker: the third header is its second item.
-    let oracle = Oracle { refuse: BTreeMap::from([(1, VerifyError::PairingFailed)]), ..Oracle::default() };
+    let oracle =
+        Oracle { refuse: BTreeMap::from([(1, VerifyError::PairingFailed)]), ..Oracle::default() };
     let counter = Counter { oracle, ..Counter::default() };
     let results = ContextualHeader::prove_all(batch(), &counter, &[1; 4]);
     assert_eq!(counter.asked.borrow().len(), 3);
@@ -129,7 +159,8 @@ fn a_batch_of_headers_blames_the_right_ones() {
     assert_eq!(results[3].as_ref().unwrap().header().producer, account(2));
 
     // A checker that is silent about the last one proves nothing of it.
-    let results = ContextualHeader::prove_all(batch(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 4]);
+    let results =
+        ContextualHeader::prove_all(batch(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 4]);
     assert!(results[2].is_ok());
     assert_eq!(results[3], Err(BlockError::Unjudged { expected: 1, got: 0 }));
     assert!(!results[3].as_ref().unwrap_err().marks_invalid());
@@ -139,17 +170,24 @@ fn a_batch_of_headers_blames_the_right_ones() {
 fn a_body_comes_to_a_proven_header_and_only_shares_and_signatures_are_left() {
     let chain = chain();
     let body = Body {
-        shares: with_shares(vec![chain.share(account(1), 7, 1), chain.share(account(2), 6, 2)]).shares,
+        shares: with_shares(vec![chain.share(account(1), 7, 1), chain.share(account(2), 6, 2)])
+            .shares,
         transactions: with_transactions(vec![chain.transfer(0, account(1), 5, 1, 0)]).transactions,
     };
     let block = chain.block(body.clone());
     let header = proven(&chain, &block);
 
-    let contextual = ContextualBlock::of_proven(header.clone(), body.clone(), chain.context(), &chain.params).unwrap();
+    let contextual =
+        ContextualBlock::of_proven(header.clone(), body.clone(), chain.context(), &chain.params)
+            .unwrap();
     assert_eq!((contextual.hash(), contextual.block()), (block.hash(), &block));
     let counter = Counter::default();
     let done = contextual.prove(&counter, &[1; 2]).unwrap();
-    assert_eq!(counter.asked.borrow().len(), 2, "the block's own proof was checked with its header");
+    assert_eq!(
+        counter.asked.borrow().len(),
+        2,
+        "the block's own proof was checked with its header"
+    );
     assert!(counter.asked.borrow().iter().all(|item| matches!(item.claim, Claim::Share(_))));
     assert_eq!(done.share_ids().len(), 2);
     chain.apply(&done).unwrap();
@@ -177,20 +215,36 @@ fn a_bad_share_or_signature_is_found_and_named() {
         transactions: vec![chain.transfer(1, account(1), 5, 1, 0), forged.clone()],
     };
     let block = chain.block(body.clone());
-    let contextual =
-        ContextualBlock::of_proven(proven(&chain, &block), body.clone(), chain.context(), &chain.params).unwrap();
-    let oracle = |place| Oracle { refuse: BTreeMap::from([(place, VerifyError::PairingFailed)]), ..Oracle::default() };
-    let prove = |contextual: &ContextualBlock, oracle: Oracle| contextual.clone().prove(&oracle, &[1; 2]).map(|_| ());
+    let contextual = ContextualBlock::of_proven(
+        proven(&chain, &block),
+        body.clone(),
+        chain.context(),
+        &chain.params,
+    )
+    .unwrap();
+    let oracle = |place| Oracle {
+        refuse: BTreeMap::from([(place, VerifyError::PairingFailed)]),
+        ..Oracle::default()
+    };
+    let prove = |contextual: &ContextualBlock, oracle: Oracle| {
+        contextual.clone().prove(&oracle, &[1; 2]).map(|_| ())
+    };
     assert_eq!(
         prove(&contextual, oracle(1)),
         Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed })
     );
-    assert!(matches!(prove(&contextual, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
+    assert!(matches!(
+        prove(&contextual, Oracle::default()),
+        Err(BlockError::Signature { index: 1, .. })
+    ));
 
     // What the caller has checked before is not checked again, and nothing else is left out.
     let rest = contextual.clone().skip_verified(|placed| placed.place == Place::Share(0));
     assert_eq!(rest.weights_needed(), 1);
-    assert_eq!(prove(&rest, oracle(0)), Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed }));
+    assert_eq!(
+        prove(&rest, oracle(0)),
+        Err(BlockError::ShareProof { index: 1, error: VerifyError::PairingFailed })
+    );
     assert!(matches!(prove(&rest, Oracle::default()), Err(BlockError::Signature { index: 1, .. })));
     let id = forged.id(&chain.genesis_hash());
     let is_forged = |placed: &Placed| placed.obligation == Obligation::Signature(forged.claim(id));
@@ -213,13 +267,17 @@ fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
     let judge = |share_is_known: bool, transaction_is_known: bool| {
         let is_known = |placed: &Placed| match placed.obligation {
             Obligation::Address(address) if address == NO_ADDRESS => {
-                (is_share(placed) && share_is_known) || (is_transaction(placed) && transaction_is_known)
+                (is_share(placed) && share_is_known)
+                    || (is_transaction(placed) && transaction_is_known)
             }
             _ => false,
         };
         contextual.clone().skip_verified(is_known).prove(&Oracle::default(), &[]).map(|_| ())
     };
-    assert!(matches!(judge(false, true), Err(BlockError::Share { index: 1, error: ShareError::Prover(_) })));
+    assert!(matches!(
+        judge(false, true),
+        Err(BlockError::Share { index: 1, error: ShareError::Prover(_) })
+    ));
     assert!(matches!(judge(true, false), Err(BlockError::Recipient { index: 0, .. })));
     assert_eq!(judge(true, true), Ok(()));
 }
@@ -239,7 +297,8 @@ fn obligations_are_judged_cheapest_first_and_a_failure_ends_it() {
     let chain = chain();
     let pay = |to| {
         let action = Action::Transfer(Transfer { to, amount: 1 });
-        let mut signed = chain.sign(1, Transaction { from: account(1), fee: 0, nonce: 0, expiry: 9, action });
+        let mut signed =
+            chain.sign(1, Transaction { from: account(1), fee: 0, nonce: 0, expiry: 9, action });
         signed.signature[0] ^= 1;
         signed
     };
@@ -272,7 +331,11 @@ fn obligations_are_judged_cheapest_first_and_a_failure_ends_it() {
     let rest = counter(&[]);
     assert!(matches!(good.prove(&rest, &[5, 6, 7]), Err(BlockError::Signature { index: 0, .. })));
     assert_eq!(*rest.kinds.borrow(), [addresses, vec![Kind::Puzzle; 3], vec![Kind::Signature]]);
-    assert_eq!(*rest.weights.borrow(), [vec![], vec![5, 6, 7], vec![]], "weights go to the proofs alone");
+    assert_eq!(
+        *rest.weights.borrow(),
+        [vec![], vec![5, 6, 7], vec![]],
+        "weights go to the proofs alone"
+    );
 }
 
 #[test]
@@ -280,12 +343,19 @@ fn a_verdict_of_another_kind_judges_nothing() {
     struct Confused;
     impl ProofChecker for Confused {
         fn check(&self, obligations: &[Obligation], _: &[u128]) -> Vec<Verdict> {
-            obligations.iter().map(|_| Err(lode_consensus::transaction::SignatureError::NotCanonical.into())).collect()
+            obligations
+                .iter()
+                .map(|_| Err(lode_consensus::transaction::SignatureError::NotCanonical.into()))
+                .collect()
         }
     }
     let chain = chain();
-    let contextual = ContextualBlock::new(chain.block(Body::default()), chain.context(), &chain.params).unwrap();
-    assert_eq!(contextual.prove(&Confused, &[1]).unwrap_err(), BlockError::Unjudged { expected: 1, got: 0 });
+    let contextual =
+        ContextualBlock::new(chain.block(Body::default()), chain.context(), &chain.params).unwrap();
+    assert_eq!(
+        contextual.prove(&Confused, &[1]).unwrap_err(),
+        BlockError::Unjudged { expected: 1, got: 0 }
+    );
 }
 
 #[test]
@@ -293,15 +363,25 @@ fn a_batch_of_blocks_blames_the_right_one() {
     let mut chain = chain();
     let mut contextual = Vec::new();
     for shares in [2, 0, 1] {
-        let body = with_shares((0..shares).map(|label| chain.share(account(1), chain.tip(), label)).collect());
+        let body = with_shares(
+            (0..shares).map(|label| chain.share(account(1), chain.tip(), label)).collect(),
+        );
         let block = chain.block(body.clone());
-        contextual
-            .push(ContextualBlock::of_proven(proven(&chain, &block), body, chain.context(), &chain.params).unwrap());
+        contextual.push(
+            ContextualBlock::of_proven(
+                proven(&chain, &block),
+                body,
+                chain.context(),
+                &chain.params,
+            )
+            .unwrap(),
+        );
         chain.push(block);
     }
     let outcome = |refused: usize| -> Vec<Result<(), BlockError>> {
         let refuse = BTreeMap::from([(refused, VerifyError::PairingFailed)]);
-        let results = ContextualBlock::prove_all(contextual.clone(), &Oracle { refuse, forget: 0 }, &[1; 3]);
+        let results =
+            ContextualBlock::prove_all(contextual.clone(), &Oracle { refuse, forget: 0 }, &[1; 3]);
         results.into_iter().map(|result| result.map(|_| ())).collect()
     };
     let failed = |index| Err(BlockError::ShareProof { index, error: VerifyError::PairingFailed });
@@ -309,8 +389,14 @@ fn a_batch_of_blocks_blames_the_right_one() {
     assert_eq!(outcome(1), [failed(1), Ok(()), Ok(())]);
     assert_eq!(outcome(2), [Ok(()), Ok(()), failed(0)]);
     assert_eq!(outcome(9), [Ok(()), Ok(()), Ok(())]);
-    let silent = ContextualBlock::prove_all(contextual.clone(), &Oracle { forget: 1, ..Oracle::default() }, &[1; 3]);
-    assert!(silent[0].is_ok() && matches!(silent[2], Err(BlockError::Unjudged { expected: 1, got: 0 })));
+    let silent = ContextualBlock::prove_all(
+        contextual.clone(),
+        &Oracle { forget: 1, ..Oracle::default() },
+        &[1; 3],
+    );
+    assert!(
+        silent[0].is_ok() && matches!(silent[2], Err(BlockError::Unjudged { expected: 1, got: 0 }))
+    );
 }
 
 #[test]
@@ -331,14 +417,23 @@ fn contexts_over_headers_in_memory_equal_those_over_the_chain() {
         let mut sparse = HeaderChain::above(fork);
         for height in fork + 1..=18 {
             for headers in [&mut whole, &mut sparse] {
-                headers.push(chain.hashes[height as usize], chain.blocks[height as usize].header.clone());
+                headers.push(
+                    chain.hashes[height as usize],
+                    chain.blocks[height as usize].header.clone(),
+                );
             }
             sparse.forget(&chain.params);
             assert!(sparse.len() <= 11 + 1 + 2);
             assert_eq!((whole.tip(), sparse.tip(), whole.fork()), (height, height, fork));
             for headers in [&whole, &sparse] {
                 context(height, &|tip| {
-                    ChainContext::gather(&chain.params, chain.genesis_hash(), tip, &headers.on(&chain)).unwrap()
+                    ChainContext::gather(
+                        &chain.params,
+                        chain.genesis_hash(),
+                        tip,
+                        &headers.on(&chain),
+                    )
+                    .unwrap()
                 });
             }
         }

@@ -1,5 +1,5 @@
-//! The outside program `tests/recompute.py` against a chain of this implementation: it comes to the same results, and it
-//! notices every single value that is not what the rules say.
+//! The outside program `tests/recompute.py` against a chain of this implementation: it comes to the
+//! same results, and it notices every single value that is not what the rules say.
 
 mod support;
 
@@ -12,8 +12,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, ChainWork, Encode, Share, SignedTransaction, StateKey, Transaction, epoch,
-    reward, rules::ChainContext, selection, transition::AppliedBlock,
+    Action, Address, Block, Body, ChainSpec, ChainWork, Encode, Share, SignedTransaction, StateKey,
+    Transaction, epoch, reward, rules::ChainContext, selection, transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
 use serde_json::{Value, json};
@@ -30,7 +30,8 @@ struct Recorded {
     applied: Vec<AppliedBlock>,
 }
 
-/// Blocks with shares of three provers, transfers, and solve times of all kinds; the first epochs and maturities pass.
+/// Blocks with shares of three provers, transfers, and solve times of all kinds; the first epochs
+/// and maturities pass.
 fn record(blocks: u32) -> Recorded {
     let checksum = "eb7040c25ce1a19a5a9a1d12046c5820ba9c2768c606290f8a80fa2bd0e1e5ed\
                     fd0a8538d4ad4f60694b5e81dec6687d8672480ea6b878205eef0c1bd51dc3bc";
@@ -43,7 +44,9 @@ fn record(blocks: u32) -> Recorded {
         let context = chain.context();
         let provers = [(height % 3, height), (height / 3 % 3, height + 100), (1, height + 200)];
         let shares = provers.iter().take((height * 7 % 5) as usize % 4);
-        let shares = shares.map(|(prover, label)| chain.share(account(*prover as usize), height - 1, *label as u8));
+        let shares = shares.map(|(prover, label)| {
+            chain.share(account(*prover as usize), height - 1, *label as u8)
+        });
         let mut body = Body { shares: shares.collect(), ..Body::default() };
         if height % 2 == 0 {
             let to = if height % 4 == 0 { account(4) } else { account(1) };
@@ -54,7 +57,8 @@ fn record(blocks: u32) -> Recorded {
         // Fast, slow, below its parent, and once so slow that the step of the target is capped.
         let step_ms = if height == 9 { 60_000 } else { [99, 2_500, -200, 9][height as usize % 4] };
         let parent_ms = chain.blocks[height as usize - 1].header.timestamp_ms;
-        block.header.timestamp_ms = parent_ms.saturating_add_signed(step_ms).max(context.median_time_ms + 1);
+        block.header.timestamp_ms =
+            parent_ms.saturating_add_signed(step_ms).max(context.median_time_ms + 1);
         block.header.producer = account(height as usize % 2 * 3);
         let block = chain.seal(block);
         recorded.contexts.push(context);
@@ -63,7 +67,7 @@ fn record(blocks: u32) -> Recorded {
     recorded
 }
 
-// --- The answers of docs/src/api.md ----------------------------------------------------------------------------------
+// --- The answers of docs/src/api.md --------------------------------------------------------------
 
 fn transaction_json(chain: &Chain, signed: &SignedTransaction) -> Value {
     let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
@@ -93,7 +97,9 @@ fn proof_json(statement: &Statement, nonce: u64, proof: &Proof) -> Value {
 
 impl Recorded {
     fn work(&self, height: usize) -> ChainWork {
-        self.chain.blocks[1..=height].iter().fold(ChainWork::ZERO, |work, block| work.after(block.header.target))
+        self.chain.blocks[1..=height]
+            .iter()
+            .fold(ChainWork::ZERO, |work, block| work.after(block.header.target))
     }
 
     fn share_json(&self, height: usize, share: &Share) -> Value {
@@ -220,8 +226,9 @@ impl Recorded {
         let chain = &self.chain;
         write("status.json".to_owned(), self.status_json());
 
-        let by_text =
-            |map: &BTreeMap<Address, u64>| map.iter().map(|(a, n)| (a.to_string(), *n)).collect::<BTreeMap<_, _>>();
+        let by_text = |map: &BTreeMap<Address, u64>| {
+            map.iter().map(|(a, n)| (a.to_string(), *n)).collect::<BTreeMap<_, _>>()
+        };
         let (mut shares, mut weights) = (vec![BTreeMap::new()], vec![BTreeMap::new()]);
         for (height, block) in chain.blocks.iter().enumerate() {
             write(format!("block/{height}.json"), self.block_json(height));
@@ -230,18 +237,32 @@ impl Recorded {
             for share in &block.body.shares {
                 *shares[epoch].entry(share.prover).or_default() += 1;
             }
-            let before = epoch.checked_sub(1).map_or_else(BTreeMap::new, |before| weights[before].clone());
+            let before =
+                epoch.checked_sub(1).map_or_else(BTreeMap::new, |before| weights[before].clone());
             weights.resize(epoch + 1, BTreeMap::new());
             weights[epoch] = weights_after(&before, &shares[epoch]);
         }
         for height in 1..=chain.tip() + 1 {
-            let weights = chain.params.epoch_of(height).checked_sub(1).map(|epoch| weights[epoch as usize].clone());
-            let ranked = selection::roster(&weights.unwrap_or_default(), &chain.hashes[height as usize - 1], height);
-            write(format!("roster/{height}.json"), ranked.iter().map(ToString::to_string).collect());
+            let weights = chain
+                .params
+                .epoch_of(height)
+                .checked_sub(1)
+                .map(|epoch| weights[epoch as usize].clone());
+            let ranked = selection::roster(
+                &weights.unwrap_or_default(),
+                &chain.hashes[height as usize - 1],
+                height,
+            );
+            write(
+                format!("roster/{height}.json"),
+                ranked.iter().map(ToString::to_string).collect(),
+            );
         }
         for (epoch, (shares, weights)) in shares.iter().zip(&weights).enumerate() {
-            let (first, last) = (chain.params.epoch_start(epoch as u32), chain.params.epoch_end(epoch as u32));
-            let weights: BTreeMap<_, _> = by_text(weights).into_iter().map(|(a, w)| (a, w.to_string())).collect();
+            let (first, last) =
+                (chain.params.epoch_start(epoch as u32), chain.params.epoch_end(epoch as u32));
+            let weights: BTreeMap<_, _> =
+                by_text(weights).into_iter().map(|(a, w)| (a, w.to_string())).collect();
             let first_target = chain.blocks[first as usize].header.target;
             let answer = json!({
                 "epoch": epoch,
@@ -267,8 +288,11 @@ impl Recorded {
 
 /// The parameters as a network's file has them.
 fn network_file(params: &ChainSpec) -> String {
-    let allocations: String =
-        params.allocations.iter().map(|(address, amount)| format!("\"{address}\" = {amount}\n")).collect();
+    let allocations: String = params
+        .allocations
+        .iter()
+        .map(|(address, amount)| format!("\"{address}\" = {amount}\n"))
+        .collect();
     format!(
         "name = \"{}\" # a chain in memory\nlog_n = {}\nblock_interval_ms = 1_000\nasert_tau_ms = {}\n\
          future_limit_ms = {}\nepoch_length = {}\nshares_per_block = {}\nshare_window = {}\nanchor_depth = {}\n\
@@ -287,7 +311,7 @@ fn network_file(params: &ChainSpec) -> String {
     )
 }
 
-// --- Running the program ---------------------------------------------------------------------------------------------
+// --- Running the program -------------------------------------------------------------------------
 
 /// A folder below the build directory that this test alone uses, empty.
 fn folder(name: &str) -> PathBuf {
@@ -297,8 +321,8 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Runs Python with these arguments: exit code, standard output and standard error. `None` without Python, which CI must
-/// have.
+/// Runs Python with these arguments: exit code, standard output and standard error. `None` without
+/// Python, which CI must have.
 fn python(arguments: &[&OsStr]) -> Option<(i32, String, String)> {
     match Command::new("python3").arg("-B").args(arguments).output() {
         Ok(output) => {
@@ -326,7 +350,8 @@ fn recompute(folder: &Path) -> Option<(i32, String, String)> {
 #[test]
 fn an_outside_program_comes_to_the_same_chain() {
     let recorded = record(32);
-    let targets: BTreeSet<_> = recorded.chain.blocks.iter().map(|block| block.header.target).collect();
+    let targets: BTreeSet<_> =
+        recorded.chain.blocks.iter().map(|block| block.header.target).collect();
     assert!(targets.len() > 20, "the difficulty moves");
     let shares: usize = recorded.chain.blocks.iter().map(|block| block.body.shares.len()).sum();
     let folder = folder("recompute");
@@ -384,7 +409,8 @@ fn changed_text(text: &str) -> Value {
     json!(format!("{}{last}", &text[..text.len() - 1]))
 }
 
-/// Puts one changed answer after another in its place, and prints those after which all is still equal.
+/// Puts one changed answer after another in its place, and prints those after which all is still
+/// equal.
 const TRY_CHANGES: &str = r#"
 import json, pathlib, sys
 sys.path.insert(0, sys.argv[1])
@@ -406,8 +432,10 @@ for name, changed in json.loads((folder / "changes.json").read_text()):
 fn an_outside_program_notices_every_change() {
     let folder = folder("recompute-changes");
     record(12).write(&folder);
-    let files = ["status", "block/0", "block/8", "epoch/1", "epoch/2", "roster/11"].map(str::to_owned);
-    let accounts = [account(1), account(3), Address([0; 32])].map(|address| format!("account/{address}"));
+    let files =
+        ["status", "block/0", "block/8", "epoch/1", "epoch/2", "roster/11"].map(str::to_owned);
+    let accounts =
+        [account(1), account(3), Address([0; 32])].map(|address| format!("account/{address}"));
     let mut all = Vec::new();
     for name in files.into_iter().chain(accounts).map(|name| format!("{name}.json")) {
         let answer = serde_json::from_slice(&fs::read(folder.join(&name)).unwrap()).unwrap();
@@ -416,7 +444,9 @@ fn an_outside_program_notices_every_change() {
     assert!(all.len() > 200, "{}", all.len());
     fs::write(folder.join("changes.json"), json!(all).to_string()).unwrap();
     let tests = script().parent().unwrap().to_owned();
-    let Some(output) = python(&["-c".as_ref(), TRY_CHANGES.as_ref(), tests.as_os_str(), folder.as_os_str()]) else {
+    let Some(output) =
+        python(&["-c".as_ref(), TRY_CHANGES.as_ref(), tests.as_os_str(), folder.as_os_str()])
+    else {
         return;
     };
     assert_eq!(output, (0, String::new(), String::new()), "not noticed");
@@ -432,12 +462,22 @@ fn an_outside_program_says_what_differs_in_one_line() {
     block["fees"] = json!(4);
     fs::write(&path, block.to_string()).unwrap();
     let Some(output) = recompute(&folder) else { return };
-    assert_eq!(output, (1, String::new(), "different: block 2: block: fees: computed 3, the node says 4\n".to_owned()));
+    assert_eq!(
+        output,
+        (
+            1,
+            String::new(),
+            "different: block 2: block: fees: computed 3, the node says 4\n".to_owned()
+        )
+    );
 
     block["fees"] = json!(3.0);
     fs::write(&path, block.to_string()).unwrap();
     let Some((code, _, stderr)) = recompute(&folder) else { return };
-    assert_eq!((code, stderr.as_str()), (1, "different: block 2: block: fees: computed 3, the node says 3.0\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (1, "different: block 2: block: fees: computed 3, the node says 3.0\n")
+    );
 
     fs::remove_file(&path).unwrap();
     let Some((code, stdout, stderr)) = recompute(&folder) else { return };

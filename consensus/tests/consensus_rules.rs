@@ -5,17 +5,21 @@ mod support;
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, Hash, Header, Obligation, Share, SignedTransaction, Transaction,
-    difficulty, epoch,
+    Action, Address, Block, Body, ChainSpec, Hash, Header, Obligation, Share, SignedTransaction,
+    Transaction, difficulty, epoch,
     obligation::Placed,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
-    rules::{Ancestry, BlockError, ChainContext, ContextualBlock, ShareError, deferral_ms, statement_of},
+    rules::{
+        Ancestry, BlockError, ChainContext, ContextualBlock, ShareError, deferral_ms, statement_of,
+    },
     transaction::Transfer,
     transition::ApplyError,
 };
 use lode_puzzle::{Claim, Half, Proof, Target, VerifyError};
 use proptest::prelude::*;
-use support::{Chain, INTERVAL_MS, Oracle, START_MS, account, params, unsigned, with_shares, with_transactions};
+use support::{
+    Chain, INTERVAL_MS, Oracle, START_MS, account, params, unsigned, with_shares, with_transactions,
+};
 
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);
@@ -27,14 +31,15 @@ fn with_header(chain: &Chain, change: impl FnOnce(&mut Header)) -> Block {
     chain.prove(block)
 }
 
-/// The rule that a changed header breaks. It is found before anybody looks at the proof, so none is made.
+/// The rule that a changed header breaks. It is found before anybody looks at the proof, so none is
+/// made.
 fn header_error(chain: &Chain, change: impl FnOnce(&mut Header)) -> BlockError {
     let mut block = chain.block(Body::default());
     change(&mut block.header);
     chain.check(&block).unwrap_err()
 }
 
-// --- Headers ---------------------------------------------------------------------------------------------------------
+// --- Headers -------------------------------------------------------------------------------------
 
 #[test]
 fn an_untouched_block_is_valid() {
@@ -76,9 +81,15 @@ fn targets_follow_the_solve_times() {
         let expected = match height {
             1 | 2 => genesis_target,
             _ => {
-                let [before, parent] = [height - 2, height - 1].map(|h| chain.blocks[h].header.clone());
+                let [before, parent] =
+                    [height - 2, height - 1].map(|h| chain.blocks[h].header.clone());
                 let solved_ms = i128::from(parent.timestamp_ms) - i128::from(before.timestamp_ms);
-                difficulty::next_target(parent.target, solved_ms, INTERVAL_MS, chain.params.asert_tau_ms)
+                difficulty::next_target(
+                    parent.target,
+                    solved_ms,
+                    INTERVAL_MS,
+                    chain.params.asert_tau_ms,
+                )
             }
         };
         assert_eq!(context.target, expected, "height {height}");
@@ -97,14 +108,17 @@ fn a_block_that_is_older_than_its_parent_makes_it_harder() {
     block.header.timestamp_ms -= 2 * INTERVAL_MS;
     chain.push(chain.seal(block));
     assert!(chain.context().target < easy);
-    assert_eq!(chain.context().target, difficulty::next_target(easy, -1_000, INTERVAL_MS, 20 * INTERVAL_MS));
+    assert_eq!(
+        chain.context().target,
+        difficulty::next_target(easy, -1_000, INTERVAL_MS, 20 * INTERVAL_MS)
+    );
 }
 
 #[test]
 fn timestamps_exceed_the_median() {
     let mut chain = Chain::new(params());
-    // Offsets of blocks 1… from genesis in ms, and the median that the block after each must exceed: sorted ascending,
-    // index floor(count / 2) of the last 11 blocks, genesis included.
+    // Offsets of blocks 1… from genesis in ms, and the median that the block after each must
+    // exceed: sorted ascending, index floor(count / 2) of the last 11 blocks, genesis included.
     // Windows of 10 or 12 blocks, or the lower of two middles, would give other medians.
     let offsets = [5, 38, 6, 7, 66, 9, 10, 39, 14, 11, 43, 12, 14, 43, 17, 44];
     let medians = [5, 5, 6, 6, 7, 7, 9, 9, 10, 10, 11, 12, 12, 14, 14, 14];
@@ -144,10 +158,13 @@ fn producer_and_prover_are_addresses() {
 
     let share = chain.share(NO_ADDRESS, 3, 0);
     let error = chain.check(&chain.block(with_shares(vec![share]))).unwrap_err();
-    assert!(matches!(error, BlockError::Share { index: 0, error: ShareError::Prover(_) }), "{error}");
+    assert!(
+        matches!(error, BlockError::Share { index: 0, error: ShareError::Prover(_) }),
+        "{error}"
+    );
 }
 
-// --- Anchors and epochs ----------------------------------------------------------------------------------------------
+// --- Anchors and epochs --------------------------------------------------------------------------
 
 #[test]
 fn anchors_of_blocks_and_shares() {
@@ -165,7 +182,10 @@ fn anchors_of_blocks_and_shares() {
             } else {
                 let error = ShareError::Anchor { height, got: anchor_hash };
                 assert_eq!(chain.check(&share).unwrap_err(), BlockError::Share { index: 0, error });
-                assert_eq!(chain.check(&block).unwrap_err(), BlockError::Anchor { height, got: anchor_hash });
+                assert_eq!(
+                    chain.check(&block).unwrap_err(),
+                    BlockError::Anchor { height, got: anchor_hash }
+                );
             }
         }
         chain.extend(Body::default());
@@ -176,7 +196,8 @@ fn anchors_of_blocks_and_shares() {
 fn the_windows_of_the_first_epochs() {
     let params = params();
     // L = 5, window 3: at an epoch's first block only the block before it will do.
-    let expected = [0..0, 0..1, 0..2, 0..3, 1..4, 4..5, 4..6, 4..7, 5..8, 6..9, 9..10, 9..11, 9..12, 10..13];
+    let expected =
+        [0..0, 0..1, 0..2, 0..3, 1..4, 4..5, 4..6, 4..7, 5..8, 6..9, 9..10, 9..11, 9..12, 10..13];
     for (height, heights) in (0..).zip(expected) {
         assert_eq!(params.anchor_heights(height), heights, "height {height}");
     }
@@ -197,7 +218,10 @@ fn blocks_of_another_fork_are_no_anchors() {
         assert_eq!(error, BlockError::Anchor { height: 4, got });
         let share = Share { anchor_hash: got, ..chain.share(account(1), 3, 0) };
         let error = chain.check(&chain.block(with_shares(vec![share]))).unwrap_err();
-        assert_eq!(error, BlockError::Share { index: 0, error: ShareError::Anchor { height: 4, got } });
+        assert_eq!(
+            error,
+            BlockError::Share { index: 0, error: ShareError::Anchor { height: 4, got } }
+        );
     }
 }
 
@@ -210,12 +234,17 @@ fn an_epoch_takes_its_challenge_and_its_share_target_from_its_start() {
         let expected = epoch::challenge(&chain.hashes[last_of_previous as usize]);
         assert_eq!(context.epoch_challenge, expected, "height {height}");
         // The first block of an epoch sets F0 itself; genesis does for epoch 0.
-        let first_target = if first == height { context.target } else { chain.blocks[first as usize].header.target };
+        let first_target = if first == height {
+            context.target
+        } else {
+            chain.blocks[first as usize].header.target
+        };
         assert_eq!(context.first_target, first_target, "height {height}");
         assert_eq!(context.share_target, epoch::share_target(first_target, 2), "height {height}");
 
         let mut block = chain.block(Body::default());
-        block.header.timestamp_ms -= 700; // Ever harder, so that no two blocks from 2 on have one target.
+        // Ever harder, so that no two blocks from 2 on have one target.
+        block.header.timestamp_ms -= 700;
         chain.push(chain.seal(block));
     }
     let distinct: BTreeSet<_> = chain.blocks[2..].iter().map(|b| b.header.target).collect();
@@ -242,13 +271,14 @@ fn a_share_is_held_to_the_share_target() {
 
     let missed = Share { nonce: share.nonce + 1, ..share };
     let error = chain.check(&chain.block(with_shares(vec![missed]))).unwrap_err();
-    let BlockError::ShareProof { index: 0, error: VerifyError::TargetMissed { half, .. } } = error else {
+    let BlockError::ShareProof { index: 0, error: VerifyError::TargetMissed { half, .. } } = error
+    else {
         panic!("{error}");
     };
     assert_eq!(half, Half::Share);
 }
 
-// --- Proofs ----------------------------------------------------------------------------------------------------------
+// --- Proofs --------------------------------------------------------------------------------------
 
 #[test]
 fn proofs_that_do_not_hold() {
@@ -256,9 +286,15 @@ fn proofs_that_do_not_hold() {
     let shares = vec![chain.share(account(1), 2, 0), chain.share(account(1), 2, 1)];
     let block = chain.block(with_shares(shares));
     let prove = |oracle: &Oracle| {
-        ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap().prove(oracle, &[]).map(|_| ())
+        ContextualBlock::new(block.clone(), chain.context(), &chain.params)
+            .unwrap()
+            .prove(oracle, &[])
+            .map(|_| ())
     };
-    let refuse = |place| Oracle { refuse: [(place, VerifyError::PairingFailed)].into(), ..Oracle::default() };
+    let refuse = |place| Oracle {
+        refuse: [(place, VerifyError::PairingFailed)].into(),
+        ..Oracle::default()
+    };
     prove(&Oracle::default()).unwrap();
 
     let error = prove(&refuse(0)).unwrap_err();
@@ -278,9 +314,12 @@ fn proofs_that_do_not_hold() {
 fn weights_that_do_not_fit_are_our_fault() {
     let chain = Chain::of_length(params(), 2);
     let block = chain.block(with_shares(vec![chain.share(account(1), 2, 0)]));
-    for fault in [VerifyError::MissingWeights { expected: 2, got: 0 }, VerifyError::ZeroWeight { index: 1 }] {
+    for fault in
+        [VerifyError::MissingWeights { expected: 2, got: 0 }, VerifyError::ZeroWeight { index: 1 }]
+    {
         for place in [0, 1] {
-            let contextual = ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
+            let contextual =
+                ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
             let oracle = Oracle { refuse: [(place, fault)].into(), ..Oracle::default() };
             let error = contextual.prove(&oracle, &[]).unwrap_err();
             assert!(!error.marks_invalid(), "{error}");
@@ -296,10 +335,13 @@ fn a_ticket_above_the_target() {
     let mut block = chain.block(Body::default());
     block.nonce += 1;
     let error = chain.check(&block).unwrap_err();
-    assert!(matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, .. })), "{error}");
+    assert!(
+        matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, .. })),
+        "{error}"
+    );
 }
 
-// --- Bodies ----------------------------------------------------------------------------------------------------------
+// --- Bodies --------------------------------------------------------------------------------------
 
 #[test]
 fn roots_that_do_not_match() {
@@ -342,7 +384,9 @@ fn too_many_items() {
         BlockError::Limit { what, limit, got } => (what, limit, got),
         error => panic!("{error}"),
     };
-    let fits = |chain: &Chain, body| ContextualBlock::new(chain.block(body), chain.context(), &chain.params).is_ok();
+    let fits = |chain: &Chain, body| {
+        ContextualBlock::new(chain.block(body), chain.context(), &chain.params).is_ok()
+    };
 
     let chain = Chain::of_length(params(), 2);
     assert!(fits(&chain, with_transactions(transfers(MAX_TRANSACTIONS))));
@@ -352,19 +396,29 @@ fn too_many_items() {
     assert!(fits(&chain, with_shares(unproven_shares(&chain, 4))));
     assert_eq!(limit_error(&chain, with_shares(unproven_shares(&chain, 5))), ("shares", 4, 5));
 
-    // 2,048 transactions of 221 bytes leave room for 2,013 shares of 296 bytes beside the two counts.
+    // 2,048 transactions of 221 bytes leave room for 2,013 shares of 296 bytes beside the two
+    // counts.
     let chain = Chain::of_length(roomy(), 2);
-    let body = |shares| Body { transactions: transfers(MAX_TRANSACTIONS), shares: unproven_shares(&chain, shares) };
+    let body = |shares| Body {
+        transactions: transfers(MAX_TRANSACTIONS),
+        shares: unproven_shares(&chain, shares),
+    };
     assert!(fits(&chain, body(2_013)));
     assert_eq!(limit_error(&chain, body(2_014)), ("body bytes", MAX_BODY_BYTES, 1_048_760));
-    assert_eq!(limit_error(&chain, with_shares(unproven_shares(&chain, 2_049))), ("shares", 2_048, 2_049));
+    assert_eq!(
+        limit_error(&chain, with_shares(unproven_shares(&chain, 2_049))),
+        ("shares", 2_048, 2_049)
+    );
 }
 
 #[test]
 fn a_body_that_was_swapped_for_a_larger_one_does_not_condemn_the_header() {
     let chain = Chain::of_length(params(), 2);
     let good = chain.block(Body::default());
-    for body in [with_shares(unproven_shares(&chain, 5)), with_transactions(transfers(MAX_TRANSACTIONS + 1))] {
+    for body in [
+        with_shares(unproven_shares(&chain, 5)),
+        with_transactions(transfers(MAX_TRANSACTIONS + 1)),
+    ] {
         let error = chain.check(&Block { body, ..good.clone() }).unwrap_err();
         assert!(!error.marks_invalid(), "{error}");
     }
@@ -381,7 +435,10 @@ fn one_attempt_counts_once_in_a_block() {
     let same_attempt = Share { proof: Proof { opening: [2; 96], ..share.proof }, ..share.clone() };
     for duplicate in [share.clone(), same_attempt] {
         let body = with_shares(vec![share.clone(), other.clone(), duplicate]);
-        assert_eq!(chain.check(&chain.block(body)).unwrap_err(), BlockError::DuplicateShare { index: 2 });
+        assert_eq!(
+            chain.check(&chain.block(body)).unwrap_err(),
+            BlockError::DuplicateShare { index: 2 }
+        );
     }
     // Any order will do.
     chain.check(&chain.block(with_shares(vec![share.clone(), other.clone()]))).unwrap();
@@ -397,14 +454,16 @@ fn a_blocks_own_attempt_is_a_share_for_later_blocks() {
     assert!(context.share_item(&own).is_ok());
     let body = with_shares(vec![own.clone()]);
     chain.extend(body.clone());
-    assert!(chain.state().shares.contains(&own.id(&context.genesis_hash, &context.epoch_challenge)));
+    assert!(
+        chain.state().shares.contains(&own.id(&context.genesis_hash, &context.epoch_challenge))
+    );
     // It counts once in the chain, too.
     let error = chain.apply_error(body);
     assert!(matches!(error, ApplyError::ShareCounted { index: 0 }), "{error}");
     assert!(error.marks_invalid());
 }
 
-// --- Boundaries for any parameters -----------------------------------------------------------------------------------
+// --- Boundaries for any parameters ---------------------------------------------------------------
 
 proptest! {
     #[test]
@@ -462,7 +521,12 @@ fn a_context_reads_no_block_above_the_tip() {
     }
     let mut chain = Chain::new(params());
     for _ in 0..12 {
-        let context = ChainContext::gather(&chain.params, chain.genesis_hash(), chain.tip(), &Bounded(&chain));
+        let context = ChainContext::gather(
+            &chain.params,
+            chain.genesis_hash(),
+            chain.tip(),
+            &Bounded(&chain),
+        );
         assert_eq!(context, Ok(chain.context()));
         chain.extend(Body::default());
     }

@@ -1,13 +1,13 @@
-//! Transactions and the state transition: every rule broken by a block that breaks nothing else, and what blocks do to
-//! balances, funds and pools, in numbers worked out by hand.
+//! Transactions and the state transition: every rule broken by a block that breaks nothing else,
+//! and what blocks do to balances, funds and pools, in numbers worked out by hand.
 
 mod support;
 
 use std::convert::Infallible;
 
 use lode_consensus::{
-    Account, Action, Address, Body, ChainSpec, Decode, Encode, Height, Share, ShareId, SignedTransaction, StateKey,
-    Transaction,
+    Account, Action, Address, Body, ChainSpec, Decode, Encode, Height, Share, ShareId,
+    SignedTransaction, StateKey, Transaction,
     rules::BlockError,
     state::{Amount, Credit, Pending, Supply},
     transaction::{SignatureError, StaticError, Transfer},
@@ -22,7 +22,7 @@ use support::{ALLOCATION, Chain, State, account, params, with_shares, with_trans
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);
 
-// --- Signatures ------------------------------------------------------------------------------------------------------
+// --- Signatures ----------------------------------------------------------------------------------
 
 fn signature_error(chain: &Chain, transaction: SignedTransaction) -> SignatureError {
     let good = chain.transfer(2, account(1), 1, 0, 0);
@@ -32,8 +32,9 @@ fn signature_error(chain: &Chain, transaction: SignedTransaction) -> SignatureEr
     }
 }
 
-/// snarkVM signs fields, not bytes: zeros appended up to the next field (31 bytes for a message of 32) leave the signature valid. So
-/// what is signed is always a hash of 32 bytes, whose length is no question, and never the transaction itself.
+/// snarkVM signs fields, not bytes: zeros appended up to the next field (31 bytes for a message
+/// of 32) leave the signature valid. So what is signed is always a hash of 32 bytes, whose length
+/// is no question, and never the transaction itself.
 #[test]
 fn what_is_signed_is_a_hash_since_lengths_are_not() {
     let chain = Chain::of_length(params(), 1);
@@ -44,7 +45,10 @@ fn what_is_signed_is_a_hash_since_lengths_are_not() {
     let holds = |message: &[u8]| signature.verify_bytes(&address, message);
     assert!(holds(&id.0), "the id, all 32 bytes of it");
     for zeros in [1, 31] {
-        assert!(holds(&[&id.0[..], &vec![0; zeros]].concat()), "{zeros} zeros more: snarkVM does not tell");
+        assert!(
+            holds(&[&id.0[..], &vec![0; zeros]].concat()),
+            "{zeros} zeros more: snarkVM does not tell"
+        );
     }
     assert!(!holds(&[&id.0[..], &[0; 32]].concat()) && !holds(&id.0[..31]));
     // What is signed covers the encoding, and is not the encoding.
@@ -90,9 +94,13 @@ fn signatures_whose_bytes_were_changed() {
         let mut changed = good.clone();
         changed.signature[bit / 8] ^= 1 << (bit % 8);
         let error = signature_error(&chain, changed);
-        assert!(matches!(error, SignatureError::Mismatch { .. } | SignatureError::NotCanonical), "{error}");
+        assert!(
+            matches!(error, SignatureError::Mismatch { .. } | SignatureError::NotCanonical),
+            "{error}"
+        );
     }
-    // The same scalars plus the order of their field: equal modulo the order, and not the bytes that snarkVM writes.
+    // The same scalars plus the order of their field: equal modulo the order, and not the bytes
+    // that snarkVM writes.
     for scalar in [0, 32] {
         let mut malleated = good.clone();
         let bytes = &mut malleated.signature[scalar..scalar + 32];
@@ -105,7 +113,8 @@ fn signatures_whose_bytes_were_changed() {
 
 /// A number of 32 bytes, little-endian, plus the order of the group that Aleo's keys live in.
 fn plus_scalar_order(bytes: &[u8]) -> [u8; 32] {
-    const ORDER: &str = "04aad957a68b2955982d1347970dec005293a3afc43c8afeb95aee9ac33fd9ff"; // Big-endian.
+    // Big-endian.
+    const ORDER: &str = "04aad957a68b2955982d1347970dec005293a3afc43c8afeb95aee9ac33fd9ff";
     let order = hex::decode(ORDER).unwrap();
     let (mut sum, mut carry) = ([0; 32], 0);
     for (place, digit) in sum.iter_mut().enumerate() {
@@ -135,7 +144,7 @@ fn parties_of_a_transfer_are_addresses() {
     assert!(matches!(signature_error(&chain, from_nobody), SignatureError::Address(_)));
 }
 
-// --- Transfers -------------------------------------------------------------------------------------------------------
+// --- Transfers -----------------------------------------------------------------------------------
 
 /// The rule that the last of these transactions breaks; those before it apply.
 fn transaction_error(chain: &Chain, transactions: Vec<SignedTransaction>) -> TransactionError {
@@ -177,10 +186,17 @@ fn a_transfer_makes_an_account_that_can_spend_at_once() {
 fn a_transfer_to_oneself_costs_the_fee() {
     let mut chain = Chain::of_length(params(), 1);
     chain.extend(with_transactions(vec![chain.transfer(1, account(1), ALLOCATION - 7, 7, 0)]));
-    assert_eq!(chain.state().account(account(1)), Some(Account { balance: ALLOCATION - 7, nonce: 1 }));
+    assert_eq!(
+        chain.state().account(account(1)),
+        Some(Account { balance: ALLOCATION - 7, nonce: 1 })
+    );
     // It needs the whole amount all the same.
-    let error = transaction_error(&chain, vec![chain.transfer(1, account(1), ALLOCATION - 7, 1, 1)]);
-    assert_eq!(error, TransactionError::Balance { needed: ALLOCATION - 6, balance: ALLOCATION - 7 });
+    let error =
+        transaction_error(&chain, vec![chain.transfer(1, account(1), ALLOCATION - 7, 1, 1)]);
+    assert_eq!(
+        error,
+        TransactionError::Balance { needed: ALLOCATION - 6, balance: ALLOCATION - 7 }
+    );
 }
 
 #[test]
@@ -242,11 +258,17 @@ fn nonces_are_used_once_and_in_order() {
         (vec![first.clone(), first.clone()], 1, 0),
         (vec![chain.transfer(1, account(2), 1, 0, u64::MAX)], 0, u64::MAX),
     ] {
-        assert_eq!(transaction_error(&chain, transactions), TransactionError::Nonce { expected, got });
+        assert_eq!(
+            transaction_error(&chain, transactions),
+            TransactionError::Nonce { expected, got }
+        );
     }
     chain.extend(with_transactions(vec![first.clone(), second]));
     // Replayed in a later block.
-    assert_eq!(transaction_error(&chain, vec![first]), TransactionError::Nonce { expected: 2, got: 0 });
+    assert_eq!(
+        transaction_error(&chain, vec![first]),
+        TransactionError::Nonce { expected: 2, got: 0 }
+    );
     chain.extend(with_transactions(vec![third]));
 }
 
@@ -305,14 +327,24 @@ fn sums_that_no_supply_allows_are_refused_all_the_same() {
     let error = refused(&[(a, rich(u64::MAX))], &[transfer(a, b, 1, 0, u64::MAX)]);
     assert_eq!(error, TransactionError::Overflow("the sender's nonce"));
     let fees = [transfer(a, c, 1, u64::MAX - 1, 0), transfer(b, c, 1, 2, 0)];
-    assert_eq!(refused(&[(a, rich(0)), (b, rich(0))], &fees), TransactionError::Overflow("the block's fees"));
+    assert_eq!(
+        refused(&[(a, rich(0)), (b, rich(0))], &fees),
+        TransactionError::Overflow("the block's fees")
+    );
 }
 
-// --- Rewards ---------------------------------------------------------------------------------------------------------
+// --- Rewards -------------------------------------------------------------------------------------
 
 fn pending(state: &State, height: Height) -> Option<Vec<(Address, u64)>> {
     let leaf = state.leaves.get(&StateKey::Pending(height))?;
-    Some(Pending::decode(leaf).unwrap().0.iter().map(|Credit { address, amount }| (*address, *amount)).collect())
+    Some(
+        Pending::decode(leaf)
+            .unwrap()
+            .0
+            .iter()
+            .map(|Credit { address, amount }| (*address, *amount))
+            .collect(),
+    )
 }
 
 #[test]
@@ -325,7 +357,8 @@ fn the_subsidy_is_split_in_three() {
         let state = chain.state();
         assert_eq!(pending(state, height), Some(vec![(account(0), 18_000_000)]));
         assert_eq!(state.share_fund(), fund + u64::from(height) * 30_000_000);
-        // Genesis emits nothing: the pool of epoch 0 holds four blocks' parts, those of heights 1 to 4.
+        // Genesis emits nothing: the pool of epoch 0 holds four blocks' parts, those of heights 1
+        // to 4.
         assert_eq!(state.proving_pool(0), 12_000_000 * u64::from(height.min(4)));
         assert_eq!(state.proving_pool(1), 12_000_000 * u64::from(height.saturating_sub(4)));
         assert_eq!(state.supply.emitted, 60_000_000 * u64::from(height));
@@ -335,12 +368,15 @@ fn the_subsidy_is_split_in_three() {
 #[test]
 fn shares_are_paid_from_the_fund() {
     let mut chain = Chain::of_length(params(), 1);
-    // The producer is account 0. Pay is 60,000,000 / (2·2) = 15,000,000; 468,750 of it is for including.
-    let shares = [(1, 0), (0, 1), (1, 2)].map(|(prover, label)| chain.share(account(prover), 1, label));
+    // The producer is account 0. Pay is 60,000,000 / (2·2) = 15,000,000; 468,750 of it is for
+    // including.
+    let shares =
+        [(1, 0), (0, 1), (1, 2)].map(|(prover, label)| chain.share(account(prover), 1, label));
     let fund = chain.state().share_fund();
     let applied = chain.extend(with_shares(shares.to_vec()));
     assert_eq!((applied.share_pay, applied.fees), (15_000_000, 0));
-    let mut expected = vec![(account(0), 18_000_000 + 3 * 468_750 + 14_531_250), (account(1), 2 * 14_531_250)];
+    let mut expected =
+        vec![(account(0), 18_000_000 + 3 * 468_750 + 14_531_250), (account(1), 2 * 14_531_250)];
     expected.sort_unstable();
     assert_eq!(pending(chain.state(), 2), Some(expected));
     assert_eq!(chain.state().share_fund(), fund + 30_000_000 - 45_000_000);
@@ -348,7 +384,8 @@ fn shares_are_paid_from_the_fund() {
 
 #[test]
 fn what_was_mined_can_be_spent_after_its_maturity() {
-    // Block 1 pays account 3, which had nothing, and maturity is 4: block 5 is the first that can spend it.
+    // Block 1 pays account 3, which had nothing, and maturity is 4: block 5 is the first that can
+    // spend it.
     let mut chain = Chain::new(params());
     let mut block = chain.block(with_transactions(vec![chain.transfer(1, account(2), 1, 9, 0)]));
     block.header.producer = account(3);
@@ -356,7 +393,11 @@ fn what_was_mined_can_be_spent_after_its_maturity() {
     let spend = |chain: &Chain| chain.transfer(3, account(4), 18_000_009, 0, 0);
     for height in 2..=4 {
         let error = transaction_error(&chain, vec![spend(&chain)]);
-        assert_eq!(error, TransactionError::Balance { needed: 18_000_009, balance: 0 }, "height {height}");
+        assert_eq!(
+            error,
+            TransactionError::Balance { needed: 18_000_009, balance: 0 },
+            "height {height}"
+        );
         chain.extend(Body::default());
     }
     assert_eq!(pending(chain.state(), 1), Some(vec![(account(3), 18_000_009)]));
@@ -411,17 +452,22 @@ fn late_blocks_that_emit_nothing_leave_nothing() {
     let mut context = chain.context();
     context.height = 26 * lode_consensus::reward::HALVING_INTERVAL;
     let finish = |provers: &[Address]| {
-        Executor::new(&chain.params, &context, chain.state()).unwrap().finish(account(0), provers).unwrap()
+        Executor::new(&chain.params, &context, chain.state())
+            .unwrap()
+            .finish(account(0), provers)
+            .unwrap()
     };
     let applied = finish(&[]);
     assert!(applied.changes.is_empty(), "{:?}", applied.changes);
     // A share that nothing is paid for still counts.
     let applied = finish(&[account(1)]);
-    assert!(applied.changes.keys().copied().eq([StateKey::Weight(account(1)), StateKey::WeightSum]));
+    assert!(
+        applied.changes.keys().copied().eq([StateKey::Weight(account(1)), StateKey::WeightSum])
+    );
     assert_eq!((applied.share_pay, applied.supply), (0, chain.state().supply));
 }
 
-// --- What a store must compare, and its own faults -------------------------------------------------------------------
+// --- What a store must compare, and its own faults -----------------------------------------------
 
 #[test]
 fn a_wrong_state_root() {
@@ -465,7 +511,8 @@ impl StateView for Broken<'_> {
 #[test]
 fn faults_of_the_store_are_not_the_blocks() {
     let chain = Chain::of_length(params(), 2);
-    let block = chain.check(&chain.block(with_shares(vec![chain.share(account(1), 2, 0)]))).unwrap();
+    let block =
+        chain.check(&chain.block(with_shares(vec![chain.share(account(1), 2, 0)]))).unwrap();
     for what in ["leaf", "supply", "share"] {
         let view = Broken(chain.state(), what);
         let error = lode_consensus::transition::apply(&chain.params, &block, &view).unwrap_err();

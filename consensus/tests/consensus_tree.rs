@@ -1,4 +1,5 @@
-//! Properties of the state tree: its root depends on its leaves alone, and its proofs show just what is true.
+//! Properties of the state tree: its root depends on its leaves alone, and its proofs show just
+//! what is true.
 
 mod support;
 
@@ -20,7 +21,8 @@ fn key(number: u8) -> StateKey {
     }
 }
 
-/// What a few blocks do to a small set of keys: leaves written or, for `None`, deleted. The share fund is always there.
+/// What a few blocks do to a small set of keys: leaves written or, for `None`, deleted. The share
+/// fund is always there.
 fn history() -> impl Strategy<Value = Vec<Changes>> {
     let change = (0_u8..24, prop::option::weighted(0.6, vec(any::<u8>(), 0..60)));
     vec(vec(change, 0..12), 1..8).prop_map(|blocks| {
@@ -95,7 +97,8 @@ proptest! {
                 let (value, proof) = memory.prove(version as Version, &key);
                 prop_assert_eq!(&value, &expected);
                 prop_assert_eq!(proof.verify(root, &key, value.as_deref()), Ok(()));
-                // Neither the opposite nor another value can be shown with it, nor anything under another root.
+                // Neither the opposite nor another value can be shown with it, nor anything under
+                // another root.
                 let other = [value.as_deref().unwrap_or_default(), &[1]].concat();
                 prop_assert!(proof.verify(root, &key, Some(&other)).is_err());
                 if value.is_some() {
@@ -152,5 +155,8 @@ fn the_leaf_of_another_path_shows_no_absence() {
 #[test]
 fn a_proof_is_not_longer_than_a_path() {
     let proof = StateProof { leaf: None, siblings: vec![Hash::ZERO; 257] };
-    assert_eq!(proof.verify(&Hash::ZERO, &StateKey::ShareFund, None), Err(StateProofError::TooLong(257)));
+    assert_eq!(
+        proof.verify(&Hash::ZERO, &StateKey::ShareFund, None),
+        Err(StateProofError::TooLong(257))
+    );
 }

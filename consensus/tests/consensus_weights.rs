@@ -1,5 +1,5 @@
-//! Weights in the state: written for provers of shares alone, halved when they are read, and worth at any time what their
-//! definition says.
+//! Weights in the state: written for provers of shares alone, halved when they are read, and worth
+//! at any time what their definition says.
 
 mod support;
 
@@ -17,7 +17,8 @@ use support::{Chain, State, account, params, weights_after, with_shares};
 
 /// Puts a block with shares of these accounts on top, and gives what it changed.
 fn extend(chain: &mut Chain, provers: &[usize]) -> Changes {
-    let shares = (0..).zip(provers).map(|(label, prover)| chain.share(account(*prover), chain.tip(), label));
+    let shares =
+        (0..).zip(provers).map(|(label, prover)| chain.share(account(*prover), chain.tip(), label));
     let body = with_shares(shares.collect());
     chain.extend(body).changes
 }
@@ -29,7 +30,9 @@ fn leaf(state: &State, key: StateKey) -> Option<Weight> {
 /// The weights at the end of an epoch, as whoever has all leaves reads them.
 fn weights(state: &State, epoch: u32) -> BTreeMap<Address, u64> {
     let leaves = state.leaves.iter().filter_map(|(key, bytes)| match key {
-        StateKey::Weight(address) => Some((*address, Weight::decode(bytes).unwrap().at_end_of(epoch).unwrap())),
+        StateKey::Weight(address) => {
+            Some((*address, Weight::decode(bytes).unwrap().at_end_of(epoch).unwrap()))
+        }
         _ => None,
     });
     leaves.filter(|(_, weight)| *weight > 0).collect()
@@ -45,7 +48,8 @@ fn a_share_adds_to_the_weight_of_its_prover_and_to_the_sum() {
     let mut chain = Chain::new(params());
     assert_eq!(weight_keys(&chain.state().all_leaves()), [], "genesis has no weights");
     let keys = weight_keys(&extend(&mut chain, &[3, 3, 1]));
-    let mut expected = vec![StateKey::Weight(account(1)), StateKey::Weight(account(3)), StateKey::WeightSum];
+    let mut expected =
+        vec![StateKey::Weight(account(1)), StateKey::Weight(account(3)), StateKey::WeightSum];
     expected.sort_unstable();
     assert_eq!(keys, expected);
     extend(&mut chain, &[3]);
@@ -91,7 +95,10 @@ fn an_old_weight_is_forgotten_by_all_who_read_it() {
     state.leaves.insert(StateKey::Weight(account(0)), greatest.encode());
     assert_eq!(weights(&state, WEIGHT_LIFETIME - 1).len(), 1);
     assert!(weights(&state, WEIGHT_LIFETIME).is_empty());
-    assert!(selection::roster(&weights(&state, WEIGHT_LIFETIME), &params().network_hash(), 1).is_empty());
+    assert!(
+        selection::roster(&weights(&state, WEIGHT_LIFETIME), &params().network_hash(), 1)
+            .is_empty()
+    );
 }
 
 /// What a block with one share says on top of a state in which a leaf was replaced.
@@ -125,7 +132,8 @@ fn weights_are_no_credits() {
     let after = chain.state().supply;
     assert_eq!(after.check(), Ok(()));
     assert_eq!(after.emitted - before.emitted, 60_000_000);
-    let Amount(fund) = Amount::decode(&chain.state().leaf(&StateKey::ShareFund).unwrap().unwrap()).unwrap();
+    let Amount(fund) =
+        Amount::decode(&chain.state().leaf(&StateKey::ShareFund).unwrap().unwrap()).unwrap();
     assert_eq!(after.share_fund, fund);
 }
 

@@ -1,4 +1,5 @@
-//! What the API needs of a node beside the ledger: the mempool, mining jobs and what is happening now.
+//! What the API needs of a node beside the ledger: the mempool, mining jobs and what is happening
+//! now.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -25,7 +26,8 @@ pub trait Backend: Send + Sync + 'static {
         transaction: SignedTransaction,
     ) -> impl Future<Output = Result<Hash, SubmitError>> + Send;
 
-    /// Work for a prover. With `after`, waits until there is other work than that job, at most `wait`.
+    /// Work for a prover. With `after`, waits until there is other work than that job, at most
+    /// `wait`.
     fn job(
         &self,
         prover: Address,
@@ -34,7 +36,10 @@ pub trait Backend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<MiningJob, SubmitError>> + Send;
 
     /// Takes an attempt: as a block if it is one for a job that this node gave out, and as a share.
-    fn submit_attempt(&self, attempt: Share) -> impl Future<Output = Result<AttemptOutcome, SubmitError>> + Send;
+    fn submit_attempt(
+        &self,
+        attempt: Share,
+    ) -> impl Future<Output = Result<AttemptOutcome, SubmitError>> + Send;
 
     /// What happens.
     fn events(&self) -> &Arc<EventLog>;

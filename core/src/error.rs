@@ -15,12 +15,14 @@ use tracing::warn;
 
 use crate::{EntropyError, MempoolError};
 
-/// Whose fault a refusal is. Consequences go by this alone: who may be blamed, and whether to try again.
+/// Whose fault a refusal is. Consequences go by this alone: who may be blamed, and whether to try
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It breaks a rule, as its sender could have seen, and would break it tomorrow too.
     Sender,
-    /// It came too late, is here already, or does not fit where this node stands. Nobody is to blame.
+    /// It came too late, is here already, or does not fit where this node stands. Nobody is to
+    /// blame.
     State,
     /// The node has no room or time for it now.
     Busy,
@@ -106,9 +108,11 @@ impl SubmitError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Recipient(_) | Self::Signature(_) | Self::NoShare | Self::NoTarget | Self::ForeignJob => {
-                Fault::Sender
-            }
+            Self::Recipient(_)
+            | Self::Signature(_)
+            | Self::NoShare
+            | Self::NoTarget
+            | Self::ForeignJob => Fault::Sender,
             Self::KnownBlock(_)
             | Self::Future { .. }
             | Self::InBlock(_)
@@ -156,7 +160,9 @@ impl From<ObligationError> for SubmitError {
 fn of_block(error: &BlockError) -> Fault {
     match error {
         BlockError::Unjudged { .. } => Fault::Ours,
-        BlockError::Proof(error) | BlockError::ShareProof { error, .. } if error.is_ours() => Fault::Ours,
+        BlockError::Proof(error) | BlockError::ShareProof { error, .. } if error.is_ours() => {
+            Fault::Ours
+        }
         _ => Fault::Sender,
     }
 }
@@ -207,7 +213,10 @@ mod tests {
             (ours.into(), Fault::Ours),
             (ledger(LedgerError::Orphan { parent: Hash::ZERO }), Fault::State),
             (ledger(LedgerError::InvalidAncestor { ancestor: Hash::ZERO }), Fault::Sender),
-            (ledger(LedgerError::Apply(Box::new(ApplyError::ShareCounted { index: 0 }))), Fault::Sender),
+            (
+                ledger(LedgerError::Apply(Box::new(ApplyError::ShareCounted { index: 0 }))),
+                Fault::Sender,
+            ),
             (ledger(LedgerError::Apply(Box::new(ApplyError::Overflow("supply")))), Fault::Ours),
             (ledger(LedgerError::Contradiction { what: "records" }), Fault::Ours),
             // In a template the same rule is our own mistake.

@@ -1,13 +1,14 @@
 //! What happens to a node's chain and pools, as a log that listeners follow.
 //!
-//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a place in it: nothing is queued for anybody,
-//! a listener that was away goes on where it was, and one that comes too late is told how much it missed.
+//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a place in it: nothing is
+//! queued for anybody, a listener that was away goes on where it was, and one that comes too late
+//! is told how much it missed.
 //!
-//! Threads and queues: any thread may publish and any task may listen; the lock is held for as long as an event takes
-//! to copy.
+//! Threads and queues: any thread may publish and any task may listen; the lock is held for as long
+//! as an event takes to copy.
 //!
-//! What must not be broken: events that belong together get numbers in a row, and no event is passed over without a
-//! word.
+//! What must not be broken: events that belong together get numbers in a row, and no event is
+//! passed over without a word.
 
 use std::{
     collections::VecDeque,
@@ -26,11 +27,8 @@ pub const CAPACITY: usize = 4_096;
 pub enum Event {
     /// A block became the tip.
     Block {
-        /// Its height.
         height: Height,
-        /// Its hash.
         hash: Hash,
-        /// Its epoch.
         epoch: Epoch,
         /// Who made it.
         producer: Address,
@@ -45,17 +43,12 @@ pub enum Event {
         from: Hash,
         /// The first block of the other branch.
         to: Hash,
-        /// Its height.
         height: Height,
     },
     /// A transaction came to wait for a block.
-    Transaction {
-        /// Its id.
-        id: Hash,
-    },
+    Transaction { id: Hash },
     /// A share came to wait for a block.
     Share {
-        /// Its prover.
         prover: Address,
         /// The height that it was mined for.
         height: Height,
@@ -65,7 +58,8 @@ pub enum Event {
 /// An event's place in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventId {
-    /// Which log: when it began, in ms since the Unix epoch. A node that is started again has another one.
+    /// Which log: when it began, in ms since the Unix epoch. A node that is started again has
+    /// another one.
     pub run: u64,
     /// How many events there had been in it, this one included.
     pub number: u64,
@@ -76,8 +70,8 @@ pub struct EventId {
 pub enum Heard {
     /// The next event.
     Event(EventId, Event),
-    /// Events up to this place are not told, because the ring does not hold them any more. How many, if that is
-    /// known: of a log of an earlier run it is not.
+    /// Events up to this place are not told, because the ring does not hold them any more. How
+    /// many, if that is known: of a log of an earlier run it is not.
     Missed(EventId, Option<u64>),
 }
 
@@ -100,7 +94,8 @@ struct State {
 }
 
 impl EventLog {
-    /// An empty log. `run` tells it from those of earlier runs: the time, in ms since the Unix epoch.
+    /// An empty log. `run` tells it from those of earlier runs: the time, in ms since the Unix
+    /// epoch.
     pub fn new(run: u64) -> Arc<Self> {
         Arc::new(Self { run, state: Mutex::default(), last: watch::Sender::new(0) })
     }
@@ -116,8 +111,8 @@ impl EventLog {
         self.last.send_replace(state.last);
     }
 
-    /// Tells everybody what happened to the chain: blocks that came off in a row and the first one that went on after
-    /// them are one reorg.
+    /// Tells everybody what happened to the chain: blocks that came off in a row and the first one
+    /// that went on after them are one reorg.
     pub fn publish_chain(&self, events: &[ChainEvent], epoch_of: impl Fn(Height) -> Epoch) {
         let mut state = self.state();
         for event in events {
@@ -144,13 +139,15 @@ impl EventLog {
         self.last.send_replace(state.last);
     }
 
-    /// A listener to what happens from now on; or, after an event that it heard before, to what happened since.
+    /// A listener to what happens from now on; or, after an event that it heard before, to what
+    /// happened since.
     pub fn listen(self: &Arc<Self>, after: Option<EventId>) -> EventListener {
         let last = self.state().last;
         let (heard, is_lost) = match after {
             None => (last, false),
             Some(EventId { run, number }) if run == self.run && number <= last => (number, false),
-            // Of another run, or none that there was: what this run still holds is told, after saying so.
+            // Of another run, or none that there was: what this run still holds is told, after
+            // saying so.
             Some(_) => (0, true),
         };
         EventListener { news: self.last.subscribe(), log: self.clone(), heard, is_lost }
@@ -257,7 +254,10 @@ mod tests {
     fn a_listener_that_comes_back_goes_on_where_it_was() {
         let log = log(5);
         let mut listener = log.listen(Some(EventId { run: RUN, number: 3 }));
-        assert_eq!([listener.try_next(), listener.try_next(), listener.try_next()], [heard(4), heard(5), None]);
+        assert_eq!(
+            [listener.try_next(), listener.try_next(), listener.try_next()],
+            [heard(4), heard(5), None]
+        );
         let mut listener = log.listen(Some(EventId { run: RUN, number: 5 }));
         assert_eq!(listener.try_next(), None);
     }
@@ -284,8 +284,14 @@ mod tests {
         let log = log(2);
         for lost in [EventId { run: RUN - 1, number: 1 }, EventId { run: RUN, number: 3 }] {
             let mut listener = log.listen(Some(lost));
-            assert_eq!(listener.try_next(), Some(Heard::Missed(EventId { run: RUN, number: 0 }, None)));
-            assert_eq!([listener.try_next(), listener.try_next(), listener.try_next()], [heard(1), heard(2), None]);
+            assert_eq!(
+                listener.try_next(),
+                Some(Heard::Missed(EventId { run: RUN, number: 0 }, None))
+            );
+            assert_eq!(
+                [listener.try_next(), listener.try_next(), listener.try_next()],
+                [heard(1), heard(2), None]
+            );
         }
     }
 

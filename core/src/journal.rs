@@ -1,13 +1,16 @@
-//! A file of waiting transactions or shares beside the database, so that a restart, or a crash, does not forget them.
+//! A file of waiting transactions or shares beside the database, so that a restart, or a crash,
+//! does not forget them.
 //!
-//! After [`FORMAT`] the file holds records, `u32le(length) ‖ canonical bytes` each, appended when something begins to wait.
-//! Nothing in the file is trusted: whatever is read goes through every check again. What a crash cut short at the end is
-//! left out. A record that does not decode is skipped: its length says where the next one begins. A length above the limit
-//! says nothing any more, so there the reading ends, with all that was read before it. A file of another format is left out
-//! as a whole. In each case the file is cut back to what can be read, so that what is appended later is found again.
+//! After [`FORMAT`] the file holds records, `u32le(length) ‖ canonical bytes` each, appended when
+//! something begins to wait. Nothing in the file is trusted: whatever is read goes through every
+//! check again. What a crash cut short at the end is left out. A record that does not decode is
+//! skipped: its length says where the next one begins. A length above the limit says nothing any
+//! more, so there the reading ends, with all that was read before it. A file of another format is
+//! left out as a whole. In each case the file is cut back to what can be read, so that what is
+//! appended later is found again.
 //!
-//! Appending is not synced: it survives the process, not a power cut, after which wallets and miners send again. A file that
-//! is written anew is synced before it takes the other's place.
+//! Appending is not synced: it survives the process, not a power cut, after which wallets and
+//! miners send again. A file that is written anew is synced before it takes the other's place.
 
 use std::{
     fs::{File, OpenOptions},
@@ -30,7 +33,8 @@ const REWRITE_AFTER_BYTES: u64 = 4 << 20;
 pub struct JournalLimits {
     /// Most bytes of one record.
     pub record_bytes: usize,
-    /// Most bytes of all that waits. What was appended since the file was written anew is read on top of it.
+    /// Most bytes of all that waits. What was appended since the file was written anew is read on
+    /// top of it.
     pub waiting_bytes: usize,
 }
 
@@ -64,7 +68,11 @@ impl<T: Encode + Decode> Journal<T> {
             warn!("{}: {why}; what waits behind it is left out", path.display());
         }
         if contents.skipped > 0 {
-            warn!("{}: {} records do not decode and are left out", path.display(), contents.skipped);
+            warn!(
+                "{}: {} records do not decode and are left out",
+                path.display(),
+                contents.skipped
+            );
         }
         file.set_len(contents.whole_bytes)?;
         if contents.whole_bytes == 0 {
@@ -72,7 +80,10 @@ impl<T: Encode + Decode> Journal<T> {
         }
         file.seek(SeekFrom::End(0))?;
         let appended_bytes = contents.whole_bytes;
-        Ok((Self { path: path.to_owned(), file, appended_bytes, record: PhantomData }, contents.records))
+        Ok((
+            Self { path: path.to_owned(), file, appended_bytes, record: PhantomData },
+            contents.records,
+        ))
     }
 
     /// Adds a record.
@@ -88,7 +99,8 @@ impl<T: Encode + Decode> Journal<T> {
         self.appended_bytes >= REWRITE_AFTER_BYTES
     }
 
-    /// Replaces the file by one with just these records. Either file is there whole, whatever happens meanwhile.
+    /// Replaces the file by one with just these records. Either file is there whole, whatever
+    /// happens meanwhile.
     pub fn rewrite<'a>(&mut self, records: impl Iterator<Item = &'a T>) -> io::Result<()>
     where
         T: 'a,
@@ -117,7 +129,8 @@ fn read<T: Decode>(file: &mut impl Read, limits: JournalLimits) -> io::Result<Co
     file.take(FORMAT.len() as u64).read_to_end(&mut format)?;
     if format != FORMAT {
         // A crash at the very beginning leaves a part of it, and nothing is lost.
-        contents.ended = (!FORMAT.starts_with(&format)).then(|| "a journal of another format".to_owned());
+        contents.ended =
+            (!FORMAT.starts_with(&format)).then(|| "a journal of another format".to_owned());
         return Ok(contents);
     }
     contents.whole_bytes = FORMAT.len() as u64;
@@ -131,11 +144,13 @@ fn read<T: Decode>(file: &mut impl Read, limits: JournalLimits) -> io::Result<Co
         };
         if length as usize > limits.record_bytes {
             let limit = limits.record_bytes;
-            contents.ended = Some(format!("a record of at most {limit} bytes expected, got {length}"));
+            contents.ended =
+                Some(format!("a record of at most {limit} bytes expected, got {length}"));
             return Ok(contents);
         }
         let Some(rest) = left.checked_sub(u64::from(length)) else {
-            contents.ended = Some(format!("at most {} bytes of records expected", limits.waiting_bytes));
+            contents.ended =
+                Some(format!("at most {} bytes of records expected", limits.waiting_bytes));
             return Ok(contents);
         };
         left = rest;
@@ -195,7 +210,13 @@ mod tests {
         }
 
         fn append(&self, bytes: &[u8]) {
-            OpenOptions::new().append(true).create(true).open(&self.path).unwrap().write_all(bytes).unwrap();
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&self.path)
+                .unwrap()
+                .write_all(bytes)
+                .unwrap();
         }
     }
 
@@ -273,7 +294,9 @@ mod tests {
 
     #[test]
     fn a_file_of_another_format_is_left_out() {
-        for old in [vec![1; 221 * 3], b"lode/journal/v3\nxx".to_vec(), b"lode/jou".to_vec(), vec![0; 7]] {
+        for old in
+            [vec![1; 221 * 3], b"lode/journal/v3\nxx".to_vec(), b"lode/jou".to_vec(), vec![0; 7]]
+        {
             let file = Fixture::new();
             file.append(&old);
             let (mut journal, records) = file.open::<Blob>();

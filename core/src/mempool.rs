@@ -1,10 +1,12 @@
 //! Transactions that wait for a block.
 //!
-//! Everything in the pool can be executed on top of the tip: an account's transactions stand in nonce order without a
-//! gap, and together they cost no more than its balance. Who goes first, and who has to leave a full pool, is decided by fee
-//! per byte ([`fee_rate`]). Nothing here depends on the kinds of transactions: what they are and cost says `lode-consensus`.
+//! Everything in the pool can be executed on top of the tip: an account's transactions stand in
+//! nonce order without a gap, and together they cost no more than its balance. Who goes first, and
+//! who has to leave a full pool, is decided by fee per byte ([`fee_rate`]). Nothing here depends on
+//! the kinds of transactions: what they are and cost says `lode-consensus`.
 //!
-//! What must not be broken: the pool never holds more than its bytes, and making room never leaves a gap.
+//! What must not be broken: the pool never holds more than its bytes, and making room never leaves
+//! a gap.
 
 mod fee_rate;
 
@@ -19,7 +21,8 @@ use lode_consensus::{
     transaction::{StaticError, Transfer},
 };
 
-/// Bytes that [`MempoolLimits::min_fee`] pays for: those of a signed transfer. Each further one costs as much again.
+/// Bytes that [`MempoolLimits::min_fee`] pays for: those of a signed transfer. Each further one
+/// costs as much again.
 const MIN_FEE_BYTES: usize = SignedTransaction::bytes_with_body(Transfer::BYTES);
 
 /// How much the pool holds, and what it asks for a place.
@@ -29,7 +32,8 @@ pub struct MempoolLimits {
     pub max_bytes: usize,
     /// Most waiting transactions of one account.
     pub max_per_account: usize,
-    /// The least fee of a transfer, in microcredits. Longer transactions need more, in proportion to their bytes.
+    /// The least fee of a transfer, in microcredits. Longer transactions need more, in proportion
+    /// to their bytes.
     pub min_fee: u64,
 }
 
@@ -80,7 +84,8 @@ pub enum MempoolError {
         /// The transaction's nonce.
         got: u64,
     },
-    /// One with this nonce waits, and fee and fee per byte of the new one are not both 10 % above it.
+    /// One with this nonce waits, and fee and fee per byte of the new one are not both 10 % above
+    /// it.
     #[error("replacement: fee of at least {needed} microcredits, got {got}")]
     Replacement {
         /// The least fee that replaces.
@@ -93,7 +98,6 @@ pub enum MempoolError {
     Balance {
         /// What all of them cost.
         needed: u128,
-        /// The balance.
         balance: u64,
     },
     /// The account has its share of the pool.
@@ -193,8 +197,9 @@ impl Mempool {
         Some(&self.accounts.get(address)?.get(nonce)?.signed)
     }
 
-    /// Takes a transaction whose signature and addresses the caller has checked. `account` is its sender at the tip, `next`
-    /// the height of the next block. Returns the transactions that had to leave for it.
+    /// Takes a transaction whose signature and addresses the caller has checked. `account` is its
+    /// sender at the tip, `next` the height of the next block. Returns the transactions that had to
+    /// leave for it.
     pub fn insert(
         &mut self,
         id: Hash,
@@ -236,11 +241,19 @@ impl Mempool {
     }
 
     /// Finds a transaction's place: whether it may wait, and which ones have to leave for it.
-    fn place(&self, id: &Hash, bid: &Bid, account: Account, next: Height) -> Result<Vec<Place>, MempoolError> {
+    fn place(
+        &self,
+        id: &Hash,
+        bid: &Bid,
+        account: Account,
+        next: Height,
+    ) -> Result<Vec<Place>, MempoolError> {
         if self.by_id.contains_key(id) {
             return Err(MempoolError::Known(*id));
         }
-        let min = FeeRate::new(self.limits.min_fee, MIN_FEE_BYTES).fee_of(bid.bytes).max(self.limits.min_fee);
+        let min = FeeRate::new(self.limits.min_fee, MIN_FEE_BYTES)
+            .fee_of(bid.bytes)
+            .max(self.limits.min_fee);
         if bid.fee < min {
             return Err(MempoolError::MinFee { min, got: bid.fee });
         }
@@ -266,7 +279,8 @@ impl Mempool {
             return Err(MempoolError::TooMany(count));
         }
         let others = waiting.into_iter().flatten().filter(|(nonce, _)| **nonce != bid.nonce);
-        let needed = others.map(|(_, waiting)| u128::from(waiting.bid.cost)).sum::<u128>() + u128::from(bid.cost);
+        let needed = others.map(|(_, waiting)| u128::from(waiting.bid.cost)).sum::<u128>()
+            + u128::from(bid.cost);
         if needed > u128::from(account.balance) {
             return Err(MempoolError::Balance { needed, balance: account.balance });
         }
@@ -276,9 +290,10 @@ impl Mempool {
         Ok(leaving)
     }
 
-    /// Those who leave a full pool for a transaction: from the ends of the other accounts the lowest rates, the newest of
-    /// equal ones first, each lower than the new one's. The sender itself is passed over: without its own last one there would
-    /// be a gap. `freed` bytes become free anyway.
+    /// Those who leave a full pool for a transaction: from the ends of the other accounts the
+    /// lowest rates, the newest of equal ones first, each lower than the new one's. The sender
+    /// itself is passed over: without its own last one there would be a gap. `freed` bytes become
+    /// free anyway.
     fn make_room(&self, bid: &Bid, freed: usize) -> Result<Vec<Place>, MempoolError> {
         let mut excess = (self.bytes - freed + bid.bytes).saturating_sub(self.limits.max_bytes);
         let mut leaving = Vec::new();
@@ -286,7 +301,9 @@ impl Mempool {
             return Ok(leaving);
         }
         let others = self.accounts.iter().filter(|(address, _)| **address != bid.from);
-        let last = |(_, waiting): (_, &BTreeMap<u64, Waiting>)| waiting.last_key_value().map(|(_, last)| end(last));
+        let last = |(_, waiting): (_, &BTreeMap<u64, Waiting>)| {
+            waiting.last_key_value().map(|(_, last)| end(last))
+        };
         let mut ends: BinaryHeap<Reverse<(Rank, Place)>> = others.filter_map(last).collect();
         while excess > 0 {
             let Some(Reverse(((rate, _), place))) = ends.pop() else {
@@ -297,7 +314,8 @@ impl Mempool {
             }
             let (address, nonce) = place;
             if let Some(account) = self.accounts.get(&address) {
-                excess = excess.saturating_sub(account.get(&nonce).map_or(0, |leaving| leaving.bid.bytes));
+                excess = excess
+                    .saturating_sub(account.get(&nonce).map_or(0, |leaving| leaving.bid.bytes));
                 ends.extend(account.range(..nonce).next_back().map(|(_, before)| end(before)));
             }
             leaving.push(place);
@@ -317,12 +335,13 @@ impl Mempool {
         Some(removed.id)
     }
 
-    /// All waiting transactions in the order of a next block: the highest fee per byte among each account's next ones first,
-    /// the older of two equal ones.
+    /// All waiting transactions in the order of a next block: the highest fee per byte among each
+    /// account's next ones first, the older of two equal ones.
     pub fn in_order(&self) -> impl Iterator<Item = (Hash, &SignedTransaction)> {
         let head = |waiting: &Waiting| (waiting.rank(), waiting.bid.from, waiting.bid.nonce);
         let firsts = self.accounts.values().filter_map(|account| account.first_key_value());
-        let mut heads: BinaryHeap<(Rank, Address, u64)> = firsts.map(|(_, first)| head(first)).collect();
+        let mut heads: BinaryHeap<(Rank, Address, u64)> =
+            firsts.map(|(_, first)| head(first)).collect();
         std::iter::from_fn(move || {
             let (_, address, nonce) = heads.pop()?;
             let account = self.accounts.get(&address)?;
@@ -340,8 +359,9 @@ impl Mempool {
         waiting
     }
 
-    /// Drops what the new tip has made impossible: `account` gives the present state of each sender, `next` is the height
-    /// of the next block. Whatever stands behind a dropped transaction of the same account goes too.
+    /// Drops what the new tip has made impossible: `account` gives the present state of each
+    /// sender, `next` is the height of the next block. Whatever stands behind a dropped transaction
+    /// of the same account goes too.
     pub fn prune<E>(
         &mut self,
         next: Height,
@@ -388,7 +408,8 @@ mod tests {
 
     fn transfer(from: u8, nonce: u64, amount: u64, fee: u64) -> SignedTransaction {
         let action = Action::Transfer(Transfer { to: Address([99; 32]), amount });
-        let transaction = Transaction { from: Address([from; 32]), fee, nonce, expiry: 100, action };
+        let transaction =
+            Transaction { from: Address([from; 32]), fee, nonce, expiry: 100, action };
         SignedTransaction { transaction, signature: [0; 128] }
     }
 
@@ -396,7 +417,11 @@ mod tests {
         signed.id(&Hash::ZERO)
     }
 
-    fn insert(pool: &mut Mempool, signed: SignedTransaction, balance: u64) -> Result<Vec<Hash>, MempoolError> {
+    fn insert(
+        pool: &mut Mempool,
+        signed: SignedTransaction,
+        balance: u64,
+    ) -> Result<Vec<Hash>, MempoolError> {
         pool.insert(id(&signed), signed, account(balance), NEXT)
     }
 
@@ -433,7 +458,8 @@ mod tests {
     #[test]
     fn the_fee_decides_the_order_and_nonces_hold_within_an_account() {
         let mut pool = Mempool::new(limits());
-        let [low, high, other] = [transfer(1, 5, 1, 10), transfer(1, 6, 1, 90), transfer(2, 5, 1, 50)];
+        let [low, high, other] =
+            [transfer(1, 5, 1, 10), transfer(1, 6, 1, 90), transfer(2, 5, 1, 50)];
         for signed in [&low, &high, &other] {
             insert(&mut pool, signed.clone(), 1_000).unwrap();
         }
@@ -476,8 +502,14 @@ mod tests {
             insert(&mut pool, transfer(2, 5, u64::MAX, 10), 120),
             Err(MempoolError::Static(StaticError::Overflow("amount + fee")))
         );
-        assert_eq!(insert(&mut pool, transfer(2, 5, 0, 10), 120), Err(MempoolError::Static(StaticError::ZeroAmount)));
-        assert_eq!(insert(&mut pool, transfer(2, 5, 1, 9), 120), Err(MempoolError::MinFee { min: 10, got: 9 }));
+        assert_eq!(
+            insert(&mut pool, transfer(2, 5, 0, 10), 120),
+            Err(MempoolError::Static(StaticError::ZeroAmount))
+        );
+        assert_eq!(
+            insert(&mut pool, transfer(2, 5, 1, 9), 120),
+            Err(MempoolError::MinFee { min: 10, got: 9 })
+        );
     }
 
     #[test]
@@ -496,7 +528,8 @@ mod tests {
     #[test]
     fn a_new_tip_drops_what_cannot_be_any_more() {
         let mut pool = Mempool::new(limits());
-        let [used, next, behind] = [transfer(1, 5, 1, 10), transfer(1, 6, 1, 10), transfer(1, 7, 900, 10)];
+        let [used, next, behind] =
+            [transfer(1, 5, 1, 10), transfer(1, 6, 1, 10), transfer(1, 7, 900, 10)];
         for signed in [&used, &next, &behind] {
             insert(&mut pool, signed.clone(), 1_000).unwrap();
         }
@@ -525,38 +558,52 @@ mod tests {
 
     #[test]
     fn bytes_count_as_much_as_fees() {
-        let mut pool = Mempool::new(MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 });
+        let mut pool =
+            Mempool::new(MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 });
         // The least fee is that of a transfer, and grows with the bytes.
         let refused = insert_sized(&mut pool, transfer(1, 5, 1, 19), 2 * MIN_FEE_BYTES, 1_000);
         assert_eq!(refused, Err(MempoolError::MinFee { min: 20, got: 19 }));
         let refused = insert_sized(&mut pool, transfer(1, 5, 1, 9), 100, 1_000);
         assert_eq!(refused, Err(MempoolError::MinFee { min: 10, got: 9 }));
         // A tenth of the fee for a tenth of the bytes is as much; one more is more.
-        let [long, short, better] = [transfer(1, 5, 1, 100), transfer(2, 5, 1, 10), transfer(3, 5, 1, 11)];
+        let [long, short, better] =
+            [transfer(1, 5, 1, 100), transfer(2, 5, 1, 10), transfer(3, 5, 1, 11)];
         insert_sized(&mut pool, short.clone(), 100, 1_000).unwrap();
         insert_sized(&mut pool, long.clone(), 1_000, 1_000).unwrap();
         insert_sized(&mut pool, better.clone(), 100, 1_000).unwrap();
-        assert_eq!(pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(), [id(&better), id(&short), id(&long)]);
+        assert_eq!(
+            pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(),
+            [id(&better), id(&short), id(&long)]
+        );
         assert_eq!(pool.bytes(), 1_200);
-        // A replacement of twice the bytes needs twice as much, and one of half the bytes still a tenth more.
+        // A replacement of twice the bytes needs twice as much, and one of half the bytes still a
+        // tenth more.
         let refused = insert_sized(&mut pool, transfer(2, 5, 2, 21), 200, 1_000);
         assert_eq!(refused, Err(MempoolError::Replacement { needed: 22, got: 21 }));
         let refused = insert_sized(&mut pool, transfer(2, 5, 2, 10), 50, 1_000);
         assert_eq!(refused, Err(MempoolError::Replacement { needed: 11, got: 10 }));
-        assert_eq!(insert_sized(&mut pool, transfer(2, 5, 2, 22), 200, 1_000), Ok(vec![id(&short)]));
+        assert_eq!(
+            insert_sized(&mut pool, transfer(2, 5, 2, 22), 200, 1_000),
+            Ok(vec![id(&short)])
+        );
         assert_eq!(pool.bytes(), 1_300);
     }
 
     #[test]
     fn a_large_transaction_makes_several_small_ones_leave_or_none() {
-        let mut pool = Mempool::new(MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 });
-        let small: Vec<_> = (0..5).map(|index| transfer(1 + index % 2, 5 + u64::from(index / 2), 1, 10)).collect();
+        let mut pool =
+            Mempool::new(MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 });
+        let small: Vec<_> =
+            (0..5).map(|index| transfer(1 + index % 2, 5 + u64::from(index / 2), 1, 10)).collect();
         for signed in &small {
             insert_sized(&mut pool, signed.clone(), 200, 1_000).unwrap();
         }
         let before: Vec<Hash> = pool.in_order().map(|(id, _)| id).collect();
         // Its rate is theirs: nobody leaves, and the fee that would do is named.
-        assert_eq!(insert_sized(&mut pool, transfer(9, 5, 1, 25), 500, 1_000), Err(MempoolError::Full(25)));
+        assert_eq!(
+            insert_sized(&mut pool, transfer(9, 5, 1, 25), 500, 1_000),
+            Err(MempoolError::Full(25))
+        );
         assert_eq!(pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(), before);
         // The newest of equal ones first, from the ends of both accounts.
         let left = insert_sized(&mut pool, transfer(9, 5, 1, 26), 500, 1_000).unwrap();
@@ -566,7 +613,10 @@ mod tests {
         let left = insert_sized(&mut pool, transfer(9, 5, 2, 60), 800, 1_000).unwrap();
         assert_eq!(left, [id(&small[1]), id(&transfer(9, 5, 1, 26))]);
         assert_eq!(pool.bytes(), 1_000);
-        assert_eq!(insert_sized(&mut pool, transfer(8, 5, 1, 900), 1_001, 1_000), Err(MempoolError::Full(900)));
+        assert_eq!(
+            insert_sized(&mut pool, transfer(8, 5, 1, 900), 1_001, 1_000),
+            Err(MempoolError::Full(900))
+        );
     }
 
     proptest! {
@@ -579,7 +629,8 @@ mod tests {
                 let signed = transfer(from, nonce, amount, fee);
                 let (known, before) = (pool.get(&id(&signed)).is_some(), pool.len());
                 let inserted = insert_sized(&mut pool, signed.clone(), bytes, 150);
-                // Whoever is taken is there, and those who left for it are not; whoever is refused changes nothing.
+                // Whoever is taken is there, and those who left for it are not; whoever is refused
+                // changes nothing.
                 prop_assert_eq!(pool.get(&id(&signed)).is_some(), known || inserted.is_ok());
                 let left = inserted.as_ref().map_or(0, Vec::len);
                 prop_assert_eq!(pool.len() + left, before + usize::from(inserted.is_ok()));
@@ -588,7 +639,8 @@ mod tests {
                 let waiting = || pool.accounts.values().flat_map(BTreeMap::values);
                 prop_assert_eq!(pool.bytes(), waiting().map(|waiting| waiting.bid.bytes).sum::<usize>());
                 prop_assert_eq!(pool.in_order().count(), pool.len());
-                // Nobody stands behind one that pays less per byte, unless its own sender's earlier ones do.
+                // Nobody stands behind one that pays less per byte, unless its own sender's earlier
+                // ones do.
                 let order: Vec<&Waiting> = pool.in_order().filter_map(|(id, _)| {
                     let (address, nonce) = pool.by_id.get(&id)?;
                     pool.accounts.get(address)?.get(nonce)

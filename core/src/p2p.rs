@@ -1,13 +1,14 @@
-//! The driver of the sync machine: brings it what happens on the network, runs its checks, and shows where it stands.
+//! The driver of the sync machine: brings it what happens on the network, runs its checks, and
+//! shows where it stands.
 //!
-//! Threads: one of its own for the machine, whose calls read and write the ledger; its jobs run on tokio's blocking threads,
-//! as many at a time as there are cores.
+//! Threads: one of its own for the machine, whose calls read and write the ledger; its jobs run on
+//! tokio's blocking threads, as many at a time as there are cores.
 //!
-//! Queues: events wait in the network's channel; results with the jobs, of which there are no more than workers. Work waits
-//! inside the machine, under its bounds.
+//! Queues: events wait in the network's channel; results with the jobs, of which there are no more
+//! than workers. Work waits inside the machine, under its bounds.
 //!
-//! What must not be broken: the machine never waits for a job, a peer or the network; a panic of the machine, of a job or of
-//! the network ends all three, and [`P2p::failed`] tells.
+//! What must not be broken: the machine never waits for a job, a peer or the network; a panic of
+//! the machine, of a job or of the network ends all three, and [`P2p::failed`] tells.
 
 use std::{
     any::Any,
@@ -89,15 +90,20 @@ impl P2p {
         let runtime = Handle::current();
         let (tell, ended) = oneshot::channel();
         let drive = move || {
-            // The machine is gone then, and the node with it: what it left half done is not looked at again.
+            // The machine is gone then, and the node with it: what it left half done is not looked
+            // at again.
             let run = AssertUnwindSafe(|| runtime.block_on(driver.run(events, stopped)));
-            let ended = catch_unwind(run).unwrap_or_else(|panic| Err(P2pFailure::Sync(panic_text(&*panic))));
+            let ended = catch_unwind(run)
+                .unwrap_or_else(|panic| Err(P2pFailure::Sync(panic_text(&*panic))));
             if let Err(failure) = ended {
                 // The node is stopping already: it asks no more.
                 let _ = tell.send(failure);
             }
         };
-        let driver = thread::Builder::new().name("lode-sync".to_owned()).spawn(drive).map_err(NetworkError::Thread)?;
+        let driver = thread::Builder::new()
+            .name("lode-sync".to_owned())
+            .spawn(drive)
+            .map_err(NetworkError::Thread)?;
         Ok(Self { view, network: stopper, stop, driver, ended: Some(ended) })
     }
 
@@ -138,8 +144,14 @@ impl P2p {
 
 /// What a panic says, in one line.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("it panicked: {}", text.unwrap_or("for no reason given").split_whitespace().collect::<Vec<_>>().join(" "))
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "it panicked: {}",
+        text.unwrap_or("for no reason given").split_whitespace().collect::<Vec<_>>().join(" ")
+    )
 }
 
 impl P2pView {
@@ -219,7 +231,11 @@ struct Driver<C> {
 
 impl<C: Clock> Driver<C> {
     /// Runs until it is stopped, or something that it needs has ended.
-    async fn run(mut self, mut events: Events, mut stop: oneshot::Receiver<()>) -> Result<(), P2pFailure> {
+    async fn run(
+        mut self,
+        mut events: Events,
+        mut stop: oneshot::Receiver<()>,
+    ) -> Result<(), P2pFailure> {
         let service = self.service.clone();
         let mut tick = tokio::time::interval(Duration::from_millis(TICK_MS));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,7 +1,8 @@
-//! Shares that wait for a block. Their proofs hold, and their anchors are checked again whenever the tip moves.
+//! Shares that wait for a block. Their proofs hold, and their anchors are checked again whenever
+//! the tip moves.
 //!
-//! What must not be broken: the pool is bounded; when it is full, the shares that will fall out of the window first
-//! give way, and a share that the chain has counted never stays.
+//! What must not be broken: the pool is bounded; when it is full, the shares that will fall out of
+//! the window first give way, and a share that the chain has counted never stays.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,8 @@ use lode_consensus::{Height, Share, ShareId, rules::ChainContext};
 /// Most waiting shares.
 pub(crate) const MAX_SHARES: usize = 8_192;
 
-/// A waiting share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WaitingShare {
-    /// The share.
     pub(crate) share: Share,
     /// The height of its anchor: the lower, the sooner it expires.
     pub(crate) anchor_height: Height,
@@ -41,7 +40,9 @@ impl SharePool {
         if self.shares.len() >= MAX_SHARES && !self.shares.contains_key(&id) {
             let oldest = self.shares.iter().min_by_key(|(_, waiting)| waiting.anchor_height);
             match oldest.map(|(id, waiting)| (*id, waiting.anchor_height)) {
-                Some((oldest, height)) if height < share.anchor_height => self.shares.remove(&oldest),
+                Some((oldest, height)) if height < share.anchor_height => {
+                    self.shares.remove(&oldest)
+                }
                 _ => return false,
             };
         }
@@ -56,7 +57,8 @@ impl SharePool {
         }
     }
 
-    /// Drops the shares that can be in no block on top of the chain that `context` describes, and dates the others anew.
+    /// Drops the shares that can be in no block on top of the chain that `context` describes, and
+    /// dates the others anew.
     pub(crate) fn prune(&mut self, context: &ChainContext) {
         self.shares.retain(|id, waiting| {
             let Some(height) = context.anchor_height(&waiting.share.anchor_hash) else {

@@ -1,7 +1,7 @@
 //! Block templates: everything of a block but its proof.
 //!
-//! What must not be broken: a template is a valid block as soon as an attempt for it meets the target; and memory is
-//! bounded, whatever number of provers asks.
+//! What must not be broken: a template is a valid block as soon as an attempt for it meets the
+//! target; and memory is bounded, whatever number of provers asks.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,7 +25,8 @@ use lode_puzzle::Proof;
 
 use crate::{mempool::Mempool, share_pool::SharePool};
 
-/// Transactions too long for what is left of a block that are passed over before its template is taken for full.
+/// Transactions too long for what is left of a block that are passed over before its template is
+/// taken for full.
 const MAX_MISFITS: usize = 256;
 /// Most templates that are kept for attempts to come in.
 const MAX_TEMPLATES: usize = 1_024;
@@ -74,9 +75,11 @@ impl Ingredients<'_> {
 
         let shares = self.shares(&context, &state)?;
         let mut executor = Executor::new(params, &context, &state).map_err(ledger_error)?;
-        let room = MAX_BODY_BYTES - encoded_list_len::<SignedTransaction>(&[]) - encoded_list_len(&shares);
+        let room =
+            MAX_BODY_BYTES - encoded_list_len::<SignedTransaction>(&[]) - encoded_list_len(&shares);
         let waiting = self.mempool.in_order().map(|(_, signed)| (signed.encoded_len(), signed));
-        let applies = |signed: &&SignedTransaction| Ok(executor.transaction(&signed.transaction)?.is_ok());
+        let applies =
+            |signed: &&SignedTransaction| Ok(executor.transaction(&signed.transaction)?.is_ok());
         let chosen = choose(waiting, room, applies).map_err(ledger_error)?;
         let transactions: Vec<SignedTransaction> = chosen.into_iter().cloned().collect();
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
@@ -111,17 +114,28 @@ impl Ingredients<'_> {
         Ok(Template { job, body: Arc::new(body), built_ms: self.now_ms })
     }
 
-    /// The shares to include: those that expire first, as many as the rules and the share fund allow.
+    /// The shares to include: those that expire first, as many as the rules and the share fund
+    /// allow.
     fn shares(
         &self,
         context: &ChainContext,
         state: &impl StateView<Error = LedgerError>,
     ) -> Result<Vec<Share>, LedgerError> {
         let params = self.ledger.params();
-        let fund = state.leaf(&StateKey::ShareFund)?.and_then(|bytes| Amount::decode(&bytes).ok()).unwrap_or_default();
+        let fund = state
+            .leaf(&StateKey::ShareFund)?
+            .and_then(|bytes| Amount::decode(&bytes).ok())
+            .unwrap_or_default();
         let fund = fund.0.saturating_add(Emission::of(context.height).share_fund);
-        let pay = reward::share_pay(context.height, context.target, context.first_target, params.shares_per_block);
-        let affordable = fund.checked_div(pay).map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let pay = reward::share_pay(
+            context.height,
+            context.target,
+            context.first_target,
+            params.shares_per_block,
+        );
+        let affordable = fund
+            .checked_div(pay)
+            .map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let fitting = (MAX_BODY_BYTES - 8) / Share::BYTES;
         let limit = params.max_shares().min(affordable).min(fitting);
 
@@ -139,9 +153,10 @@ impl Ingredients<'_> {
     }
 }
 
-/// Takes transactions, with their bytes, in their order, as far as they find room and `applies` says that they apply on top of
-/// those before. One that does not stays out, as do those behind it: their nonces do not fit then. One that is too long for
-/// the room left is passed over for shorter ones, [`MAX_MISFITS`] times.
+/// Takes transactions, with their bytes, in their order, as far as they find room and `applies`
+/// says that they apply on top of those before. One that does not stays out, as do those behind it:
+/// their nonces do not fit then. One that is too long for the room left is passed over for shorter
+/// ones, [`MAX_MISFITS`] times.
 fn choose<T, E>(
     waiting: impl Iterator<Item = (usize, T)>,
     mut room: usize,
@@ -150,7 +165,10 @@ fn choose<T, E>(
     let mut chosen = Vec::new();
     let mut misfits = 0;
     for (bytes, transaction) in waiting {
-        if chosen.len() == MAX_TRANSACTIONS || room < SignedTransaction::MIN_BYTES || misfits == MAX_MISFITS {
+        if chosen.len() == MAX_TRANSACTIONS
+            || room < SignedTransaction::MIN_BYTES
+            || misfits == MAX_MISFITS
+        {
             break;
         }
         if bytes > room {
@@ -233,7 +251,13 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_passed_over_for_what_does() {
-        assert_eq!(chosen(&[(MIN, true), (3 * MIN, true), (MIN, false), (MIN, true), (MIN, true)], 3 * MIN), [0, 3, 4]);
+        assert_eq!(
+            chosen(
+                &[(MIN, true), (3 * MIN, true), (MIN, false), (MIN, true), (MIN, true)],
+                3 * MIN
+            ),
+            [0, 3, 4]
+        );
         assert_eq!(chosen(&[(MIN, true), (2 * MIN, true), (MIN, true)], 3 * MIN), [0, 1]);
         assert_eq!(chosen(&[(MIN, true)], MIN - 1), [0_usize; 0]);
         let mut waiting = vec![(2 * MIN, true); MAX_MISFITS - 1];

@@ -1,15 +1,18 @@
-//! What was found good and comes again: the same attempt as a block's header and as a share, often within a millisecond;
-//! shares and transactions first on their own and then in blocks, and in the blocks that compete with those; the same few
-//! provers' addresses all the time. Each is checked once.
+//! What was found good and comes again: the same attempt as a block's header and as a share, often
+//! within a millisecond; shares and transactions first on their own and then in blocks, and in the
+//! blocks that compete with those; the same few provers' addresses all the time. Each is checked
+//! once.
 //!
 //! Purpose: a memory in front of a checker. What Bitcoin Core's signature cache is to signatures.
 //!
-//! Threads: any. Two that ask for the same single obligation at the same time share one check; the second waits.
+//! Threads: any. Two that ask for the same single obligation at the same time share one check; the
+//! second waits.
 //!
-//! Bounds: one for each kind; the oldest gives way. Bad ones are not kept: nobody pushes the good ones out with them.
+//! Bounds: one for each kind; the oldest gives way. Bad ones are not kept: nobody pushes the good
+//! ones out with them.
 //!
-//! What must not be broken: only what the checker accepted is remembered, by all that the verdict depends on or a hash of
-//! it; what an attempt claims of its ticket is judged each time.
+//! What must not be broken: only what the checker accepted is remembered, by all that the verdict
+//! depends on or a hash of it; what an attempt claims of its ticket is judged each time.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +55,9 @@ impl Key {
     fn of(obligation: &Obligation) -> Self {
         match obligation {
             Obligation::Address(address) => Self::Address(*address),
-            Obligation::Puzzle(item) => Self::Puzzle(Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof)),
+            Obligation::Puzzle(item) => {
+                Self::Puzzle(Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof))
+            }
             Obligation::Signature(claim) => {
                 let parts: [&[u8]; 3] = [&claim.from.0, &claim.message.0, &claim.signature];
                 Self::Signature(Hash::of("lode/core/verified-signature/v1", &parts))
@@ -92,7 +97,8 @@ impl<C: ProofChecker> VerifiedCache<C> {
         Self { checker, state: Mutex::new(state), done: Condvar::new() }
     }
 
-    /// Waits while another thread checks the same thing. Returns the duty to check it, or nothing if it is known to be good.
+    /// Waits while another thread checks the same thing. Returns the duty to check it, or nothing
+    /// if it is known to be good.
     ///
     /// Only for what is checked alone: that takes a millisecond, a batch may take fifty.
     fn begin(&self, kind: Kind, key: Key) -> Option<Running<'_, C>> {
@@ -110,7 +116,11 @@ impl<C: ProofChecker> ProofChecker for VerifiedCache<C> {
     fn check(&self, obligations: &[Obligation], weights: &[u128]) -> Vec<Verdict> {
         let keys: Vec<Key> = obligations.iter().map(Key::of).collect();
         let kinds = || obligations.iter().map(Obligation::kind).zip(&keys);
-        let running = if let [key] = *keys { kinds().next().and_then(|(kind, _)| self.begin(kind, key)) } else { None };
+        let running = if let [key] = *keys {
+            kinds().next().and_then(|(kind, _)| self.begin(kind, key))
+        } else {
+            None
+        };
         let known: Vec<bool> = {
             let mut state = self.state.lock();
             kinds().map(|(kind, key)| state.of_kind(kind).contains(key)).collect()
@@ -124,14 +134,20 @@ impl<C: ProofChecker> ProofChecker for VerifiedCache<C> {
                 new_weights.extend(weight);
             }
         }
-        let judged = if new.is_empty() { Vec::new() } else { self.checker.check(&new, &new_weights) };
+        let judged =
+            if new.is_empty() { Vec::new() } else { self.checker.check(&new, &new_weights) };
         let mut judged = judged.into_iter();
-        let mut verdict = |((obligation, key), known): ((&Obligation, &Key), bool)| match (known, obligation, key) {
-            (true, Obligation::Puzzle(item), Key::Puzzle(ticket)) => Ok(item.claim.check(ticket)?),
+        let mut verdict = |((obligation, key), known): ((&Obligation, &Key), bool)| match (
+            known, obligation, key,
+        ) {
+            (true, Obligation::Puzzle(item), Key::Puzzle(ticket)) => {
+                Ok(item.claim.check(ticket)?)
+            }
             (true, ..) => Ok(()),
             (false, ..) => judged.next().unwrap_or(Err(ObligationError::Unjudged)),
         };
-        let verdicts: Vec<Verdict> = obligations.iter().zip(&keys).zip(known).map(&mut verdict).collect();
+        let verdicts: Vec<Verdict> =
+            obligations.iter().zip(&keys).zip(known).map(&mut verdict).collect();
         let mut state = self.state.lock();
         for ((kind, key), _) in kinds().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
             state.of_kind(kind).insert(*key);

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use lode_core::{ChainService, Clock, Effects, MempoolLimits, P2p, P2pFailure, SystemEntropy, sync::SyncConfig};
+use lode_core::{
+    ChainService, Clock, Effects, MempoolLimits, P2p, P2pFailure, SystemEntropy, sync::SyncConfig,
+};
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions};
 use lode_network::NetworkOptions;
@@ -32,7 +34,8 @@ genesis_target = "0x1fffffffffffffffffffffffffffffff"
 /// Longer than any of this takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A clock that panics once it is broken: the panic that the tests bring into what asks for the time.
+/// A clock that panics once it is broken: the panic that the tests bring into what asks for the
+/// time.
 #[derive(Debug, Clone, Default)]
 struct Fragile(Arc<AtomicBool>);
 
@@ -52,10 +55,16 @@ impl Clock for Fragile {
 fn service(folder: &Path) -> (Arc<ChainService<Fragile>>, Fragile) {
     let network = Network::parse(NETWORK, "test").unwrap();
     let checker = Arc::new(Verifier::new(&Arc::new(srs::load(network.params.log_n).unwrap())));
-    let ledger = Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
+    let ledger =
+        Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
     let clock = Fragile::default();
     let effects = Effects { clock: clock.clone(), checker, entropy: Arc::new(SystemEntropy) };
-    (Arc::new(ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap()), clock)
+    (
+        Arc::new(
+            ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap(),
+        ),
+        clock,
+    )
 }
 
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
@@ -95,7 +104,8 @@ async fn a_panic_of_a_submission_is_answered_and_told() {
     // Any block will do: the time is asked for before anything else.
     let block = service.ledger().network().genesis.clone();
     clock.break_it();
-    let (answer, reason) = in_time(async { tokio::join!(service.submit_block(block), service.failed()) }).await;
+    let (answer, reason) =
+        in_time(async { tokio::join!(service.submit_block(block), service.failed()) }).await;
     assert!(answer.is_err());
     assert!(reason.contains("panicked"), "{reason}");
 }

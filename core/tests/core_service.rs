@@ -9,8 +9,8 @@ use lode_consensus::{
     transaction::Transfer,
 };
 use lode_core::{
-    AttemptOutcome, Backend, ChainService, Clock, Effects, Handle, MempoolError, MempoolLimits, MiningJob, SubmitError,
-    SystemEntropy,
+    AttemptOutcome, Backend, ChainService, Clock, Effects, Handle, MempoolError, MempoolLimits,
+    MiningJob, SubmitError, SystemEntropy,
 };
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions};
@@ -34,7 +34,8 @@ genesis_timestamp_ms = 1_793_318_400_000
 genesis_target = "0x1fffffffffffffffffffffffffffffff"
 "#;
 
-/// A clock that stands still at the real time of its making, so that blocks are never in the future.
+/// A clock that stands still at the real time of its making, so that blocks are never in the
+/// future.
 #[derive(Debug, Clone, Copy)]
 struct Noon;
 
@@ -71,10 +72,14 @@ fn network_srs() -> Arc<Srs> {
 
 fn service(folder: &std::path::Path) -> (Handle<Noon>, Arc<Noted>) {
     let network = Network::parse(NETWORK, "test").unwrap();
-    let ledger = Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
-    let checker = Arc::new(Noted { verifier: Verifier::new(&network_srs()), asked: Mutex::default() });
-    let effects = Effects { clock: Noon, checker: checker.clone(), entropy: Arc::new(SystemEntropy) };
-    let service = ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap();
+    let ledger =
+        Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
+    let checker =
+        Arc::new(Noted { verifier: Verifier::new(&network_srs()), asked: Mutex::default() });
+    let effects =
+        Effects { clock: Noon, checker: checker.clone(), entropy: Arc::new(SystemEntropy) };
+    let service =
+        ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap();
     (Handle::alone(Arc::new(service)), checker)
 }
 
@@ -94,14 +99,16 @@ impl Rig {
         self.handle.job(self.address(), None, Duration::ZERO).await.unwrap()
     }
 
-    /// The first attempt for a job of which a condition holds: that it meets the block target, and the share target.
+    /// The first attempt for a job of which a condition holds: that it meets the block target, and
+    /// the share target.
     fn attempt(&self, job: &MiningJob, block: bool, share: bool) -> Share {
         (0..)
             .find_map(|nonce| {
                 let attempt = self.engine.attempt(&job.statement, nonce).ok()?;
                 let is_block = job.header.target.is_met_by(attempt.ticket.block_value());
                 let is_share = job.share_target.is_met_by(attempt.ticket.share_value());
-                (is_block == block && is_share == share).then(|| as_share(job, nonce, attempt.proof))
+                (is_block == block && is_share == share)
+                    .then(|| as_share(job, nonce, attempt.proof))
             })
             .unwrap()
     }
@@ -169,13 +176,23 @@ async fn a_share_waits_and_is_taken_once() {
     let outcome = rig.handle.submit_attempt(share.clone()).await.unwrap();
     assert_eq!(outcome, AttemptOutcome { block: None, share: true, reason: None });
     assert_eq!(rig.handle.mempool().shares, 1);
-    assert!(matches!(rig.handle.submit_attempt(share.clone()).await, Err(SubmitError::KnownAttempt)));
+    assert!(matches!(
+        rig.handle.submit_attempt(share.clone()).await,
+        Err(SubmitError::KnownAttempt)
+    ));
     rig.mine_block().await;
     let (_, block) = rig.handle.ledger().read().block_at(1).unwrap().unwrap();
-    // The template was built before the share came, or after: either way the share is in the chain by block 2.
+    // The template was built before the share came, or after: either way the share is in the chain
+    // by block 2.
     rig.mine_block().await;
     let (_, second) = rig.handle.ledger().read().block_at(2).unwrap().unwrap();
-    let counted = block.body.shares.iter().chain(&second.body.shares).filter(|counted| **counted == share).count();
+    let counted = block
+        .body
+        .shares
+        .iter()
+        .chain(&second.body.shares)
+        .filter(|counted| **counted == share)
+        .count();
     assert_eq!(counted, 1);
     assert!(matches!(rig.handle.submit_attempt(share).await, Err(SubmitError::KnownAttempt)));
 }
@@ -196,12 +213,14 @@ async fn bad_attempts_are_refused_for_what_is_wrong_with_them() {
     assert!(refusal(elsewhere).await.contains("anchor"));
     let nobody = Share { prover: Address([0xFF; 32]), ..good.clone() };
     assert!(refusal(nobody).await.contains("prover"));
-    // Another prover's claim to the same proof changes the statement: ticket or proof fails, or, if the new ticket is good for a
-    // block by chance, the job's producer is another.
-    let thief = Share { prover: address_of(&PrivateKey::new(&mut rand::rng()).unwrap()), ..good.clone() };
+    // Another prover's claim to the same proof changes the statement: ticket or proof fails, or, if
+    // the new ticket is good for a block by chance, the job's producer is another.
+    let thief =
+        Share { prover: address_of(&PrivateKey::new(&mut rand::rng()).unwrap()), ..good.clone() };
     let error = refusal(thief).await;
     assert!(["ticket", "proof", "producer"].iter().any(|why| error.contains(why)), "{error}");
-    // A proof that hashes well is still no proof: its commitment is flipped until the ticket meets the target.
+    // A proof that hashes well is still no proof: its commitment is flipped until the ticket meets
+    // the target.
     let forged = (0_u8..=255)
         .map(|bits| {
             let mut forged = good.clone();
@@ -225,7 +244,11 @@ async fn a_long_poll_ends_with_the_tip_or_with_its_time() {
     let rig = Rig::new();
     let job = rig.job().await;
     // The clock stands still, so that the template never gets old.
-    let same = rig.handle.job(rig.address(), Some(job.content_hash), Duration::from_millis(50)).await.unwrap();
+    let same = rig
+        .handle
+        .job(rig.address(), Some(job.content_hash), Duration::from_millis(50))
+        .await
+        .unwrap();
     assert_eq!(same.content_hash, job.content_hash);
     let poll = rig.handle.job(rig.address(), Some(job.content_hash), Duration::from_secs(30));
     let (next, _) = tokio::join!(poll, rig.mine_block());
@@ -318,8 +341,13 @@ async fn after_a_reorg_transactions_wait_again_in_their_order() {
     }
     let tip = rig.handle.ledger().read().tip().unwrap();
     assert_eq!(tip, other.handle.ledger().read().tip().unwrap());
-    let nonces: Vec<u64> =
-        rig.handle.mempool().transactions.iter().map(|(_, signed)| signed.transaction.nonce).collect();
+    let nonces: Vec<u64> = rig
+        .handle
+        .mempool()
+        .transactions
+        .iter()
+        .map(|(_, signed)| signed.transaction.nonce)
+        .collect();
     assert_eq!(nonces, [0, 1]);
     rig.mine_block().await;
     let (_, block) = rig.handle.ledger().read().block_at(fork + 3).unwrap().unwrap();
@@ -333,7 +361,8 @@ async fn a_block_from_the_future_is_deferred_and_not_condemned() {
     let attempt = rig.attempt(&job, true, true);
     rig.handle.submit_attempt(attempt).await.unwrap();
     let (hash, mut block) = rig.handle.ledger().read().block_at(1).unwrap().unwrap();
-    let submit = async |block: &Block| rig.handle.service().submit_block(block.clone()).await.unwrap_err();
+    let submit =
+        async |block: &Block| rig.handle.service().submit_block(block.clone()).await.unwrap_err();
     assert!(matches!(submit(&block).await, SubmitError::KnownBlock(known) if known == hash));
     block.header.timestamp_ms = Noon.now_ms() + 2_001;
     assert!(matches!(submit(&block).await, SubmitError::Future { wait_ms: 1 }));
@@ -368,7 +397,12 @@ async fn of_a_block_only_what_is_new_is_checked() {
     pass_on(5).await;
     rig.mine_block().await;
     let (block, asked) = pass_on(6).await;
-    assert!(block.body.shares.contains(&share) && block.body.shares.len() == 2, "with the attempt of block 5");
+    assert!(
+        block.body.shares.contains(&share) && block.body.shares.len() == 2,
+        "with the attempt of block 5"
+    );
     assert_eq!(block.body.transactions, [signed]);
-    assert!(matches!(asked[..], [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target)));
+    assert!(
+        matches!(asked[..], [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target))
+    );
 }

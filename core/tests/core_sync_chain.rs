@@ -36,11 +36,16 @@ fn a_fresh_node_catches_up_from_several_peers_at_once() {
     assert!(asked.values().sum::<usize>() <= 310, "hardly a body is asked for twice: {asked:?}");
     // Every header's proof was checked once, and every share's.
     let reader = world.nodes[3].service.ledger().read();
-    let shares = (1..=300).map(|height| reader.block_at(height).unwrap().unwrap().1.body.shares.len()).sum::<usize>();
+    let shares = (1..=300)
+        .map(|height| reader.block_at(height).unwrap().unwrap().1.body.shares.len())
+        .sum::<usize>();
     drop(reader);
     assert_eq!(world.nodes[3].proofs, 300 + shares);
     let status = world.nodes[3].status();
-    assert_eq!((status.state, status.best_header_height, status.peers), (SyncState::Synced, 300, 3));
+    assert_eq!(
+        (status.state, status.best_header_height, status.peers),
+        (SyncState::Synced, 300, 3)
+    );
     world.check();
 }
 
@@ -54,7 +59,8 @@ fn news_travel_over_several_hops() {
     for turn in 0..12 {
         world.mine(turn % 4);
         let ms = world.converge(1_000);
-        // Three hops of announcement, request and answer, 5 ms a message, and the checks: no polling in between.
+        // Three hops of announcement, request and answer, 5 ms a message, and the checks: no
+        // polling in between.
         assert!(ms <= 70, "block {turn} took {ms} ms");
     }
     assert!(world.nodes.iter().all(|node| node.penalties.is_empty()));
@@ -106,7 +112,10 @@ fn a_partition_heals_into_the_heavier_chain() {
     world.mine(2);
     world.converge(1_000);
     let place = world.nodes[0].service.ledger().read().transaction_place(&id).unwrap().unwrap();
-    assert_eq!(place.height, 106, "what came off the chain waits again, and goes into the next block");
+    assert_eq!(
+        place.height, 106,
+        "what came off the chain waits again, and goes into the next block"
+    );
     world.check();
 }
 

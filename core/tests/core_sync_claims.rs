@@ -1,10 +1,13 @@
-//! Peers that claim what they do not show: they neither take honest peers' turns nor make the node think itself behind.
+//! Peers that claim what they do not show: they neither take honest peers' turns nor make the node
+//! think itself behind.
 
 mod net;
 
 use lode_consensus::{ChainWork, Hash};
 use lode_core::sync::{SyncBounds, SyncConfig};
-use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status};
+use lode_network::{
+    Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status,
+};
 use net::{Effect, Options, World, block_on_tip};
 
 /// How long a liar takes for an answer: a little less than its time is up.
@@ -24,14 +27,25 @@ struct Liars {
 }
 
 impl Liars {
-    fn connect(world: &mut World, victim: usize, count: usize, tip_height: u64, work: &str) -> Self {
+    fn connect(
+        world: &mut World,
+        victim: usize,
+        count: usize,
+        tip_height: u64,
+        work: &str,
+    ) -> Self {
         let own = world.status_of(victim);
         let work: ChainWork = work.parse().unwrap();
         let mut peers = Vec::new();
         for number in 0..count {
             let liar = world.puppet(50 + number, victim);
             let tip_hash = Hash([u8::try_from(number).unwrap(); 32]);
-            let status = Status { tip_height: tip_height.try_into().unwrap(), tip_hash, work, ..own.clone() };
+            let status = Status {
+                tip_height: tip_height.try_into().unwrap(),
+                tip_hash,
+                work,
+                ..own.clone()
+            };
             world.answer(liar, move |request| match request {
                 Request::Status(_) => Some(Response::Status(status.clone())),
                 _ => None,
@@ -41,7 +55,12 @@ impl Liars {
         Self { peers, victim, asked: Vec::new(), looked_at: 0, answered: 0 }
     }
 
-    fn run_until(&mut self, world: &mut World, limit_ms: u64, is_so: impl Fn(&World) -> bool) -> u64 {
+    fn run_until(
+        &mut self,
+        world: &mut World,
+        limit_ms: u64,
+        is_so: impl Fn(&World) -> bool,
+    ) -> u64 {
         let end_ms = world.now_ms() + limit_ms;
         let begun_ms = world.now_ms();
         while !is_so(world) && world.now_ms() < end_ms {
@@ -56,9 +75,14 @@ impl Liars {
             }
             self.looked_at = sent.len();
             let now_ms = world.now_ms();
-            for (peer, id, _) in self.asked.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>() {
+            for (peer, id, _) in
+                self.asked.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>()
+            {
                 self.answered += 1;
-                world.inject(self.victim, NetworkEvent::Response { peer, id, result: Ok(Response::Busy) });
+                world.inject(
+                    self.victim,
+                    NetworkEvent::Response { peer, id, result: Ok(Response::Busy) },
+                );
             }
         }
         world.now_ms() - begun_ms
@@ -112,7 +136,8 @@ fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
     let (honest, victim) = (0, 1);
     let mut world = World::new(2);
     world.mine_quietly(honest, 5);
-    // A peer speaks for the honest node: it is asked for headers, finds a block, says so, and then answers.
+    // A peer speaks for the honest node: it is asked for headers, finds a block, says so, and then
+    // answers.
     let puppet = world.puppet(50, victim);
     let status = world.status_of(honest);
     world.answer(puppet, move |request| match request {
@@ -129,24 +154,32 @@ fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
     let request = Request::Status(world.status_of(honest));
     world.inject(victim, NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000), request });
     let result = Ok(Response::Headers(headers));
-    world.inject(victim, NetworkEvent::Response { peer: puppet, id: asked.expect("it is asked"), result });
+    world.inject(
+        victim,
+        NetworkEvent::Response { peer: puppet, id: asked.expect("it is asked"), result },
+    );
     world.run_ms(2_000);
     assert_eq!(world.nodes[victim].status().best_header_height, 5);
     assert_eq!(world.nodes[victim].penalties, []);
     // It is asked for the rest.
-    let questions = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }));
+    let questions =
+        |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }));
     assert_eq!(world.nodes[victim].sent.iter().filter(questions).count(), 2);
     world.check();
 }
 
-/// A chain that one peer began to show goes on with the next peer, which may be on the node's own chain: then it has nothing to
-/// add to either, and has claimed nothing that the node does not have.
+/// A chain that one peer began to show goes on with the next peer, which may be on the node's own
+/// chain: then it has nothing to add to either, and has claimed nothing that the node does not
+/// have.
 #[test]
 fn headers_that_another_peer_began_are_not_held_against_the_next() {
     let (honest, other) = (0, 1);
     let mut world = World::new(2);
     let bounds = SyncBounds { unproven: 3, ..SyncBounds::default() };
-    let victim = world.add(Options { sync: SyncConfig { bounds, ..SyncConfig::default() }, ..Options::default() });
+    let victim = world.add(Options {
+        sync: SyncConfig { bounds, ..SyncConfig::default() },
+        ..Options::default()
+    });
     world.mine_quietly(honest, 5);
     world.link(honest, victim);
     world.converge_of(&[honest, victim], 10_000);
@@ -162,8 +195,7 @@ fn headers_that_another_peer_began_are_not_held_against_the_next() {
         _ => None,
     });
     let headers_asked = |world: &World, peer: PeerId| {
-        let of_peer =
-            |effect: &&Effect| matches!(effect, Effect::Request(to, _, Request::Headers { .. }) if *to == peer);
+        let of_peer = |effect: &&Effect| matches!(effect, Effect::Request(to, _, Request::Headers { .. }) if *to == peer);
         world.nodes[victim].sent.iter().filter(of_peer).count()
     };
     world.run_until(5_000, |world| headers_asked(world, leaving) == 2);
@@ -202,8 +234,10 @@ impl SlowLine {
     fn connect(world: &mut World, honest: usize, victim: usize, body_ms: u64) -> Self {
         let puppet = world.puppet(50, victim);
         let tip = world.nodes[honest].height();
-        let (status, headers): (_, Vec<_>) =
-            (world.status_of(honest), (1..=tip).map(|height| world.sealed_at(honest, height)).collect());
+        let (status, headers): (_, Vec<_>) = (
+            world.status_of(honest),
+            (1..=tip).map(|height| world.sealed_at(honest, height)).collect(),
+        );
         world.answer(puppet, move |request| match request {
             Request::Status(_) => Some(Response::Status(status.clone())),
             Request::Headers { .. } => Some(Response::Headers(headers.clone())),
@@ -213,7 +247,12 @@ impl SlowLine {
     }
 
     /// Returns for how long it took.
-    fn run_until(&mut self, world: &mut World, limit_ms: u64, is_so: impl Fn(&World) -> bool) -> u64 {
+    fn run_until(
+        &mut self,
+        world: &mut World,
+        limit_ms: u64,
+        is_so: impl Fn(&World) -> bool,
+    ) -> u64 {
         let begun_ms = world.now_ms();
         while !is_so(world) && world.now_ms() - begun_ms < limit_ms {
             world.run_ms(STEP_MS);
@@ -221,13 +260,18 @@ impl SlowLine {
                 if let Effect::Request(peer, id, Request::Bodies { hashes }) = effect
                     && *peer == self.puppet
                 {
-                    self.free_ms = world.now_ms().max(self.free_ms).saturating_add(self.body_ms * hashes.len() as u64);
+                    self.free_ms = world
+                        .now_ms()
+                        .max(self.free_ms)
+                        .saturating_add(self.body_ms * hashes.len() as u64);
                     self.coming.push((*id, hashes.clone(), self.free_ms));
                 }
             }
             self.looked_at = world.nodes[self.victim].sent.len();
             let now_ms = world.now_ms();
-            for (id, hashes, _) in self.coming.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>() {
+            for (id, hashes, _) in
+                self.coming.extract_if(.., |(_, _, due_ms)| *due_ms <= now_ms).collect::<Vec<_>>()
+            {
                 let reader = world.nodes[self.honest].service.ledger().read();
                 let body = |hash: &Hash| reader.block(hash).unwrap().map(|block| block.body);
                 let result = Ok(Response::Bodies(hashes.iter().map(body).collect()));
@@ -241,11 +285,13 @@ impl SlowLine {
 
 /// How many requests for bodies a node has sent.
 fn bodies_asked(world: &World, node: usize) -> usize {
-    let is_bodies = |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }));
+    let is_bodies =
+        |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }));
     world.nodes[node].sent.iter().filter(is_bodies).count()
 }
 
-/// A world of two nodes: a chain of blocks with a share each, so that there are bodies to ask for, and who is to get it.
+/// A world of two nodes: a chain of blocks with a share each, so that there are bodies to ask for,
+/// and who is to get it.
 fn chain_with_bodies(blocks: u32) -> (World, usize, usize) {
     let mut world = World::new(2);
     for _ in 0..blocks {
@@ -265,7 +311,11 @@ fn a_slow_line_gets_nobody_banned() {
     assert_eq!(world.nodes[victim].height(), BLOCKS);
     // The line alone takes 120 s, and hardly anything is carried in vain.
     assert!(ms <= 150_000, "{ms} ms");
-    assert_eq!(world.nodes[victim].penalties, [(line.puppet, Penalty::Stall)], "it looks silent at first");
+    assert_eq!(
+        world.nodes[victim].penalties,
+        [(line.puppet, Penalty::Stall)],
+        "it looks silent at first"
+    );
     world.check();
 }
 
@@ -319,11 +369,16 @@ fn bodies_that_come_late_end_no_other_pause() {
     let mut line = SlowLine::connect(&mut world, honest, victim, 0);
     line.free_ms = world.now_ms() + 9_000;
     line.run_until(&mut world, 3_000, |_| false);
-    // It claims more, is asked for headers there, and says nothing for five seconds: till the eighth.
+    // It claims more, is asked for headers there, and says nothing for five seconds: till the
+    // eighth.
     world.answer(line.puppet, |_| None);
-    let more = Status { tip_hash: Hash([9; 32]), work: HUGE.parse().unwrap(), ..world.status_of(honest) };
+    let more =
+        Status { tip_hash: Hash([9; 32]), work: HUGE.parse().unwrap(), ..world.status_of(honest) };
     let request = Request::Status(more);
-    world.inject(victim, NetworkEvent::Request { peer: line.puppet, id: InboundId(1_000_000), request });
+    world.inject(
+        victim,
+        NetworkEvent::Request { peer: line.puppet, id: InboundId(1_000_000), request },
+    );
     let has_first = |world: &World| world.nodes[victim].height() > 0;
     let ms = line.run_until(&mut world, 10_000, has_first);
     assert!(has_first(&world), "{ms} ms");

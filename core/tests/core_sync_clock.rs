@@ -1,4 +1,5 @@
-//! A clock that is wrong, in either direction: it is named, nobody is blamed for it, and no power is burnt.
+//! A clock that is wrong, in either direction: it is named, nobody is blamed for it, and no power
+//! is burnt.
 
 mod net;
 
@@ -53,7 +54,11 @@ fn a_clock_that_is_behind_is_named_and_the_node_catches_up_when_it_is_set_right(
     world.converge(20_000);
     world.run_ms(6_000);
     let status = world.nodes[1].status();
-    assert_eq!((status.state, status.ready, status.clock), (SyncState::Synced, true, None), "{status:?}");
+    assert_eq!(
+        (status.state, status.ready, status.clock),
+        (SyncState::Synced, true, None),
+        "{status:?}"
+    );
     world.check();
 }
 
@@ -68,7 +73,10 @@ fn a_clock_that_is_ahead_is_named_by_the_node_that_has_it_and_by_nobody_else() {
     world.mine(0);
     world.run_ms(6_000);
     let named = fault(&world, 3).expect("three peers contradict it");
-    assert!((-WRONG_MS..=-WRONG_MS + 100).contains(&named.offset_ms) && named.is_certain, "{named:?}");
+    assert!(
+        (-WRONG_MS..=-WRONG_MS + 100).contains(&named.offset_ms) && named.is_certain,
+        "{named:?}"
+    );
     let status = world.nodes[3].status();
     assert_eq!((status.ready, status.reason), (false, Some(named.to_string())));
     assert!(named.to_string().contains("ahead of"), "{named}");
@@ -91,7 +99,10 @@ fn a_clock_within_the_limit_is_right() {
     }
     set_clock(&world, 1, limit_ms + 100);
     world.run_ms(6_000);
-    assert!(fault(&world, 1).is_some_and(|fault| !fault.is_certain), "one peer says so, and nothing was left out");
+    assert!(
+        fault(&world, 1).is_some_and(|fault| !fault.is_certain),
+        "one peer says so, and nothing was left out"
+    );
     assert_eq!(world.nodes[1].status().mining_obstacle(), None);
     // It ends well below where it begins.
     set_clock(&world, 1, limit_ms - 100);

@@ -3,11 +3,13 @@
 mod net;
 
 use lode_consensus::{
-    Action, Address, Hash, SealedHeader, Share, SignedTransaction, Transaction, rules::statement_of,
-    transaction::Transfer,
+    Action, Address, Hash, SealedHeader, Share, SignedTransaction, Transaction,
+    rules::statement_of, transaction::Transfer,
 };
 use lode_core::{Backend, Handle};
-use lode_network::{Gossip, MempoolPage, NetworkEvent, PeerId, Penalty, Request, Response, Verdict};
+use lode_network::{
+    Gossip, MempoolPage, NetworkEvent, PeerId, Penalty, Request, Response, Verdict,
+};
 use lode_puzzle::{Seed, Ticket};
 use net::{Effect, World, block_on_tip, key, share_of, transfer};
 use rand::{SeedableRng, rngs::StdRng};
@@ -48,7 +50,11 @@ fn shares_are_judged_by_what_their_sender_could_see() {
     let checked = world.nodes[1].proofs;
 
     let elsewhere = Share { anchor_hash: Hash([1; 32]), ..good.clone() };
-    assert_eq!(verdict(&mut world, puppet, Gossip::Share(elsewhere)), Verdict::Ignore, "an anchor of another tip");
+    assert_eq!(
+        verdict(&mut world, puppet, Gossip::Share(elsewhere)),
+        Verdict::Ignore,
+        "an anchor of another tip"
+    );
     assert_eq!(world.nodes[1].penalties, []);
     let nobody = Share { prover: Address([0xFF; 32]), ..good.clone() };
     assert_eq!(verdict(&mut world, puppet, Gossip::Share(nobody)), Verdict::Reject);
@@ -119,9 +125,17 @@ fn transactions_are_judged_by_what_their_sender_could_see() {
     ];
     for (number, (signed, expected, penalty)) in cases.into_iter().enumerate() {
         let before = world.nodes[1].penalties.len();
-        assert_eq!(verdict(&mut world, puppet, Gossip::Transaction(signed)), expected, "case {number}");
+        assert_eq!(
+            verdict(&mut world, puppet, Gossip::Transaction(signed)),
+            expected,
+            "case {number}"
+        );
         let added = world.nodes[1].penalties[before..].to_vec();
-        assert_eq!(added, Vec::from_iter(penalty.map(|penalty| (puppet, penalty))), "case {number}");
+        assert_eq!(
+            added,
+            Vec::from_iter(penalty.map(|penalty| (puppet, penalty))),
+            "case {number}"
+        );
     }
     assert_eq!(waiting(&world, 1).1, 1);
     assert_eq!(waiting(&world, 0).1, 1, "what is accepted is passed on");
@@ -142,10 +156,9 @@ fn a_senders_transactions_may_follow_each_other_closely() {
         world.gossip(puppet, 1, Gossip::Transaction(signed.clone()));
     }
     world.run_ms(500);
-    assert!(
-        sent.iter()
-            .all(|signed| { world.nodes[1].verdict_on(&Gossip::Transaction(signed.clone())) == Some(Verdict::Accept) })
-    );
+    assert!(sent.iter().all(|signed| {
+        world.nodes[1].verdict_on(&Gossip::Transaction(signed.clone())) == Some(Verdict::Accept)
+    }));
     assert_eq!((waiting(&world, 0).1, waiting(&world, 1).1), (20, 20));
     world.check();
 }
@@ -161,7 +174,10 @@ fn what_a_nodes_own_api_takes_goes_to_everybody() {
     assert!(world.nodes[0].published.contains(&Gossip::Share(share)));
     world.mine(0);
     world.converge(1_000);
-    assert_eq!(world.nodes[1].verdict_on(&Gossip::Block(world.sealed_tip(0))), Some(Verdict::Accept));
+    assert_eq!(
+        world.nodes[1].verdict_on(&Gossip::Block(world.sealed_tip(0))),
+        Some(Verdict::Accept)
+    );
     assert_eq!(waiting(&world, 1).1, 0);
     assert_eq!(world.nodes[1].published, [], "what came from peers is passed on by gossip itself");
     world.check();
@@ -194,8 +210,9 @@ fn a_blocks_attempt_waits_as_a_share_wherever_its_header_came_by() {
     world.run_ms(500);
     world.mine(1);
     let reader = world.nodes[1].service.ledger().read();
-    let counted =
-        (5..=6).any(|height| reader.block_at(height).unwrap().unwrap().1.body.shares.contains(&sealed.as_share()));
+    let counted = (5..=6).any(|height| {
+        reader.block_at(height).unwrap().unwrap().1.body.shares.contains(&sealed.as_share())
+    });
     assert!(counted);
 }
 
@@ -236,12 +253,15 @@ fn no_more_than_some_pages_are_read() {
     let (mut world, puppet) = world();
     world.cut(0, 1);
     let status = world.status_of(1);
-    let shares: Vec<Share> = (0..2).map(|node| share_of(&world, node, 0, true, net::proof)).collect();
+    let shares: Vec<Share> =
+        (0..2).map(|node| share_of(&world, node, 0, true, net::proof)).collect();
     world.answer(puppet, move |request| match request {
         Request::Status(_) => Some(Response::Status(status.clone())),
-        Request::Mempool { .. } => {
-            Some(Response::Mempool(MempoolPage { shares: shares.clone(), more: true, ..MempoolPage::default() }))
-        }
+        Request::Mempool { .. } => Some(Response::Mempool(MempoolPage {
+            shares: shares.clone(),
+            more: true,
+            ..MempoolPage::default()
+        })),
         _ => None,
     });
     let victim = world.nodes[1].peer;
@@ -249,7 +269,11 @@ fn no_more_than_some_pages_are_read() {
         world.inject(1, NetworkEvent::Disconnected { peer: puppet });
         world.inject(
             1,
-            NetworkEvent::Connected { peer: puppet, address: "/memory/1".parse().unwrap(), outbound: false },
+            NetworkEvent::Connected {
+                peer: puppet,
+                address: "/memory/1".parse().unwrap(),
+                outbound: false,
+            },
         );
         puppet
     };
@@ -290,7 +314,10 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
     let hash = world.sealed_tip(0).hash();
     assert_ne!(world.nodes[1].service.tip().1, hash);
     let id = lode_network::InboundId(1_000_000);
-    world.inject(1, NetworkEvent::Request { peer: puppet, id, request: Request::Bodies { hashes: vec![hash] } });
+    world.inject(
+        1,
+        NetworkEvent::Request { peer: puppet, id, request: Request::Bodies { hashes: vec![hash] } },
+    );
     let answer = |world: &World| {
         let sent = world.nodes[1].sent.iter();
         sent.filter_map(|effect| match effect {
@@ -305,7 +332,14 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
     assert_eq!(answer(&world), Some(vec![None]), "but not for ever");
     world.converge(20_000);
     let other = lode_network::InboundId(1_000_001);
-    world.inject(1, NetworkEvent::Request { peer: puppet, id: other, request: Request::Bodies { hashes: vec![hash] } });
+    world.inject(
+        1,
+        NetworkEvent::Request {
+            peer: puppet,
+            id: other,
+            request: Request::Bodies { hashes: vec![hash] },
+        },
+    );
     let given = world.nodes[1].sent.iter().any(
         |effect| matches!(effect, Effect::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()),
     );
@@ -347,7 +381,10 @@ fn a_flood_of_shares_fills_its_own_queue_only() {
     println!("a block beside 3,000 shares: {} ms", world.now_ms() - start_ms);
     assert!(world.now_ms() - start_ms < 500);
     world.run_ms(5_000);
-    let accepted = flood.iter().filter(|message| world.nodes[1].verdict_on(message) == Some(Verdict::Accept)).count();
+    let accepted = flood
+        .iter()
+        .filter(|message| world.nodes[1].verdict_on(message) == Some(Verdict::Accept))
+        .count();
     assert!((100..=1_100).contains(&accepted), "{accepted}: the rate of one peer and its queue");
     assert_eq!(world.nodes[1].penalties, [], "good shares, only too many");
     world.check();
@@ -365,12 +402,20 @@ fn old_blocks_are_not_looked_at_and_known_ones_not_again() {
     world.converge(2_000);
     world.run_ms(200);
     let checked = world.nodes[1].proofs;
-    assert_eq!(verdict(&mut world, puppet, Gossip::Block(sibling)), Verdict::Ignore, "six below the tip");
+    assert_eq!(
+        verdict(&mut world, puppet, Gossip::Block(sibling)),
+        Verdict::Ignore,
+        "six below the tip"
+    );
     world.nodes[1].forget_gossip();
     world.nodes[1].verdicts.clear();
     assert_eq!(verdict(&mut world, puppet, Gossip::Block(known)), Verdict::Ignore);
     let tip = Gossip::Block(world.sealed_tip(0));
-    assert_eq!(verdict(&mut world, puppet, tip), Verdict::Accept, "the tip is news to somebody yet");
+    assert_eq!(
+        verdict(&mut world, puppet, tip),
+        Verdict::Accept,
+        "the tip is news to somebody yet"
+    );
     assert_eq!(world.nodes[1].proofs, checked);
     assert_eq!(world.nodes[1].penalties, []);
     world.check();

@@ -1,9 +1,12 @@
-//! Peers that lie, flood and fall silent: each is found out, pays for what it could have known, and harms no honest one.
+//! Peers that lie, flood and fall silent: each is found out, pays for what it could have known, and
+//! harms no honest one.
 
 mod net;
 
 use lode_consensus::{Address, Body, Hash, SealedHeader};
-use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status, Verdict};
+use lode_network::{
+    Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status, Verdict,
+};
 use net::{Effect, INTERVAL_MS, World, block_on_tip, forged_on_tip};
 
 fn verdicts(world: &World, node: usize, from: PeerId, verdict: Verdict) -> usize {
@@ -24,21 +27,34 @@ fn ten_peers_with_forged_proofs_are_gone_and_an_honest_block_does_not_wait() {
         for label in 0..40 {
             let label = 1 + label + 40 * number as u64;
             world.gossip(*puppet, 1, Gossip::Block(forged_on_tip(&world, 0, label)));
-            world.gossip(*puppet, 1, Gossip::Share(net::share_of(&world, 0, 1_000 * label, true, net::forged)));
+            world.gossip(
+                *puppet,
+                1,
+                Gossip::Share(net::share_of(&world, 0, 1_000 * label, true, net::forged)),
+            );
         }
     }
     world.mine_now(0);
     let ms = world.converge(2_000);
-    println!("honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares each");
+    println!(
+        "honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares each"
+    );
     world.run_ms(1_000);
     for puppet in &puppets {
         assert!(world.nodes[1].banned.contains(puppet));
         let penalties = world.nodes[1].penalties_of(*puppet);
-        assert!(penalties.iter().filter(|penalty| **penalty == Penalty::InvalidProof).count() <= 5, "{penalties:?}");
+        assert!(
+            penalties.iter().filter(|penalty| **penalty == Penalty::InvalidProof).count() <= 5,
+            "{penalties:?}"
+        );
         assert_eq!(verdicts(&world, 1, *puppet, Verdict::Accept), 0);
     }
     // At most five proofs each, and what the honest block needed.
-    assert!(world.nodes[1].proofs - checked <= 10 * 5 + 5, "{} proofs", world.nodes[1].proofs - checked);
+    assert!(
+        world.nodes[1].proofs - checked <= 10 * 5 + 5,
+        "{} proofs",
+        world.nodes[1].proofs - checked
+    );
     assert_eq!(world.nodes[1].penalties_of(world.nodes[0].peer), []);
     world.check();
 }
@@ -55,7 +71,11 @@ fn a_block_whose_body_is_withheld_holds_up_nobody() {
     world.gossip(puppet, 0, Gossip::Block(withheld));
     world.run_ms(500);
     for node in &world.nodes {
-        assert_eq!((node.height(), node.status().best_header_height), (3, 4), "its header is good, and passed on");
+        assert_eq!(
+            (node.height(), node.status().best_header_height),
+            (3, 4),
+            "its header is good, and passed on"
+        );
     }
     // Others mine on what they have, and a block of the same work counts if its body is to be had.
     world.mine_now(1);
@@ -79,7 +99,12 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
         world.tamper(liar, |effect| match effect {
             Effect::Respond(id, Response::Status(status)) => {
                 let work = "1000000000000000000000000000000".parse().unwrap();
-                let lie = Status { tip_height: 1_000_000, tip_hash: Hash::of("lie", &[]), work, ..status };
+                let lie = Status {
+                    tip_height: 1_000_000,
+                    tip_hash: Hash::of("lie", &[]),
+                    work,
+                    ..status
+                };
                 Some(Effect::Respond(id, Response::Status(lie)))
             }
             Effect::Respond(..) => None,
@@ -98,7 +123,8 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
         assert!(ms <= 100, "round {round}: {ms} ms: whoever announced it was asked");
         world.run_ms(INTERVAL_MS);
     }
-    // Now a peer passes on an honest header while its maker is slow to, and keeps silent about the body.
+    // Now a peer passes on an honest header while its maker is slow to, and keeps silent about the
+    // body.
     let puppet = world.puppet(50, victim);
     let status = world.status_of(victim);
     world.answer(puppet, move |request| match request {
@@ -106,7 +132,9 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
         _ => None,
     });
     world.run_ms(100);
-    world.tamper(honest, |effect| (!matches!(effect, Effect::Publish(Gossip::Block(_)))).then_some(effect));
+    world.tamper(honest, |effect| {
+        (!matches!(effect, Effect::Publish(Gossip::Block(_)))).then_some(effect)
+    });
     world.find_share(honest);
     world.mine_now(honest);
     let header = Gossip::Block(world.sealed_tip(honest));
@@ -129,7 +157,9 @@ fn what_a_peer_brought_before_its_ban_is_not_looked_at_after_it() {
     world.mine_quietly(0, 2);
     let puppet = world.puppet(50, 0);
     // The network is slow to throw it out.
-    world.tamper(0, |effect| (!matches!(effect, Effect::Penalize(..) | Effect::Disconnect(_))).then_some(effect));
+    world.tamper(0, |effect| {
+        (!matches!(effect, Effect::Penalize(..) | Effect::Disconnect(_))).then_some(effect)
+    });
     let checked = world.nodes[0].proofs;
     for label in 0..40 {
         world.gossip(puppet, 0, Gossip::Block(forged_on_tip(&world, 0, 1 + label)));
@@ -154,7 +184,8 @@ fn bytes_that_were_found_wrong_are_not_checked_again() {
     world.run_ms(100);
     assert_eq!(world.nodes[0].penalties_of(first), [Penalty::InvalidProof]);
     let checked = world.nodes[0].proofs;
-    // The same message from another peer would not even get here: gossip knows it. Another route does.
+    // The same message from another peer would not even get here: gossip knows it. Another route
+    // does.
     world.nodes[0].forget_gossip();
     world.gossip(second, 0, Gossip::Block(forged));
     world.run_ms(100);
@@ -172,7 +203,8 @@ fn what_a_header_shows_without_its_proof_costs_more() {
     let (mut sealed, _) = block_on_tip(&world, 0, |_| {});
     // A ticket that misses: the nonce before was no winner.
     let target = sealed.header.target;
-    let context = world.nodes[0].service.ledger().read().context(&sealed.header.parent_hash).unwrap();
+    let context =
+        world.nodes[0].service.ledger().read().context(&sealed.header.parent_hash).unwrap();
     let statement = lode_consensus::rules::statement_of(&sealed.header, &context);
     let misses = |nonce: &u64| {
         let seed = lode_puzzle::Seed::new(&statement, *nonce);
@@ -194,7 +226,11 @@ fn what_a_header_shows_without_its_proof_costs_more() {
 }
 
 /// Lets a node lie in the headers that it serves.
-fn lie_in_headers(world: &mut World, node: usize, mut lie: impl FnMut(&mut Vec<SealedHeader>) + 'static) {
+fn lie_in_headers(
+    world: &mut World,
+    node: usize,
+    mut lie: impl FnMut(&mut Vec<SealedHeader>) + 'static,
+) {
     world.tamper(node, move |effect| match effect {
         Effect::Respond(id, Response::Headers(mut headers)) => {
             lie(&mut headers);
@@ -229,7 +265,10 @@ fn forged_headers_in_a_sync_end_it_and_another_peer_takes_over() {
     let liar = world.nodes[0].peer;
     let penalties = world.nodes[2].penalties_of(liar);
     assert!(penalties.iter().all(|penalty| *penalty == Penalty::InvalidProof), "{penalties:?}");
-    assert!((1..=5).contains(&penalties.len()) && world.nodes[2].banned.contains(&liar), "{penalties:?}");
+    assert!(
+        (1..=5).contains(&penalties.len()) && world.nodes[2].banned.contains(&liar),
+        "{penalties:?}"
+    );
     world.link(2, 1);
     world.converge_of(&[1, 2], 10_000);
     world.check();
@@ -237,9 +276,11 @@ fn forged_headers_in_a_sync_end_it_and_another_peer_takes_over() {
 
 #[test]
 fn headers_that_break_a_rule_or_hang_in_the_air_are_charged() {
-    for (lie, expected) in
-        [(0, Penalty::InvalidHeader), (1, Penalty::UnconnectedHeaders), (2, Penalty::UnrequestedResponse)]
-    {
+    for (lie, expected) in [
+        (0, Penalty::InvalidHeader),
+        (1, Penalty::UnconnectedHeaders),
+        (2, Penalty::UnrequestedResponse),
+    ] {
         let mut world = World::new(2);
         world.mine_quietly(0, 20);
         lie_in_headers(&mut world, 0, move |headers| match (lie, headers.len()) {
@@ -267,9 +308,10 @@ fn a_claim_of_work_without_headers_is_found_out() {
         let claim = world.status_of(0).work.after(lode_puzzle::Target::MIN);
         world.tamper(0, move |effect| {
             Some(match effect {
-                Effect::Respond(id, Response::Status(status)) => {
-                    Effect::Respond(id, Response::Status(Status { work: claim, tip_height: 1_000_000, ..status }))
-                }
+                Effect::Respond(id, Response::Status(status)) => Effect::Respond(
+                    id,
+                    Response::Status(Status { work: claim, tip_height: 1_000_000, ..status }),
+                ),
                 Effect::Respond(id, Response::Headers(mut sent)) => {
                     sent.truncate(headers);
                     Effect::Respond(id, Response::Headers(sent))
@@ -302,7 +344,9 @@ fn a_body_of_another_block_speaks_against_who_sent_it_alone() {
     world.link(2, 0);
     world.run_ms(1_000);
     let liar = world.nodes[0].peer;
-    assert!(world.nodes[2].penalties_of(liar).iter().all(|penalty| *penalty == Penalty::BodyMismatch));
+    assert!(
+        world.nodes[2].penalties_of(liar).iter().all(|penalty| *penalty == Penalty::BodyMismatch)
+    );
     assert!(!world.nodes[2].penalties_of(liar).is_empty());
     let height = world.nodes[2].height();
     assert!(height < 40);
@@ -327,7 +371,10 @@ fn a_block_that_breaks_a_rule_is_out_with_all_that_build_on_it() {
     world.gossip(puppet, 0, Gossip::Block(bad.clone()));
     world.run_ms(1_000);
     for node in 0..2 {
-        assert_eq!(world.nodes[node].verdict_on(&Gossip::Block(bad.clone())), Some(Verdict::Accept));
+        assert_eq!(
+            world.nodes[node].verdict_on(&Gossip::Block(bad.clone())),
+            Some(Verdict::Accept)
+        );
         assert_eq!(world.nodes[node].service.tip(), tip);
         assert_eq!(world.nodes[node].status().best_header_height, 5, "its header is out");
         assert_eq!(world.nodes[node].penalties, [], "nobody could have known");
@@ -373,7 +420,8 @@ fn whoever_serves_an_invalid_block_is_banned() {
     let forged = net::share_of(&world, 0, 0, true, net::forged);
     let body = Body { shares: vec![forged], ..Body::default() };
     let (roots, served) = ((body.transactions_root(), body.shares_root()), body.clone());
-    let (bad, _) = block_on_tip(&world, 0, |header| (header.transactions_root, header.shares_root) = roots);
+    let (bad, _) =
+        block_on_tip(&world, 0, |header| (header.transactions_root, header.shares_root) = roots);
     let puppet = world.puppet(50, 0);
     let status = Status { tip_height: 6, tip_hash: bad.hash(), ..world.status_of(0) };
     let status = Status { work: status.work.after(bad.header.target), ..status };
@@ -390,7 +438,8 @@ fn whoever_serves_an_invalid_block_is_banned() {
     assert_eq!(world.nodes[0].height(), 5);
     // Another peer with the same chain goes the same way, without the block being looked at again.
     let other = world.puppet(51, 0);
-    let status = Status { work: world.status_of(0).work.after(bad.header.target), ..world.status_of(0) };
+    let status =
+        Status { work: world.status_of(0).work.after(bad.header.target), ..world.status_of(0) };
     world.answer(other, move |request| match request {
         Request::Status(_) => Some(Response::Status(status.clone())),
         Request::Headers { .. } => Some(Response::Headers(vec![bad.clone()])),
@@ -409,7 +458,9 @@ fn who_does_not_deliver_bodies_is_charged_and_others_are_asked() {
     world.link(0, 1);
     world.link(0, 2);
     world.converge_of(&[0, 1, 2], 10_000);
-    world.tamper(1, |effect| (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect));
+    world.tamper(1, |effect| {
+        (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect)
+    });
     for peer in [1, 0, 2] {
         world.link(3, peer);
     }
@@ -430,11 +481,14 @@ fn who_does_not_answer_with_headers_is_left_for_another() {
     world.mine_quietly(0, 50);
     world.link(0, 1);
     world.converge_of(&[0, 1], 10_000);
-    world.tamper(0, |effect| (!matches!(effect, Effect::Respond(_, Response::Headers(_)))).then_some(effect));
+    world.tamper(0, |effect| {
+        (!matches!(effect, Effect::Respond(_, Response::Headers(_)))).then_some(effect)
+    });
     world.link(2, 0);
     world.run_ms(1_000);
     world.link(2, 1);
-    // They have the same tip, so that the second one is not asked before the first one's time is up.
+    // They have the same tip, so that the second one is not asked before the first one's time is
+    // up.
     let ms = world.converge_of(&[1, 2], 20_000);
     assert!(ms <= 6_000, "{ms} ms");
     assert_eq!(world.nodes[2].penalties_of(world.nodes[0].peer), [Penalty::Stall]);
@@ -498,7 +552,11 @@ fn orphans_are_few_and_wait_for_a_while() {
     world.run_ms(3_100);
     assert_eq!(puppets.map(|puppet| verdicts(&world, 0, puppet, Verdict::Ignore)), [50, 50]);
     assert!(asked(&world) <= 4);
-    assert_eq!(world.nodes[0].penalties, [], "who announces what we cannot place may be ahead of us");
+    assert_eq!(
+        world.nodes[0].penalties,
+        [],
+        "who announces what we cannot place may be ahead of us"
+    );
     world.check();
 }
 
@@ -509,7 +567,8 @@ fn headers_from_the_future_are_kept_in_small_numbers() {
     let puppet = world.puppet(50, 0);
     // What no honest clock makes takes no place.
     for label in 0..4 {
-        let (sealed, _) = block_on_tip(&world, 0, |header| header.timestamp_ms = u64::MAX / 2 + label);
+        let (sealed, _) =
+            block_on_tip(&world, 0, |header| header.timestamp_ms = u64::MAX / 2 + label);
         world.gossip(puppet, 0, Gossip::Block(sealed));
     }
     let ahead_ms = net::FUTURE_LIMIT_MS + 3_000;
@@ -535,7 +594,10 @@ fn whoever_asks_too_much_is_refused_and_then_charged() {
     let locator = vec![net::network().genesis_hash];
     for number in 0..3_000_u64 {
         let request = Request::Headers { locator: locator.clone(), limit: 512 };
-        world.inject(0, NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000 + number), request });
+        world.inject(
+            0,
+            NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000 + number), request },
+        );
     }
     let answers = |busy: bool| {
         let sent = world.nodes[0].sent.iter();
@@ -545,7 +607,10 @@ fn whoever_asks_too_much_is_refused_and_then_charged() {
     assert!((1_000..2_000).contains(&answers(false)), "{} answered", answers(false));
     assert_eq!(answers(false) + answers(true), 3_000, "every request has its answer");
     let penalties = world.nodes[0].penalties_of(puppet);
-    assert!(penalties.len() >= 50 && penalties.iter().all(|penalty| *penalty == Penalty::TooManyRequests));
+    assert!(
+        penalties.len() >= 50
+            && penalties.iter().all(|penalty| *penalty == Penalty::TooManyRequests)
+    );
     // Another peer is served as ever.
     world.link(1, 0);
     world.converge(5_000);

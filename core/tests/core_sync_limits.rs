@@ -9,7 +9,9 @@ use lode_core::{
     MAX_ACCEPTED,
     sync::{SyncBounds, SyncConfig},
 };
-use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, Response, Status, Verdict};
+use lode_network::{
+    Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, Response, Status, Verdict,
+};
 use net::{Effect, Options, World, block_on_tip, share_of};
 
 /// Requests of a node that are under way: asked, and neither answered nor given up.
@@ -44,7 +46,8 @@ fn bodies_wanted(world: &World, node: usize) -> Vec<Hash> {
 /// A chain of sealed headers of a node, from height 1.
 fn headers_of(world: &World, node: usize) -> Vec<SealedHeader> {
     let reader = world.nodes[node].service.ledger().read();
-    let hashes = (1..=world.nodes[node].height()).map(|height| reader.block_hash_at(height).unwrap().unwrap());
+    let hashes = (1..=world.nodes[node].height())
+        .map(|height| reader.block_hash_at(height).unwrap().unwrap());
     hashes.map(|hash| reader.sealed_header(&hash).unwrap().unwrap()).collect()
 }
 
@@ -109,7 +112,9 @@ fn no_peer_is_asked_for_more_bodies_than_it_may_owe_nor_all_together() {
     }
     world.converge_of(&[0, 1, 2, 3, 4, 5], 20_000);
     for peer in 0..6 {
-        world.tamper(peer, |effect| (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect));
+        world.tamper(peer, |effect| {
+            (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect)
+        });
         world.link(6, peer);
     }
     // Nobody delivers.
@@ -120,7 +125,11 @@ fn no_peer_is_asked_for_more_bodies_than_it_may_owe_nor_all_together() {
     assert!((64..=64 + 5).contains(&all), "{all}");
     assert!(asked.iter().all(|(_, count)| *count <= 8));
     for peer in 0..6 {
-        let owed: usize = asked.iter().filter(|(id, _)| *id == world.nodes[peer].peer).map(|(_, count)| count).sum();
+        let owed: usize = asked
+            .iter()
+            .filter(|(id, _)| *id == world.nodes[peer].peer)
+            .map(|(_, count)| count)
+            .sum();
         assert!((8..=16).contains(&owed), "{owed} at one peer");
     }
 }
@@ -176,7 +185,8 @@ fn orphans_of_all_peers_together_are_bounded() {
         world.gossip(puppets[usize::from(label) % 12], 0, Gossip::Block(orphan));
     }
     world.run_ms(20);
-    let ignored = world.nodes[0].verdicts.iter().filter(|(.., verdict)| *verdict == Verdict::Ignore).count();
+    let ignored =
+        world.nodes[0].verdicts.iter().filter(|(.., verdict)| *verdict == Verdict::Ignore).count();
     assert_eq!(ignored, 96 - 64);
     // Who leaves takes its orphans along, and their verdicts are given.
     let victim = world.nodes[0].peer;
@@ -192,16 +202,28 @@ fn orphans_of_all_peers_together_are_bounded() {
 fn a_chain_too_long_to_keep_track_of_is_let_go() {
     let mut world = World::new(1);
     world.mine_quietly(0, 120);
-    let bounds =
-        SyncBounds { unproven: 16, held: 8, checkpoint_interval: 8, checkpoints: 5, tree: 48, ..SyncBounds::default() };
+    let bounds = SyncBounds {
+        unproven: 16,
+        held: 8,
+        checkpoint_interval: 8,
+        checkpoints: 5,
+        tree: 48,
+        ..SyncBounds::default()
+    };
     let minimum_work = world.status_of(0).work;
-    let node =
-        world.add(Options { sync: SyncConfig { minimum_work, bounds, ..SyncConfig::default() }, ..Options::default() });
+    let node = world.add(Options {
+        sync: SyncConfig { minimum_work, bounds, ..SyncConfig::default() },
+        ..Options::default()
+    });
     world.link(node, 0);
     world.run_ms(3_000);
     assert_eq!(world.nodes[node].height(), 0);
     assert!(world.nodes[node].penalties_of(world.nodes[0].peer).contains(&Penalty::LowWork));
-    assert!(world.nodes[node].proofs < 100, "it ended before the chain did: {}", world.nodes[node].proofs);
+    assert!(
+        world.nodes[node].proofs < 100,
+        "it ended before the chain did: {}",
+        world.nodes[node].proofs
+    );
 }
 
 #[test]
@@ -217,8 +239,10 @@ fn a_chain_that_nobody_has_any_more_is_given_up() {
         ..SyncBounds::default()
     };
     let minimum_work = world.status_of(0).work;
-    let node =
-        world.add(Options { sync: SyncConfig { minimum_work, bounds, ..SyncConfig::default() }, ..Options::default() });
+    let node = world.add(Options {
+        sync: SyncConfig { minimum_work, bounds, ..SyncConfig::default() },
+        ..Options::default()
+    });
     // It shows all its headers once, and leaves.
     let mut shown = 0;
     world.tamper(0, move |effect| match effect {
@@ -250,22 +274,30 @@ fn bodies_that_wait_for_the_first_one_take_so_many_bytes() {
     }
     let headers = headers_of(&world, 0);
     let reader = world.nodes[0].service.ledger().read();
-    let bodies: BTreeMap<Hash, Body> =
-        headers.iter().map(|header| (header.hash(), reader.block(&header.hash()).unwrap().unwrap().body)).collect();
+    let bodies: BTreeMap<Hash, Body> = headers
+        .iter()
+        .map(|header| (header.hash(), reader.block(&header.hash()).unwrap().unwrap().body))
+        .collect();
     drop(reader);
     let (first, size) = (headers[0].hash(), bodies[&headers[1].hash()].encoded_len());
     let bounds = SyncBounds { body_bytes: 20 * size, ..SyncBounds::default() };
-    let victim = world.add(Options { sync: SyncConfig { bounds, ..SyncConfig::default() }, ..Options::default() });
+    let victim = world.add(Options {
+        sync: SyncConfig { bounds, ..SyncConfig::default() },
+        ..Options::default()
+    });
     // It has all bodies, and says that it lacks the first one.
     let puppet = world.puppet(50, victim);
     let status = world.status_of(0);
     let answers = move |has_first: bool| {
         let (status, headers, bodies) = (status.clone(), headers.clone(), bodies.clone());
-        let body = move |hash: &Hash| bodies.get(hash).filter(|_| has_first || *hash != first).cloned();
+        let body =
+            move |hash: &Hash| bodies.get(hash).filter(|_| has_first || *hash != first).cloned();
         move |request: Request| match request {
             Request::Status(_) => Some(Response::Status(status.clone())),
             Request::Headers { .. } => Some(Response::Headers(headers.clone())),
-            Request::Bodies { hashes } => Some(Response::Bodies(hashes.iter().map(&body).collect())),
+            Request::Bodies { hashes } => {
+                Some(Response::Bodies(hashes.iter().map(&body).collect()))
+            }
             Request::Mempool { .. } => None,
         }
     };
@@ -273,7 +305,11 @@ fn bodies_that_wait_for_the_first_one_take_so_many_bytes() {
     world.run_ms(4_000);
     let asked: Vec<Hash> = bodies_wanted(&world, victim);
     let others: BTreeSet<&Hash> = asked.iter().filter(|hash| **hash != first).collect();
-    println!("asked for {} others, {} times for the first", others.len(), asked.len() - others.len());
+    println!(
+        "asked for {} others, {} times for the first",
+        others.len(),
+        asked.len() - others.len()
+    );
     // Twenty are room; what is under way when they fill it comes on top.
     assert!((20..20 + 16).contains(&others.len()), "{}", others.len());
     assert!(asked.len() - others.len() > 5, "the first is asked for again and again");
@@ -290,7 +326,9 @@ fn held_requests_are_few() {
     world.link(0, 1);
     world.converge(5_000);
     world.run_ms(500);
-    world.tamper(0, |effect| (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect));
+    world.tamper(0, |effect| {
+        (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect)
+    });
     world.mine(0);
     world.run_ms(50);
     let hash = world.sealed_tip(0).hash();
@@ -298,7 +336,10 @@ fn held_requests_are_few() {
     world.run_ms(50);
     for number in 0..6 {
         let request = Request::Bodies { hashes: vec![hash] };
-        world.inject(1, NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000 + number), request });
+        world.inject(
+            1,
+            NetworkEvent::Request { peer: puppet, id: InboundId(1_000_000 + number), request },
+        );
     }
     let answered = |world: &World| {
         let sent = world.nodes[1].sent.iter();
@@ -349,7 +390,10 @@ fn headers_that_were_announced_out_of_order_need_no_second_question() {
     world.gossip(puppet, 1, Gossip::Block(headers[3].clone()));
     world.run_ms(100);
     for header in &headers[3..] {
-        assert_eq!(world.nodes[1].verdict_on(&Gossip::Block(header.clone())), Some(Verdict::Accept));
+        assert_eq!(
+            world.nodes[1].verdict_on(&Gossip::Block(header.clone())),
+            Some(Verdict::Accept)
+        );
     }
     assert_eq!(world.nodes[1].status().best_header_height, 5);
     assert_ne!(first.0.hash(), headers[3].hash());

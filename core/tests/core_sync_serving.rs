@@ -3,11 +3,19 @@
 mod net;
 
 use lode_consensus::Hash;
-use lode_network::{Gossip, InboundId, MempoolPage, NetworkEvent, PeerId, Request, Response, Status, Verdict};
+use lode_network::{
+    Gossip, InboundId, MempoolPage, NetworkEvent, PeerId, Request, Response, Status, Verdict,
+};
 use net::{Effect, World, transfer};
 
 /// Asks a node, and gives its answer.
-fn ask(world: &mut World, number: u64, puppet: PeerId, victim: usize, request: Request) -> Response {
+fn ask(
+    world: &mut World,
+    number: u64,
+    puppet: PeerId,
+    victim: usize,
+    request: Request,
+) -> Response {
     let id = InboundId(number);
     world.inject(victim, NetworkEvent::Request { peer: puppet, id, request });
     world.run_ms(3_000);
@@ -57,7 +65,9 @@ fn nobody_learns_which_branches_a_node_has_seen_lose() {
         answers.push(ask(&mut world, number + 1, puppet, 1, headers(hash)));
     }
     assert_eq!(answers[0], answers[1], "a block that lost says no more than one that never was");
-    assert!(matches!(&answers[0], Response::Headers(given) if given.len() == 3 && given[0].header.height == 1));
+    assert!(
+        matches!(&answers[0], Response::Headers(given) if given.len() == 3 && given[0].header.height == 1)
+    );
     let given = ask(&mut world, 1_000_004, puppet, 1, bodies(tip));
     assert!(matches!(given, Response::Bodies(bodies) if bodies[0].is_some()));
     world.check();

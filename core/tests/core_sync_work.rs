@@ -1,5 +1,5 @@
-//! What counts as work, and what is stored for it: minimum work, chains read twice, assumed validity, the future, and
-//! chains that leave too far below.
+//! What counts as work, and what is stored for it: minimum work, chains read twice, assumed
+//! validity, the future, and chains that leave too far below.
 
 mod net;
 
@@ -9,8 +9,14 @@ use lode_network::{Gossip, Penalty, Request, Response, Verdict};
 use net::{Effect, FUTURE_LIMIT_MS, Options, World};
 
 /// Memory for little: chains of a hundred headers are long.
-const SMALL: SyncBounds =
-    SyncBounds { unproven: 64, held: 24, checkpoint_interval: 8, checkpoints: 1_000, tree: 48, body_bytes: 48 << 20 };
+const SMALL: SyncBounds = SyncBounds {
+    unproven: 64,
+    held: 24,
+    checkpoint_interval: 8,
+    checkpoints: 1_000,
+    tree: 48,
+    body_bytes: 48 << 20,
+};
 
 fn work_at(world: &World, node: usize, height: Height) -> (Hash, ChainWork) {
     let reader = world.nodes[node].service.ledger().read();
@@ -47,7 +53,10 @@ fn below_the_minimum_work_nothing_is_stored() {
         // An announced block is neither stored nor passed on.
         short.mine(0);
         short.run_ms(4_000);
-        assert_eq!(short.nodes[node].verdict_on(&Gossip::Block(short.sealed_tip(0))), Some(Verdict::Ignore));
+        assert_eq!(
+            short.nodes[node].verdict_on(&Gossip::Block(short.sealed_tip(0))),
+            Some(Verdict::Ignore)
+        );
         assert_eq!((short.nodes[node].height(), asked_bodies(&short, node)), (0, 0));
         assert_eq!(short.nodes[node].status().best_header_height, 0);
         // Waiting for more costs nothing: the chain is not judged again and again.
@@ -76,7 +85,10 @@ fn below_the_minimum_work_nothing_is_stored() {
         world.run_until(30_000, |world| world.nodes[node].height() == 150);
         let served = headers_served(&world, 0) - before;
         if bounds == SMALL {
-            assert!(served > 250, "a chain that is too long to be kept is read twice: {served} headers");
+            assert!(
+                served > 250,
+                "a chain that is too long to be kept is read twice: {served} headers"
+            );
         } else {
             assert_eq!(served, 150);
         }
@@ -88,13 +100,16 @@ fn below_the_minimum_work_nothing_is_stored() {
 
 fn asked_bodies(world: &World, node: usize) -> usize {
     let requests = world.nodes[node].sent.iter();
-    requests.filter(|effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }))).count()
+    requests
+        .filter(|effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. })))
+        .count()
 }
 
 /// Proofs that a node checked beside its blocks' shares.
 fn header_proofs(world: &World, node: usize) -> usize {
     let reader = world.nodes[node].service.ledger().read();
-    let blocks = (1..=world.nodes[node].height()).map(|height| reader.block_at(height).unwrap().unwrap().1);
+    let blocks =
+        (1..=world.nodes[node].height()).map(|height| reader.block_at(height).unwrap().unwrap().1);
     world.nodes[node].proofs - blocks.map(|block| block.body.shares.len()).sum::<usize>()
 }
 
@@ -133,7 +148,9 @@ fn whoever_proves_one_chain_and_sends_another_is_left_for_an_honest_peer() {
             shown += headers.len();
             Some(Effect::Respond(id, Response::Headers(headers)))
         }
-        Effect::Respond(id, Response::Headers(_)) => Some(Effect::Respond(id, Response::Headers(other.clone()))),
+        Effect::Respond(id, Response::Headers(_)) => {
+            Some(Effect::Respond(id, Response::Headers(other.clone())))
+        }
         effect => Some(effect),
     });
     let (_, minimum_work) = work_at(&world, 0, 150);
@@ -181,8 +198,11 @@ fn below_an_assumed_block_shares_and_signatures_are_not_checked() {
     world.nodes[0].service.take_transaction(signed.clone()).unwrap();
     world.mine_quietly(0, 1);
     let (hash, _) = work_at(&world, 0, 100);
-    let assume = |hash| options(SyncConfig { assume_valid: Some((100, hash)), ..SyncConfig::default() });
-    for (bounds, expected) in [(SyncBounds::default(), true), (SMALL, true), (SyncBounds::default(), false)] {
+    let assume =
+        |hash| options(SyncConfig { assume_valid: Some((100, hash)), ..SyncConfig::default() });
+    for (bounds, expected) in
+        [(SyncBounds::default(), true), (SMALL, true), (SyncBounds::default(), false)]
+    {
         // Another block at that height is no reason to trust this chain.
         let mut options = assume(if expected { hash } else { Hash([7; 32]) });
         options.sync.bounds = bounds;
@@ -202,7 +222,8 @@ fn below_an_assumed_block_shares_and_signatures_are_not_checked() {
 fn an_assumed_block_does_not_make_a_wrong_state_right() {
     let mut world = World::new(1);
     world.mine_quietly(0, 10);
-    // A block whose state root is wrong, with a proof that holds, which an operator was made to assume.
+    // A block whose state root is wrong, with a proof that holds, which an operator was made to
+    // assume.
     let (sealed, body) = net::block_on_tip(&world, 0, |header| header.state_root = Hash([9; 32]));
     let hash = sealed.hash();
     let sync = SyncConfig { assume_valid: Some((11, hash)), ..SyncConfig::default() };
@@ -217,7 +238,10 @@ fn an_assumed_block_does_not_make_a_wrong_state_right() {
                 Effect::Respond(id, Response::Headers(headers))
             }
             Effect::Respond(id, Response::Bodies(mut bodies)) => {
-                bodies.iter_mut().filter(|body| body.is_none()).for_each(|missing| *missing = Some(body.clone()));
+                bodies
+                    .iter_mut()
+                    .filter(|body| body.is_none())
+                    .for_each(|missing| *missing = Some(body.clone()));
                 Effect::Respond(id, Response::Bodies(bodies))
             }
             effect => effect,
@@ -238,21 +262,29 @@ fn a_block_from_the_future_waits_for_its_time() {
     world.converge(1_000);
     // The first node's clock runs ahead by more than the limit.
     let ahead_ms = FUTURE_LIMIT_MS + 3_000;
-    world.nodes[0].skew_ms.store(i64::try_from(ahead_ms).unwrap(), std::sync::atomic::Ordering::Relaxed);
+    world.nodes[0]
+        .skew_ms
+        .store(i64::try_from(ahead_ms).unwrap(), std::sync::atomic::Ordering::Relaxed);
     world.run_ms(500);
     let start_ms = world.now_ms();
     world.mine_now(0);
     let gossip = Gossip::Block(world.sealed_tip(0));
     world.run_ms(500);
     assert_eq!(world.nodes[1].height(), 1);
-    assert_eq!(world.nodes[1].verdict_on(&gossip), Some(Verdict::Ignore), "the sender could not know our clock");
+    assert_eq!(
+        world.nodes[1].verdict_on(&gossip),
+        Some(Verdict::Ignore),
+        "the sender could not know our clock"
+    );
     world.converge(10_000);
     let waited_ms = world.now_ms() - start_ms;
     assert!((3_000..3_300).contains(&waited_ms), "taken after {waited_ms} ms");
     assert_eq!(world.nodes[1].penalties, []);
     // The header was kept, and nobody had to ask for it.
-    let asked =
-        world.nodes[1].sent.iter().filter(|effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. })));
+    let asked = world.nodes[1]
+        .sent
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. })));
     assert!(asked.count() <= 2);
     world.check();
 }
@@ -296,7 +328,8 @@ fn a_chain_that_leaves_below_the_history_halts_the_node() {
     // It goes on serving, and asks that peer for nothing more.
     let requests = |world: &World| {
         let sent = world.nodes[node].sent.iter();
-        sent.filter(|effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }))).count()
+        sent.filter(|effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. })))
+            .count()
     };
     let before = requests(&world);
     world.cut(node, other);
@@ -321,7 +354,10 @@ fn headers_on_a_stale_block_below_the_history_halt_nobody() {
     world.mine_quietly(other, 2);
     world.link(node, other);
     world.converge(5_000);
-    assert_ne!(world.nodes[node].service.ledger().read().block_hash_at(6).unwrap(), Some(stale.hash()));
+    assert_ne!(
+        world.nodes[node].service.ledger().read().block_hash_at(6).unwrap(),
+        Some(stale.hash())
+    );
     world.cut(node, other);
     world.mine_quietly(node, 40);
 

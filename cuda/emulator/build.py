@@ -15,7 +15,16 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = sorted((HERE / "driver").glob("*.[ch]")) + sorted((HERE / "translator").glob("*.py"))
-FLAGS = ["-O2", "-flto", "-Wall", "-Wextra", "-Wno-unused-parameter", "-shared", "-fPIC", "-fvisibility=hidden"]
+FLAGS = [
+    "-O2",
+    "-flto",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-shared",
+    "-fPIC",
+    "-fvisibility=hidden",
+]
 
 
 def build():
@@ -35,7 +44,10 @@ def build():
     # Replaced by a rename, so that a running program never sees half a library.
     fresh = folder / f"libcuda.so.1.{os.getpid()}"
     units = [str(source) for source in SOURCES if source.suffix == ".c"]
-    subprocess.run([os.environ.get("CC", "cc"), *FLAGS, *units, "-o", str(fresh), "-ldl", "-lpthread"], check=True)
+    subprocess.run(
+        [os.environ.get("CC", "cc"), *FLAGS, *units, "-o", str(fresh), "-ldl", "-lpthread"],
+        check=True,
+    )
     fresh.rename(folder / "libcuda.so.1")
     # cudarc looks for this name first, and a real driver may provide it elsewhere.
     link = folder / f"libcuda.so.{os.getpid()}"

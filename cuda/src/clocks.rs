@@ -8,7 +8,8 @@ use nvml_wrapper::{
 };
 use serde::Serialize;
 
-/// The name under which drivers install the library; the one without a version comes with development packages only.
+/// The name under which drivers install the library; the one without a version comes with
+/// development packages only.
 const LIBRARY: &str = "libnvidia-ml.so.1";
 
 /// A look at a card's sensors; `None` is what could not be read.
@@ -29,7 +30,9 @@ impl Clocks {
     pub fn read<'a>(bus_ids: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
         let library = Nvml::builder().lib_path(OsStr::new(LIBRARY)).init().ok();
         let read = |bus_id| {
-            let Some(card) = library.as_ref().and_then(|library| library.device_by_pci_bus_id(bus_id).ok()) else {
+            let Some(card) =
+                library.as_ref().and_then(|library| library.device_by_pci_bus_id(bus_id).ok())
+            else {
                 return Self::default();
             };
             Self {

@@ -1,13 +1,15 @@
 //! What kernels, this crate and the Python tools share: the one place where these values are typed.
 //!
-//! `cuda/tools/constants.py` reads this file, gives the values to tools and tests, and generates `constants.h`, which every
-//! kernel includes, from them and from what follows from the moduli. So the declarations are plain: `pub(crate) const NAME:
-//! TYPE = VALUE;`, where a value is a byte string, an array of integers, or an expression of integers and earlier constants
-//! with `+ - * / <<`. Names are the same in all three languages.
+//! `cuda/tools/constants.py` reads this file, gives the values to tools and tests, and generates
+//! `constants.h`, which every kernel includes, from them and from what follows from the moduli. So
+//! the declarations are plain: `pub(crate) const NAME: TYPE = VALUE;`, where a value is a byte
+//! string, an array of integers, or an expression of integers and earlier constants with
+//! `+ - * / <<`. Names are the same in all three languages.
 //!
-//! What must not be broken: the relations to the puzzle and to snarkVM at the end, which are compiled. That C agrees is what
-//! the tests of the PTX say: it is compiled again from this file (`cuda/tests/test_build.py`), and what a launch passes is
-//! compared with its signatures (`kernels`).
+//! What must not be broken: the relations to the puzzle and to snarkVM at the end, which are
+//! compiled. That C agrees is what the tests of the PTX say: it is compiled again from this file
+//! (`cuda/tests/test_build.py`), and what a launch passes is compared with its signatures
+//! (`kernels`).
 #![allow(dead_code, reason = "some are for the kernels and the Python tools alone")]
 
 // Fields: words of 32 bits and of 64 bits, little-endian.
@@ -29,7 +31,8 @@ pub(crate) const FQ_MODULUS: [u64; FQ_WORDS] = [
     0x01ae3a4617c510ea,
 ];
 
-// Points: affine (x ‖ y), a table's entry (three coordinates), extended coordinates (four), and a fold, which is two sums.
+// Points: affine (x ‖ y), a table's entry (three coordinates), extended coordinates (four), and a
+// fold, which is two sums.
 pub(crate) const AFFINE_BYTES: usize = 2 * FQ_BYTES;
 pub(crate) const AFFINE_WORDS: usize = AFFINE_BYTES / 8;
 pub(crate) const ENTRY_BYTES: usize = 3 * FQ_BYTES;
@@ -55,7 +58,8 @@ pub(crate) const MSM_SORT_THREADS: u32 = 512;
 // Transforms: log2 of the elements of a tile, which are 32 KB of shared memory.
 pub(crate) const NTT_TILE_LOG: u32 = 10;
 
-// MSM: the first windows of a scalar are wide, those above them narrow, and the last one takes what is left of its bits.
+// MSM: the first windows of a scalar are wide, those above them narrow, and the last one takes what
+// is left of its bits.
 pub(crate) const MSM_WINDOWS: usize = 20;
 pub(crate) const MSM_WIDE_WINDOWS: usize = 12;
 pub(crate) const MSM_WIDE_BITS: usize = 13;
@@ -64,19 +68,20 @@ pub(crate) const MSM_NARROW_BITS: usize = 12;
 pub(crate) const MSM_BUCKETS: usize = 1 << (MSM_WIDE_BITS - 1);
 // Buckets at least this long count as equally long when they are ordered.
 pub(crate) const MSM_LENGTHS: usize = 256;
-// Buckets that one thread of the first fold takes, and log2 of them; folds that the second leaves of each MSM (the third: one).
+// Buckets that one thread of the first fold takes, and log2 of them; folds that the second leaves
+// of each MSM (the third: one).
 pub(crate) const MSM_RUN_LOG: u32 = 5;
 pub(crate) const MSM_RUN: usize = 1 << MSM_RUN_LOG;
 pub(crate) const MSM_RUNS: usize = MSM_BUCKETS / MSM_RUN;
 pub(crate) const MSM_SECOND_FOLDS: usize = 16;
 
-// Bits of an attempt's state. Such attempts are void, and no honest seed ever has one: commitment or opening is infinity; z
-// lies in H.
+// Bits of an attempt's state. Such attempts are void, and no honest seed ever has one: commitment
+// or opening is infinity; z lies in H.
 pub(crate) const VOID_INFINITY: u32 = 1;
 pub(crate) const VOID_POINT: u32 = 2;
 
-// What comes back of an attempt, in words of 64 bits: its place in the batch with its state from bit 32 up, then where each
-// part begins.
+// What comes back of an attempt, in words of 64 bits: its place in the batch with its state from
+// bit 32 up, then where each part begins.
 pub(crate) const RECORD_COMMITMENT: usize = 1;
 pub(crate) const RECORD_POINT: usize = RECORD_COMMITMENT + AFFINE_WORDS;
 pub(crate) const RECORD_VALUE: usize = RECORD_POINT + FR_WORDS;

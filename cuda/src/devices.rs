@@ -15,19 +15,22 @@ use serde::Serialize;
 
 use crate::{CudaError, error::During};
 
-/// Devices that can be named, one for each bit of a [`DeviceSelection`]: more do not fit on a machine.
+/// Devices that can be named, one for each bit of a [`DeviceSelection`]: more do not fit on a
+/// machine.
 const MAX_DEVICES: usize = 64;
 /// The architecture that the PTX is written for.
 const MIN_CAPABILITY: (i32, i32) = (7, 0);
 /// The CUDA version of driver 525, whose interface cudarc is built for.
 const MIN_CUDA: (i32, i32) = (12, 0);
-/// Bytes for a bus id, `domain:bus:device.function` and its terminator: the driver's manual asks for 13.
+/// Bytes for a bus id, `domain:bus:device.function` and its terminator: the driver's manual asks
+/// for 13.
 const BUS_ID_BYTES: usize = 32;
 
 /// A device, as the driver describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
-    /// The driver's number for it. It depends on `CUDA_VISIBLE_DEVICES` and on the order of the cards.
+    /// The driver's number for it. It depends on `CUDA_VISIBLE_DEVICES` and on the order of the
+    /// cards.
     pub index: usize,
     /// Its model.
     pub name: String,
@@ -37,7 +40,6 @@ pub struct Device {
     pub memory_bytes: u64,
     /// Its architecture, as `8.6`.
     pub compute_capability: String,
-    /// Its multiprocessors.
     pub multiprocessors: u32,
     /// The highest clock that its multiprocessors are specified for.
     pub clock_max_mhz: u32,
@@ -51,10 +53,12 @@ impl fmt::Display for Device {
     }
 }
 
-/// Lists the devices, in the driver's order. Makes no context, so that nothing of a device's trouble reaches this process.
+/// Lists the devices, in the driver's order. Makes no context, so that nothing of a device's
+/// trouble reaches this process.
 ///
 /// # Errors
-/// [`CudaError::NoDriver`], [`CudaError::OldDriver`], [`CudaError::NoDevices`], or [`CudaError::Driver`].
+/// [`CudaError::NoDriver`], [`CudaError::OldDriver`], [`CudaError::NoDevices`], or
+/// [`CudaError::Driver`].
 pub fn devices() -> Result<Vec<Device>, CudaError> {
     check_driver()?;
     match result::init() {
@@ -67,8 +71,8 @@ pub fn devices() -> Result<Vec<Device>, CudaError> {
     if devices.is_empty() { Err(CudaError::NoDevices) } else { Ok(devices) }
 }
 
-/// Whether there is a driver with all functions that are called: cudarc looks for each at its first call, and panics if it
-/// is missing.
+/// Whether there is a driver with all functions that are called: cudarc looks for each at its first
+/// call, and panics if it is missing.
 fn check_driver() -> Result<(), CudaError> {
     type GetVersion = unsafe extern "C" fn(*mut c_int) -> CUresult;
     // SAFETY: this loads a library by its well-known name, and runs its constructors.
@@ -78,7 +82,8 @@ fn check_driver() -> Result<(), CudaError> {
     // SAFETY: the library is present, and the type is that of the driver's manual.
     let get_version = unsafe { sys::culib().get::<GetVersion>(b"cuDriverGetVersion") };
     let mut version = 0;
-    // SAFETY: the function writes a number there, and may be called before the driver is initialised.
+    // SAFETY: the function writes a number there, and may be called before the driver is
+    // initialised.
     let outcome = unsafe { get_version.map_err(|_| CudaError::NoDriver)?(&raw mut version) };
     outcome.result().during("asking the driver for its version")?;
     let got = (version / 1000, version % 1000 / 10);
@@ -95,12 +100,16 @@ fn describe(ordinal: i32) -> Result<Device, DriverError> {
         attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
     );
     let mut bus_id = [0u8; BUS_ID_BYTES];
-    // SAFETY: the buffer has the length that is given, and the driver ends what it writes there with a zero.
-    unsafe { sys::cuDeviceGetPCIBusId(bus_id.as_mut_ptr().cast(), BUS_ID_BYTES as i32, device) }.result()?;
+    // SAFETY: the buffer has the length that is given, and the driver ends what it writes there
+    // with a zero.
+    unsafe { sys::cuDeviceGetPCIBusId(bus_id.as_mut_ptr().cast(), BUS_ID_BYTES as i32, device) }
+        .result()?;
     Ok(Device {
         index: ordinal as usize,
         name: result::device::get_name(device)?,
-        bus_id: CStr::from_bytes_until_nul(&bus_id).map(|id| id.to_string_lossy().into_owned()).unwrap_or_default(),
+        bus_id: CStr::from_bytes_until_nul(&bus_id)
+            .map(|id| id.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         // SAFETY: as above.
         memory_bytes: unsafe { result::device::total_mem(device)? } as u64,
         compute_capability: format!("{}.{}", capability.0, capability.1),
@@ -135,7 +144,9 @@ impl FromStr for DeviceSelection {
         text.split(',')
             .try_fold(0, |set, index| {
                 // By their text: to Rust, `+1` and `01` are numbers too.
-                let index = (0..MAX_DEVICES).find(|number| number.to_string() == index).ok_or(DeviceSelectionError)?;
+                let index = (0..MAX_DEVICES)
+                    .find(|number| number.to_string() == index)
+                    .ok_or(DeviceSelectionError)?;
                 if set >> index & 1 == 0 { Ok(set | 1 << index) } else { Err(DeviceSelectionError) }
             })
             .map(Self::Set)
@@ -155,7 +166,8 @@ impl DeviceSelection {
         match self {
             Self::All => {
                 let first = devices.first().map_or(CudaError::NoDevices, unsupported);
-                let supported: Vec<_> = devices.into_iter().filter(|device| device.is_supported).collect();
+                let supported: Vec<_> =
+                    devices.into_iter().filter(|device| device.is_supported).collect();
                 if supported.is_empty() { Err(first) } else { Ok(supported) }
             }
             Self::Set(set) => {
@@ -206,7 +218,10 @@ mod tests {
         assert_eq!(pick("2,0").unwrap(), [device(0, true), device(2, true)]);
         assert_eq!(pick("3"), Err(CudaError::NoSuchDevice { got: 3, count: 3 }));
         assert!(matches!(pick("0,1"), Err(CudaError::Unsupported { got, .. }) if got == "6.1"));
-        assert!(matches!(DeviceSelection::All.pick(vec![device(0, false)]), Err(CudaError::Unsupported { .. })));
+        assert!(matches!(
+            DeviceSelection::All.pick(vec![device(0, false)]),
+            Err(CudaError::Unsupported { .. })
+        ));
         assert_eq!(DeviceSelection::All.pick(Vec::new()), Err(CudaError::NoDevices));
     }
 }

@@ -1,10 +1,12 @@
-//! The engine over all devices: hands out batches, checks what comes back, and deals with devices that fail.
+//! The engine over all devices: hands out batches, checks what comes back, and deals with devices
+//! that fail.
 //!
-//! Whoever calls [`Engine::run`] gets a device for as long as that takes, so a miner runs one thread for each device; nothing
-//! ties a thread to a device. A thread that finds none waits. What a device did is kept with it ([`DeviceStatus`]).
+//! Whoever calls [`Engine::run`] gets a device for as long as that takes, so a miner runs one
+//! thread for each device; nothing ties a thread to a device. A thread that finds none waits. What
+//! a device did is kept with it ([`DeviceStatus`]).
 //!
-//! Must not be broken: nothing is reported as won that the CPU has not verified; one device's failure ends no other one's work;
-//! a device that is disabled stays so.
+//! Must not be broken: nothing is reported as won that the CPU has not verified; one device's
+//! failure ends no other one's work; a device that is disabled stays so.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +20,8 @@ use std::{
 };
 
 use lode_puzzle::{
-    Attempt, AttemptError, Claim, Engine, EngineError, Job, Output, ReferenceEngine, Srs, Statement, Target, Verifier,
+    Attempt, AttemptError, Claim, Engine, EngineError, Job, Output, ReferenceEngine, Srs,
+    Statement, Target, Verifier,
 };
 use parking_lot::MutexGuard;
 
@@ -53,11 +56,22 @@ impl CudaEngine {
     /// [`Engine::name`].
     pub const NAME: &'static str = "cuda";
 
-    /// An engine over these devices; `program` must run [`crate::worker::run`] with the same setup. Processes start with the
-    /// first work.
-    pub fn new(devices: Vec<Device>, program: WorkerProgram, srs: Arc<Srs>, verifier: Arc<Verifier>) -> Self {
+    /// An engine over these devices; `program` must run [`crate::worker::run`] with the same setup.
+    /// Processes start with the first work.
+    pub fn new(
+        devices: Vec<Device>,
+        program: WorkerProgram,
+        srs: Arc<Srs>,
+        verifier: Arc<Verifier>,
+    ) -> Self {
         let slots = devices.into_iter().map(Slot::new).collect();
-        Self { program, slots, verifier, reference: ReferenceEngine::new(srs), known: OnceLock::new() }
+        Self {
+            program,
+            slots,
+            verifier,
+            reference: ReferenceEngine::new(srs),
+            known: OnceLock::new(),
+        }
     }
 
     /// What each device did so far.
@@ -70,8 +84,8 @@ impl CudaEngine {
         self.slots.iter().all(Slot::is_disabled)
     }
 
-    /// Starts and tests all devices at once, and makes `batches` on each of them, one at a time: how long the stages of a full
-    /// batch take alone, on average.
+    /// Starts and tests all devices at once, and makes `batches` on each of them, one at a time:
+    /// how long the stages of a full batch take alone, on average.
     ///
     /// # Errors
     /// The first device's that fails.
@@ -84,13 +98,23 @@ impl CudaEngine {
             outcome.map_err(|fault| failed(slot.take_off(&mut work, &fault)))
         };
         thread::scope(|scope| {
-            let threads: Vec<_> = self.slots.iter().map(|slot| scope.spawn(move || measure(slot))).collect();
+            let threads: Vec<_> =
+                self.slots.iter().map(|slot| scope.spawn(move || measure(slot))).collect();
             let results = threads.into_iter().map(|thread| thread.join());
-            results.map(|result| result.unwrap_or_else(|_| Err(failed("a thread of the measurement died")))).collect()
+            results
+                .map(|result| {
+                    result.unwrap_or_else(|_| Err(failed("a thread of the measurement died")))
+                })
+                .collect()
         })
     }
 
-    fn measure_slot(&self, slot: &Slot, work: &mut SlotWork, batches: u32) -> Result<Stages, Fault> {
+    fn measure_slot(
+        &self,
+        slot: &Slot,
+        work: &mut SlotWork,
+        batches: u32,
+    ) -> Result<Stages, Fault> {
         let Some((process, batch, _)) = self.ready(slot, work, &AtomicBool::new(false))? else {
             return Ok(Stages::default());
         };
@@ -121,7 +145,8 @@ impl CudaEngine {
         })
     }
 
-    /// The device's process and its batch size, started and tested, and its count of failures. `None`: cancelled before.
+    /// The device's process and its batch size, started and tested, and its count of failures.
+    /// `None`: cancelled before.
     fn ready<'a>(
         &self,
         slot: &Slot,
@@ -139,12 +164,17 @@ impl CudaEngine {
                 process.insert(Process::start(&self.program, &status.device)?)
             }
         };
-        let Some(batch) = process.wait_until_ready(|| cancel.load(Ordering::Relaxed))? else { return Ok(None) };
+        let Some(batch) = process.wait_until_ready(|| cancel.load(Ordering::Relaxed))? else {
+            return Ok(None);
+        };
         if !*is_tested {
             for known in self.known_answers().map_err(Fault::Known)? {
                 process.request(&known_request(known.nonce))?;
                 let answer = process.batch()?;
-                let answer = answer.winners.first().and_then(|it| it.attempt(&KNOWN_STATEMENT, known.nonce).ok());
+                let answer = answer
+                    .winners
+                    .first()
+                    .and_then(|it| it.attempt(&KNOWN_STATEMENT, known.nonce).ok());
                 if answer != Some(known) {
                     return Err(Fault::KnownAnswer { nonce: known.nonce });
                 }
@@ -177,14 +207,22 @@ impl CudaEngine {
         cancel: &AtomicBool,
         out: &mut dyn FnMut(Output),
     ) -> Result<(), Fault> {
-        let Some((process, most, failures)) = self.ready(slot, work, cancel)? else { return Ok(()) };
+        let Some((process, most, failures)) = self.ready(slot, work, cancel)? else {
+            return Ok(());
+        };
         let mut asked: VecDeque<Request> = VecDeque::with_capacity(IN_FLIGHT);
         let mut since = Instant::now();
         loop {
             while asked.len() < IN_FLIGHT && !nonces.is_empty() && !cancel.load(Ordering::Relaxed) {
                 let count = u32::try_from(nonces.end - nonces.start).unwrap_or(u32::MAX).min(most);
                 let Job { statement, block_target, share_target, .. } = *job;
-                let request = Request { statement, first_nonce: nonces.start, count, block_target, share_target };
+                let request = Request {
+                    statement,
+                    first_nonce: nonces.start,
+                    count,
+                    block_target,
+                    share_target,
+                };
                 process.request(&request)?;
                 nonces.start += u64::from(count);
                 asked.push_back(request);
@@ -213,7 +251,8 @@ impl CudaEngine {
         out: &mut dyn FnMut(Output),
     ) -> Result<(), Fault> {
         for attempt in winners(request, batch)? {
-            let wrong = |reason: &str| Fault::Wrong { nonce: attempt.nonce, reason: reason.to_owned() };
+            let wrong =
+                |reason: &str| Fault::Wrong { nonce: attempt.nonce, reason: reason.to_owned() };
             if !job.is_won_by(&attempt) {
                 return Err(wrong("its ticket meets neither target"));
             }
@@ -226,8 +265,8 @@ impl CudaEngine {
     }
 }
 
-/// The winners of a batch, by nonce; they come in any order. A void one counts as wrong: no seed is known to make one, and a card
-/// that calls its winners void would earn nothing, and look well.
+/// The winners of a batch, by nonce; they come in any order. A void one counts as wrong: no seed is
+/// known to make one, and a card that calls its winners void would earn nothing, and look well.
 fn winners(request: &Request, batch: &Batch) -> Result<Vec<Attempt>, Fault> {
     if batch.count != request.count {
         return Err(ProcessError::OutOfTurn.into());
@@ -243,7 +282,9 @@ fn winners(request: &Request, batch: &Batch) -> Result<Vec<Attempt>, Fault> {
             return Err(wrong("it is none of the batch's, or there twice".to_owned()));
         }
         next = record.index + 1;
-        winners.push(record.attempt(&request.statement, nonce).map_err(|void| wrong(void.to_string()))?);
+        winners.push(
+            record.attempt(&request.statement, nonce).map_err(|void| wrong(void.to_string()))?,
+        );
     }
     Ok(winners)
 }
@@ -258,7 +299,13 @@ fn known_request(nonce: u64) -> Request {
 }
 
 fn attempt_request(statement: Statement, first_nonce: u64) -> Request {
-    Request { statement, first_nonce, count: 1, block_target: Target::MAX, share_target: Target::MAX }
+    Request {
+        statement,
+        first_nonce,
+        count: 1,
+        block_target: Target::MAX,
+        share_target: Target::MAX,
+    }
 }
 
 impl Engine for CudaEngine {
@@ -266,7 +313,8 @@ impl Engine for CudaEngine {
         Self::NAME
     }
 
-    /// Makes one attempt, on the first device that is free, and holds every byte of it to the reference engine's.
+    /// Makes one attempt, on the first device that is free, and holds every byte of it to the
+    /// reference engine's.
     fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, AttemptError> {
         let expected = self.reference.attempt(statement, nonce)?;
         let (slot, mut work) = loop {
@@ -279,10 +327,14 @@ impl Engine for CudaEngine {
             thread::sleep(LOOK_INTERVAL);
         };
         let attempt = |work: &mut SlotWork| -> Result<Option<Attempt>, Fault> {
-            let Some((process, ..)) = self.ready(slot, work, &AtomicBool::new(false))? else { return Ok(None) };
+            let Some((process, ..)) = self.ready(slot, work, &AtomicBool::new(false))? else {
+                return Ok(None);
+            };
             let request = attempt_request(*statement, nonce);
             process.request(&request)?;
-            let Some(attempt) = winners(&request, &process.batch()?)?.pop() else { return Ok(None) };
+            let Some(attempt) = winners(&request, &process.batch()?)?.pop() else {
+                return Ok(None);
+            };
             if attempt == expected {
                 return Ok(Some(attempt));
             }
@@ -298,7 +350,12 @@ impl Engine for CudaEngine {
         }
     }
 
-    fn run(&self, job: &Job, cancel: &AtomicBool, out: &mut dyn FnMut(Output)) -> Result<(), EngineError> {
+    fn run(
+        &self,
+        job: &Job,
+        cancel: &AtomicBool,
+        out: &mut dyn FnMut(Output),
+    ) -> Result<(), EngineError> {
         let mut nonces = job.nonces.clone();
         while !nonces.is_empty() && !cancel.load(Ordering::Relaxed) {
             let Some((slot, mut work)) = self.claim() else {
@@ -338,12 +395,17 @@ mod tests {
     use crate::wire::{RECORD_BYTES, Stages};
 
     fn read(count: u32, records: &[(u32, u32)]) -> Result<Vec<u64>, String> {
-        let request = Request { count: 4, first_nonce: u64::MAX, ..attempt_request(KNOWN_STATEMENT, 0) };
+        let request =
+            Request { count: 4, first_nonce: u64::MAX, ..attempt_request(KNOWN_STATEMENT, 0) };
         let record = |(index, state): &(u32, u32)| {
             let head = [index.to_le_bytes(), state.to_le_bytes()].concat();
             Record::parse(&[&head[..], &[1; RECORD_BYTES - 8]].concat()).unwrap()
         };
-        let batch = Batch { count, stages: Stages::default(), winners: records.iter().map(record).collect() };
+        let batch = Batch {
+            count,
+            stages: Stages::default(),
+            winners: records.iter().map(record).collect(),
+        };
         let winners = winners(&request, &batch).map_err(|fault| fault.to_string())?;
         Ok(winners.into_iter().map(|attempt| attempt.nonce).collect())
     }
@@ -354,17 +416,25 @@ mod tests {
         let program = WorkerProgram { program: "/none".into(), arguments: Vec::new() };
         let verifier = Arc::new(Verifier::new(&srs));
         let engine = CudaEngine::new(Vec::new(), program, srs, verifier);
-        let [good, other] = [5, 6].map(|nonce| engine.reference.attempt(&KNOWN_STATEMENT, nonce).unwrap());
-        let forged = Attempt { proof: Proof { opening: other.proof.opening, ..good.proof }, ..good };
+        let [good, other] =
+            [5, 6].map(|nonce| engine.reference.attempt(&KNOWN_STATEMENT, nonce).unwrap());
+        let forged =
+            Attempt { proof: Proof { opening: other.proof.opening, ..good.proof }, ..good };
         let check = |attempt: &Attempt, target| {
             let Attempt { proof, point, value, .. } = attempt;
             let record = [&[0; 8], &proof.commitment[..], point, value, &proof.opening].concat();
             let winners = vec![Record::parse(&record).unwrap()];
             let batch = Batch { count: 1, stages: Stages::default(), winners };
-            let job = Job { statement: KNOWN_STATEMENT, nonces: 5..6, block_target: Target::MIN, share_target: target };
+            let job = Job {
+                statement: KNOWN_STATEMENT,
+                nonces: 5..6,
+                block_target: Target::MIN,
+                share_target: target,
+            };
             let mut outputs = Vec::new();
             let request = attempt_request(KNOWN_STATEMENT, 5);
-            let outcome = engine.check_batch(&request, &batch, &job, &mut |output| outputs.push(output));
+            let outcome =
+                engine.check_batch(&request, &batch, &job, &mut |output| outputs.push(output));
             (outcome.map_err(|fault| fault.to_string()), outputs)
         };
         assert_eq!(check(&good, Target::MAX), (Ok(()), vec![Output::Won(good)]));
@@ -381,9 +451,15 @@ mod tests {
     #[test]
     fn winners_are_of_the_batch_each_once_and_not_void() {
         assert_eq!(read(4, &[]), Ok(vec![]));
-        assert_eq!(read(4, &[(3, 0), (0, 0), (1, 0)]), Ok(vec![u64::MAX, 0, 2]), "in order, and around the end");
+        assert_eq!(
+            read(4, &[(3, 0), (0, 0), (1, 0)]),
+            Ok(vec![u64::MAX, 0, 2]),
+            "in order, and around the end"
+        );
         assert!(read(3, &[]).is_err(), "another batch");
-        for (records, nonce) in [(&[(4, 0)][..], 3), (&[(2, 0), (2, 0)], 1), (&[(0, 0), (1, 1)], 0), (&[(1, 2)], 0)] {
+        for (records, nonce) in
+            [(&[(4, 0)][..], 3), (&[(2, 0), (2, 0)], 1), (&[(0, 0), (1, 1)], 0), (&[(1, 2)], 0)]
+        {
             let error = read(4, records).unwrap_err();
             assert!(error.starts_with(&format!("wrong result, nonce {nonce}: ")), "{error}");
         }

@@ -90,8 +90,9 @@ pub(crate) trait During<T> {
 impl<T> During<T> for Result<T, DriverError> {
     fn during(self, what: &'static str) -> Result<T, CudaError> {
         self.map_err(|error| {
-            let text =
-                error.error_string().map_or_else(|_| "unknown".into(), |text| text.to_string_lossy().into_owned());
+            let text = error
+                .error_string()
+                .map_or_else(|_| "unknown".into(), |text| text.to_string_lossy().into_owned());
             CudaError::Driver { during: what, code: error.0 as u32, text }
         })
     }

@@ -1,19 +1,22 @@
 //! The kernels: their arguments by name, and how they are launched.
 //!
-//! Each kernel of `attempt.cu` and `table.cu` is declared once, with the block size that it is compiled for and its arguments in
-//! the order of its signature. From that follow its arguments' struct, its handle in a loaded module, and what a test compares
-//! with the PTX.
+//! Each kernel of `attempt.cu` and `table.cu` is declared once, with the block size that it is
+//! compiled for and its arguments in the order of its signature. From that follow its arguments'
+//! struct, its handle in a loaded module, and what a test compares with the PTX.
 #![allow(unsafe_code, reason = "kernels are launched with untyped arguments, with the reason")]
 
 use std::sync::Arc;
 
 use cudarc::driver::{
-    CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig, PushKernelArg,
+    CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PushKernelArg,
 };
 
 use crate::{
     CudaError,
-    constants::{MSM_SORT_THREADS, NTT_THREADS, OPENING_THREADS, POINT_THREADS, TABLE_THREADS, THREADS},
+    constants::{
+        MSM_SORT_THREADS, NTT_THREADS, OPENING_THREADS, POINT_THREADS, TABLE_THREADS, THREADS,
+    },
     error::During,
 };
 
@@ -203,10 +206,15 @@ pub(crate) fn launch<K: Kernel>(
             Argument::U64(value) => builder.arg(value),
         };
     }
-    let config = LaunchConfig { grid_dim: (x, y, 1), block_dim: (K::BLOCK_THREADS, 1, 1), shared_mem_bytes: 0 };
-    // SAFETY: number, order and widths of the arguments are those of the kernel's signature, which a test compares, and each
-    // pointer is to a buffer of at least what its description says for the batch. Tests run every launch in the emulator, where an
-    // access outside of a buffer is fatal.
+    let config = LaunchConfig {
+        grid_dim: (x, y, 1),
+        block_dim: (K::BLOCK_THREADS, 1, 1),
+        shared_mem_bytes: 0,
+    };
+    // SAFETY: number, order and widths of the arguments are those of the kernel's signature, which
+    // a test compares, and each pointer is to a buffer of at least what its description says for
+    // the batch. Tests run every launch in the emulator, where an access outside of a buffer is
+    // fatal.
     unsafe { builder.launch(config) }.map(drop)
 }
 
@@ -227,7 +235,8 @@ mod tests {
                     other => panic!("a parameter of type {other:?}"),
                 };
                 let (head, _) = rest.split_once('{').unwrap();
-                let threads = head.split_once(".maxntid ").map(|(_, it)| it.split_once(',').unwrap().0);
+                let threads =
+                    head.split_once(".maxntid ").map(|(_, it)| it.split_once(',').unwrap().0);
                 let widths = parameters.split(',').map(|it| width(it.trim())).collect();
                 (name, threads.map_or(u32::MAX, |it| it.parse().unwrap()), widths)
             })
@@ -236,17 +245,23 @@ mod tests {
 
     #[test]
     fn launches_are_as_the_ptx_says() {
-        for (ptx, mut declared) in
-            [(AttemptKernels::PTX, AttemptKernels::signatures()), (TableKernels::PTX, TableKernels::signatures())]
-        {
+        for (ptx, mut declared) in [
+            (AttemptKernels::PTX, AttemptKernels::signatures()),
+            (TableKernels::PTX, TableKernels::signatures()),
+        ] {
             let mut compiled = signatures(ptx);
             compiled.sort();
             declared.sort();
             assert_eq!(declared.len(), compiled.len());
-            for ((name, threads, widths), (kernel, most, parameters)) in declared.into_iter().zip(compiled) {
+            for ((name, threads, widths), (kernel, most, parameters)) in
+                declared.into_iter().zip(compiled)
+            {
                 assert_eq!((name, &widths), (kernel, &parameters));
                 // Seeds are compiled without a bound.
-                assert!(threads == most || most == u32::MAX, "{name}: {threads} threads, compiled for {most}");
+                assert!(
+                    threads == most || most == u32::MAX,
+                    "{name}: {threads} threads, compiled for {most}"
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
-//! One lane of a device: a stream, the memory of one batch, and the kernels of `attempt.cu` in their order.
+//! One lane of a device: a stream, the memory of one batch, and the kernels of `attempt.cu` in
+//! their order.
 
 use std::sync::Arc;
 
@@ -7,23 +8,25 @@ use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, sys::CUeve
 use crate::{
     CudaError,
     constants::{
-        AFFINE_BYTES, FOLD_BYTES, FR_BYTES, HASH_BYTES, MSM_BUCKETS, MSM_RUN_LOG, MSM_RUNS, MSM_SECOND_FOLDS,
-        MSM_WINDOWS, NTT_TILE_LOG, POINT_BYTES,
+        AFFINE_BYTES, FOLD_BYTES, FR_BYTES, HASH_BYTES, MSM_BUCKETS, MSM_RUN_LOG, MSM_RUNS,
+        MSM_SECOND_FOLDS, MSM_WINDOWS, NTT_TILE_LOG, POINT_BYTES,
     },
     error::During,
     kernels::{
-        Accumulate, Buffer, Expand, Filter, FoldFirst, FoldNext, Kernel, NttForward, NttInverse, Opening, Point,
-        Pointer, Product, Quotient, Seeds, Sort, TicketKernel, Twist, blocks, launch,
+        Accumulate, Buffer, Expand, Filter, FoldFirst, FoldNext, Kernel, NttForward, NttInverse,
+        Opening, Point, Pointer, Product, Quotient, Seeds, Sort, TicketKernel, Twist, blocks,
+        launch,
     },
     shared::Shared,
     wire::{RECORD_BYTES, Request, Stages},
 };
 
-/// Declares the buffers of a batch: a description each, and the bytes of one attempt, from which follow what is allocated
-/// and what an attempt takes in all.
+/// Declares the buffers of a batch: a description each, and the bytes of one attempt, from which
+/// follow what is allocated and what an attempt takes in all.
 macro_rules! buffers {
     (|$n:ident| $( $(#[$doc:meta])* $name:ident: $bytes:expr, )*) => {
-        /// The memory of a batch: of each buffer, as many parts as the batch has attempts, one after another.
+        /// The memory of a batch: of each buffer, as many parts as the batch has attempts, one
+        /// after another.
         struct Buffers {
             $( $(#[$doc])* $name: Buffer, )*
         }
@@ -43,7 +46,8 @@ macro_rules! buffers {
 }
 
 buffers! { |n|
-    /// Values or coefficients of a, b and c: all attempts' a, then all b, then all c of the batch under way.
+    /// Values or coefficients of a, b and c: all attempts' a, then all b, then all c of the batch
+    /// under way.
     abc: 3 * n * FR_BYTES,
     /// The coefficients of h.
     h: n * FR_BYTES,
@@ -109,7 +113,11 @@ impl Lane {
         let stream = context.new_stream().during("making a stream")?;
         let event = |last: bool| {
             // Waiting for the last one must not occupy a core.
-            let flags = if last { CUevent_flags::CU_EVENT_BLOCKING_SYNC } else { CUevent_flags::CU_EVENT_DEFAULT };
+            let flags = if last {
+                CUevent_flags::CU_EVENT_BLOCKING_SYNC
+            } else {
+                CUevent_flags::CU_EVENT_DEFAULT
+            };
             context.new_event(Some(flags)).during("making an event")
         };
         Ok(Self {
@@ -170,7 +178,9 @@ impl Lane {
         }
         let mut records = vec![0; winners as usize * RECORD_BYTES];
         if winners > 0 {
-            self.stream.memcpy_dtoh(&self.buffers.records.slice.slice(..records.len()), &mut records).during(READ)?;
+            self.stream
+                .memcpy_dtoh(&self.buffers.records.slice.slice(..records.len()), &mut records)
+                .during(READ)?;
             self.stream.synchronize().during(READ)?;
         }
         Ok((Stages::from_array(stages), records))
@@ -185,7 +195,12 @@ impl Lane {
     fn expand(&self, shared: &Shared, request: &Request) -> Result<(), DriverError> {
         let (seeds, batch, n) = (self.buffers.seeds.start(), self.count, shared.n as u32);
         let (statement, first_nonce) = (self.statement.start(), request.first_nonce);
-        self.launch(shared, blocks::<Seeds>(batch), 1, Seeds { statement, first_nonce, seeds, batch })?;
+        self.launch(
+            shared,
+            blocks::<Seeds>(batch),
+            1,
+            Seeds { statement, first_nonce, seeds, batch },
+        )?;
         let [a, b, c] = [Vector::A, Vector::B, Vector::C].map(|which| self.vector(shared, which));
         self.launch(shared, blocks::<Expand>(n), batch, Expand { seeds, a, b, c, n })
     }
@@ -201,45 +216,75 @@ impl Lane {
         self.to_values(shared, 2 * batch)?;
         self.launch(shared, blocks::<Product>(count), 1, Product { a, b, count })?;
         self.to_coefficients(shared, batch)?;
-        let (scale, untwist, h) = (shared.scale.start(), shared.untwist.start(), self.buffers.h.start());
+        let (scale, untwist, h) =
+            (shared.scale.start(), shared.untwist.start(), self.buffers.h.start());
         let quotient = Quotient { c, u: a, scale, untwist, h, log_n: shared.log_n, count };
         self.launch(shared, blocks::<Quotient>(count), 1, quotient)
     }
 
-    /// The first `count` transforms of a, b, c, in place, from values to coefficients in bit-reversed order.
+    /// The first `count` transforms of a, b, c, in place, from values to coefficients in
+    /// bit-reversed order.
     fn to_coefficients(&self, shared: &Shared, count: u32) -> Result<(), DriverError> {
-        let (data, roots, log_n) = (self.vector(shared, Vector::A), shared.inverse_roots.start(), shared.log_n);
+        let (data, roots, log_n) =
+            (self.vector(shared, Vector::A), shared.inverse_roots.start(), shared.log_n);
         passes(log_n).into_iter().try_for_each(|(first, stages)| {
-            self.launch(shared, tiles(shared), count, NttInverse { data, roots, log_n, first, stages })
+            self.launch(
+                shared,
+                tiles(shared),
+                count,
+                NttInverse { data, roots, log_n, first, stages },
+            )
         })
     }
 
     /// The way back.
     fn to_values(&self, shared: &Shared, count: u32) -> Result<(), DriverError> {
-        let (data, roots, log_n) = (self.vector(shared, Vector::A), shared.roots.start(), shared.log_n);
+        let (data, roots, log_n) =
+            (self.vector(shared, Vector::A), shared.roots.start(), shared.log_n);
         passes(log_n).into_iter().rev().try_for_each(|(first, stages)| {
-            self.launch(shared, tiles(shared), count, NttForward { data, roots, log_n, first, stages })
+            self.launch(
+                shared,
+                tiles(shared),
+                count,
+                NttForward { data, roots, log_n, first, stages },
+            )
         })
     }
 
     /// The MSM of each vector; the sums are in the third fold.
     fn msm(&self, shared: &Shared, scalars: &Buffer) -> Result<(), DriverError> {
         let (n, batch, buffers) = (shared.n as u32, self.count, &self.buffers);
-        let (entries, starts, order) = (buffers.entries.start(), buffers.starts.start(), buffers.order.start());
-        self.launch(shared, batch, 1, Sort { scalars: scalars.start(), n, entries, starts, order })?;
+        let (entries, starts, order) =
+            (buffers.entries.start(), buffers.starts.start(), buffers.order.start());
+        self.launch(
+            shared,
+            batch,
+            1,
+            Sort { scalars: scalars.start(), n, entries, starts, order },
+        )?;
         let (table, buckets) = (shared.table.start(), buffers.buckets.start());
         let accumulate = Accumulate { table, n, entries, starts, order, buckets };
         self.launch(shared, MSM_BUCKETS as u32 / Accumulate::BLOCK_THREADS, batch, accumulate)?;
         let count = batch * MSM_RUNS as u32;
         let (first, second) = (buffers.first_folds.start(), buffers.second_folds.start());
-        self.launch(shared, blocks::<FoldFirst>(count), 1, FoldFirst { buckets, folds: first, count })?;
+        self.launch(
+            shared,
+            blocks::<FoldFirst>(count),
+            1,
+            FoldFirst { buckets, folds: first, count },
+        )?;
         let count = batch * MSM_SECOND_FOLDS as u32;
         let width = (MSM_RUNS / MSM_SECOND_FOLDS) as u32;
         let fold = FoldNext { from: first, to: second, width, unit_log: MSM_RUN_LOG, count };
         self.launch(shared, blocks::<FoldNext>(count), 1, fold)?;
         let unit_log = MSM_RUN_LOG + width.ilog2();
         let (to, width) = (buffers.third_fold.start(), MSM_SECOND_FOLDS as u32);
-        self.launch(shared, blocks::<FoldNext>(batch), 1, FoldNext { from: second, to, width, unit_log, count: batch })
+        self.launch(
+            shared,
+            blocks::<FoldNext>(batch),
+            1,
+            FoldNext { from: second, to, width, unit_log, count: batch },
+        )
     }
 
     /// The commitments out of the third fold, their points and values, and the division by X - z.
@@ -261,7 +306,8 @@ impl Lane {
         self.launch(shared, batch, 1, Opening { h, z_montgomery, q, values, n: shared.n as u32 })
     }
 
-    /// The openings out of the third fold, the tickets, and the records of those that meet a target.
+    /// The openings out of the third fold, the tickets, and the records of those that meet a
+    /// target.
     fn ticket(&self, shared: &Shared, request: &Request) -> Result<(), DriverError> {
         let (buffers, batch) = (&self.buffers, self.count);
         let (commitments, openings) = (buffers.commitments.start(), buffers.openings.start());

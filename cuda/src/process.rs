@@ -1,6 +1,7 @@
 //! A device's process, as the miner sees it: started, spoken to, and ended.
 //!
-//! Threads: one reads its replies, one its complaints. Queue: replies, `IN_FLIGHT` and the last words.
+//! Threads: one reads its replies, one its complaints. Queue: replies, `IN_FLIGHT` and the last
+//! words.
 
 use std::{
     ffi::OsString,
@@ -23,10 +24,11 @@ use crate::{
     wire::{Batch, IN_FLIGHT, MAX_TEXT, Reply, Request, printable},
 };
 
-/// How long a device may take to get ready: the driver compiles the kernels the first time, which takes seconds; an emulator does so
-/// for minutes.
+/// How long a device may take to get ready: the driver compiles the kernels the first time, which
+/// takes seconds; an emulator does so for minutes.
 const START_PATIENCE: Duration = Duration::from_secs(600);
-/// How long a batch may take. It should be a fraction of a second; under an emulator it is a minute.
+/// How long a batch may take. It should be a fraction of a second; under an emulator it is a
+/// minute.
 const BATCH_PATIENCE: Duration = Duration::from_secs(180);
 /// How long a process has for ending by itself once its pipe is closed.
 const END_PATIENCE: Duration = Duration::from_millis(300);
@@ -36,7 +38,6 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// What to run for a device: its bus id is added as the last argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerProgram {
-    /// The program.
     pub program: PathBuf,
     /// Its arguments, before the bus id.
     pub arguments: Vec<OsString>,
@@ -81,15 +82,23 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A Ctrl-C on the terminal is for the miner alone: it ends its workers when it has handed in what they found.
+            // A Ctrl-C on the terminal is for the miner alone: it ends its workers when it has
+            // handed in what they found.
             .process_group(0)
             .spawn()
             .map_err(ProcessError::Start)?;
         let (sender, replies) = sync_channel(IN_FLIGHT + 1);
         let complaint = Arc::new(Mutex::new(String::new()));
-        let (requests, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let process =
-            Self { child, requests, replies, complaint: complaint.clone(), batch: None, started: Instant::now() };
+        let (requests, output, errors) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let process = Self {
+            child,
+            requests,
+            replies,
+            complaint: complaint.clone(),
+            batch: None,
+            started: Instant::now(),
+        };
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         if let Some(output) = output {
             let read = move || {
@@ -112,7 +121,10 @@ impl Process {
     }
 
     /// Waits until it is ready, or `is_cancelled`: then `None`, and it goes on getting ready.
-    pub(crate) fn wait_until_ready(&mut self, is_cancelled: impl Fn() -> bool) -> Result<Option<u32>, ProcessError> {
+    pub(crate) fn wait_until_ready(
+        &mut self,
+        is_cancelled: impl Fn() -> bool,
+    ) -> Result<Option<u32>, ProcessError> {
         while self.batch.is_none() {
             match self.replies.recv_timeout(LOOK_INTERVAL) {
                 Ok(Ok(Reply::Ready { batch })) if batch > 0 => self.batch = Some(batch),
@@ -170,7 +182,11 @@ impl Process {
             None => "it closed its pipe".to_owned(),
         };
         let complaint = self.complaint.lock();
-        ProcessError::Ended(if complaint.is_empty() { status } else { format!("{status}; it said: {complaint}") })
+        ProcessError::Ended(if complaint.is_empty() {
+            status
+        } else {
+            format!("{status}; it said: {complaint}")
+        })
     }
 
     fn wait_briefly(&mut self) -> Option<std::process::ExitStatus> {
@@ -222,8 +238,10 @@ mod tests {
 
     #[test]
     fn a_process_that_does_not_end_by_itself_is_killed() {
-        let program =
-            WorkerProgram { program: "/bin/sh".into(), arguments: vec!["-c".into(), "exec sleep 600".into()] };
+        let program = WorkerProgram {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), "exec sleep 600".into()],
+        };
         let device = Device {
             index: 0,
             name: "card".to_owned(),

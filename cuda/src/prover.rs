@@ -1,8 +1,8 @@
 //! One device: the kernels, the tables that they read, and two lanes that run them.
 //!
-//! Each lane has a stream and buffers for one batch (`lane`): while the tail of one batch, which has few threads, is under way, the
-//! other batch fills the device. All buffers belong to one lane, and the tables are only read, so cudarc's tracking of
-//! buffers between streams is off.
+//! Each lane has a stream and buffers for one batch (`lane`): while the tail of one batch, which
+//! has few threads, is under way, the other batch fills the device. All buffers belong to one lane,
+//! and the tables are only read, so cudarc's tracking of buffers between streams is off.
 #![allow(unsafe_code, reason = "turning off cudarc's tracking is unsafe, with its reason")]
 
 use std::sync::Arc;
@@ -18,9 +18,10 @@ use crate::{
     wire::{LANES, MAX_BATCH, Request, Stages},
 };
 
-/// Attempts of a batch for each multiprocessor. Two fill a device with threads of the first fold, the widest kernel after the
-/// bucket sums; with twice as many, the few threads at the end of an MSM are a small part of a batch, which is still made in
-/// some 0.03 s, so that hardly any work is stale when the chain moves on.
+/// Attempts of a batch for each multiprocessor. Two fill a device with threads of the first fold,
+/// the widest kernel after the bucket sums; with twice as many, the few threads at the end of an
+/// MSM are a small part of a batch, which is still made in some 0.03 s, so that hardly any work is
+/// stale when the chain moves on.
 const ATTEMPTS_PER_MULTIPROCESSOR: u32 = 4;
 
 /// A device that is ready to prove.
@@ -32,12 +33,13 @@ pub(crate) struct Prover {
 }
 
 impl Prover {
-    /// Loads the kernels, which the driver compiles unless it has them in its cache: that takes seconds. Then builds the table
-    /// of the setup's points, and takes memory for two batches of up to `batch` attempts: as many as the device can use, or as
-    /// fit.
+    /// Loads the kernels, which the driver compiles unless it has them in its cache: that takes
+    /// seconds. Then builds the table of the setup's points, and takes memory for two batches of up
+    /// to `batch` attempts: as many as the device can use, or as fit.
     pub(crate) fn new(device: &Device, srs: &Srs) -> Result<Self, CudaError> {
         let context = CudaContext::new(device.index).during("opening the device")?;
-        // SAFETY: see the module's documentation; what is uploaded is waited for before any other stream exists.
+        // SAFETY: see the module's documentation; what is uploaded is waited for before any other
+        // stream exists.
         unsafe { context.disable_event_tracking() };
         let shared = Shared::new(&context, srs)?;
 
@@ -48,10 +50,15 @@ impl Prover {
         let wanted = (device.multiprocessors * ATTEMPTS_PER_MULTIPROCESSOR).clamp(1, MAX_BATCH);
         let mut batch = wanted.min(fits);
         if batch == 0 {
-            return Err(CudaError::Memory { needed_bytes: per_attempt.div_ceil(9) * 10, free_bytes: free as u64 });
+            return Err(CudaError::Memory {
+                needed_bytes: per_attempt.div_ceil(9) * 10,
+                free_bytes: free as u64,
+            });
         }
         let lanes = loop {
-            let lanes = (0..LANES).map(|_| Lane::new(&context, shared.n, batch)).collect::<Result<Vec<_>, _>>();
+            let lanes = (0..LANES)
+                .map(|_| Lane::new(&context, shared.n, batch))
+                .collect::<Result<Vec<_>, _>>();
             match lanes {
                 // Somebody else takes memory as well.
                 Err(error) if error.is_out_of_memory() && batch > 1 => batch /= 2,
@@ -72,7 +79,8 @@ impl Prover {
         self.context.check_err().during("starting a batch")
     }
 
-    /// Waits for the batch in this lane. Returns the stages' times, and the records of those that won, in any order.
+    /// Waits for the batch in this lane. Returns the stages' times, and the records of those that
+    /// won, in any order.
     pub(crate) fn wait(&mut self, lane: usize) -> Result<(Stages, Vec<u8>), CudaError> {
         self.lanes[lane].wait()
     }

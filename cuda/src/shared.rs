@@ -57,7 +57,8 @@ impl Shared {
         };
         const BUILD: &str = "building the table";
         let build = BuildTable { bases: bases.start(), table: shared.table.start(), n: n as u32 };
-        launch(&stream, &table_kernels, (blocks::<BuildTable>(n as u32), 1), build).during(BUILD)?;
+        launch(&stream, &table_kernels, (blocks::<BuildTable>(n as u32), 1), build)
+            .during(BUILD)?;
         stream.synchronize().during(BUILD)?;
         Ok(shared)
     }

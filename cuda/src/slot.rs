@@ -2,7 +2,8 @@
 //!
 //! Threads: any number look at a status; whoever holds the lock on the work has the device.
 //!
-//! Must not be broken: a device that is disabled stays so; a failed device's process is gone before it is tried again.
+//! Must not be broken: a device that is disabled stays so; a failed device's process is gone before
+//! it is tried again.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,10 @@ pub(crate) enum Fault {
     Process(#[from] ProcessError),
     #[error("{0}")]
     Known(EngineError),
-    #[error("its known-answer test failed: nonce {nonce} of statement {} came out wrong", KNOWN_STATEMENT)]
+    #[error(
+        "its known-answer test failed: nonce {nonce} of statement {} came out wrong",
+        KNOWN_STATEMENT
+    )]
     KnownAnswer { nonce: u64 },
     #[error("wrong result, nonce {nonce}: {reason}")]
     Wrong { nonce: u64, reason: String },
@@ -121,7 +125,8 @@ impl Slot {
         matches!(self.status().state, DeviceState::Disabled { .. })
     }
 
-    /// Ends the process of a device that failed, and decides what becomes of it. Returns a line for the operator.
+    /// Ends the process of a device that failed, and decides what becomes of it. Returns a line for
+    /// the operator.
     pub(crate) fn take_off(&self, work: &mut SlotWork, fault: &Fault) -> String {
         work.process = None;
         work.failures += 1;

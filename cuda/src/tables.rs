@@ -1,7 +1,7 @@
 //! What the kernels of one size read besides their input, computed once on the CPU.
 //!
-//! snarkVM keeps field elements in Montgomery form with the same R as the kernels, 2^256 for Fr and 2^384 for Fq, in
-//! little-endian words: they go to the device as they are.
+//! snarkVM keeps field elements in Montgomery form with the same R as the kernels, 2^256 for Fr and
+//! 2^384 for Fq, in little-endian words: they go to the device as they are.
 
 use lode_puzzle::Srs;
 use snarkvm::{
@@ -9,8 +9,8 @@ use snarkvm::{
     fields::{FftField, Field, One},
 };
 
-/// Words of 64 bits, as `attempt.cu` and `table.cu` take them. n is the puzzle's size; "reversed" means that element k is the
-/// one of index k with its bits in reverse order.
+/// Words of 64 bits, as `attempt.cu` and `table.cu` take them. n is the puzzle's size; "reversed"
+/// means that element k is the one of index k with its bits in reverse order.
 pub(crate) struct Tables {
     /// ω^j for j < n/2, 4 words each.
     pub(crate) roots: Vec<u64>,
@@ -34,12 +34,14 @@ impl Tables {
         let g = Fr::get_root_of_unity(2 * n)?;
         let (g_inverse, n_inverse) = (g.inverse()?, Fr::from(n as u64).inverse()?);
         let half = Fr::from(2u64).inverse()?;
-        // The transforms do not divide by n, and `mul` brings in 1/R: c arrives as n·c/R and u as n³·u/R, both lose another R
-        // in the quotient, which halves them.
+        // The transforms do not divide by n, and `mul` brings in 1/R: c arrives as n·c/R and u as
+        // n³·u/R, both lose another R in the quotient, which halves them.
         let r = Fr::from(2u64).pow([256]);
         let scale = r * n_inverse * half;
         let untwist = r * n_inverse * n_inverse * n_inverse * half;
-        let reversed = |values: Vec<Fr>| (0..n).map(|k| values[k.reverse_bits() >> (usize::BITS - log_n)]).collect();
+        let reversed = |values: Vec<Fr>| {
+            (0..n).map(|k| values[k.reverse_bits() >> (usize::BITS - log_n)]).collect()
+        };
         let untwist: Vec<Fr> = reversed(powers(g_inverse, untwist, n));
         let twist: Vec<Fr> = reversed(powers(g, Fr::one(), n));
         Some(Self {
@@ -48,7 +50,12 @@ impl Tables {
             twist: words(&twist),
             untwist: words(&untwist),
             scale: words(&[scale]),
-            bases: srs.powers().iter().flat_map(|point| [point.x, point.y]).flat_map(|x: Fq| x.0.0).collect(),
+            bases: srs
+                .powers()
+                .iter()
+                .flat_map(|point| [point.x, point.y])
+                .flat_map(|x: Fq| x.0.0)
+                .collect(),
         })
     }
 }

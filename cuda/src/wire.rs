@@ -1,7 +1,8 @@
-//! What passes between the miner and a device's process. Both are the same program, so there is no version.
+//! What passes between the miner and a device's process. Both are the same program, so there is no
+//! version.
 //!
-//! A request has a fixed length. A reply is a tag, the length of what follows (`u32le`, at most [`MAX_PAYLOAD`]), and that.
-//! Integers and floating-point numbers are little-endian.
+//! A request has a fixed length. A reply is a tag, the length of what follows (`u32le`, at most
+//! [`MAX_PAYLOAD`]), and that. Integers and floating-point numbers are little-endian.
 
 use std::io::{self, Read, Write};
 
@@ -9,14 +10,16 @@ use lode_puzzle::{Attempt, Proof, Seed, Statement, Target, Ticket, VoidAttempt};
 use serde::Serialize;
 
 use crate::constants::{
-    RECORD_COMMITMENT, RECORD_OPENING, RECORD_POINT, RECORD_VALUE, RECORD_WORDS, VOID_INFINITY, VOID_POINT,
+    RECORD_COMMITMENT, RECORD_OPENING, RECORD_POINT, RECORD_VALUE, RECORD_WORDS, VOID_INFINITY,
+    VOID_POINT,
 };
 
 /// Batches that a device works on at the same time.
 pub(crate) const LANES: usize = 2;
 /// Most attempts in a batch.
 pub(crate) const MAX_BATCH: u32 = 1024;
-/// Batches that a worker has, at most: one for each of its lanes, and one that is ready when a lane becomes free.
+/// Batches that a worker has, at most: one for each of its lanes, and one that is ready when a lane
+/// becomes free.
 pub(crate) const IN_FLIGHT: usize = LANES + 1;
 /// Longest text that a worker complains with.
 pub(crate) const MAX_TEXT: usize = 1000;
@@ -67,15 +70,17 @@ impl Request {
             statement: Statement(take(&mut rest)?),
             first_nonce: u64::from_le_bytes(take(&mut rest)?),
             count: u32::from_le_bytes(take(&mut rest)?),
-            block_target: Target::new(u128::from_le_bytes(take(&mut rest)?)).ok_or_else(malformed)?,
-            share_target: Target::new(u128::from_le_bytes(take(&mut rest)?)).ok_or_else(malformed)?,
+            block_target: Target::new(u128::from_le_bytes(take(&mut rest)?))
+                .ok_or_else(malformed)?,
+            share_target: Target::new(u128::from_le_bytes(take(&mut rest)?))
+                .ok_or_else(malformed)?,
         };
         Ok(Some(request))
     }
 }
 
-/// How long the stages of a batch took on the device, in milliseconds. Batches of two lanes overlap, and then their stages
-/// take longer than alone.
+/// How long the stages of a batch took on the device, in milliseconds. Batches of two lanes
+/// overlap, and then their stages take longer than alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Stages {
     /// Seeds, and two vectors from each.
@@ -96,7 +101,9 @@ impl Stages {
     /// Number of stages.
     pub(crate) const COUNT: usize = 6;
 
-    pub(crate) fn from_array([expand, quotient, commitment, point, opening, ticket]: [f32; Self::COUNT]) -> Self {
+    pub(crate) fn from_array(
+        [expand, quotient, commitment, point, opening, ticket]: [f32; Self::COUNT],
+    ) -> Self {
         Self {
             expand_ms: expand,
             quotient_ms: quotient,
@@ -108,7 +115,14 @@ impl Stages {
     }
 
     pub(crate) fn to_array(self) -> [f32; Self::COUNT] {
-        [self.expand_ms, self.quotient_ms, self.commitment_ms, self.point_ms, self.opening_ms, self.ticket_ms]
+        [
+            self.expand_ms,
+            self.quotient_ms,
+            self.commitment_ms,
+            self.point_ms,
+            self.opening_ms,
+            self.ticket_ms,
+        ]
     }
 
     /// All stages of one batch.
@@ -141,7 +155,10 @@ impl Record {
             state: u32::from_le_bytes(take(&mut head).ok()?),
             point: part(bytes, RECORD_POINT)?,
             value: part(bytes, RECORD_VALUE)?,
-            proof: Proof { commitment: part(bytes, RECORD_COMMITMENT)?, opening: part(bytes, RECORD_OPENING)? },
+            proof: Proof {
+                commitment: part(bytes, RECORD_COMMITMENT)?,
+                opening: part(bytes, RECORD_OPENING)?,
+            },
         })
     }
 
@@ -149,13 +166,21 @@ impl Record {
     ///
     /// # Errors
     /// Why the attempt is void.
-    pub(crate) fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, VoidAttempt> {
+    pub(crate) fn attempt(
+        &self,
+        statement: &Statement,
+        nonce: u64,
+    ) -> Result<Attempt, VoidAttempt> {
         if self.state & VOID_POINT != 0 {
             return Err(VoidAttempt::PointInDomain);
         }
         if self.state & VOID_INFINITY != 0 {
             let is_commitment = self.proof.commitment == [0; 96];
-            return Err(if is_commitment { VoidAttempt::CommitmentAtInfinity } else { VoidAttempt::OpeningAtInfinity });
+            return Err(if is_commitment {
+                VoidAttempt::CommitmentAtInfinity
+            } else {
+                VoidAttempt::OpeningAtInfinity
+            });
         }
         let seed = Seed::new(statement, nonce);
         let ticket = Ticket::new(&seed, &self.proof);
@@ -190,7 +215,12 @@ pub(crate) fn write_ready(to: &mut impl Write, batch: u32) -> io::Result<()> {
 }
 
 /// Writes [`Reply::Batch`], its records as they came from the device.
-pub(crate) fn write_batch(to: &mut impl Write, count: u32, stages: Stages, records: &[u8]) -> io::Result<()> {
+pub(crate) fn write_batch(
+    to: &mut impl Write,
+    count: u32,
+    stages: Stages,
+    records: &[u8],
+) -> io::Result<()> {
     let stages = stages.to_array().map(f32::to_le_bytes);
     write_reply(to, BATCH, &[&count.to_le_bytes(), stages.as_flattened(), records])
 }
@@ -239,7 +269,8 @@ impl Reply {
                     *stage = f32::from_le_bytes(take(&mut rest)?);
                 }
                 let (records, remainder) = rest.as_chunks::<RECORD_BYTES>();
-                let winners = records.iter().map(|record| Record::parse(record)).collect::<Option<_>>();
+                let winners =
+                    records.iter().map(|record| Record::parse(record)).collect::<Option<_>>();
                 rest = remainder;
                 Self::Batch(Batch {
                     count,
@@ -336,7 +367,10 @@ mod tests {
     fn last_words_do_not_move_the_cursor() {
         let mut bytes = Vec::new();
         write_failed(&mut bytes, "\x1b[2Jout of\nmemory\x07\n").unwrap();
-        assert_eq!(Reply::read(&mut &bytes[..]).unwrap(), Some(Reply::Failed("[2Jout ofmemory".to_owned())));
+        assert_eq!(
+            Reply::read(&mut &bytes[..]).unwrap(),
+            Some(Reply::Failed("[2Jout ofmemory".to_owned()))
+        );
     }
 
     #[test]
@@ -357,8 +391,15 @@ mod tests {
         for length in 1..good.len() {
             assert!(Reply::read(&mut &good[..length]).is_err(), "cut to {length} bytes");
         }
-        for (tag, length) in [(0, 0u32), (READY, 3), (READY, 5), (BATCH, 27), (BATCH, u32::MAX), (FAILED, 1001), (9, 4)]
-        {
+        for (tag, length) in [
+            (0, 0u32),
+            (READY, 3),
+            (READY, 5),
+            (BATCH, 27),
+            (BATCH, u32::MAX),
+            (FAILED, 1001),
+            (9, 4),
+        ] {
             let mut bytes = vec![tag];
             bytes.extend(length.to_le_bytes());
             bytes.extend([0; 64]);

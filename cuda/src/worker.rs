@@ -1,9 +1,10 @@
 //! The process of one device: requests come in on one pipe, batches go out on another.
 //!
-//! Threads: one reads requests, the other one runs the device. Queue: requests, as many as the miner sends ahead
-//! (`IN_FLIGHT`).
+//! Threads: one reads requests, the other one runs the device. Queue: requests, as many as the
+//! miner sends ahead (`IN_FLIGHT`).
 //!
-//! Must not be broken: requests are answered in their order; when the miner is gone, so is this process.
+//! Must not be broken: requests are answered in their order; when the miner is gone, so is this
+//! process.
 
 use std::{
     collections::VecDeque,
@@ -30,7 +31,6 @@ pub enum WorkerError {
     /// The device, or its driver.
     #[error(transparent)]
     Cuda(#[from] CudaError),
-    /// The pipes.
     #[error("pipe: {0}")]
     Pipe(#[from] io::Error),
     /// A request for more attempts than fit, or for none.
@@ -43,8 +43,9 @@ pub enum WorkerError {
     },
 }
 
-/// Proves on the device with this bus id whatever is requested, until the requests end; the process ends a second later at the
-/// latest, even where a driver hangs. What goes wrong is both the last reply and the result.
+/// Proves on the device with this bus id whatever is requested, until the requests end; the process
+/// ends a second later at the latest, even where a driver hangs. What goes wrong is both the last
+/// reply and the result.
 ///
 /// # Errors
 /// [`WorkerError`]
@@ -107,8 +108,12 @@ fn serve(
     }
 }
 
-/// The next request; waits for it if nothing else is to be done. `None`: there is none now, or there are no more.
-fn next_request(queued: &Receiver<io::Result<Request>>, is_idle: bool) -> io::Result<Option<Request>> {
+/// The next request; waits for it if nothing else is to be done. `None`: there is none now, or
+/// there are no more.
+fn next_request(
+    queued: &Receiver<io::Result<Request>>,
+    is_idle: bool,
+) -> io::Result<Option<Request>> {
     if is_idle {
         return queued.recv().ok().transpose();
     }

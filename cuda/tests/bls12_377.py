@@ -31,9 +31,22 @@ class Field:
     def edges(self):
         """Values at which carries and reductions misbehave if they can, all below p."""
         p, bits = self.modulus, 8 * self.size
-        edges = {0, 1, 2, p - 1, p - 2, (p - 1) // 2, (p + 1) // 2, self.radix, self.to_montgomery(self.radix)}
+        edges = {
+            0,
+            1,
+            2,
+            p - 1,
+            p - 2,
+            (p - 1) // 2,
+            (p + 1) // 2,
+            self.radix,
+            self.to_montgomery(self.radix),
+        }
         edges |= {p - self.radix, 2**32 - 1, 2**32, 2**64 - 1, (1 << (p.bit_length() - 1)) - 1}
-        edges |= {sum(0xFFFFFFFF << s for s in range(0, bits, 64)) % p, sum(0xFFFFFFFF << s for s in range(32, bits, 64)) % p}
+        edges |= {
+            sum(0xFFFFFFFF << s for s in range(0, bits, 64)) % p,
+            sum(0xFFFFFFFF << s for s in range(32, bits, 64)) % p,
+        }
         edges |= {p >> k << k for k in range(32, bits - 7, 32)}  # zeros in the low limbs
         return sorted(edges)
 

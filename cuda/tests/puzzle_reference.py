@@ -81,7 +81,9 @@ def quotient(a_values, b_values):
     """h = (a·b - c)/(X^n - 1): the upper half of a·b, since c has degree < n."""
     n = len(a_values)
     a, b = interpolate(a_values), interpolate(b_values)
-    return [sum(a[i] * b[k - i] for i in range(k - n + 1, n)) % R for k in range(n, 2 * n - 1)] + [0]
+    return [sum(a[i] * b[k - i] for i in range(k - n + 1, n)) % R for k in range(n, 2 * n - 1)] + [
+        0
+    ]
 
 
 def attempt(statement, nonce, points):
@@ -96,7 +98,14 @@ def attempt(statement, nonce, points):
         q[k], value = value, (h[k] + z * value) % R
     opening = encode_point(msm(q, points))
     ticket = blake2b(32, TABLE.TICKET_DOMAIN, seed, commitment, opening)
-    return {"seed": seed, "commitment": commitment, "point": z, "value": value, "opening": opening, "ticket": ticket}
+    return {
+        "seed": seed,
+        "commitment": commitment,
+        "point": z,
+        "value": value,
+        "opening": opening,
+        "ticket": ticket,
+    }
 
 
 assert Q > R

@@ -48,7 +48,9 @@ def vectors(chosen):
             row[name] = row[name].to_bytes(32, "little")
         names = ("seed", "commitment", "point", "value", "opening", "ticket")
         wrong = [name for name in names if row[name].hex() != vector[name]]
-        check(f"vector {i}", not wrong and row["state"] == 0, f"{wrong} differ, state {row['state']}")
+        check(
+            f"vector {i}", not wrong and row["state"] == 0, f"{wrong} differ, state {row['state']}"
+        )
 
 
 @case()

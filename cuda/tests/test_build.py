@@ -10,7 +10,11 @@ from harness import case, check
 def tool(name, *args):
     command = [sys.executable, str(toolchain.CUDA / "tools" / name), *args]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    check(" ".join([name, *args]), result.returncode == 0, (result.stdout + result.stderr).strip()[-400:])
+    check(
+        " ".join([name, *args]),
+        result.returncode == 0,
+        (result.stdout + result.stderr).strip()[-400:],
+    )
 
 
 @case()

@@ -36,14 +36,19 @@ def words_of(name):
     value = getattr(TABLE, name)
     if not name.endswith("_MODULUS"):
         return [value]
-    return [value >> 32 * k & 0xFFFFFFFF for k in range(getattr(TABLE, name.replace("_MODULUS", "_LIMBS")))]
+    return [
+        value >> 32 * k & 0xFFFFFFFF
+        for k in range(getattr(TABLE, name.replace("_MODULUS", "_LIMBS")))
+    ]
 
 
 @case()
 def the_compiler_sees_the_table():
     names = [name for name, value in vars(TABLE).items() if isinstance(value, int)]
     check("there are constants", len(names) > 30)
-    check_equal("values in C", values_in_c(names), [word for name in names for word in words_of(name)])
+    check_equal(
+        "values in C", values_in_c(names), [word for name in names for word in words_of(name)]
+    )
     for name, value in vars(TABLE).items():
         if isinstance(value, bytes):
             check(f"{name} in C", f'#define {name} "{value.decode()}"\n' in constants.header())
@@ -69,7 +74,11 @@ def what_is_derived_follows():
     check("c² = -a", C * C * S % Q == (3 * S - 2) % Q)
     for name, value in {"EDWARDS_2D": 2 * D, "MAP_S": S, "MAP_C": C}.items():
         check_equal(name, number(name), FQ.to_montgomery(value % Q))
-    for name, factor, product in (("EDWARDS_INVERSE_D", D, 1), ("MAP_INVERSE_S", S, 1), ("MAP_C_OVER_S", S, C)):
+    for name, factor, product in (
+        ("EDWARDS_INVERSE_D", D, 1),
+        ("MAP_INVERSE_S", S, 1),
+        ("MAP_C_OVER_S", S, C),
+    ):
         check_equal(name, FQ.from_montgomery(number(name)) * factor % Q, product)
 
 
@@ -80,24 +89,47 @@ def no_constant_is_typed_again():
     for path in sorted((cuda / "kernels").glob("*.cu*")):
         macros = re.findall(r"^#define \w+ +\(?[\d\"].*", path.read_text(encoding="utf-8"), re.M)
         check(path.name, all("NTT_TILE_LOG" in macro for macro in macros), str(macros))
-    typed = re.compile("lode/puzzle/|0x0*(?:" + "|".join(f"{p & (1 << 64) - 1:x}" for p in (R, Q)) + ")|" + "|".join(
-        rf"\b{name}: (?:u32|usize) =|^{name} = " for name in vars(TABLE)), re.M | re.I)
-    files = [p for folder in ("kernels", "src", "tests", "tools") for p in (cuda / folder).glob("*.*")]
+    typed = re.compile(
+        "lode/puzzle/|0x0*(?:"
+        + "|".join(f"{p & (1 << 64) - 1:x}" for p in (R, Q))
+        + ")|"
+        + "|".join(rf"\b{name}: (?:u32|usize) =|^{name} = " for name in vars(TABLE)),
+        re.M | re.I,
+    )
+    files = [
+        p for folder in ("kernels", "src", "tests", "tools") for p in (cuda / folder).glob("*.*")
+    ]
     for path in sorted(files):
-        if path != constants.SOURCE and path.suffix in (".rs", ".py", ".cu", ".cuh") and path.name != "test_constants.py":
-            code = "\n".join(re.sub(r"(//|#(?!define|include)).*", "", line) for line in path.read_text("utf-8").splitlines())
+        if (
+            path != constants.SOURCE
+            and path.suffix in (".rs", ".py", ".cu", ".cuh")
+            and path.name != "test_constants.py"
+        ):
+            code = "\n".join(
+                re.sub(r"(//|#(?!define|include)).*", "", line)
+                for line in path.read_text("utf-8").splitlines()
+            )
             found = typed.findall(code)
             check(path.name, not found, str(found))
 
 
 @case()
 def a_table_of_another_form_is_refused():
-    for text in ("\npub(crate) const A: u32 = B;", "\npub(crate) const A: u32 = f(1);", "\npub(crate) static A: u32 = 1;",
-                 "\npub const A: u32 = 1;"):
+    for text in (
+        "\npub(crate) const A: u32 = B;",
+        "\npub(crate) const A: u32 = f(1);",
+        "\npub(crate) static A: u32 = 1;",
+        "\npub const A: u32 = 1;",
+    ):
         try:
             constants.read(text)
             check(text, False, "it was read")
         except constants.ConstantsError:
             check(text, True)
-    check_equal("expressions", constants.read("\npub(crate) const A: u32 = 7;\npub(crate) const B: u32 = (A - 1) / 4 << 3;"),
-                {"A": 7, "B": 8})
+    check_equal(
+        "expressions",
+        constants.read(
+            "\npub(crate) const A: u32 = 7;\npub(crate) const B: u32 = (A - 1) / 4 << 3;"
+        ),
+        {"A": 7, "B": 8},
+    )

@@ -40,20 +40,36 @@ class Points:
         values, points = FQ.decode(data), []
         for i in range(0, len(values), 4):
             x, y, z, t = (FQ.from_montgomery(v) for v in values[i : i + 4])
-            assert max(values[i : i + 4]) < 2 * Q and z and (x * y - z * t) % Q == 0, "not extended coordinates"
+            assert max(values[i : i + 4]) < 2 * Q and z and (x * y - z * t) % Q == 0, (
+                "not extended coordinates"
+            )
             inverse = pow(z, -1, Q)
             points.append(bls.from_edwards((x * inverse % Q, y * inverse % Q)))
         return points
 
     def add(self, p, q, rng):
         """The kernel's p + q."""
-        return self.affine(self.run("point_add", [self.extended(p, rng), self.extended(q, rng)], TABLE.POINT_BYTES, len(p)))
+        return self.affine(
+            self.run(
+                "point_add",
+                [self.extended(p, rng), self.extended(q, rng)],
+                TABLE.POINT_BYTES,
+                len(p),
+            )
+        )
 
 
 def sample(count, seed):
     """Points of the subgroup: infinity, small and large multiples of the generator, and random ones."""
     rng, g = random.Random(seed), bls.GENERATOR
-    points = [None, g, bls.negate(g), bls.add(g, g), bls.multiply(bls.R - 2, g), bls.multiply(bls.R // 2, g)]
+    points = [
+        None,
+        g,
+        bls.negate(g),
+        bls.add(g, g),
+        bls.multiply(bls.R - 2, g),
+        bls.multiply(bls.R // 2, g),
+    ]
     step = bls.multiply(rng.randrange(bls.R), g)
     while len(points) < count:
         points.append(bls.add(points[-1], step))
@@ -67,8 +83,13 @@ def point_additions():
     pairs = [(p, q) for p in points for q in points]
     got = gpu.add([p for p, _ in pairs], [q for _, q in pairs], rng)
     check_equal(f"{len(pairs)} sums", got == [bls.add(p, q) for p, q in pairs], True)
-    check_equal("doublings", gpu.affine(gpu.run("point_twice", [gpu.extended(points, rng)], TABLE.POINT_BYTES, len(points))),
-                [bls.add(p, p) for p in points])
+    check_equal(
+        "doublings",
+        gpu.affine(
+            gpu.run("point_twice", [gpu.extended(points, rng)], TABLE.POINT_BYTES, len(points))
+        ),
+        [bls.add(p, p) for p in points],
+    )
 
 
 @case(**FAST_BUILD)
@@ -77,13 +98,21 @@ def mixed_additions():
     gpu, rng, points = Points(), random.Random(2), sample(25, 2)
     triples = [(p, q, sign) for p in points for q in points for sign in (0, 1)]
     entries = FQ.encode([v for _, q, _ in triples for v in bls.table_entry(q)])
-    inputs = [gpu.extended([p for p, _, _ in triples], rng), entries, words([s for _, _, s in triples])]
+    inputs = [
+        gpu.extended([p for p, _, _ in triples], rng),
+        entries,
+        words([s for _, _, s in triples]),
+    ]
     want = [bls.negate(q) if sign else q for _, q, sign in triples]
     once = gpu.affine(gpu.run("point_add_entry", inputs, TABLE.POINT_BYTES, len(triples)))
     check(f"{len(triples)} sums", once == [bls.add(p, q) for (p, _, _), q in zip(triples, want)])
     both = gpu.affine(gpu.run("point_add_entry_twice", inputs, TABLE.POINT_BYTES, len(triples)))
     check("added twice", both == [bls.add(bls.add(p, q), q) for (p, _, _), q in zip(triples, want)])
-    check("entries as points", gpu.affine(gpu.run("point_from_entry", inputs[1:], TABLE.POINT_BYTES, len(triples))) == want)
+    check(
+        "entries as points",
+        gpu.affine(gpu.run("point_from_entry", inputs[1:], TABLE.POINT_BYTES, len(triples)))
+        == want,
+    )
 
 
 @case(**FAST_BUILD)
@@ -111,7 +140,16 @@ def weierstrass_and_back():
     n = len(points)
     flags, out = gpu.cuda.alloc(4 * n), gpu.cuda.alloc(TABLE.AFFINE_BYTES * n)
     source = gpu.cuda.upload(gpu.extended(points, rng))
-    gpu.cuda.launch(gpu.cuda.function(gpu.module, "point_to_weierstrass"), [2], [BLOCK], source, out, flags, n)
+    gpu.cuda.launch(
+        gpu.cuda.function(gpu.module, "point_to_weierstrass"), [2], [BLOCK], source, out, flags, n
+    )
     coordinates = FQ.decode(gpu.cuda.download(out, TABLE.AFFINE_BYTES * n))
-    check_equal("infinity is flagged", gpu.cuda.download_words(flags, n), [int(p is not None) for p in points])
-    check("to Weierstrass", [tuple(coordinates[2 * i : 2 * i + 2]) for i in range(n)] == [p or (0, 0) for p in points])
+    check_equal(
+        "infinity is flagged",
+        gpu.cuda.download_words(flags, n),
+        [int(p is not None) for p in points],
+    )
+    check(
+        "to Weierstrass",
+        [tuple(coordinates[2 * i : 2 * i + 2]) for i in range(n)] == [p or (0, 0) for p in points],
+    )

@@ -74,7 +74,11 @@ def lopsided_products():
         a = field.edges() * 3 + [rng.randrange(p) for _ in range(2000)]
         b = [top - 1 - rng.randrange(1 + i) for i in range(len(a))]
         wrong = wrong_products(field, a, b, run(cuda, module, f"{name}_mul", field, a, b))
-        check(f"{name}: {len(a)} products with integers near 2^{8 * field.size}", wrong == 0, f"{wrong} are wrong")
+        check(
+            f"{name}: {len(a)} products with integers near 2^{8 * field.size}",
+            wrong == 0,
+            f"{wrong} are wrong",
+        )
 
 
 @case()
@@ -96,7 +100,9 @@ def chained_products():
         a, b = pairs(field, 2000, 9)
         got = run(cuda, module, f"{name}_mul_twice", field, a, b)
         p, inverse = field.modulus, field.radix_inverse
-        wrong = sum(z >= 2 * p or z % p != x * y * y * inverse * inverse % p for x, y, z in zip(a, b, got))
+        wrong = sum(
+            z >= 2 * p or z % p != x * y * y * inverse * inverse % p for x, y, z in zip(a, b, got)
+        )
         check(f"{name}: a·b·b", wrong == 0, f"{wrong} are wrong")
 
 
@@ -119,13 +125,19 @@ def domain_members():
     """Roots of unity of the domain's order and of others, below 2·r."""
     cuda, rng, log_n = Cuda(), random.Random(13), 5
     members = [pow(root_of_unity(1 << log_n), k, R) for k in range(1 << log_n)]
-    others = [0, 2, root_of_unity(2 << log_n), pow(root_of_unity(64), 3, R)] + [rng.randrange(R) for _ in range(40)]
+    others = [0, 2, root_of_unity(2 << log_n), pow(root_of_unity(64), 3, R)] + [
+        rng.randrange(R) for _ in range(40)
+    ]
     values = [FR.to_montgomery(z) + k * R for z in members + others for k in (0, 1)]
     n = len(values)
     out = cuda.alloc(4 * n)
     kernel = cuda.function(cuda.load("field_test"), "fr_is_in_domain")
-    cuda.launch(kernel, [(n + BLOCK - 1) // BLOCK], [BLOCK], cuda.upload(FR.encode(values)), out, log_n, n)
-    check_equal("members", cuda.download_words(out, n), [1] * 2 * len(members) + [0] * 2 * len(others))
+    cuda.launch(
+        kernel, [(n + BLOCK - 1) // BLOCK], [BLOCK], cuda.upload(FR.encode(values)), out, log_n, n
+    )
+    check_equal(
+        "members", cuda.download_words(out, n), [1] * 2 * len(members) + [0] * 2 * len(others)
+    )
 
 
 def without_carry(ptx, kernel, opcode, site):
@@ -136,7 +148,13 @@ def without_carry(ptx, kernel, opcode, site):
     if site + 1 >= len(parts):
         return None
     cut = opcode.replace("addc", "add").replace("madc", "mad")
-    return ptx[:start] + opcode.join(parts[: site + 1]) + cut + opcode.join(parts[site + 1 :]) + ptx[end:]
+    return (
+        ptx[:start]
+        + opcode.join(parts[: site + 1])
+        + cut
+        + opcode.join(parts[site + 1 :])
+        + ptx[end:]
+    )
 
 
 @case()
@@ -165,7 +183,9 @@ def products_at_length():
         for name, field in FIELDS.items():
             cuda = Cuda()
             a, b = pairs(field, 200_000, 100 + seed)
-            wrong = wrong_products(field, a, b, run(cuda, cuda.load("field_test"), f"{name}_mul", field, a, b))
+            wrong = wrong_products(
+                field, a, b, run(cuda, cuda.load("field_test"), f"{name}_mul", field, a, b)
+            )
             check(f"{name}: {len(a)} products, seed {seed}", wrong == 0, f"{wrong} are wrong")
 
 
@@ -179,6 +199,8 @@ def speed():
     out = cuda.alloc(n * FQ.size)
     start = time.monotonic()
     cuda.launch(cuda.function(module, "fq_mul"), [n // 100], [100], data, data, out, n)
-    print(f"INFO {n / (time.monotonic() - start) / 1e6:.2f} million Fq products a second on one core")
+    print(
+        f"INFO {n / (time.monotonic() - start) / 1e6:.2f} million Fq products a second on one core"
+    )
     got = FQ.decode(cuda.download(out, 1000 * FQ.size))
     check("squares", wrong_products(FQ, a[:1000], a[:1000], got) == 0)

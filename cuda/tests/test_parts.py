@@ -9,8 +9,21 @@ from bls12_377 import FR, R
 from constants import TABLE, WINDOW_BITS
 from harness import Cuda, case, check, check_equal, words
 from pipeline import (
-    AFFINE, BUCKETS, FOLD, FR_BYTES, HASH, POINT, POINT_THREADS, RECORD_WORDS, SORT_THREADS, WINDOWS, Launcher, Msm, Transforms,
-    blocks, reverse_bits,
+    AFFINE,
+    BUCKETS,
+    FOLD,
+    FR_BYTES,
+    HASH,
+    POINT,
+    POINT_THREADS,
+    RECORD_WORDS,
+    SORT_THREADS,
+    WINDOWS,
+    Launcher,
+    Msm,
+    Transforms,
+    blocks,
+    reverse_bits,
 )
 
 
@@ -44,7 +57,10 @@ def transforms(log_n, count):
         got = [got[k * n : (k + 1) * n] for k in range(count)]
         if inverse:
             got = [[row[k] for k in order] for row in got]
-        ok = all(v < 2 * R for row in got for v in row) and [[v % R for v in row] for row in got] == wanted
+        ok = (
+            all(v < 2 * R for row in got for v in row)
+            and [[v % R for v in row] for row in got] == wanted
+        )
         check(f"{count} {'inverse' if inverse else 'forward'} transforms of 2^{log_n}", ok)
 
 
@@ -59,13 +75,29 @@ def sums(gpu, vectors):
     gpu.msm(gpu.upload([k for vector in vectors for k in vector]))
     data, points = gpu.cuda.download(gpu.folds[2], FOLD * len(vectors)), []
     for k in range(len(vectors)):
-        x, y, z, _ = (bls.FQ.from_montgomery(v) for v in bls.FQ.decode(data[FOLD * k + POINT : FOLD * (k + 1)]))
+        x, y, z, _ = (
+            bls.FQ.from_montgomery(v)
+            for v in bls.FQ.decode(data[FOLD * k + POINT : FOLD * (k + 1)])
+        )
         inverse = pow(z, -1, bls.Q)
         points.append(bls.from_edwards((x * inverse % bls.Q, y * inverse % bls.Q)))
     return points
 
 
-EDGE_SCALARS = [0, 1, 2, R - 1, R - 2, (R - 1) // 2, (R + 1) // 2, 2**252 - 1, BUCKETS, BUCKETS + 1, 2 * BUCKETS - 1, 2 * BUCKETS]
+EDGE_SCALARS = [
+    0,
+    1,
+    2,
+    R - 1,
+    R - 2,
+    (R - 1) // 2,
+    (R + 1) // 2,
+    2**252 - 1,
+    BUCKETS,
+    BUCKETS + 1,
+    2 * BUCKETS - 1,
+    2 * BUCKETS,
+]
 EDGE_SCALARS += [2 ** WINDOW_BITS[WINDOWS - 1], 2 ** WINDOW_BITS[TABLE.MSM_WIDE_WINDOWS]]
 
 
@@ -79,7 +111,9 @@ def msm_edge_scalars():
     vectors += [EDGE_SCALARS, [0] * n, [R - k if k else 0 for k in EDGE_SCALARS]]
     got = sums(Msm(points, len(vectors)), vectors)
     for vector, point in zip(vectors, got):
-        check_equal(f"scalars {[hex(k)[:10] for k in vector if k][:2]}", point, puzzle.msm(vector, points))
+        check_equal(
+            f"scalars {[hex(k)[:10] for k in vector if k][:2]}", point, puzzle.msm(vector, points)
+        )
 
 
 @case()
@@ -90,7 +124,11 @@ def msm_repeated_and_opposite_bases():
     for points in ([p] * 33, [p, bls.negate(p)] * 17 + [g], [g]):
         n, k = len(points), rng.randrange(R)
         vectors = [[k] * n, [1] * n, [rng.randrange(R) for _ in range(n)]]
-        check_equal(f"{n} bases", sums(Msm(points, 3), vectors), [puzzle.msm(vector, points) for vector in vectors])
+        check_equal(
+            f"{n} bases",
+            sums(Msm(points, 3), vectors),
+            [puzzle.msm(vector, points) for vector in vectors],
+        )
 
 
 @case()
@@ -99,7 +137,16 @@ def msm_digits():
     rng, n = random.Random(2), 700
     gpu = Msm([bls.GENERATOR] * n, 1)
     scalars = EDGE_SCALARS + [rng.randrange(R) for _ in range(n - len(EDGE_SCALARS))]
-    gpu.launch("msm_sort_digits", [1], SORT_THREADS, gpu.upload(scalars), n, gpu.entries, gpu.starts, gpu.order)
+    gpu.launch(
+        "msm_sort_digits",
+        [1],
+        SORT_THREADS,
+        gpu.upload(scalars),
+        n,
+        gpu.entries,
+        gpu.starts,
+        gpu.order,
+    )
     words = gpu.cuda.download_words
     starts, order = words(gpu.starts, BUCKETS + 1), words(gpu.order, BUCKETS)
     entries = words(gpu.entries, n * WINDOWS)[: starts[BUCKETS]]
@@ -128,17 +175,37 @@ def infinity_voids_an_attempt():
     points = [finite, identity, finite, identity]
     n = len(points)
     folds = upload(b"".join(bytes(POINT) + point for point in points))
-    seeds, commitments, openings, tickets = upload(bytes(HASH * n)), alloc(AFFINE * n), alloc(AFFINE * n), alloc(HASH * n)
+    seeds, commitments, openings, tickets = (
+        upload(bytes(HASH * n)),
+        alloc(AFFINE * n),
+        alloc(AFFINE * n),
+        alloc(HASH * n),
+    )
     state = upload(words([7] * n))
-    gpu.launch("attempt_point", [1], POINT_THREADS, folds, seeds, commitments, alloc(FR_BYTES * n), alloc(FR_BYTES * n), state, 2,
-               n)
+    gpu.launch(
+        "attempt_point",
+        [1],
+        POINT_THREADS,
+        folds,
+        seeds,
+        commitments,
+        alloc(FR_BYTES * n),
+        alloc(FR_BYTES * n),
+        state,
+        2,
+        n,
+    )
     check_equal("commitments", gpu.cuda.download_words(state, n), [0, TABLE.VOID_INFINITY] * 2)
     coordinates = bls.FQ.decode(gpu.cuda.download(commitments, AFFINE * n))
     check_equal("their coordinates", coordinates, [*bls.GENERATOR, 0, 0] * 2)
     infinity, point = TABLE.VOID_INFINITY, TABLE.VOID_POINT
     state = upload(words([0, 0, point, point]))
-    gpu.launch("attempt_ticket", [1], POINT_THREADS, folds, seeds, commitments, openings, tickets, state, n)
-    check_equal("openings", gpu.cuda.download_words(state, n), [0, infinity, point, infinity | point])
+    gpu.launch(
+        "attempt_ticket", [1], POINT_THREADS, folds, seeds, commitments, openings, tickets, state, n
+    )
+    check_equal(
+        "openings", gpu.cuda.download_words(state, n), [0, infinity, point, infinity | point]
+    )
 
 
 M128 = 2**128 - 1
@@ -151,8 +218,17 @@ def filter_compares_all_128_bits():
     gpu.cuda = Cuda()
     gpu.module = gpu.cuda.load("attempt")
     rng = random.Random(3)
-    for block, share in ((1, 1), (M128, 1), (1, M128), (2**64 - 1, 2**64), (2**64 + 5, 7 << 64), (3 << 100, 1)):
-        edges = [0, 1, 2, M128] + [t + d for t in (block, share, block ^ 1 << 64, share ^ 1 << 127) for d in (-1, 0, 1)]
+    for block, share in (
+        (1, 1),
+        (M128, 1),
+        (1, M128),
+        (2**64 - 1, 2**64),
+        (2**64 + 5, 7 << 64),
+        (3 << 100, 1),
+    ):
+        edges = [0, 1, 2, M128] + [
+            t + d for t in (block, share, block ^ 1 << 64, share ^ 1 << 127) for d in (-1, 0, 1)
+        ]
         edges = [v for v in edges if 0 <= v <= M128]
         tickets = [(a, b) for a in edges for b in edges] + [(M128, M128)]
         n = len(tickets)
@@ -162,15 +238,34 @@ def filter_compares_all_128_bits():
         columns = [[rng.getrandbits(64) for _ in range(width * n)] for width in widths]
         flat = [half >> shift & 2**64 - 1 for pair in tickets for half in pair for shift in (0, 64)]
         records, count = gpu.cuda.alloc(8 * RECORD_WORDS * n), upload(bytes(4))
-        targets = [ctypes.c_uint64(target >> shift & 2**64 - 1) for target in (block, share) for shift in (0, 64)]
-        gpu.launch("attempt_filter", [blocks(n, POINT_THREADS)], POINT_THREADS, *(upload(words(c, "Q")) for c in columns),
-                   upload(words(flat, "Q")), upload(words(states)), *targets, records, count, n)
+        targets = [
+            ctypes.c_uint64(target >> shift & 2**64 - 1)
+            for target in (block, share)
+            for shift in (0, 64)
+        ]
+        gpu.launch(
+            "attempt_filter",
+            [blocks(n, POINT_THREADS)],
+            POINT_THREADS,
+            *(upload(words(c, "Q")) for c in columns),
+            upload(words(flat, "Q")),
+            upload(words(states)),
+            *targets,
+            records,
+            count,
+            n,
+        )
         want = [i for i, (a, b) in enumerate(tickets) if a <= block or b <= share or states[i]]
         got = gpu.cuda.download_words(count, 1)[0]
         check_equal(f"number of winners for {hex(block)}, {hex(share)}", got, len(want))
         data = gpu.cuda.download_words(records, RECORD_WORDS * got, "Q")
         rows = sorted(data[RECORD_WORDS * k : RECORD_WORDS * (k + 1)] for k in range(got))
-        parts = (TABLE.RECORD_COMMITMENT, TABLE.RECORD_POINT, TABLE.RECORD_VALUE, TABLE.RECORD_OPENING)
+        parts = (
+            TABLE.RECORD_COMMITMENT,
+            TABLE.RECORD_POINT,
+            TABLE.RECORD_VALUE,
+            TABLE.RECORD_OPENING,
+        )
 
         def record(i):
             row = [i | states[i] << 32] + [0] * (RECORD_WORDS - 1)

@@ -44,13 +44,20 @@ def assemble(folder):
     """Assemble every PTX file with each ptxas for every architecture; a list of (assembler, arch, cubin, ptxas' report)."""
     jobs = [
         (assembler, arch, source.stem)
-        for source in kernels() for assembler in toolchain.ASSEMBLERS for arch in assembler.archs
+        for source in kernels()
+        for assembler in toolchain.ASSEMBLERS
+        for arch in assembler.archs
     ]
 
     def run(job):
         assembler, arch, name = job
         cubin = pathlib.Path(folder) / f"{name}.{arch}.{assembler.version}.cubin"
-        return assembler, arch, cubin, toolchain.ptxas(assembler, toolchain.PTX / f"{name}.ptx", arch, cubin)
+        return (
+            assembler,
+            arch,
+            cubin,
+            toolchain.ptxas(assembler, toolchain.PTX / f"{name}.ptx", arch, cubin),
+        )
 
     toolchain.site_packages()  # installed once, not by every thread
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -59,7 +66,9 @@ def assemble(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="fail if the PTX in the repository differs")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if the PTX in the repository differs"
+    )
     parser.add_argument("--cubin", metavar="FOLDER", help="keep the machine code there")
     args = parser.parse_args()
     try:

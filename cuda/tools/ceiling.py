@@ -61,7 +61,12 @@ STARTS = constants.WINDOW_BITS
 # Bits of each window but the top one, and the digits of that, not negative: scalars are at most (r - 1)/2.
 WINDOW_BITS = [end - start for start, end in zip(STARTS, STARTS[1:-1])]
 TOP_VALUES = ((constants.R - 1) // 2 >> STARTS[-2]) + 1
-BUCKETS, RUN, RUNS, SECOND_FOLDS = TABLE.MSM_BUCKETS, TABLE.MSM_RUN, TABLE.MSM_RUNS, TABLE.MSM_SECOND_FOLDS
+BUCKETS, RUN, RUNS, SECOND_FOLDS = (
+    TABLE.MSM_BUCKETS,
+    TABLE.MSM_RUN,
+    TABLE.MSM_RUNS,
+    TABLE.MSM_SECOND_FOLDS,
+)
 ENTRY_BYTES, POINT_BYTES, FR_BYTES = TABLE.ENTRY_BYTES, TABLE.POINT_BYTES, TABLE.FR_BYTES
 SECTOR_BYTES = 32
 MIXED, ADDITION, DOUBLING, INVERSION = 7, 9, 8, 500  # products
@@ -89,9 +94,15 @@ NTT_KERNEL_PRODUCTS = 5
 # A variable-base Pippenger in XYZZ coordinates: mixed addition 10 products, addition 14; signed windows. Once with a full
 # addition for every digit and bucket, as it is usually counted, and once with what our own count leaves out: digits that are zero, the
 # first point of a bucket, the first additions of the sum over the buckets.
-PIPPENGER = min((-(-253 // bits) * (N * 10 + 2 * 2 ** (bits - 1) * 14), bits) for bits in range(6, 16))
+PIPPENGER = min(
+    (-(-253 // bits) * (N * 10 + 2 * 2 ** (bits - 1) * 14), bits) for bits in range(6, 16)
+)
 THRIFTY_PIPPENGER = min(
-    (-(-253 // bits) * ((N * (1 - 2.0**-bits) - 2 ** (bits - 1)) * 10 + 2 * (2 ** (bits - 1) - 1) * 14), bits)
+    (
+        -(-253 // bits)
+        * ((N * (1 - 2.0**-bits) - 2 ** (bits - 1)) * 10 + 2 * (2 ** (bits - 1) - 1) * 14),
+        bits,
+    )
     for bits in range(6, 16)
 )
 
@@ -99,10 +110,14 @@ THRIFTY_PIPPENGER = min(
 def msm_products():
     """(step, products) of one MSM."""
     return [
-        (f"bucket sums: {DIGITS:,.0f} digits that are not zero, the first of a bucket for 1, the others for {MIXED}",
-         MIXED_ADDITIONS * MIXED + BUCKETS),
-        (f"first fold: {RUNS} runs of {RUN} buckets, {2 * (RUN - 1)} additions of {ADDITION}",
-         FIRST_FOLD_ADDITIONS * ADDITION),
+        (
+            f"bucket sums: {DIGITS:,.0f} digits that are not zero, the first of a bucket for 1, the others for {MIXED}",
+            MIXED_ADDITIONS * MIXED + BUCKETS,
+        ),
+        (
+            f"first fold: {RUNS} runs of {RUN} buckets, {2 * (RUN - 1)} additions of {ADDITION}",
+            FIRST_FOLD_ADDITIONS * ADDITION,
+        ),
         ("second and third fold", LATER_FOLDS),
         ("to affine coordinates: one inversion", INVERSION),
     ]
@@ -123,13 +138,26 @@ def instructions(counts):
     product = both("Fq product")
     butterfly = divided(both("NTT inverse kernel"), NTT_KERNEL_PRODUCTS)
     return [
-        part(f"2 × {MIXED_ADDITIONS:,.0f} mixed additions", 2 * MIXED_ADDITIONS, both("mixed addition")),
-        part(f"2 × {FIRST_FOLD_ADDITIONS:,} additions of the first fold", 2 * FIRST_FOLD_ADDITIONS,
-             divided(both("first fold kernel"), 2)),
-        part("2 × first entries of buckets, later folds, inversion: products", 2 * (BUCKETS + LATER_FOLDS + INVERSION),
-             product),
-        part(f"{BUTTERFLIES:,} butterflies and {OTHER_FR_PRODUCTS:,} other products of Fr", BUTTERFLIES + OTHER_FR_PRODUCTS,
-             butterfly),
+        part(
+            f"2 × {MIXED_ADDITIONS:,.0f} mixed additions",
+            2 * MIXED_ADDITIONS,
+            both("mixed addition"),
+        ),
+        part(
+            f"2 × {FIRST_FOLD_ADDITIONS:,} additions of the first fold",
+            2 * FIRST_FOLD_ADDITIONS,
+            divided(both("first fold kernel"), 2),
+        ),
+        part(
+            "2 × first entries of buckets, later folds, inversion: products",
+            2 * (BUCKETS + LATER_FOLDS + INVERSION),
+            product,
+        ),
+        part(
+            f"{BUTTERFLIES:,} butterflies and {OTHER_FR_PRODUCTS:,} other products of Fr",
+            BUTTERFLIES + OTHER_FR_PRODUCTS,
+            butterfly,
+        ),
         part(f"{N:,} expansions of the seed", N, both("expand kernel")),
     ]
 
@@ -142,7 +170,9 @@ def table_bytes_read():
 def other_bytes():
     """All other traffic of an attempt: transforms, vectors, digits, buckets."""
     transforms = 6 * 2 * 2 * N * FR_BYTES  # two passes, read and written
-    vectors = (3 + 4 + 3 + 3 + 4 + 2) * N * FR_BYTES  # expansion, twist, product, quotient, opening, digits
+    vectors = (
+        (3 + 4 + 3 + 3 + 4 + 2) * N * FR_BYTES
+    )  # expansion, twist, product, quotient, opening, digits
     digits, buckets = 2 * 2 * 4 * DIGITS, 2 * 2 * BUCKETS * POINT_BYTES
     return transforms + vectors + digits + buckets
 
@@ -167,22 +197,31 @@ def tables(counts):
     total, (pippenger, bits) = sum(products for _, products in steps), PIPPENGER
     thrifty, thrifty_bits = THRIFTY_PIPPENGER
     lines += [
-        f"| **sum** | **{total:,.0f}** |", "",
+        f"| **sum** | **{total:,.0f}** |",
+        "",
         f"Two MSMs are {2 * total / 1e6:.2f} M. A variable-base Pippenger in XYZZ coordinates (mixed addition 10, addition 14) is "
         f"cheapest with {-(-253 // bits)} signed windows of {bits} bits: {pippenger / 1e6:.2f} M per MSM, "
         f"{2 * pippenger / 1e6:.2f} M for both, **{pippenger / total:.2f} times as many**. That is the usual count, with a full addition for "
         "every digit and bucket. Without those that our count leaves out (digits that are zero, first points of buckets) it is cheapest "
         f"with {-(-253 // thrifty_bits)} windows of {thrifty_bits} bits: {thrifty / 1e6:.2f} M per MSM, "
         f"**{thrifty / total:.2f} times as many**.",
-        "", "Machine instructions of one attempt on sm_89, in millions of a thread's instructions:", "",
-        "| part | all | multiplies |", "| --- | ---: | ---: |",
+        "",
+        "Machine instructions of one attempt on sm_89, in millions of a thread's instructions:",
+        "",
+        "| part | all | multiplies |",
+        "| --- | ---: | ---: |",
     ]
     parts = instructions(counts["sm_89"])
-    lines += [f"| {name} | {every / 1e6:.1f} | {multiplies / 1e6:.1f} |" for name, every, multiplies in parts]
+    lines += [
+        f"| {name} | {every / 1e6:.1f} | {multiplies / 1e6:.1f} |"
+        for name, every, multiplies in parts
+    ]
     every, multiplies = sum(p[1] for p in parts), sum(p[2] for p in parts)
     lines += [
-        f"| **sum** | **{every / 1e6:.0f}** | **{multiplies / 1e6:.0f}** |", "",
-        "Predicted ceilings, in attempts per second, at the boost clock:", "",
+        f"| **sum** | **{every / 1e6:.0f}** | **{multiplies / 1e6:.0f}** |",
+        "",
+        "Predicted ceilings, in attempts per second, at the boost clock:",
+        "",
         "| card | SMs | MHz | GB/s | L2, MB | multiplier | issue | memory, table not cached | ceiling | with half the "
         "multiplier |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",

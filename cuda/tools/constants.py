@@ -48,7 +48,9 @@ def read(text):
     for name, _, value in DECLARATION.findall(text):
         known[name] = evaluate(ast.parse(value.strip(), mode="eval").body, known)
     if len(known) != text.count("\npub"):
-        raise ConstantsError(f"{SOURCE}: {len(known)} declarations are understood, of {text.count(chr(10) + 'pub')}")
+        raise ConstantsError(
+            f"{SOURCE}: {len(known)} declarations are understood, of {text.count(chr(10) + 'pub')}"
+        )
     return known
 
 
@@ -57,7 +59,8 @@ R, Q = TABLE.FR_MODULUS, TABLE.FQ_MODULUS
 
 # The first bit of each window of a scalar, and the end of the last one.
 WINDOW_BITS = [
-    min(w, TABLE.MSM_WIDE_WINDOWS) * TABLE.MSM_WIDE_BITS + max(0, w - TABLE.MSM_WIDE_WINDOWS) * TABLE.MSM_NARROW_BITS
+    min(w, TABLE.MSM_WIDE_WINDOWS) * TABLE.MSM_WIDE_BITS
+    + max(0, w - TABLE.MSM_WIDE_WINDOWS) * TABLE.MSM_NARROW_BITS
     for w in range(TABLE.MSM_WINDOWS)
 ] + [TABLE.FR_BITS]
 
@@ -95,7 +98,7 @@ def edwards_parameters():
 
 def limbs(value, count):
     """A number as words of 32 bits, for the braces of an array."""
-    return ", ".join(f"0x{value >> LIMB_BITS * k & 0xffffffff:08x}" for k in range(count))
+    return ", ".join(f"0x{value >> LIMB_BITS * k & 0xFFFFFFFF:08x}" for k in range(count))
 
 
 def derived():
@@ -110,7 +113,11 @@ def derived():
     yield "FQ_INVERSION_EXPONENT", limbs(Q - 2, TABLE.FQ_LIMBS)
     s, c, d = edwards_parameters()
     curve = {
-        "EDWARDS_2D": 2 * d, "EDWARDS_INVERSE_D": pow(d, -1, Q), "MAP_S": s, "MAP_INVERSE_S": pow(s, -1, Q), "MAP_C": c,
+        "EDWARDS_2D": 2 * d,
+        "EDWARDS_INVERSE_D": pow(d, -1, Q),
+        "MAP_S": s,
+        "MAP_INVERSE_S": pow(s, -1, Q),
+        "MAP_C": c,
         "MAP_C_OVER_S": c * pow(s, -1, Q),
     }
     for name, value in curve.items():

@@ -69,12 +69,18 @@ CEILINGS = {("fq_mul kernel", "sm_80"): 568, ("fq_mul kernel", "sm_89"): 580}
 def resources(report):
     """Registers, stack and spilled bytes of each kernel, from ptxas -v."""
     found = {}
-    for name, body in re.findall(r"Compiling entry function '(\w+)'(.*?)(?=Compiling entry|\Z)", report, re.S):
+    for name, body in re.findall(
+        r"Compiling entry function '(\w+)'(.*?)(?=Compiling entry|\Z)", report, re.S
+    ):
         stack, stores, loads = re.search(
             r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", body
         ).groups()
         registers = re.search(r"Used (\d+) registers", body).group(1)
-        found[name] = {"registers": int(registers), "stack": int(stack), "spilled": int(stores) + int(loads)}
+        found[name] = {
+            "registers": int(registers),
+            "stack": int(stack),
+            "spilled": int(stores) + int(loads),
+        }
     return found
 
 
@@ -95,8 +101,13 @@ def measure():
         return sum(op != "NOP" and op.startswith(counted) for op in kernels[kernel])
 
     counts = {
-        target: {name: count(n, whole, name) - count(n, less, name) for name, (whole, less) in COUNTS.items()}
-        for target, n in sorted(opcodes.items(), key=lambda it: (it[0][0], toolchain.ARCHS.index(it[0][1])))
+        target: {
+            name: count(n, whole, name) - count(n, less, name)
+            for name, (whole, less) in COUNTS.items()
+        }
+        for target, n in sorted(
+            opcodes.items(), key=lambda it: (it[0][0], toolchain.ARCHS.index(it[0][1]))
+        )
     }
     return used, counts
 
@@ -156,7 +167,10 @@ def main():
         for name in COUNTS:
             print(f"{name:{width}}", *(f"{values[name]:7}" for values in archs.values()))
         kernels = used[version, "sm_89"]
-        print("registers on sm_89:", ", ".join(f"{k} {kernels[k]['registers']}" for k in HOT if k in kernels))
+        print(
+            "registers on sm_89:",
+            ", ".join(f"{k} {kernels[k]['registers']}" for k in HOT if k in kernels),
+        )
     for line in found:
         print(f"FAIL {line}")
     print(f"{len(found)} gates broken")

@@ -59,7 +59,10 @@ def case(name=None, dies="", stderr="", long=False, **env):
 
 def check(name, ok, detail=""):
     """Report one check to the runner."""
-    print(("PASS " if ok else "FAIL ") + name + (f": {detail}" if detail and not ok else ""), flush=True)
+    print(
+        ("PASS " if ok else "FAIL ") + name + (f": {detail}" if detail and not ok else ""),
+        flush=True,
+    )
 
 
 def check_equal(name, got, want):
@@ -109,7 +112,9 @@ class CudaError(Exception):
 @functools.cache
 def library():
     """The emulated libcuda, built if need be."""
-    spec = importlib.util.spec_from_file_location("emulator_build", toolchain.CUDA / "emulator" / "build.py")
+    spec = importlib.util.spec_from_file_location(
+        "emulator_build", toolchain.CUDA / "emulator" / "build.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     folder = module.build()
@@ -202,7 +207,9 @@ class Cuda:
     def load(self, name):
         """The module of a kernel file, by its name without suffix. Of several processes one compiles, the others wait."""
         ptx = test_ptx(name)
-        with open(toolchain.cache_folder() / "cuemu" / f"{name}.lock", "w", encoding="ascii") as lock:
+        with open(
+            toolchain.cache_folder() / "cuemu" / f"{name}.lock", "w", encoding="ascii"
+        ) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return self.load_text(ptx)
 

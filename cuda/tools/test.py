@@ -23,7 +23,11 @@ ABORTED = -6
 
 def child_environment(case):
     """Settings of the emulator come from the case alone."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("CUEMU_") or key == "CUEMU_CACHE"}
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("CUEMU_") or key == "CUEMU_CACHE"
+    }
     return dict(env, PYTHONDONTWRITEBYTECODE="1", **case.env)
 
 
@@ -33,7 +37,12 @@ def run(case):
     command = [sys.executable, os.path.abspath(__file__), "--case", case.name]
     try:
         result = subprocess.run(
-            command, env=child_environment(case), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            command,
+            env=child_environment(case),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
         )
         code, out, err = result.returncode, result.stdout, result.stderr
     except subprocess.TimeoutExpired:
@@ -72,7 +81,8 @@ def main():
     chosen = [
         case
         for case in harness.CASES
-        if (args.long or not case.long) and (not args.filters or any(f in case.name for f in args.filters))
+        if (args.long or not case.long)
+        and (not args.filters or any(f in case.name for f in args.filters))
     ]
     if chosen:
         harness.library()  # built once, not by every child
@@ -81,7 +91,10 @@ def main():
         for case, (seconds, passed, failed, shown) in zip(chosen, pool.map(run, chosen)):
             total_passed += passed
             total_failed += failed
-            print(f"{case.name:38} {'FAILED' if failed else 'ok':6} {passed:3} checks {seconds:6.1f} s", flush=True)
+            print(
+                f"{case.name:38} {'FAILED' if failed else 'ok':6} {passed:3} checks {seconds:6.1f} s",
+                flush=True,
+            )
             for line in shown:
                 print("    " + line)
     print(f"{total_passed} passed, {total_failed} failed")

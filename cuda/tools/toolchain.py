@@ -70,7 +70,15 @@ def site_packages():
         print(f"installing the CUDA compilers (500 MB) into {home}", file=sys.stderr)
         shutil.rmtree(home, ignore_errors=True)
         # Into a folder of its own: a virtual environment needs Debian's package python3-venv.
-        command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ]
         command += ["--require-hashes", "--target", str(home / "site"), "-r", str(REQUIREMENTS)]
         env = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
         if subprocess.run(command, env=env, check=False).returncode:
@@ -83,7 +91,10 @@ def ptxas(assembler, ptx, arch, cubin):
     """Assemble PTX to machine code; return ptxas' report on registers, stack and spills."""
     tool = site_packages() / assembler.program
     result = subprocess.run(
-        [tool, f"-arch={arch}", "-v", str(ptx), "-o", str(cubin)], capture_output=True, text=True, check=False
+        [tool, f"-arch={arch}", "-v", str(ptx), "-o", str(cubin)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if result.returncode:
         raise ToolError(f"ptxas {assembler.version} -arch={arch} {ptx}:\n{result.stderr.strip()}")
@@ -93,9 +104,15 @@ def ptxas(assembler, ptx, arch, cubin):
 def sass(cubin):
     """The machine instructions of each kernel in a cubin: a dictionary of lists of opcodes."""
     folder = site_packages() / "nvidia/cu13/bin"
-    env = dict(os.environ, PATH=f"{folder}:{os.environ.get('PATH', '')}")  # cuobjdump calls nvdisasm
+    env = dict(
+        os.environ, PATH=f"{folder}:{os.environ.get('PATH', '')}"
+    )  # cuobjdump calls nvdisasm
     result = subprocess.run(
-        [folder / "cuobjdump", "-sass", str(cubin)], capture_output=True, text=True, env=env, check=False
+        [folder / "cuobjdump", "-sass", str(cubin)],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
     )
     kernels, current = {}, None
     for line in result.stdout.splitlines():
@@ -132,14 +149,24 @@ class Nvrtc:
     def ptx(self, source, arch=VIRTUAL_ARCH, defines=(), includes=(KERNELS,)):
         """Compile a file, which may include constants.h; the PTX carries the ISA version PTX_VERSION."""
         program = ctypes.c_void_p()
-        header, name_of_header = ctypes.c_char_p(constants.header().encode()), ctypes.c_char_p(b"constants.h")
+        header, name_of_header = (
+            ctypes.c_char_p(constants.header().encode()),
+            ctypes.c_char_p(b"constants.h"),
+        )
         options = [f"--gpu-architecture={arch}", "--std=c++17"]
         options += [f"--include-path={folder}" for folder in includes]
         options += [f"--define-macro={macro}" for macro in defines]
         array = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
         text, name = pathlib.Path(source).read_bytes(), os.path.basename(source).encode()
-        self._call("CreateProgram", ctypes.byref(program), text, name, 1,
-                   ctypes.byref(header), ctypes.byref(name_of_header))
+        self._call(
+            "CreateProgram",
+            ctypes.byref(program),
+            text,
+            name,
+            1,
+            ctypes.byref(header),
+            ctypes.byref(name_of_header),
+        )
         failed = self.lib.nvrtcCompileProgram(program, len(options), array)
         log = self._output(program, "ProgramLog").decode(errors="replace").strip()
         image = b"" if failed else self._output(program, "PTX")
@@ -148,4 +175,6 @@ class Nvrtc:
             raise ToolError(f"{source} does not compile:\n{log}")
         if log:
             print(log, file=sys.stderr)
-        return re.sub(rb"^\.version .*$", b".version " + PTX_VERSION.encode(), image, count=1, flags=re.M)
+        return re.sub(
+            rb"^\.version .*$", b".version " + PTX_VERSION.encode(), image, count=1, flags=re.M
+        )

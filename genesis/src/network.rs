@@ -8,8 +8,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, ChainSpec, ChainWork, Hash, Height, params::ParamsError, state::Supply, transition, tree,
-    tree::Changes,
+    Address, Block, ChainSpec, ChainWork, Hash, Height, params::ParamsError, state::Supply,
+    transition, tree, tree::Changes,
 };
 use lode_puzzle::{LogSize, Target};
 use serde::Deserialize;
@@ -43,13 +43,14 @@ pub struct Network {
     pub sync: SyncDefaults,
 }
 
-/// What a node that joins the network may take for granted, unless its operator says otherwise. Advice and no rule: it is
-/// no part of the genesis hash.
+/// What a node that joins the network may take for granted, unless its operator says otherwise.
+/// Advice and no rule: it is no part of the genesis hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SyncDefaults {
     /// Work below which no chain is stored.
     pub minimum_work: ChainWork,
-    /// A block of the chain that the network is known to have: shares and signatures up to it are not checked again.
+    /// A block of the chain that the network is known to have: shares and signatures up to it are
+    /// not checked again.
     pub assume_valid: Option<(Height, Hash)>,
 }
 
@@ -57,7 +58,9 @@ pub struct SyncDefaults {
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// Neither a built-in name nor a file.
-    #[error("no network {name:?}: expected mainnet, testnet, devnet, or the path of a network file")]
+    #[error(
+        "no network {name:?}: expected mainnet, testnet, devnet, or the path of a network file"
+    )]
     Unknown {
         /// What was asked for.
         name: String,
@@ -97,7 +100,8 @@ pub enum NetworkError {
     Tree(#[from] tree::TreeError),
 }
 
-/// The file, field by field. Unknown fields are refused: a misspelt parameter would silently fork the network.
+/// The file, field by field. Unknown fields are refused: a misspelt parameter would silently fork
+/// the network.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NetworkFile {
@@ -131,7 +135,10 @@ struct SyncSection {
 
 impl SyncSection {
     fn into_defaults(self) -> Result<SyncDefaults, ParamsError> {
-        let wrong = |field, reason: &dyn std::fmt::Display| ParamsError { field, reason: reason.to_string() };
+        let wrong = |field, reason: &dyn std::fmt::Display| ParamsError {
+            field,
+            reason: reason.to_string(),
+        };
         let minimum_work = match self.minimum_work {
             Some(text) => text.parse().map_err(|error| wrong("minimum_work", &error))?,
             None => ChainWork::ZERO,
@@ -141,7 +148,12 @@ impl SyncSection {
                 Some((height, hash.parse().map_err(|error| wrong("assume_valid_hash", &error))?))
             }
             (None, None) => None,
-            _ => return Err(wrong("assume_valid_hash", &"assume_valid_height and assume_valid_hash go together")),
+            _ => {
+                return Err(wrong(
+                    "assume_valid_hash",
+                    &"assume_valid_height and assume_valid_hash go together",
+                ));
+            }
         };
         Ok(SyncDefaults { minimum_work, assume_valid })
     }
@@ -161,7 +173,10 @@ impl Network {
         let mut text = String::new();
         if !path.is_file() {
             // Opening a pipe would wait for whoever writes to it.
-            return Err(read(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+            return Err(read(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "not a regular file",
+            )));
         }
         let file = fs::File::open(path).map_err(read)?;
         file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(read)?;
@@ -169,13 +184,17 @@ impl Network {
             return Err(NetworkError::TooLarge { path: path.to_owned() });
         }
         let network = Self::parse(&text, name_or_path)?;
-        // Data folders and routes go by name: a copy of mainnet with other rules must not land in mainnet's.
+        // Data folders and routes go by name: a copy of mainnet with other rules must not land in
+        // mainnet's.
         if BUILT_IN.iter().any(|(name, _)| *name == network.params.name) {
             return Err(NetworkError::Params {
                 origin: name_or_path.to_owned(),
                 error: ParamsError {
                     field: "name",
-                    reason: format!("{:?} is built in; a network of your own needs its own name", network.params.name),
+                    reason: format!(
+                        "{:?} is built in; a network of your own needs its own name",
+                        network.params.name
+                    ),
                 },
             });
         }
@@ -184,8 +203,10 @@ impl Network {
 
     /// A network from the text of its file. `origin` names it in errors.
     pub fn parse(text: &str, origin: &str) -> Result<Self, NetworkError> {
-        let file: NetworkFile = toml::from_str(text)
-            .map_err(|error| NetworkError::Syntax { origin: origin.to_owned(), error: one_line(text, &error) })?;
+        let file: NetworkFile = toml::from_str(text).map_err(|error| NetworkError::Syntax {
+            origin: origin.to_owned(),
+            error: one_line(text, &error),
+        })?;
         let refused = |error| NetworkError::Params { origin: origin.to_owned(), error };
         let (params, sync) = file.into_params().map_err(refused)?;
         params.check().map_err(refused)?;
@@ -196,26 +217,37 @@ impl Network {
     pub fn from_params(params: ChainSpec) -> Result<Self, tree::TreeError> {
         let (changes, supply) = transition::genesis(&params);
         let genesis = Block::genesis(&params, tree::genesis_root(&changes)?);
-        Ok(Self { genesis_hash: genesis.hash(), params, genesis, changes, supply, sync: SyncDefaults::default() })
+        Ok(Self {
+            genesis_hash: genesis.hash(),
+            params,
+            genesis,
+            changes,
+            supply,
+            sync: SyncDefaults::default(),
+        })
     }
 }
 
 impl NetworkFile {
     fn into_params(self) -> Result<(ChainSpec, SyncDefaults), ParamsError> {
         let sync = self.sync.into_defaults()?;
-        let log_n =
-            LogSize::new(self.log_n).map_err(|error| ParamsError { field: "log_n", reason: error.to_string() })?;
+        let log_n = LogSize::new(self.log_n)
+            .map_err(|error| ParamsError { field: "log_n", reason: error.to_string() })?;
         let genesis_target = parse_target(&self.genesis_target).ok_or_else(|| ParamsError {
             field: "genesis_target",
-            reason: format!("expected 0x and 1 to 32 hexadecimal digits, at least 0x1; got {:?}", self.genesis_target),
+            reason: format!(
+                "expected 0x and 1 to 32 hexadecimal digits, at least 0x1; got {:?}",
+                self.genesis_target
+            ),
         })?;
         let mut allocations = self
             .allocations
             .into_iter()
             .map(|(address, amount)| {
-                let address: Address = address
-                    .parse()
-                    .map_err(|error| ParamsError { field: "allocations", reason: format!("{error}") })?;
+                let address: Address = address.parse().map_err(|error| ParamsError {
+                    field: "allocations",
+                    reason: format!("{error}"),
+                })?;
                 Ok((address, amount))
             })
             .collect::<Result<Vec<_>, ParamsError>>()?;
@@ -248,7 +280,8 @@ fn parse_target(text: &str) -> Option<Target> {
     u128::from_str_radix(digits, 16).ok().and_then(Target::new)
 }
 
-/// `toml` draws the faulty line over several lines of terminal; this keeps its message and the line's number.
+/// `toml` draws the faulty line over several lines of terminal; this keeps its message and the
+/// line's number.
 fn one_line(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().replace('\n', " ");
     match error.span().and_then(|span| text.get(..span.start)) {

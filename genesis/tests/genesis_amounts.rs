@@ -1,4 +1,5 @@
-//! What a network can ever emit, and what it allocates: amounts that every reader of JSON holds exactly.
+//! What a network can ever emit, and what it allocates: amounts that every reader of JSON holds
+//! exactly.
 
 use lode_consensus::{params::MAX_SUPPLY, reward};
 use lode_genesis::Network;
@@ -41,8 +42,14 @@ fn a_network_that_could_reach_2_to_the_53_is_refused_in_one_line() {
     // The second one is what a user reported to be rounded by a browser: 2^53 + 1.
     for amount in [room + 1, 9_007_199_254_740_993, u64::MAX] {
         let error = allocating(amount).unwrap_err();
-        assert!(error.starts_with("network tiny.toml: allocations: expected a sum of at most "), "{error}");
-        assert!(error.contains(&room.to_string()) && error.contains(&format!("got {amount}")), "{error}");
+        assert!(
+            error.starts_with("network tiny.toml: allocations: expected a sum of at most "),
+            "{error}"
+        );
+        assert!(
+            error.contains(&room.to_string()) && error.contains(&format!("got {amount}")),
+            "{error}"
+        );
         assert_eq!(error.lines().count(), 1);
     }
 }

@@ -1,7 +1,9 @@
-//! Loading the setup leaves no trace: nothing is asked of a host, written to the home folder, or printed.
+//! Loading the setup leaves no trace: nothing is asked of a host, written to the home folder, or
+//! printed.
 //!
-//! The test runs itself again as a program with an empty home folder: snarkVM's own loader, asked for a power too many, makes a
-//! folder there and prints before it turns to its hosts, whatever becomes of them.
+//! The test runs itself again as a program with an empty home folder: snarkVM's own loader, asked
+//! for a power too many, makes a folder there and prints before it turns to its hosts, whatever
+//! becomes of them.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -30,7 +32,8 @@ fn every_size_is_in_the_program() {
         .current_dir(home.path())
         .output()
         .unwrap();
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{complained}");
     assert_eq!(files(home.path()), 0, "the home folder was empty");
     assert_eq!(complained, "");

@@ -19,17 +19,22 @@ genesis_target = "0x1fffffffffffffffffffffffffffffff"
 "#;
 
 fn parse(section: &str) -> Result<Network, String> {
-    Network::parse(&format!("{PLAIN}\n[sync]\n{section}"), "test").map_err(|error| error.to_string())
+    Network::parse(&format!("{PLAIN}\n[sync]\n{section}"), "test")
+        .map_err(|error| error.to_string())
 }
 
 #[test]
 fn a_network_is_the_same_whatever_its_file_advises() {
     let hash = "07".repeat(32);
-    let advised = format!("minimum_work = \"123\"\nassume_valid_height = 9\nassume_valid_hash = \"{hash}\"");
+    let advised =
+        format!("minimum_work = \"123\"\nassume_valid_height = 9\nassume_valid_hash = \"{hash}\"");
     let plain = Network::parse(PLAIN, "test").unwrap();
     let advised = parse(&advised).unwrap();
     assert_eq!(plain.sync, SyncDefaults::default());
-    let expected = SyncDefaults { minimum_work: "123".parse().unwrap(), assume_valid: Some((9, Hash([7; 32]))) };
+    let expected = SyncDefaults {
+        minimum_work: "123".parse().unwrap(),
+        assume_valid: Some((9, Hash([7; 32]))),
+    };
     assert_eq!(advised.sync, expected);
     assert_eq!((advised.params, advised.genesis_hash), (plain.params, plain.genesis_hash));
 }

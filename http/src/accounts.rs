@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use lode_api::{
-    account::{Account, AccountQuery, AccountTransactions, LeafProof, PageQuery, PlacedTransaction},
+    account::{
+        Account, AccountQuery, AccountTransactions, LeafProof, PageQuery, PlacedTransaction,
+    },
     text::{AddressText, Text},
     transaction::Transaction,
 };
@@ -57,7 +59,11 @@ pub(crate) async fn transactions<B: Backend>(
             height: item.place.height,
             index: item.place.index,
         });
-        Ok(AccountTransactions { address: AddressText(owner), transactions: transactions.collect(), next: page.next })
+        Ok(AccountTransactions {
+            address: AddressText(owner),
+            transactions: transactions.collect(),
+            next: page.next,
+        })
     })
     .await
 }

@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// `GET /{network}/status`
-pub(crate) async fn status<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result<Response, Failure> {
+pub(crate) async fn status<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+) -> Result<Response, Failure> {
     api.read(|backend, moment| {
         let chain = moment.status()?;
         let params = backend.ledger().params();
@@ -79,8 +81,17 @@ pub(crate) async fn block<B: Backend>(
 ) -> Result<Response, Failure> {
     let id = block_id(&id)?;
     api.read(move |_, moment| {
-        let BlockAnswer { hash, block, epoch, genesis_hash, epoch_challenge, on_chain, confirmations, work, subsidy } =
-            moment.block(id)?;
+        let BlockAnswer {
+            hash,
+            block,
+            epoch,
+            genesis_hash,
+            epoch_challenge,
+            on_chain,
+            confirmations,
+            work,
+            subsidy,
+        } = moment.block(id)?;
         let place = BlockPlace { epoch, on_chain, confirmations, work, subsidy };
         Ok(Block::of(hash, &block, &Domain { genesis_hash, epoch_challenge }, &place))
     })
@@ -114,7 +125,11 @@ pub(crate) async fn transaction<B: Backend>(
     let waiting = api.backend.pending_transaction(&id);
     api.read(move |_, moment| {
         let found = moment.transaction(&id, waiting)?;
-        Ok(TransactionPlace::of(id, &found.signed, found.place.map(|place| (place.height, place.index))))
+        Ok(TransactionPlace::of(
+            id,
+            &found.signed,
+            found.place.map(|place| (place.height, place.index)),
+        ))
     })
     .await
 }

@@ -1,4 +1,5 @@
-//! Epochs and proving rights: `/epoch/{epoch}`, `/weight/{address}`, `/roster/{height}`, `/shares/{address}`.
+//! Epochs and proving rights: `/epoch/{epoch}`, `/weight/{address}`, `/roster/{height}`,
+//! `/shares/{address}`.
 
 use std::sync::Arc;
 
@@ -33,8 +34,16 @@ pub(crate) async fn epoch<B: Backend>(
             first_height: epoch.first_height,
             last_height: epoch.last_height,
             share_target: Text(epoch.share_target),
-            weights: epoch.weights.into_iter().map(|(prover, weight)| (AddressText(prover), Text(weight))).collect(),
-            shares: epoch.shares.into_iter().map(|(prover, count)| (AddressText(prover), count)).collect(),
+            weights: epoch
+                .weights
+                .into_iter()
+                .map(|(prover, weight)| (AddressText(prover), Text(weight)))
+                .collect(),
+            shares: epoch
+                .shares
+                .into_iter()
+                .map(|(prover, count)| (AddressText(prover), count))
+                .collect(),
             complete: epoch.complete,
             proving_pool: epoch.proving_pool,
         })
@@ -58,7 +67,11 @@ pub(crate) async fn weight<B: Backend>(
             epoch,
             block_hash: Text(block_hash),
             state_root: Text(weight.state_root),
-            weight: shown(weight.leaf, epoch, LeafProof::of(weight.key, weight.value, weight.proof)),
+            weight: shown(
+                weight.leaf,
+                epoch,
+                LeafProof::of(weight.key, weight.value, weight.proof),
+            ),
             sum: shown(sum.leaf, epoch, LeafProof::of(sum.key, sum.value, sum.proof)),
         })
     })
@@ -69,7 +82,11 @@ pub(crate) async fn weight<B: Backend>(
 fn shown(leaf: Option<selection::Weight>, epoch: EpochNumber, proof: LeafProof) -> ProvenWeight {
     let leaf = leaf.unwrap_or_default();
     let at_end_of = |epoch| leaf.at_end_of(epoch).unwrap_or(0);
-    ProvenWeight { frozen: Text(epoch.checked_sub(1).map_or(0, at_end_of)), current: Text(at_end_of(epoch)), proof }
+    ProvenWeight {
+        frozen: Text(epoch.checked_sub(1).map_or(0, at_end_of)),
+        current: Text(at_end_of(epoch)),
+        proof,
+    }
 }
 
 /// `GET /{network}/roster/{height}`
@@ -78,7 +95,10 @@ pub(crate) async fn roster<B: Backend>(
     Segment(asked): Segment,
 ) -> Result<Response, Failure> {
     let asked = height("height", &asked)?;
-    api.read(move |_, moment| Ok(moment.roster(asked)?.into_iter().map(AddressText).collect::<Roster>())).await
+    api.read(move |_, moment| {
+        Ok(moment.roster(asked)?.into_iter().map(AddressText).collect::<Roster>())
+    })
+    .await
 }
 
 /// `GET /{network}/shares/{address}`
@@ -92,7 +112,8 @@ pub(crate) async fn shares<B: Backend>(
     api.read(move |_, moment| {
         let found = moment.prover_shares(&prover, limit, before)?;
         let shares = found.page.items.iter().map(|item| {
-            let domain = Domain { genesis_hash: found.genesis_hash, epoch_challenge: item.epoch_challenge };
+            let domain =
+                Domain { genesis_hash: found.genesis_hash, epoch_challenge: item.epoch_challenge };
             let share = Share::of(&item.share, &domain);
             PlacedShare { height: item.place.height, index: item.place.index, share }
         });

@@ -28,10 +28,7 @@ pub(crate) enum Failure {
     Conflict(String),
     /// The body is too large. 413.
     #[error("the body: at most {limit} bytes expected, got more")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
+    TooLarge { limit: usize },
     /// The body is not declared as JSON. 415.
     #[error("Content-Type: expected application/json, got {got}")]
     MediaType {
@@ -85,7 +82,11 @@ impl IntoResponse for Failure {
 
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
-        if error.is_absence() { Self::NotFound(error.to_string()) } else { Self::Internal(error.to_string()) }
+        if error.is_absence() {
+            Self::NotFound(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
+        }
     }
 }
 

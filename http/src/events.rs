@@ -1,11 +1,12 @@
 //! What happens now: `/events`, a stream of server-sent events.
 //!
-//! A browser's `EventSource` comes back by itself after a clean end, with the id of the last message that it got, and
-//! gives up for good on any status but 200. So a stream ends cleanly, a full house is an empty stream, and each
-//! message has an id.
+//! A browser's `EventSource` comes back by itself after a clean end, with the id of the last
+//! message that it got, and gives up for good on any status but 200. So a stream ends cleanly, a
+//! full house is an empty stream, and each message has an id.
 //!
 //! Threads and queues: one task for each listener moves events from the node's log to a queue of
-//! [`MAX_QUEUED_EVENTS`]. A listener that reads too slowly falls behind in the log, and is told what it missed.
+//! [`MAX_QUEUED_EVENTS`]. A listener that reads too slowly falls behind in the log, and is told
+//! what it missed.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -63,7 +64,8 @@ pub(crate) async fn events<B: Backend>(
     Sse::new(ReceiverStream::new(messages)).keep_alive(keep_alive).into_response()
 }
 
-/// The last event that the listener heard. What cannot be read is none of this run's, and told as such.
+/// The last event that the listener heard. What cannot be read is none of this run's, and told as
+/// such.
 fn last_event_id(headers: &HeaderMap) -> Option<events::EventId> {
     let id = headers.get("last-event-id")?.to_str().unwrap_or("?");
     if id.is_empty() {
@@ -76,7 +78,12 @@ fn last_event_id(headers: &HeaderMap) -> Option<events::EventId> {
 type Listener = mpsc::Sender<Result<Message, Infallible>>;
 
 /// Feeds a listener until it goes or the server stops.
-async fn relay(events: EventListener, listener: Listener, closing: Option<Closing>, _place: OwnedSemaphorePermit) {
+async fn relay(
+    events: EventListener,
+    listener: Listener,
+    closing: Option<Closing>,
+    _place: OwnedSemaphorePermit,
+) {
     tokio::select! {
         () = feed(events, &listener) => {}
         () = listener.closed() => {}
@@ -93,7 +100,10 @@ async fn feed(mut events: EventListener, listener: &Listener) {
             Heard::Missed(place, missed) => (place, Event::Lagged(LaggedEvent { missed })),
         };
         // None of the types can fail to serialize.
-        message = Message::default().id(id(place)).event(event.name()).data(event.data().unwrap_or_default());
+        message = Message::default()
+            .id(id(place))
+            .event(event.name())
+            .data(event.data().unwrap_or_default());
     }
 }
 
@@ -103,18 +113,22 @@ fn id(events::EventId { run, number }: events::EventId) -> String {
 
 fn event_of(event: events::Event) -> Event {
     match event {
-        events::Event::Block { height, hash, epoch, producer, shares, transactions } => Event::Block(BlockEvent {
-            height,
-            hash: Text(hash),
-            epoch,
-            producer: AddressText(producer),
-            shares: shares as u64,
-            transactions: transactions as u64,
-        }),
+        events::Event::Block { height, hash, epoch, producer, shares, transactions } => {
+            Event::Block(BlockEvent {
+                height,
+                hash: Text(hash),
+                epoch,
+                producer: AddressText(producer),
+                shares: shares as u64,
+                transactions: transactions as u64,
+            })
+        }
         events::Event::Reorg { from, to, height } => {
             Event::Reorg(ReorgEvent { from: Text(from), to: Text(to), height })
         }
         events::Event::Transaction { id } => Event::Transaction(TransactionEvent { id: Text(id) }),
-        events::Event::Share { prover, height } => Event::Share(ShareEvent { prover: AddressText(prover), height }),
+        events::Event::Share { prover, height } => {
+            Event::Share(ShareEvent { prover: AddressText(prover), height })
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Under which names the API answers.
 //!
-//! A web page can have its own name point to 127.0.0.1 and then read, as its own origin, whatever this machine serves
-//! there: CORS does not stand in its way, since the browser sees one origin. But the request's `Host` is still the
-//! page's name. So an API on loopback answers only under names that mean this machine, and under those that its
-//! operator names.
+//! A web page can have its own name point to 127.0.0.1 and then read, as its own origin, whatever
+//! this machine serves there: CORS does not stand in its way, since the browser sees one origin.
+//! But the request's `Host` is still the page's name. So an API on loopback answers only under
+//! names that mean this machine, and under those that its operator names.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -34,8 +34,8 @@ impl AllowedHosts {
         Self::default()
     }
 
-    /// For an API that listens at `address`: on loopback, this machine's own names and `names` (without ports);
-    /// elsewhere, any, since others reach it as they like.
+    /// For an API that listens at `address`: on loopback, this machine's own names and `names`
+    /// (without ports); elsewhere, any, since others reach it as they like.
     pub fn for_listener(address: SocketAddr, names: &[String]) -> Self {
         let names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self { is_checked: address.ip().to_canonical().is_loopback(), names }
@@ -58,13 +58,20 @@ fn without_port(host: &str) -> &str {
 
 fn is_loopback(name: &str) -> bool {
     if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        return address
+            .parse::<Ipv6Addr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback());
     }
     name == "localhost" || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Refuses requests under foreign names. One without a name, as HTTP/1.0 allows, comes from no browser.
-pub(crate) async fn check_host(State(hosts): State<Arc<AllowedHosts>>, request: Request, next: Next) -> Response {
+/// Refuses requests under foreign names. One without a name, as HTTP/1.0 allows, comes from no
+/// browser.
+pub(crate) async fn check_host(
+    State(hosts): State<Arc<AllowedHosts>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let in_target = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let in_headers = request.headers().get_all(header::HOST).into_iter();
     let in_headers = in_headers.map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
@@ -127,7 +134,10 @@ mod tests {
     #[test]
     fn elsewhere_any_name_is_answered() {
         for listener in ["0.0.0.0:3030", "[::]:3030", "192.0.2.1:3030"] {
-            assert!(AllowedHosts::for_listener(listener.parse().unwrap(), &[]).allows("lode.example.org"));
+            assert!(
+                AllowedHosts::for_listener(listener.parse().unwrap(), &[])
+                    .allows("lode.example.org")
+            );
         }
         assert!(AllowedHosts::any().allows("lode.example.org:1"));
     }

@@ -18,19 +18,26 @@ use crate::{
 };
 
 /// `GET /{network}/mempool`
-pub(crate) async fn mempool<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result<Response, Failure> {
+pub(crate) async fn mempool<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+) -> Result<Response, Failure> {
     api.read(|backend, _| {
         let mempool = backend.mempool();
         Ok(Mempool {
             bytes: mempool.bytes as u64,
-            transactions: mempool.transactions.iter().map(|(id, signed)| Transaction::of(*id, signed)).collect(),
+            transactions: mempool
+                .transactions
+                .iter()
+                .map(|(id, signed)| Transaction::of(*id, signed))
+                .collect(),
             shares: mempool.shares as u64,
         })
     })
     .await
 }
 
-/// Which kind of transaction a request brings. It is looked at before anything else: the other fields are its own.
+/// Which kind of transaction a request brings. It is looked at before anything else: the other
+/// fields are its own.
 #[derive(Deserialize)]
 struct Kind {
     #[serde(rename = "type")]
@@ -52,7 +59,8 @@ impl Kind {
 
 /// `POST /{network}/transaction`
 ///
-/// Clients hand a transaction in again when they have lost the answer: one that is here already is no failure.
+/// Clients hand a transaction in again when they have lost the answer: one that is here already is
+/// no failure.
 pub(crate) async fn submit<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     body: JsonBody,

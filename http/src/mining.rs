@@ -53,7 +53,8 @@ pub(crate) async fn job<B: Backend>(
     let wait = if after.is_some() { Duration::from_millis(wait_ms) } else { Duration::ZERO };
 
     let _place = api.job_request()?;
-    let job = tokio::time::timeout(wait.saturating_add(JOB_GRACE), api.backend.job(prover, after, wait));
+    let job =
+        tokio::time::timeout(wait.saturating_add(JOB_GRACE), api.backend.job(prover, after, wait));
     let job = tokio::select! {
         job = job => job.map_err(|_| Failure::Busy("the node has made no work in time: try again".to_owned()))??,
         () = Closing::wait(closing.map(|Extension(closing)| closing)) => {
@@ -69,6 +70,7 @@ pub(crate) async fn submit<B: Backend>(
     Payload(attempt): Payload<Attempt>,
 ) -> Result<Json<AttemptOutcome>, Failure> {
     checked("prover", attempt.prover)?;
-    let lode_core::AttemptOutcome { block, share, reason } = api.backend.submit_attempt(attempt.into()).await?;
+    let lode_core::AttemptOutcome { block, share, reason } =
+        api.backend.submit_attempt(attempt.into()).await?;
     Ok(Json(AttemptOutcome { block: block.map(Text), share, reason }))
 }

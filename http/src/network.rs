@@ -15,7 +15,8 @@ use crate::{error::Failure, state::Api};
 
 /// `GET /{network}/peers`
 pub(crate) async fn peers<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Peers> {
-    let NetworkInfo { peer_id, addresses, peers, known_peers, bans } = api.backend.network().unwrap_or_default();
+    let NetworkInfo { peer_id, addresses, peers, known_peers, bans } =
+        api.backend.network().unwrap_or_default();
     Json(Peers {
         peer_id,
         addresses,
@@ -26,7 +27,8 @@ pub(crate) async fn peers<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Pe
 }
 
 fn peer_of(peer: PeerInfo) -> Peer {
-    let PeerInfo { peer_id, address, outbound, agent, connected_at_ms, ping_ms, penalty_points } = peer;
+    let PeerInfo { peer_id, address, outbound, agent, connected_at_ms, ping_ms, penalty_points } =
+        peer;
     Peer { peer_id, address, outbound, agent, connected_at_ms, ping_ms, penalty_points }
 }
 
@@ -56,7 +58,9 @@ fn sync_of(info: SyncInfo) -> Sync {
 }
 
 /// `GET /{network}/ready`
-pub(crate) async fn ready<B: Backend>(State(api): State<Arc<Api<B>>>) -> Result<Json<Ready>, Failure> {
+pub(crate) async fn ready<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+) -> Result<Json<Ready>, Failure> {
     let sync = api.backend.sync();
     match sync.unready {
         None => Ok(Json(Ready { ready: true, height: sync.tip.0 })),

@@ -1,7 +1,9 @@
-//! What a request brings: segments of the path, the query, a body of JSON. Nothing of it is trusted.
+//! What a request brings: segments of the path, the query, a body of JSON. Nothing of it is
+//! trusted.
 //!
-//! tower-http bounds what is taken in at all. The smaller bound and the time for a whole body are held here: its own
-//! would cut the sender off before that could read why, and would start anew with every byte that drips in.
+//! tower-http bounds what is taken in at all. The smaller bound and the time for a whole body are
+//! held here: its own would cut the sender off before that could read why, and would start anew
+//! with every byte that drips in.
 
 use std::{future::Future, ops::RangeInclusive, time::Duration};
 
@@ -20,10 +22,12 @@ use tokio_stream::StreamExt;
 
 use crate::error::Failure;
 
-/// Largest body that is read: the largest transaction, whose bytes take two hexadecimal digits each and numbers a little more,
-/// and 4 KiB for the rest. A signed transfer takes some 500 bytes as JSON, an attempt some 750.
+/// Largest body that is read: the largest transaction, whose bytes take two hexadecimal digits each
+/// and numbers a little more, and 4 KiB for the rest. A signed transfer takes some 500 bytes as
+/// JSON, an attempt some 750.
 pub(crate) const MAX_BODY_BYTES: usize = 3 * MAX_TRANSACTION_BYTES + (4 << 10);
-/// How much of a body that is too large is taken in and dropped, so that its sender comes to read why it was refused.
+/// How much of a body that is too large is taken in and dropped, so that its sender comes to read
+/// why it was refused.
 pub(crate) const MAX_DRAINED_BYTES: usize = 16 << 20;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +79,8 @@ impl JsonBody {
     pub(crate) fn parse<T: de::DeserializeOwned>(&self) -> Result<T, Failure> {
         let mut json = serde_json::Deserializer::from_slice(&self.0);
         let payload = serde_path_to_error::deserialize(&mut json).map_err(|error| misread(&error));
-        let payload = payload.and_then(|payload| json.end().map(|()| payload).map_err(|error| error.to_string()));
+        let payload = payload
+            .and_then(|payload| json.end().map(|()| payload).map_err(|error| error.to_string()));
         payload.map_err(|error| Failure::BadRequest(format!("the body: {error}")))
     }
 }
@@ -90,13 +95,15 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 }
 
 async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Failure> {
-    let late = |_| Failure::BadRequest(format!("the body did not arrive within {} s", limit.as_secs()));
+    let late =
+        |_| Failure::BadRequest(format!("the body did not arrive within {} s", limit.as_secs()));
     tokio::time::timeout(limit, future).await.map_err(late)
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
     let declared = headers.get(header::CONTENT_TYPE);
-    let declared = declared.map_or("nothing".into(), |value| String::from_utf8_lossy(value.as_bytes()));
+    let declared =
+        declared.map_or("nothing".into(), |value| String::from_utf8_lossy(value.as_bytes()));
     let essence = declared.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
@@ -136,7 +143,9 @@ pub(crate) fn in_range(name: &str, value: u64, range: RangeInclusive<u64>) -> Re
         return Ok(value);
     }
     let (low, high) = range.into_inner();
-    Err(Failure::BadRequest(format!("{name}: expected a whole number from {low} to {high}, got {value}")))
+    Err(Failure::BadRequest(format!(
+        "{name}: expected a whole number from {low} to {high}, got {value}"
+    )))
 }
 
 /// A height or an epoch in the path.

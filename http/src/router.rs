@@ -29,7 +29,8 @@ use crate::{
     state::Api,
 };
 
-/// How long any answer may take to begin. Each route has shorter limits of its own; this one holds if they fail.
+/// How long any answer may take to begin. Each route has shorter limits of its own; this one holds
+/// if they fail.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What `GET /` lists.
@@ -56,8 +57,9 @@ const ROUTES: [&str; 18] = [
 
 /// The API of one node, under its network's name.
 pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
-    // What is on the chain is everybody's, so any web page may read it. What this node alone knows is not: its
-    // mempool and events would tell a page which transactions come from its visitor, and its peers where it is.
+    // What is on the chain is everybody's, so any web page may read it. What this node alone knows
+    // is not: its mempool and events would tell a page which transactions come from its visitor,
+    // and its peers where it is.
     let chain = Router::new()
         .route("/status", get(chain::status::<B>))
         .route("/block/{id}", get(chain::block::<B>))
@@ -124,11 +126,13 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     Failure::Internal("a handler panicked".to_owned()).into_response()
 }
 
-/// A layer that refuses a request knows nothing of JSON: its status gets the body that every failure has.
+/// A layer that refuses a request knows nothing of JSON: its status gets the body that every
+/// failure has.
 async fn failures_as_json(response: Response) -> Response {
     let status = response.status();
     let media_type = response.headers().get(header::CONTENT_TYPE);
-    let is_json = media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/json"));
+    let is_json =
+        media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/json"));
     if is_json || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

@@ -1,10 +1,10 @@
 //! Serving connections, and stopping.
 //!
-//! Threads and queues: a task for each connection, at most [`MAX_CONNECTIONS`]; further ones wait in the system's
-//! queue.
+//! Threads and queues: a task for each connection, at most [`MAX_CONNECTIONS`]; further ones wait
+//! in the system's queue.
 //!
-//! What must not be broken: after [`serve`] returns, no task of the server is left that holds the router, and with it
-//! the ledger.
+//! What must not be broken: after [`serve`] returns, no task of the server is left that holds the
+//! router, and with it the ledger.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -34,8 +34,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Failures in a row after which the server gives up: a minute of them.
 const MAX_ACCEPT_FAILURES: u32 = 600;
 
-/// Serves the API until `shutdown` is ready. Then event streams end, miners that wait for work are sent away, requests
-/// under way get a few seconds, and what is left is cut off.
+/// Serves the API until `shutdown` is ready. Then event streams end, miners that wait for work are
+/// sent away, requests under way get a few seconds, and what is left is cut off.
 ///
 /// # Errors
 /// The system's error, once no connection could be accepted for a minute.
@@ -61,7 +61,8 @@ where
             };
             // Answers are written whole: waiting for more to send only delays them.
             let _ = stream.set_nodelay(true);
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+            let connection =
+                graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
             connections.spawn(async move {
                 let _place = place;
                 if let Err(error) = connection.await {

@@ -39,7 +39,8 @@ impl<B: Backend> Api<B> {
         }
     }
 
-    /// Asks a question about the chain, at one moment of the ledger, off the threads that serve connections.
+    /// Asks a question about the chain, at one moment of the ledger, off the threads that serve
+    /// connections.
     pub(crate) async fn ask<T, F>(&self, question: F) -> Result<T, Failure>
     where
         T: Send + 'static,
@@ -58,7 +59,8 @@ impl<B: Backend> Api<B> {
         answered.await.map_err(|error| Failure::Internal(error.to_string()))?
     }
 
-    /// As [`Self::ask`], with the answer as JSON, which is written on that thread too: a block takes some MiB.
+    /// As [`Self::ask`], with the answer as JSON, which is written on that thread too: a block
+    /// takes some MiB.
     pub(crate) async fn read<T, F>(&self, question: F) -> Result<Response, Failure>
     where
         T: Serialize,
@@ -74,7 +76,9 @@ impl<B: Backend> Api<B> {
     /// Leave to wait for work; while it is held, the place is taken.
     pub(crate) fn job_request(&self) -> Result<OwnedSemaphorePermit, Failure> {
         let permit = self.job_requests.clone().try_acquire_owned();
-        permit.map_err(|_| Failure::Busy(format!("{MAX_JOB_REQUESTS} miners wait for work already: try again")))
+        permit.map_err(|_| {
+            Failure::Busy(format!("{MAX_JOB_REQUESTS} miners wait for work already: try again"))
+        })
     }
 
     /// Leave to listen to events, if there is a place.

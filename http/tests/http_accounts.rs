@@ -1,4 +1,5 @@
-//! `/account`, `/epoch`, `/roster`, `/shares`: what the chain says of one address, and of all of them.
+//! `/account`, `/epoch`, `/roster`, `/shares`: what the chain says of one address, and of all of
+//! them.
 
 mod common;
 
@@ -78,13 +79,19 @@ fn a_weight_comes_with_proofs_at_any_height_and_is_what_the_epoch_says() {
         for address in [alice.address, bob.address, carol.address] {
             let answer = server.get(&format!("/weight/{address}?height={height}")).ok();
             assert_eq!((&answer["address"], &answer["height"]), (&text(address), &json!(height)));
-            assert_eq!((&answer["epoch"], &answer["block_hash"]), (&json!(epoch), &text(block_hash)));
+            assert_eq!(
+                (&answer["epoch"], &answer["block_hash"]),
+                (&json!(epoch), &text(block_hash))
+            );
             assert_eq!(answer["state_root"], text(block.header.state_root));
-            for (part, key) in [("weight", StateKey::Weight(address)), ("sum", StateKey::WeightSum)] {
-                let proven: Option<Weight> = check_proof(&answer["state_root"], &answer[part]["proof"], &key);
+            for (part, key) in [("weight", StateKey::Weight(address)), ("sum", StateKey::WeightSum)]
+            {
+                let proven: Option<Weight> =
+                    check_proof(&answer["state_root"], &answer[part]["proof"], &key);
                 let leaf = proven.unwrap_or_default();
                 assert_eq!(answer[part]["current"], text(leaf.at_end_of(epoch).unwrap_or(0)));
-                let frozen = epoch.checked_sub(1).map_or(0, |before| leaf.at_end_of(before).unwrap_or(0));
+                let frozen =
+                    epoch.checked_sub(1).map_or(0, |before| leaf.at_end_of(before).unwrap_or(0));
                 assert_eq!(answer[part]["frozen"], text(frozen));
             }
         }
@@ -96,14 +103,20 @@ fn a_weight_comes_with_proofs_at_any_height_and_is_what_the_epoch_says() {
     assert_eq!(answer["weight"]["frozen"], before["weights"][alice.address.to_string()]);
     assert_ne!(answer["weight"]["frozen"], "0");
     assert_eq!(server.get(&format!("/weight/{}", carol.address)).ok()["weight"]["current"], "0");
-    assert!(server.get(&format!("/weight/{}?height=11", alice.address)).error(404).contains("not retained"));
+    assert!(
+        server
+            .get(&format!("/weight/{}?height=11", alice.address))
+            .error(404)
+            .contains("not retained")
+    );
 }
 
 #[test]
 fn immature_amounts_add_up_to_what_waits() {
     let server = Server::start(TestNode::new(Chain::standard()));
     let supply = server.get("/status").ok()["supply"]["pending"].as_u64().unwrap();
-    let immature = actors().map(|actor| server.get(&format!("/account/{}", actor.address)).ok()["immature"].as_u64());
+    let immature = actors()
+        .map(|actor| server.get(&format!("/account/{}", actor.address)).ok()["immature"].as_u64());
     assert!(immature[0] > Some(0) && immature[1] > Some(0));
     assert_eq!(immature[2], Some(0));
     assert_eq!(immature.iter().flatten().sum::<u64>(), supply);
@@ -128,8 +141,17 @@ fn unreadable_addresses_are_400_everywhere() {
     let mut flipped = good.clone().into_bytes();
     flipped[20] = if flipped[20] == b'q' { b'p' } else { b'q' };
     let flipped = String::from_utf8(flipped).unwrap();
-    let bad =
-        ["aleo1", "0", "-", "%00", "%F0%9F%A6%80", &flipped, &good[..62], &format!("{good}q"), &"q".repeat(5_000)];
+    let bad = [
+        "aleo1",
+        "0",
+        "-",
+        "%00",
+        "%F0%9F%A6%80",
+        &flipped,
+        &good[..62],
+        &format!("{good}q"),
+        &"q".repeat(5_000),
+    ];
     for bad in bad {
         server.get(&format!("/account/{bad}")).error(400);
         server.get(&format!("/account/{bad}/transactions")).error(400);
@@ -146,7 +168,13 @@ fn an_address_in_upper_case_is_the_same_everywhere() {
     let [alice, ..] = actors();
     let lower = alice.address.to_string();
     let (upper, mixed) = (lower.to_ascii_uppercase(), format!("ALEO1{}", &lower[5..]));
-    for path in ["/account/{}", "/account/{}/transactions", "/weight/{}", "/shares/{}", "/mining/job?address={}"] {
+    for path in [
+        "/account/{}",
+        "/account/{}/transactions",
+        "/weight/{}",
+        "/shares/{}",
+        "/mining/job?address={}",
+    ] {
         let path = |address: &str| path.replace("{}", address);
         let answer = server.get(&path(&upper)).ok();
         for key in ["address", "prover"] {
@@ -192,10 +220,19 @@ fn an_accounts_transactions_come_newest_first_in_pages_of_whole_blocks() {
         let path = format!("/account/{}/transactions", who.address);
         let whole = json!({"address": text(who.address), "transactions": expected, "next": null});
         assert_eq!(server.get(&path).ok(), whole);
-        for (limit, sizes) in
-            [(1, vec![3, 2, 1]), (2, vec![3, 2, 1]), (3, vec![3, 3]), (4, vec![5, 1]), (6, vec![6]), (200, vec![6])]
-        {
-            assert_eq!(pages(&server, &path, "transactions", limit), (expected.clone(), sizes), "limit {limit}");
+        for (limit, sizes) in [
+            (1, vec![3, 2, 1]),
+            (2, vec![3, 2, 1]),
+            (3, vec![3, 3]),
+            (4, vec![5, 1]),
+            (6, vec![6]),
+            (200, vec![6]),
+        ] {
+            assert_eq!(
+                pages(&server, &path, "transactions", limit),
+                (expected.clone(), sizes),
+                "limit {limit}"
+            );
         }
     }
     let none = server.get(&format!("/account/{}/transactions", bob.address)).ok();
@@ -222,13 +259,17 @@ fn a_provers_shares_come_newest_first_with_statement_and_ticket() {
             }
         }
         assert_eq!(expected.len(), total);
-        let whole = json!({"address": text(who.address), "total": total, "shares": expected, "next": null});
+        let whole =
+            json!({"address": text(who.address), "total": total, "shares": expected, "next": null});
         assert_eq!(server.get(&path).ok(), whole);
         assert_eq!(pages(&server, &path, "shares", 3).0, expected);
     }
     // The total is that of the prover, not that of the page.
     let page = server.get(&format!("/shares/{}?limit=1&before=5", alice.address)).ok();
-    assert_eq!((&page["total"], &page["next"], &page["shares"][0]["height"]), (&json!(8), &json!(4), &json!(4)));
+    assert_eq!(
+        (&page["total"], &page["next"], &page["shares"][0]["height"]),
+        (&json!(8), &json!(4), &json!(4))
+    );
 }
 
 #[test]
@@ -301,7 +342,8 @@ fn epochs_rosters_and_weights_can_be_recomputed_from_blocks_alone() {
     let weights = &server.get("/epoch/1").ok()["weights"];
     assert_eq!(weights.as_object().unwrap().len(), 2, "both miners have a weight: {weights}");
 
-    // The roster of a height comes from the weights of the epoch before and the hash of the block before.
+    // The roster of a height comes from the weights of the epoch before and the hash of the block
+    // before.
     let mut orders = std::collections::BTreeSet::new();
     for height in 0..=11_u32 {
         let mut expected = Vec::new();
@@ -338,7 +380,8 @@ fn an_epochs_roster_is_known_one_block_ahead_at_its_edge() {
         chain.grow(&bob, 0, vec![], vec![chain.share(&alice, 1)]);
     }
     let server = Server::start(TestNode::new(chain));
-    // Epoch 0 has ended with its block 3; epoch 1 has no block yet, and its first height already has a roster.
+    // Epoch 0 has ended with its block 3; epoch 1 has no block yet, and its first height already
+    // has a roster.
     assert_eq!(server.get("/epoch/0").ok()["complete"], true);
     assert_eq!(server.get("/epoch/current").ok()["epoch"], 0);
     server.get("/epoch/1").error(404);

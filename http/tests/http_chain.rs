@@ -64,8 +64,10 @@ fn expected_block(block: &Block, chain: &Chain, on_chain: bool, confirmations: u
     let proof = json!({
         "nonce": own["nonce"], "commitment": own["commitment"], "opening": own["opening"], "ticket": own["ticket"],
     });
-    let shares = block.body.shares.iter().map(|share| expected_share(share, &genesis_hash, &challenge));
-    let transactions = block.body.transactions.iter().map(|signed| expected_transaction(signed, &genesis_hash));
+    let shares =
+        block.body.shares.iter().map(|share| expected_share(share, &genesis_hash, &challenge));
+    let transactions =
+        block.body.transactions.iter().map(|signed| expected_transaction(signed, &genesis_hash));
     json!({
         "hash": text(block.hash()),
         "height": header.height,
@@ -113,7 +115,10 @@ fn a_block_is_told_whole_by_height_by_hash_and_as_the_latest() {
     assert_eq!(server.get("/block/latest"), server.get("/block/10"));
     // The fixture holds what the test is about.
     let five = server.get("/block/5").ok();
-    assert_eq!((five["transactions"].as_array().unwrap().len(), five["shares"].as_array().unwrap().len()), (3, 1));
+    assert_eq!(
+        (five["transactions"].as_array().unwrap().len(), five["shares"].as_array().unwrap().len()),
+        (3, 1)
+    );
     assert_eq!(server.get("/block/4").ok()["shares"].as_array().unwrap().len(), 2);
 }
 
@@ -129,7 +134,8 @@ fn the_proofs_of_a_block_hold_as_told() {
         let proof_parts = lode_puzzle::Proof::from_bytes(&proof_bytes).unwrap();
         let statement = statement.as_str().unwrap().parse().unwrap();
         let nonce = proof["nonce"].as_str().unwrap().parse().unwrap();
-        let ticket = verifier.verify(&statement, nonce, &proof_parts, Claim::Block(Target::MAX)).unwrap();
+        let ticket =
+            verifier.verify(&statement, nonce, &proof_parts, Claim::Block(Target::MAX)).unwrap();
         assert_eq!(text(ticket), proof["ticket"]);
     };
     check(&block["statement"], &block["proof"]);
@@ -166,9 +172,14 @@ fn a_side_branch_has_its_own_epoch_challenge_and_no_confirmations() {
     let [alice, bob, _] = actors();
     let (ours, theirs) = (Chain::new(), Chain::new());
     for height in 1..=2 {
-        assert_eq!(ours.grow(&alice, 0, vec![], vec![]), theirs.grow(&alice, 0, vec![], vec![]), "{height}");
+        assert_eq!(
+            ours.grow(&alice, 0, vec![], vec![]),
+            theirs.grow(&alice, 0, vec![], vec![]),
+            "{height}"
+        );
     }
-    // From height 3, the last of its epoch, the branches have different hashes, and epoch 1 has two challenges.
+    // From height 3, the last of its epoch, the branches have different hashes, and epoch 1 has two
+    // challenges.
     for _ in 3..=5 {
         ours.grow(&alice, 0, vec![], vec![]);
         theirs.grow(&bob, 0, vec![], vec![theirs.share(&bob, 1)]);
@@ -180,7 +191,10 @@ fn a_side_branch_has_its_own_epoch_challenge_and_no_confirmations() {
     let server = Server::start(TestNode::new(ours));
     for height in 3..=5 {
         let (hash, block) = theirs.block(height);
-        assert_eq!(server.get(&format!("/block/{hash}")).ok(), expected_block(&block, &theirs, false, 0));
+        assert_eq!(
+            server.get(&format!("/block/{hash}")).ok(),
+            expected_block(&block, &theirs, false, 0)
+        );
         let (hash, block) = server.node.chain.block(height);
         let expected = expected_block(&block, &server.node.chain, true, 7 - height);
         assert_eq!(server.get(&format!("/block/{hash}")).ok(), expected);
@@ -192,7 +206,10 @@ fn a_side_branch_has_its_own_epoch_challenge_and_no_confirmations() {
     server.node.chain.store(theirs.block(6).1);
     server.node.chain.store(theirs.block(7).1);
     let (hash, block) = theirs.block(5);
-    assert_eq!(server.get(&format!("/block/{hash}")).ok(), expected_block(&block, &theirs, true, 3));
+    assert_eq!(
+        server.get(&format!("/block/{hash}")).ok(),
+        expected_block(&block, &theirs, true, 3)
+    );
     assert_eq!(server.get("/block/5").ok()["hash"], text(hash));
 }
 
@@ -202,7 +219,13 @@ fn status_adds_up() {
     let chain = &server.node.chain;
     let [alice, _, carol] = actors();
     let waiting = chain.transfer(&alice, &carol, 5, 6);
-    server.node.mempool.lock().unwrap().transactions.push((waiting.id(&chain.genesis_hash()), waiting));
+    server
+        .node
+        .mempool
+        .lock()
+        .unwrap()
+        .transactions
+        .push((waiting.id(&chain.genesis_hash()), waiting));
     server.node.mempool.lock().unwrap().bytes = 221;
     server.node.mempool.lock().unwrap().shares = 3;
     let (tip_hash, tip) = chain.block(10);
@@ -242,7 +265,8 @@ fn status_adds_up() {
         })
     );
     let amount = |field: &str| status["supply"][field].as_u64().unwrap();
-    let held = amount("balances") + amount("pending") + amount("share_fund") + amount("proving_pools");
+    let held =
+        amount("balances") + amount("pending") + amount("share_fund") + amount("proving_pools");
     assert_eq!(amount("genesis") + amount("emitted") - amount("burned"), held);
 }
 
@@ -250,7 +274,10 @@ fn status_adds_up() {
 fn status_at_genesis() {
     let server = Server::start(TestNode::new(Chain::new()));
     let status = server.get("/status").ok();
-    assert_eq!((&status["height"], &status["work"], &status["subsidy"]), (&json!(0), &json!("0"), &json!(60_000_000)));
+    assert_eq!(
+        (&status["height"], &status["work"], &status["subsidy"]),
+        (&json!(0), &json!("0"), &json!(60_000_000))
+    );
     assert_eq!(server.get("/epoch/current").ok()["epoch"], 0);
 }
 
@@ -300,7 +327,8 @@ fn the_root_lists_routes_that_exist() {
         let (method, path) = route.as_str().unwrap().split_once(' ').unwrap();
         let path = path.split('?').next().unwrap().replace("{network}", "tiny");
         // A route that exists refuses the method; anything else would not be found.
-        let request = format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let (head, body) = server.raw_answer(&request.replace(['{', '}', '|'], "x"));
         assert!(head.starts_with("http/1.1 405"), "{method} {path}: {head}");
         assert!(head.contains("application/json") && body.contains("DELETE"), "{head}\n{body}");
@@ -310,11 +338,28 @@ fn the_root_lists_routes_that_exist() {
 #[test]
 fn other_networks_and_unknown_routes_are_404() {
     let server = Server::start(TestNode::new(Chain::new()));
-    for path in ["/mainnet/status", "/devnet/block/1", "/TINY/status", "/tiny2", "/%F0%9F%A6%80/status", "//status"] {
-        assert!(server.get_absolute(path).error(404).contains("this node serves \"tiny\""), "{path}");
+    for path in [
+        "/mainnet/status",
+        "/devnet/block/1",
+        "/TINY/status",
+        "/tiny2",
+        "/%F0%9F%A6%80/status",
+        "//status",
+    ] {
+        assert!(
+            server.get_absolute(path).error(404).contains("this node serves \"tiny\""),
+            "{path}"
+        );
     }
-    for path in ["/tiny", "/tiny/", "/tiny/statuses", "/tiny/status/", "/tiny/block", "/tiny/block/1/2", "/tiny/..%2f"]
-    {
+    for path in [
+        "/tiny",
+        "/tiny/",
+        "/tiny/statuses",
+        "/tiny/status/",
+        "/tiny/block",
+        "/tiny/block/1/2",
+        "/tiny/..%2f",
+    ] {
         assert!(server.get_absolute(path).error(404).contains("no route"), "{path}");
     }
 }
@@ -324,8 +369,9 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     let server = Server::start(TestNode::new(Chain::new()));
     let [alice, ..] = actors();
     let open = |path: &str| {
-        let request =
-            format!("GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: close\r\n\r\n"
+        );
         server.raw_answer(&request).0.contains("access-control-allow-origin: *")
     };
     let account = format!("/account/{}", alice.address);
@@ -341,19 +387,26 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     let (head, _) = server.raw_answer(preflight);
     assert!(head.starts_with("http/1.1 405") && !head.contains("access-control"), "{head}");
     // One that wants to read the chain with headers of its own is not.
-    let preflight = preflight.replace("/tiny/transaction", "/tiny/status").replace("Method: POST", "Method: GET");
+    let preflight = preflight
+        .replace("/tiny/transaction", "/tiny/status")
+        .replace("Method: POST", "Method: GET");
     let (head, _) = server.raw_answer(&preflight);
-    assert!(head.starts_with("http/1.1 200") && head.contains("access-control-allow-methods: get,head"), "{head}");
+    assert!(
+        head.starts_with("http/1.1 200") && head.contains("access-control-allow-methods: get,head"),
+        "{head}"
+    );
 }
 
-/// A page can have its own name point to this machine; then its requests come to loopback under that name, and as of
-/// one origin.
+/// A page can have its own name point to this machine; then its requests come to loopback under
+/// that name, and as of one origin.
 #[test]
 fn on_loopback_a_foreign_host_is_refused_everywhere() {
     let server = Server::start(TestNode::new(Chain::new()));
     let ask = |method: &str, path: &str, host: &str| {
         let body = "Content-Type: application/json\r\nContent-Length: 2\r\n";
-        server.raw_answer(&format!("{method} {path} HTTP/1.1\r\n{host}{body}Connection: close\r\n\r\n{{}}"))
+        server.raw_answer(&format!(
+            "{method} {path} HTTP/1.1\r\n{host}{body}Connection: close\r\n\r\n{{}}"
+        ))
     };
     let routes = [
         ("GET", "/"),
@@ -369,13 +422,19 @@ fn on_loopback_a_foreign_host_is_refused_everywhere() {
         for host in ["rebind.attacker.example", "rebind.attacker.example:3030", "10.0.0.1", ""] {
             let (head, body) = ask(method, path, &format!("Host: {host}\r\n"));
             assert!(head.starts_with("http/1.1 421"), "{method} {path} {host}: {head}");
-            assert!(!head.contains("access-control") && body.contains("--api-host"), "{head}\n{body}");
+            assert!(
+                !head.contains("access-control") && body.contains("--api-host"),
+                "{head}\n{body}"
+            );
             assert_eq!(body.lines().count(), 1, "{body}");
         }
         let two = "Host: localhost\r\nHost: attacker.example\r\n";
         let absolute = format!("http://attacker.example{path}");
         for (head, _) in [ask(method, path, two), ask(method, &absolute, "Host: localhost\r\n")] {
-            assert!(head.starts_with("http/1.1 421") || head.starts_with("http/1.1 400"), "{method} {path}: {head}");
+            assert!(
+                head.starts_with("http/1.1 421") || head.starts_with("http/1.1 400"),
+                "{method} {path}: {head}"
+            );
         }
     }
     for own in ["localhost", "127.0.0.1:3030", "[::1]:3030", "LODE.test:8080"] {
@@ -387,7 +446,8 @@ fn on_loopback_a_foreign_host_is_refused_everywhere() {
     assert!(head.starts_with("http/1.0 200"), "{head}");
 }
 
-/// `tests/recompute.py` knows the rules and nothing of this workspace: it asks for everything and compares.
+/// `tests/recompute.py` knows the rules and nothing of this workspace: it asks for everything and
+/// compares.
 #[test]
 fn an_outside_program_recomputes_the_chain_from_the_api_alone() {
     let [alice, bob, carol] = actors();
@@ -407,7 +467,15 @@ fn an_outside_program_recomputes_the_chain_from_the_api_alone() {
         .arg(&file)
         .output()
         .unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
     assert!(done.status.success(), "{said}");
-    assert!(said.contains("recomputed 12 blocks, 12 shares, 7 transactions") && said.contains("all equal"), "{said}");
+    assert!(
+        said.contains("recomputed 12 blocks, 12 shares, 7 transactions")
+            && said.contains("all equal"),
+        "{said}"
+    );
 }

@@ -18,7 +18,14 @@ fn start() -> Server {
 }
 
 fn block_event(height: u32, hash: u8, producer: Address) -> Event {
-    Event::Block { height, hash: Hash([hash; 32]), epoch: height / 4, producer, shares: 2, transactions: 1 }
+    Event::Block {
+        height,
+        hash: Hash([hash; 32]),
+        epoch: height / 4,
+        producer,
+        shares: 2,
+        transactions: 1,
+    }
 }
 
 /// A transaction's event that is told from all others.
@@ -90,7 +97,10 @@ fn a_ledgers_reorg_is_one_event_before_the_blocks_of_the_other_branch() {
     server.node.events.publish_chain(&outcome.events, |height| height / 4);
     let (name, data) = listener.next();
     let first = theirs.block(11).0.to_string();
-    assert_eq!((name.as_str(), data), ("reorg", json!({"from": left.to_string(), "to": first, "height": 11})));
+    assert_eq!(
+        (name.as_str(), data),
+        ("reorg", json!({"from": left.to_string(), "to": first, "height": 11}))
+    );
     for height in [11, 12] {
         let (name, data) = listener.next();
         assert_eq!((name.as_str(), &data["height"]), ("block", &json!(height)));
@@ -108,7 +118,10 @@ fn a_listener_that_comes_back_misses_nothing() {
     drop(listener);
     publish(&server, 3..5);
     let mut listener = Listener::resume(&server, &last_id);
-    assert_eq!([listener.next(), listener.next(), listener.next()], [message(2), message(3), message(4)]);
+    assert_eq!(
+        [listener.next(), listener.next(), listener.next()],
+        [message(2), message(3), message(4)]
+    );
 
     // Also one to whom nothing had happened yet when it went.
     let quiet = Listener::start(&server).last_id;
@@ -140,7 +153,9 @@ fn an_id_of_another_run_of_the_node_is_told_as_such() {
     let server = start();
     publish(&server, 0..2);
     let ahead = format!("{}-3", common::RUN);
-    for last_id in ["1795372799999-1", &ahead, "0-0", "7", "x", "-", "\u{fffd}", "1795372800000-1-1"] {
+    for last_id in
+        ["1795372799999-1", &ahead, "0-0", "7", "x", "-", "\u{fffd}", "1795372800000-1-1"]
+    {
         let mut listener = Listener::resume(&server, last_id);
         let heard = [listener.next(), listener.next(), listener.next()];
         assert_eq!(heard, [lagged(None), message(0), message(1)], "{last_id:?}");

@@ -102,7 +102,8 @@ fn they_are_answered_while_the_database_is_not_and_are_no_web_pages_business() {
     let server = start();
     server.node.hold(true);
     for path in ["/peers", "/sync", "/ready"] {
-        let request = format!("GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let (head, _) = server.raw_answer(&request);
         assert!(head.starts_with("http/1.1 200"), "{head}");
         assert!(!head.contains("access-control-allow-origin"), "{head}");

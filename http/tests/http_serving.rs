@@ -19,7 +19,8 @@ fn start() -> Server {
 }
 
 fn job_path(after: Option<&Value>, wait_ms: u64) -> String {
-    let after = after.map_or(String::new(), |id| format!("&after={}&wait_ms={wait_ms}", id.as_str().unwrap()));
+    let after = after
+        .map_or(String::new(), |id| format!("&after={}&wait_ms={wait_ms}", id.as_str().unwrap()));
     format!("/mining/job?address={}{after}", actors()[0].address)
 }
 
@@ -69,7 +70,10 @@ fn a_long_poll_answers_when_the_work_changes() {
     });
     // Another job than the one named is there already.
     let begun = Instant::now();
-    assert_eq!(server.get(&job_path(Some(&first["job_id"]), 30_000)).ok()["timestamp_ms"], 6_000_000);
+    assert_eq!(
+        server.get(&job_path(Some(&first["job_id"]), 30_000)).ok()["timestamp_ms"],
+        6_000_000
+    );
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
@@ -86,7 +90,15 @@ fn a_long_poll_ends_with_the_same_work() {
 fn unreadable_requests_for_work_are_400() {
     let server = start();
     let good = job_path(None, 0);
-    for bad in ["&wait_ms=30001", "&wait_ms=-1", "&wait_ms=", "&after=00", "&after=", "&threads=4", "&address=x"] {
+    for bad in [
+        "&wait_ms=30001",
+        "&wait_ms=-1",
+        "&wait_ms=",
+        "&after=00",
+        "&after=",
+        "&threads=4",
+        "&address=x",
+    ] {
         server.get(&format!("{good}{bad}")).error(400);
     }
     assert!(server.get("/mining/job").error(400).contains("address"));
@@ -253,10 +265,17 @@ fn a_hammered_server_answers_everybody_from_whole_moments() {
                         assert!(matches!(answer.status, 200 | 404), "{path}: {answer:?}");
                         if path == "/status" {
                             let of = |field: &str| answer.json["supply"][field].as_u64().unwrap();
-                            let held = of("balances") + of("pending") + of("share_fund") + of("proving_pools");
+                            let held = of("balances")
+                                + of("pending")
+                                + of("share_fund")
+                                + of("proving_pools");
                             assert_eq!(of("genesis") + of("emitted") - of("burned"), held);
-                            // Each block emits 60 credits: the supply is that of the height beside it.
-                            assert_eq!(of("emitted"), 60_000_000 * answer.json["height"].as_u64().unwrap());
+                            // Each block emits 60 credits: the supply is that of the height beside
+                            // it.
+                            assert_eq!(
+                                of("emitted"),
+                                60_000_000 * answer.json["height"].as_u64().unwrap()
+                            );
                         }
                         answers += 1;
                     }

@@ -1,4 +1,5 @@
-//! What comes in: `POST /transaction`, `/mempool`, `POST /mining/submit`, and everything that is refused.
+//! What comes in: `POST /transaction`, `/mempool`, `POST /mining/submit`, and everything that is
+//! refused.
 
 mod common;
 
@@ -70,7 +71,9 @@ fn a_signed_transaction_waits_in_the_mempool() {
 
     // Numbers may be numbers or decimal strings.
     let mut second = request(&chain.transfer(&alice, &bob, u64::MAX, 1));
-    for (field, value) in [("amount", json!(u64::MAX.to_string())), ("fee", json!("0500")), ("nonce", json!(1))] {
+    for (field, value) in
+        [("amount", json!(u64::MAX.to_string())), ("fee", json!("0500")), ("nonce", json!(1))]
+    {
         second = with(&second, field, Some(value));
     }
     server.post("/transaction", &second).ok();
@@ -80,14 +83,21 @@ fn a_signed_transaction_waits_in_the_mempool() {
     let mempool = server.get("/mempool").ok();
     assert_eq!(mempool["transactions"][0], listed);
     assert_eq!(mempool["transactions"][1]["amount"], u64::MAX);
-    assert_eq!((&mempool["bytes"], mempool.as_object().unwrap().len()), (&json!(2 * first.encoded_len()), 3));
+    assert_eq!(
+        (&mempool["bytes"], mempool.as_object().unwrap().len()),
+        (&json!(2 * first.encoded_len()), 3)
+    );
 
-    // Who has lost the answer asks again, and learns that the node has it: also what others put behind the route.
+    // Who has lost the answer asks again, and learns that the node has it: also what others put
+    // behind the route.
     for path in ["/transaction", "/transaction?check_transaction=true&x=1"] {
         assert_eq!(server.post(path, &request(&first)).ok(), json!({"id": id.to_string()}));
     }
     // The kind may be left out, as long as there is one.
-    assert_eq!(server.post("/transaction", &with(&request(&first), "type", None)).ok(), json!({"id": id.to_string()}));
+    assert_eq!(
+        server.post("/transaction", &with(&request(&first), "type", None)).ok(),
+        json!({"id": id.to_string()})
+    );
     // The node's verdicts keep their kinds.
     let forged = with(&request(&first), "amount", Some(json!(1_500_001)));
     assert!(server.post("/transaction", &forged).error(422).contains("signature"));
@@ -101,9 +111,16 @@ fn a_kind_that_is_not_known_is_refused_by_its_name() {
     for kind in ["bond", "Transfer", ""] {
         // Whatever else the kind may have, and wherever it stands.
         let unknown = with(&good, "type", Some(json!(kind)));
-        for body in [unknown.clone(), with(&unknown, "class", Some(json!("00"))), json!({"amount": 1, "type": kind})] {
+        for body in [
+            unknown.clone(),
+            with(&unknown, "class", Some(json!("00"))),
+            json!({"amount": 1, "type": kind}),
+        ] {
             let refused = server.post("/transaction", &body).error(422);
-            assert!(refused.contains(&format!("got {kind:?}")) && refused.contains("\"transfer\""), "{refused}");
+            assert!(
+                refused.contains(&format!("got {kind:?}")) && refused.contains("\"transfer\""),
+                "{refused}"
+            );
         }
     }
     for kind in [json!(1), json!(null), json!(["transfer"])] {
@@ -158,7 +175,12 @@ fn unreadable_transactions_are_400() {
         server.post("/transaction", &with(&good, field, Some(value.clone()))).error(400);
     }
     for field in good.as_object().unwrap().keys().filter(|field| *field != "type") {
-        assert!(server.post("/transaction", &with(&good, field, None)).error(400).contains(field.as_str()));
+        assert!(
+            server
+                .post("/transaction", &with(&good, field, None))
+                .error(400)
+                .contains(field.as_str())
+        );
     }
     let text = good.to_string();
     let twice = text.replacen('{', "{\"amount\":1,", 1);
@@ -181,12 +203,16 @@ fn an_attempt_reaches_the_node_and_its_outcome_the_miner() {
     let [alice, ..] = actors();
     let share = server.node.chain.share(&alice, 1);
     let answer = server.post("/mining/submit", &attempt(&share)).ok();
-    assert_eq!(answer, json!({"block": null, "share": true, "reason": "the block half misses the target"}));
+    assert_eq!(
+        answer,
+        json!({"block": null, "share": true, "reason": "the block half misses the target"})
+    );
     assert_eq!(server.node.attempts.lock().unwrap()[0], share);
 
     let set = |verdict| *server.node.verdict.lock().unwrap() = verdict;
     set(Ok(AttemptOutcome { block: Some(Hash([0xab; 32])), share: false, reason: None }));
-    let answer = server.post("/mining/submit", &with(&attempt(&share), "nonce", Some(json!(u64::MAX)))).ok();
+    let answer =
+        server.post("/mining/submit", &with(&attempt(&share), "nonce", Some(json!(u64::MAX)))).ok();
     assert_eq!(answer, json!({"block": "ab".repeat(32), "share": false, "reason": null}));
     assert_eq!(server.node.attempts.lock().unwrap()[1].nonce, u64::MAX);
 
@@ -198,7 +224,11 @@ fn an_attempt_reaches_the_node_and_its_outcome_the_miner() {
         ),
         (SubmitError::KnownAttempt, 409, "this attempt was submitted before"),
         (SubmitError::Busy, 503, "too many submissions are being checked, try again later"),
-        (SubmitError::Task("a line\nand more".to_owned()), 500, "the node failed: the check failed: a line and more"),
+        (
+            SubmitError::Task("a line\nand more".to_owned()),
+            500,
+            "the node failed: the check failed: a line and more",
+        ),
     ] {
         set(Err(error));
         assert_eq!(server.post("/mining/submit", &attempt(&share)).error(status), expected);
@@ -239,9 +269,20 @@ fn only_json_declared_as_such_is_read() {
     let server = start();
     let [alice, bob, _] = actors();
     let body = request(&server.node.chain.transfer(&alice, &bob, 1, 0)).to_string();
-    for bad in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/json+x", ";", "é"]
-    {
-        assert!(server.post_bytes("/transaction", bad, body.as_bytes()).error(415).contains("application/json"));
+    for bad in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "application/json+x",
+        ";",
+        "é",
+    ] {
+        assert!(
+            server
+                .post_bytes("/transaction", bad, body.as_bytes())
+                .error(415)
+                .contains("application/json")
+        );
         server.post_bytes("/mining/submit", bad, b"{}").error(415);
     }
     let bare = format!(
@@ -260,7 +301,12 @@ fn bodies_that_are_too_large_are_413() {
     let padded = |bytes: usize| format!("{}{{}}", " ".repeat(bytes - 2)).into_bytes();
     for path in ["/transaction", "/mining/submit"] {
         server.post_bytes(path, "application/json", &padded(188_416)).error(400);
-        assert!(server.post_bytes(path, "application/json", &padded(188_417)).error(413).contains("188416"));
+        assert!(
+            server
+                .post_bytes(path, "application/json", &padded(188_417))
+                .error(413)
+                .contains("188416")
+        );
         // The whole of it is sent before the answer is read, and the answer still arrives.
         server.post_bytes(path, "application/json", &padded(10_000_000)).error(413);
     }

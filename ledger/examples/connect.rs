@@ -1,15 +1,16 @@
-//! How long a block takes. `cargo build --release --workspace --example connect` puts it into the target folder, as
-//! `release/examples/connect [FOLDER]`.
+//! How long a block takes. `cargo build --release --workspace --example connect` puts it into the
+//! target folder, as `release/examples/connect [FOLDER]`.
 //!
-//! Builds empty blocks, then blocks of 100 transfers among 1,000 accounts, the way a node does, and prints the median
-//! time of each step. Proofs and signatures are left out: what remains is the rules, the state tree and the disk. FOLDER
-//! is where the ledger is made and removed again; the system's temporary folder by default.
+//! Builds empty blocks, then blocks of 100 transfers among 1,000 accounts, the way a node does, and
+//! prints the median time of each step. Proofs and signatures are left out: what remains is the
+//! rules, the state tree and the disk. FOLDER is where the ledger is made and removed again; the
+//! system's temporary folder by default.
 
 use std::time::{Duration, Instant};
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, Header, SignedTransaction, Transaction, rules::ContextualBlock,
-    transaction::Transfer, transition::Executor,
+    Action, Address, Block, Body, ChainSpec, Header, SignedTransaction, Transaction,
+    rules::ContextualBlock, transaction::Transfer, transition::Executor,
 };
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions};
@@ -29,7 +30,8 @@ fn addresses() -> Vec<Address> {
 }
 
 fn network(accounts: &[Address]) -> anyhow::Result<Network> {
-    let mut allocations: Vec<(Address, u64)> = accounts.iter().map(|account| (*account, 1_000_000_000)).collect();
+    let mut allocations: Vec<(Address, u64)> =
+        accounts.iter().map(|account| (*account, 1_000_000_000)).collect();
     allocations.sort_unstable();
     let params = ChainSpec {
         name: "connect".to_owned(),
@@ -54,7 +56,8 @@ fn network(accounts: &[Address]) -> anyhow::Result<Network> {
 /// The times of one block's steps, in this order.
 const STEPS: [&str; 4] = ["context", "template", "fit", "store"];
 
-/// Builds and stores the next block; `transfers` pay from one account to the next, `nonce` their senders' count.
+/// Builds and stores the next block; `transfers` pay from one account to the next, `nonce` their
+/// senders' count.
 fn block(
     ledger: &Ledger,
     accounts: &[Address],
@@ -87,7 +90,10 @@ fn block(
         };
         executor.transaction(&transaction)??;
         nonces[from] += 1;
-        transactions.push(SignedTransaction { transaction, signature: [0; SignedTransaction::SIGNATURE_BYTES] });
+        transactions.push(SignedTransaction {
+            transaction,
+            signature: [0; SignedTransaction::SIGNATURE_BYTES],
+        });
     }
     let applied = executor.finish(accounts[0], &[])?;
     let body = Body { transactions, shares: Vec::new() };

@@ -1,9 +1,10 @@
 //! Storing blocks and following the chain with the most work.
 //!
-//! A block that extends the tip waits for the disk once: with the batch that connects it, which the batch that stores it
-//! comes before. A reorg goes step by step, one synced batch each: the tip comes off until the fork is reached, then the better
-//! branch goes on. Between two steps the database holds a whole chain, only not the best one; a crash there is healed
-//! when the ledger is opened again.
+//! A block that extends the tip waits for the disk once: with the batch that connects it, which the
+//! batch that stores it comes before. A reorg goes step by step, one synced batch each: the tip
+//! comes off until the fork is reached, then the better branch goes on. Between two steps the
+//! database holds a whole chain, only not the best one; a crash there is healed when the ledger is
+//! opened again.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,8 +24,9 @@ use crate::{
 impl Ledger {
     /// Adds a block to the tree of blocks. Known blocks are left as they are.
     ///
-    /// A child of the tip has more work than the tip, so that [`Self::activate`] moves or marks something at once, and the disk
-    /// is waited for there. Any other block may stay on its side branch, and is waited for here.
+    /// A child of the tip has more work than the tip, so that [`Self::activate`] moves or marks
+    /// something at once, and the disk is waited for there. Any other block may stay on its side
+    /// branch, and is waited for here.
     pub(crate) fn insert(&self, block: &VerifiedBlock) -> Result<(), LedgerError> {
         let reader = self.read();
         let hash = block.hash();
@@ -35,9 +37,10 @@ impl Ledger {
             };
         }
         let parent_hash = block.block().header.parent_hash;
-        let parent = reader.entry(&parent_hash)?.ok_or(LedgerError::Orphan { parent: parent_hash })?;
-        // A branch that leaves the chain below the floor can never be followed; ancient targets are easy, so that to
-        // keep such blocks would let anybody fill the disk.
+        let parent =
+            reader.entry(&parent_hash)?.ok_or(LedgerError::Orphan { parent: parent_hash })?;
+        // A branch that leaves the chain below the floor can never be followed; ancient targets are
+        // easy, so that to keep such blocks would let anybody fill the disk.
         let (branch, floor) = (reader.branch(&parent_hash)?, reader.state_floor()?);
         if branch.fork < floor {
             return Err(LedgerError::ReorgTooDeep { fork: branch.fork, floor });
@@ -59,8 +62,12 @@ impl Ledger {
         if parent_hash == tip_hash { batch.commit_later() } else { batch.commit() }
     }
 
-    /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be read again.
-    pub(crate) fn activate(&self, fresh: Option<&VerifiedBlock>) -> Result<StoreOutcome, LedgerError> {
+    /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be
+    /// read again.
+    pub(crate) fn activate(
+        &self,
+        fresh: Option<&VerifiedBlock>,
+    ) -> Result<StoreOutcome, LedgerError> {
         let mut outcome = StoreOutcome::default();
         while let Some(path) = self.path_to_best()? {
             for _ in 0..path.down {
@@ -69,7 +76,9 @@ impl Ledger {
             }
             for hash in path.up {
                 let connected = match fresh {
-                    Some(block) if block.hash() == hash => self.connect(block).map(|()| block.block().clone()),
+                    Some(block) if block.hash() == hash => {
+                        self.connect(block).map(|()| block.block().clone())
+                    }
                     _ => self.reconnect(&hash),
                 };
                 match connected {
@@ -103,14 +112,16 @@ impl Ledger {
         let Some((rank, best)) = best_tip(&reader)? else {
             return Ok(None);
         };
-        // Not by work alone: after an invalid branch the tip can be a block with the work of the chain that was left
-        // for it, and that one was seen first.
+        // Not by work alone: after an invalid branch the tip can be a block with the work of the
+        // chain that was left for it, and that one was seen first.
         if rank <= reader.require_entry(&tip_hash)?.rank() {
             return Ok(None);
         }
         let (Branch { fork, side, .. }, floor) = (reader.branch(&best)?, reader.state_floor()?);
         if side.is_empty() {
-            return Err(LedgerError::Contradiction { what: "the best tip is on the chain, but is not its tip" });
+            return Err(LedgerError::Contradiction {
+                what: "the best tip is on the chain, but is not its tip",
+            });
         }
         if fork < floor {
             return Err(LedgerError::ReorgTooDeep { fork, floor });
@@ -118,7 +129,8 @@ impl Ledger {
         Ok(Some(Path { down: tip_height.saturating_sub(fork), up: side }))
     }
 
-    /// Marks a block and all that descend from it, so that fork choice passes them by. In one batch.
+    /// Marks a block and all that descend from it, so that fork choice passes them by. In one
+    /// batch.
     fn mark_invalid(&self, hash: Hash) -> Result<(), LedgerError> {
         let reader = self.read();
         let mut batch = self.batch();
@@ -127,7 +139,8 @@ impl Ledger {
         let parent = reader.require_entry(&parent_hash)?;
         let mut marked = BTreeMap::from([(hash, invalid)]);
         let mut parent_has_valid_child = false;
-        // Who descends from whom is found from the tips. Every descendant has more work than its ancestor.
+        // Who descends from whom is found from the tips. Every descendant has more work than its
+        // ancestor.
         for record in reader.view.range::<Tips>(parent.rank().to_bytes(), after_prefix(&[]))? {
             let (rank, branch_tip) = record?;
             let (mut walk_hash, mut walk) = (branch_tip, reader.require_entry(&branch_tip)?);

@@ -1,7 +1,8 @@
 //! Connecting a block to the tip, and disconnecting it: one batch each, and exact inverses.
 //!
-//! What must not be broken: the columns of the chain are a function of the chain and of the floor alone, never of the
-//! way that led there. So a block's records go by its height, and pruning goes by the floor.
+//! What must not be broken: the columns of the chain are a function of the chain and of the floor
+//! alone, never of the way that led there. So a block's records go by its height, and pruning goes
+//! by the floor.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +17,9 @@ use lode_consensus::{
 use crate::{
     BlockState, Ledger, LedgerError,
     columns::{
-        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT, ProducerBlocks,
-        ProverShares, ShareIds, StaleNodes, StaleValues, States, Tips, Transactions, TreeKey, TreeNodes, TreeValues,
-        Undos, Value, height_of, leaf_key,
+        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, LAYOUT,
+        ProducerBlocks, ProverShares, ShareIds, StaleNodes, StaleValues, States, Tips,
+        Transactions, TreeKey, TreeNodes, TreeValues, Undos, Value, height_of, leaf_key,
     },
     database::Batch,
     reader::{Reader, require},
@@ -26,8 +27,8 @@ use crate::{
     state::{put_value_set, root_at, value_at},
 };
 
-/// Heights that one block prunes at most. One is enough in the long run; more come only after the history was made
-/// shorter, and then one batch must not hold all of them.
+/// Heights that one block prunes at most. One is enough in the long run; more come only after the
+/// history was made shorter, and then one batch must not hold all of them.
 const MAX_PRUNED_HEIGHTS: Height = 16;
 
 impl Ledger {
@@ -53,7 +54,10 @@ impl Ledger {
         batch.put::<Chain>(&0, &hash)?;
         let root = put_tree(&reader, &mut batch, 0, &self.network.changes)?;
         debug_assert_eq!(root, genesis.header.state_root);
-        batch.put::<States>(&0, &BlockState { supply: self.network.supply, ..BlockState::default() })?;
+        batch.put::<States>(
+            &0,
+            &BlockState { supply: self.network.supply, ..BlockState::default() },
+        )?;
         batch.commit()
     }
 
@@ -79,9 +83,11 @@ impl Ledger {
             // "Expected" is what the rules computed; the header claims the other.
             return Err(apply_error(ApplyError::StateRoot { expected: got, got: expected }));
         }
-        let state = BlockState { supply: applied.supply, fees: applied.fees, share_pay: applied.share_pay };
+        let state =
+            BlockState { supply: applied.supply, fees: applied.fees, share_pay: applied.share_pay };
         batch.put::<States>(&height, &state)?;
-        batch.put::<Undos>(&height, &Undo(applied.changes.keys().map(|key| key.hash()).collect()))?;
+        batch
+            .put::<Undos>(&height, &Undo(applied.changes.keys().map(|key| key.hash()).collect()))?;
         batch.put::<Chain>(&height, &block.hash())?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.connect(block)?;
@@ -124,16 +130,23 @@ impl Ledger {
         Ok((hash, block))
     }
 
-    /// Forgets the nodes and values of the tree that no retained height can reach any more, and how to undo the blocks
-    /// up to the oldest one.
-    fn prune(&self, reader: &Reader<'_>, batch: &mut Batch<'_>, height: Height) -> Result<(), LedgerError> {
+    /// Forgets the nodes and values of the tree that no retained height can reach any more, and how
+    /// to undo the blocks up to the oldest one.
+    fn prune(
+        &self,
+        reader: &Reader<'_>,
+        batch: &mut Batch<'_>,
+        height: Height,
+    ) -> Result<(), LedgerError> {
         let before = reader.state_floor()?;
-        let floor = height.saturating_sub(self.history).min(before.saturating_add(MAX_PRUNED_HEIGHTS));
+        let floor =
+            height.saturating_sub(self.history).min(before.saturating_add(MAX_PRUNED_HEIGHTS));
         if floor <= before {
             return Ok(());
         }
-        // What a height up to the floor replaced is reachable from below the floor only. What earlier heights replaced
-        // is gone already: a scan from the column's beginning would run over all their tombstones.
+        // What a height up to the floor replaced is reachable from below the floor only. What
+        // earlier heights replaced is gone already: a scan from the column's beginning would run
+        // over all their tombstones.
         let from = before.saturating_add(1).to_be_bytes().to_vec();
         let to = floor.saturating_add(1).to_be_bytes().to_vec();
         for record in reader.view.range::<StaleNodes>(from.clone(), to.clone())? {
@@ -202,7 +215,9 @@ struct Index<'b, 'a> {
 impl Index<'_, '_> {
     fn connect(&mut self, proven: &VerifiedBlock) -> Result<(), LedgerError> {
         let (block, height) = (proven.block(), self.height);
-        for (index, (signed, id)) in (0..).zip(block.body.transactions.iter().zip(proven.transaction_ids())) {
+        for (index, (signed, id)) in
+            (0..).zip(block.body.transactions.iter().zip(proven.transaction_ids()))
+        {
             self.batch.put::<Transactions>(id, &TransactionPlace { height, index })?;
             for address in signed.transaction.parties() {
                 self.batch.put::<AccountTransactions>(&(address, height, index), &())?;
@@ -216,7 +231,12 @@ impl Index<'_, '_> {
         Ok(())
     }
 
-    fn disconnect(&mut self, block: &Block, share_ids: &[ShareId], genesis: &Hash) -> Result<(), LedgerError> {
+    fn disconnect(
+        &mut self,
+        block: &Block,
+        share_ids: &[ShareId],
+        genesis: &Hash,
+    ) -> Result<(), LedgerError> {
         let height = self.height;
         for (index, signed) in (0..).zip(&block.body.transactions) {
             self.batch.delete::<Transactions>(&signed.id(genesis))?;
@@ -244,7 +264,9 @@ impl Index<'_, '_> {
                         .map_err(|error| LedgerError::Record { column: TreeValues::NAME, error })?;
                     self.batch.put::<EpochWeights>(&(epoch, *address), &weight)?;
                 }
-                (StateKey::Weight(address), None) => self.batch.delete::<EpochWeights>(&(epoch, *address))?,
+                (StateKey::Weight(address), None) => {
+                    self.batch.delete::<EpochWeights>(&(epoch, *address))?
+                }
                 _ => {}
             }
         }
@@ -259,7 +281,9 @@ impl Index<'_, '_> {
             block.body.shares.iter().map(|share| selection::beneficiary(&share.prover)).collect();
         for address in addresses {
             match self.reader.weight_at(&address, parent)? {
-                Some(weight) if weight.epoch == epoch => self.batch.put::<EpochWeights>(&(epoch, address), &weight)?,
+                Some(weight) if weight.epoch == epoch => {
+                    self.batch.put::<EpochWeights>(&(epoch, address), &weight)?
+                }
                 _ => self.batch.delete::<EpochWeights>(&(epoch, address))?,
             }
         }

@@ -1,20 +1,22 @@
 //! The registry of columns: each binds a name, a key type and a value type, once.
 //!
-//! What must not be broken: keys are fixed-width or end with their only variable part, and integers in them are
-//! big-endian, so that RocksDB's order is the numbers' order. `tests/ledger_layout.rs` pins the raw bytes; a change
-//! needs a new [`LAYOUT`].
+//! What must not be broken: keys are fixed-width or end with their only variable part, and integers
+//! in them are big-endian, so that RocksDB's order is the numbers' order. `tests/ledger_layout.rs`
+//! pins the raw bytes; a change needs a new [`LAYOUT`].
 
 use jmt::{
     KeyHash,
     storage::{NibblePath, Node, NodeKey},
 };
 use lode_consensus::{
-    Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId, codec::Reader as Bytes,
-    selection::Weight,
+    Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId,
+    codec::Reader as Bytes, selection::Weight,
 };
 use lode_puzzle::Statement;
 
-use crate::records::{BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo};
+use crate::records::{
+    BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo,
+};
 
 /// The version of everything in this file.
 pub(crate) const LAYOUT: u32 = 2;
@@ -70,7 +72,8 @@ columns! {
     Entries, "entries": Hash => BlockEntry;
     /// Every stored block.
     Blocks, "blocks": Hash => StoredBlock;
-    /// Stored blocks, none invalid, that no other such block extends; in the order of fork choice, last is best.
+    /// Stored blocks, none invalid, that no other such block extends; in the order of fork choice,
+    /// last is best.
     Tips, "tips": Rank => Hash;
     /// The chain: hash by height.
     Chain, "chain": Height => Hash;
@@ -88,8 +91,8 @@ columns! {
     ProducerBlocks, "producer-blocks": (Address, Height) => ();
     /// Shares that the chain has counted, with the height of their inclusion.
     ShareIds, "share-ids": ShareId => Height;
-    /// The weight leaves of the state tree that an epoch wrote, as they stood at its end: of the addresses for which shares
-    /// counted in it.
+    /// The weight leaves of the state tree that an epoch wrote, as they stood at its end: of the
+    /// addresses for which shares counted in it.
     EpochWeights, "epoch-weights": (Epoch, Address) => Weight;
     /// Nodes of the state tree.
     TreeNodes, "tree-nodes": TreeKey => Node;
@@ -97,8 +100,9 @@ columns! {
     TreeValues, "tree-values": (Hash, Height) => StoredLeaf;
     /// Nodes that a height replaced, which go when that height leaves the history.
     StaleNodes, "stale-nodes": (Height, TreeKey) => ();
-    /// Leaf values that a height replaced (key, and the height that wrote the old value), likewise. A deletion stands
-    /// here under its own height: once nothing older is retained, the value's absence says the same.
+    /// Leaf values that a height replaced (key, and the height that wrote the old value), likewise.
+    /// A deletion stands here under its own height: once nothing older is retained, the value's
+    /// absence says the same.
     StaleValues, "stale-values": (Height, Hash, Height) => ();
 }
 
@@ -122,7 +126,8 @@ pub(crate) const OF_THE_CHAIN: &[&str] = &[
 /// Names one record of [`Facts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fact {
-    /// [`LAYOUT`], `u32`. In every layout it stands in the same place, so that older and newer software can tell.
+    /// [`LAYOUT`], `u32`. In every layout it stands in the same place, so that older and newer
+    /// software can tell.
     Layout,
     /// The name of the network, as text.
     Network,
@@ -163,12 +168,12 @@ impl Key for Fact {
 pub(crate) struct TreeKey(pub NodeKey);
 
 impl Key for TreeKey {
-    /// `u32be(height) ‖ u8(nibbles) ‖ path`, two nibbles a byte, the last one padded with zero: all nodes of a height
-    /// stand together.
+    /// `u32be(height) ‖ u8(nibbles) ‖ path`, two nibbles a byte, the last one padded with zero: all
+    /// nodes of a height stand together.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = height_of(self.0.version()).to_be_bytes().to_vec();
-        // `jmt` shows a path's parts in its Borsh form only: u64le(nibbles) ‖ u32le(bytes) ‖ bytes. Writing to a vector
-        // does not fail.
+        // `jmt` shows a path's parts in its Borsh form only: u64le(nibbles) ‖ u32le(bytes) ‖ bytes.
+        // Writing to a vector does not fail.
         let path = borsh::to_vec(self.0.nibble_path()).unwrap_or_default();
         bytes.extend(path.first());
         bytes.extend(path.get(12..).unwrap_or_default());

@@ -1,7 +1,8 @@
 //! RocksDB behind the typed columns.
 //!
-//! What must not be broken: every write of the ledger is a [`Batch`], and on the disk before anybody hears of it; every
-//! scan of a part of a column has an upper bound, since RocksDB's own prefix iterator runs past its prefix.
+//! What must not be broken: every write of the ledger is a [`Batch`], and on the disk before
+//! anybody hears of it; every scan of a part of a column has an upper bound, since RocksDB's own
+//! prefix iterator runs past its prefix.
 
 use std::{
     fs,
@@ -12,8 +13,9 @@ use std::{
 
 use lode_consensus::Hash;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, Env, ErrorKind,
-    IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    Direction, Env, ErrorKind, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch,
+    WriteOptions,
 };
 
 use crate::{
@@ -27,13 +29,15 @@ const BLOCK_CACHE_BYTES: usize = 64 << 20;
 const WRITE_BUFFER_BYTES: usize = 8 << 20;
 /// The same for a database in memory, of which a process may hold many.
 const MEMORY_WRITE_BUFFER_BYTES: usize = 512 << 10;
-/// Write-ahead logs beyond this size make RocksDB flush the oldest column: bounds disk use and the next start's replay.
+/// Write-ahead logs beyond this size make RocksDB flush the oldest column: bounds disk use and the
+/// next start's replay.
 const MAX_LOG_BYTES: u64 = 64 << 20;
 /// RocksDB's own log files that are kept.
 const KEPT_INFO_LOGS: usize = 2;
 
-/// Files in memory, for tests and simulations. They outlive the ledger that was opened on them, as a disk outlives a
-/// process: opening again shows what a restart would find. Clones are the same disk.
+/// Files in memory, for tests and simulations. They outlive the ledger that was opened on them, as
+/// a disk outlives a process: opening again shows what a restart would find. Clones are the same
+/// disk.
 #[derive(Clone)]
 pub struct MemoryDisk(Env);
 
@@ -57,7 +61,6 @@ pub(crate) enum Place<'a> {
     Disk(&'a Path),
     /// A folder whose database is thrown away after use. A write waits for nothing.
     Scratch(&'a Path),
-    /// Memory.
     Memory(&'a MemoryDisk),
 }
 
@@ -66,13 +69,15 @@ impl Place<'_> {
     pub(crate) fn path(&self) -> PathBuf {
         match self {
             Self::Disk(path) | Self::Scratch(path) => path.to_path_buf(),
-            // RocksDB's binding makes the folder on the real disk as well, so that it is one that is there.
+            // RocksDB's binding makes the folder on the real disk as well, so that it is one that
+            // is there.
             Self::Memory(_) => std::env::temp_dir(),
         }
     }
 }
 
-/// Whether there is a database whose columns are not those of this layout: of another one, or not all made yet.
+/// Whether there is a database whose columns are not those of this layout: of another one, or not
+/// all made yet.
 fn has_other_columns(options: &Options, path: &Path) -> bool {
     // An error shows again, in more detail, when the database is opened.
     DB::list_cf(options, path).is_ok_and(|there| {
@@ -81,12 +86,13 @@ fn has_other_columns(options: &Options, path: &Path) -> bool {
     })
 }
 
-/// How often a database that another process has open is read until it is given up, and the pause in between.
+/// How often a database that another process has open is read until it is given up, and the pause
+/// in between.
 const FACTS_READS: u32 = 20;
 const FACTS_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a folder's database says of itself, whatever layout the rest of it has. Read without opening it for writing: nothing
-/// is changed, and whoever has it open is not in the way.
+/// What a folder's database says of itself, whatever layout the rest of it has. Read without
+/// opening it for writing: nothing is changed, and whoever has it open is not in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerFacts {
     /// The layout of its columns.
@@ -100,9 +106,10 @@ pub struct LedgerFacts {
 impl LedgerFacts {
     /// `None`: there is no ledger, or one that was never begun or that cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
-        // RocksDB's file CURRENT names the newest manifest. Whoever has the database open may just be replacing its files: a
-        // moment later they can be read.
-        let is_there = fs::read(path.join("CURRENT")).is_ok_and(|current| current.starts_with(b"MANIFEST-"));
+        // RocksDB's file CURRENT names the newest manifest. Whoever has the database open may just
+        // be replacing its files: a moment later they can be read.
+        let is_there =
+            fs::read(path.join("CURRENT")).is_ok_and(|current| current.starts_with(b"MANIFEST-"));
         (0..if is_there { FACTS_READS } else { 0 }).find_map(|read| {
             if read > 0 {
                 thread::sleep(FACTS_PAUSE);
@@ -123,7 +130,8 @@ impl LedgerFacts {
         Some(Self {
             layout: Value::from_bytes(&fact(Fact::Layout)?).ok()?,
             network: fact(Fact::Network).and_then(|name| String::from_utf8(name).ok()),
-            genesis_hash: get(Chain::NAME, Key::to_bytes(&0_u32)).and_then(|hash| Value::from_bytes(&hash).ok()),
+            genesis_hash: get(Chain::NAME, Key::to_bytes(&0_u32))
+                .and_then(|hash| Value::from_bytes(&hash).ok()),
         })
     }
 }
@@ -202,18 +210,24 @@ impl Database {
     #[cfg(test)]
     pub(crate) fn syncs(&self) -> u64 {
         let statistics = self.db.property_value("rocksdb.options-statistics").unwrap().unwrap();
-        let line = statistics.lines().find_map(|line| line.strip_prefix("rocksdb.wal.synced COUNT : ")).unwrap();
+        let line = statistics
+            .lines()
+            .find_map(|line| line.strip_prefix("rocksdb.wal.synced COUNT : "))
+            .unwrap();
         line.trim().parse().unwrap()
     }
 
     fn family(&self, name: &'static str) -> Result<&ColumnFamily, LedgerError> {
-        // All columns are opened together, so that one is missing only if the database was closed by force.
-        self.db.cf_handle(name).ok_or_else(|| LedgerError::Missing { column: name, key: "the column".to_owned() })
+        // All columns are opened together, so that one is missing only if the database was closed
+        // by force.
+        self.db
+            .cf_handle(name)
+            .ok_or_else(|| LedgerError::Missing { column: name, key: "the column".to_owned() })
     }
 }
 
-/// Whether RocksDB could not take its lock file. It has no error code of its own for that; the texts are those of
-/// another process' lock, of this one's, and of one in memory.
+/// Whether RocksDB could not take its lock file. It has no error code of its own for that; the
+/// texts are those of another process' lock, of this one's, and of one in memory.
 fn is_locked(error: &rocksdb::Error) -> bool {
     let text = error.to_string();
     let texts = ["While lock file: ", "lock hold by current process", "lock is already held"];
@@ -246,7 +260,8 @@ impl View<'_> {
         bytes.map(|bytes| C::Value::from_bytes(&bytes)).transpose().map_err(record_error::<C>)
     }
 
-    /// What `read` makes of the first bytes of a record, or `None` without one: for values of which a part is enough.
+    /// What `read` makes of the first bytes of a record, or `None` without one: for values of which
+    /// a part is enough.
     pub(crate) fn get_part<C: Column, T>(
         &self,
         key: &C::Key,
@@ -267,10 +282,15 @@ impl View<'_> {
 
     /// The last record whose key's bytes lie in `from..to`.
     ///
-    /// Not the first of [`Self::range_back`]: that looks ahead for the next record already, over all that was deleted
-    /// since the last compaction.
-    pub(crate) fn last<C: Column>(&self, from: Vec<u8>, to: Vec<u8>) -> Result<Option<Record<C>>, LedgerError> {
-        let mut records = self.snapshot.raw_iterator_cf_opt(self.database.family(C::NAME)?, between(from, to));
+    /// Not the first of [`Self::range_back`]: that looks ahead for the next record already, over
+    /// all that was deleted since the last compaction.
+    pub(crate) fn last<C: Column>(
+        &self,
+        from: Vec<u8>,
+        to: Vec<u8>,
+    ) -> Result<Option<Record<C>>, LedgerError> {
+        let mut records =
+            self.snapshot.raw_iterator_cf_opt(self.database.family(C::NAME)?, between(from, to));
         records.seek_to_last();
         let Some((key, value)) = records.item() else {
             records.status()?;
@@ -309,7 +329,9 @@ impl View<'_> {
             Direction::Reverse => IteratorMode::End,
         };
         let records = self.snapshot.iterator_cf_opt(family, between(from, to), mode);
-        Ok(records.map(|record| record.map_err(Into::into).and_then(|(key, value)| decode::<C>(&key, &value))))
+        Ok(records.map(|record| {
+            record.map_err(Into::into).and_then(|(key, value)| decode::<C>(&key, &value))
+        }))
     }
 
     /// All records of a column as raw bytes, in order.
@@ -318,7 +340,10 @@ impl View<'_> {
         name: &'static str,
     ) -> Result<impl Iterator<Item = Result<RawRecord, LedgerError>> + '_, LedgerError> {
         let family = self.database.family(name)?;
-        Ok(self.snapshot.iterator_cf(family, IteratorMode::Start).map(|record| record.map_err(Into::into)))
+        Ok(self
+            .snapshot
+            .iterator_cf(family, IteratorMode::Start)
+            .map(|record| record.map_err(Into::into)))
     }
 }
 
@@ -362,7 +387,11 @@ impl<'a> Batch<'a> {
         Self { database, batch: WriteBatch::default() }
     }
 
-    pub(crate) fn put<C: Column>(&mut self, key: &C::Key, value: &C::Value) -> Result<(), LedgerError> {
+    pub(crate) fn put<C: Column>(
+        &mut self,
+        key: &C::Key,
+        value: &C::Value,
+    ) -> Result<(), LedgerError> {
         self.batch.put_cf(self.database.family(C::NAME)?, key.to_bytes(), value.to_bytes());
         Ok(())
     }
@@ -372,15 +401,16 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes everything, and waits until the disk has this and all that was written before, unless the database is
-    /// scratch.
+    /// Writes everything, and waits until the disk has this and all that was written before, unless
+    /// the database is scratch.
     pub(crate) fn commit(self) -> Result<(), LedgerError> {
         let synced = self.database.synced;
         self.write(synced)
     }
 
-    /// Writes everything without waiting: for what the next [`Self::commit`] follows on. A crash before that may lose this
-    /// batch, but never loses it and keeps a later one, as both stand in the write-ahead log in their order.
+    /// Writes everything without waiting: for what the next [`Self::commit`] follows on. A crash
+    /// before that may lose this batch, but never loses it and keeps a later one, as both stand in
+    /// the write-ahead log in their order.
     pub(crate) fn commit_later(self) -> Result<(), LedgerError> {
         self.write(false)
     }

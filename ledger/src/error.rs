@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use lode_consensus::{Hash, Height, codec::DecodeError, rules::BlockError, transition::ApplyError, tree::TreeError};
+use lode_consensus::{
+    Hash, Height, codec::DecodeError, rules::BlockError, transition::ApplyError, tree::TreeError,
+};
 
 /// Why the ledger could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -55,19 +57,13 @@ pub enum LedgerError {
     /// A record does not decode.
     #[error("column {column}: {error}")]
     Record {
-        /// The column.
         column: &'static str,
         /// What is wrong.
         error: DecodeError,
     },
     /// A record that must be there is not.
     #[error("column {column}: no record for {key}")]
-    Missing {
-        /// The column.
-        column: &'static str,
-        /// The key.
-        key: String,
-    },
+    Missing { column: &'static str, key: String },
     /// Records that are each well-formed do not go together.
     #[error("the database contradicts itself: {what}")]
     Contradiction {
@@ -95,8 +91,8 @@ pub enum LedgerError {
     /// The block does not apply to the state of its parent.
     #[error("{0}")]
     Apply(Box<ApplyError<LedgerError>>),
-    /// The block's chain forks off below the retained history: it can neither be followed nor kept. Nothing was changed.
-    /// If that chain has more work than this one, an operator has to decide.
+    /// The block's chain forks off below the retained history: it can neither be followed nor kept.
+    /// Nothing was changed. If that chain has more work than this one, an operator has to decide.
     #[error(
         "the block's chain forks off at height {fork}, below {floor}, the oldest state retained: to follow it, \
          restore a backup or start with an empty data folder, after asking why the network disagrees"
@@ -114,7 +110,6 @@ pub enum LedgerError {
         height: Height,
         /// The oldest height retained.
         floor: Height,
-        /// The tip.
         tip: Height,
     },
 }

@@ -1,8 +1,8 @@
-//! Checks a whole ledger: first that the tree of blocks hangs together, then a replay of the chain from genesis into a
-//! scratch ledger, with every record that follows from the chain compared.
+//! Checks a whole ledger: first that the tree of blocks hangs together, then a replay of the chain
+//! from genesis into a scratch ledger, with every record that follows from the chain compared.
 //!
-//! What must not be broken: the comparison is of raw bytes, column by column, so that an index or an undo that leaves
-//! anything behind shows, whether or not somebody thought of looking for it.
+//! What must not be broken: the comparison is of raw bytes, column by column, so that an index or
+//! an undo that leaves anything behind shows, whether or not somebody thought of looking for it.
 
 mod blocks;
 mod error;
@@ -43,8 +43,9 @@ pub struct Report {
 }
 
 impl Ledger {
-    /// Checks the whole chain. `scratch` is an empty folder for the replay, which the caller removes; `progress` is told
-    /// each height as it is done; `entropy` gives the verifier its random weights.
+    /// Checks the whole chain. `scratch` is an empty folder for the replay, which the caller
+    /// removes; `progress` is told each height as it is done; `entropy` gives the verifier its
+    /// random weights.
     pub fn fsck(
         &self,
         depth: Depth,
@@ -55,20 +56,28 @@ impl Ledger {
     ) -> Result<Report, FsckError> {
         let reader = self.read();
         let tip = blocks::check(&reader)?;
-        // What is retained goes by the floor, which a reorg or another history may have left anywhere: the replay ends
-        // with the same one.
+        // What is retained goes by the floor, which a reorg or another history may have left
+        // anywhere: the replay ends with the same one.
         let history = tip.saturating_sub(reader.state_floor()?);
         let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), history)?;
         for height in 1..=tip {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
-            let broken = |error: &dyn std::fmt::Display| FsckError::Block { height, hash, error: error.to_string() };
-            let context = replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
-            let contextual = ContextualBlock::new(block, context, self.params()).map_err(|error| broken(&error))?;
+            let broken = |error: &dyn std::fmt::Display| FsckError::Block {
+                height,
+                hash,
+                error: error.to_string(),
+            };
+            let context =
+                replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
+            let contextual = ContextualBlock::new(block, context, self.params())
+                .map_err(|error| broken(&error))?;
             let proven = match depth {
                 Depth::Replay => contextual.assume_verified(),
                 Depth::Proofs => {
                     let weights = entropy(contextual.weights_needed());
-                    contextual.prove(checker, &weights).map_err(|error: BlockError| broken(&error))?
+                    contextual
+                        .prove(checker, &weights)
+                        .map_err(|error: BlockError| broken(&error))?
                 }
             };
             let outcome = replay.store(proven)?;
@@ -105,7 +114,11 @@ fn compare(reader: &crate::Reader<'_>, replay: &Ledger) -> Result<u64, FsckError
 }
 
 /// Names the first key at which two columns part.
-fn difference(column: &'static str, got: Option<RawRecord>, expected: Option<RawRecord>) -> FsckError {
+fn difference(
+    column: &'static str,
+    got: Option<RawRecord>,
+    expected: Option<RawRecord>,
+) -> FsckError {
     let key = match (&got, &expected) {
         (Some((got, _)), Some((expected, _))) => got.min(expected).clone(),
         (Some((key, _)), None) | (None, Some((key, _))) => key.clone(),

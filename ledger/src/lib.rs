@@ -1,7 +1,7 @@
 //! The ledger: blocks, the state tree and their indexes in RocksDB.
 //!
-//! Purpose: keeps every block that fits and whose proofs hold, follows the chain with the most work, and answers
-//! questions about it. The rules themselves live in `lode-consensus`.
+//! Purpose: keeps every block that fits and whose proofs hold, follows the chain with the most
+//! work, and answers questions about it. The rules themselves live in `lode-consensus`.
 //!
 //! ```text
 //! store(VerifiedBlock)                                          read() -> Reader, one moment of everything
@@ -13,15 +13,16 @@
 //! fsck: reads it all, replays the chain into a scratch ledger, and compares raw bytes
 //! ```
 //!
-//! A new index is a column in `columns`, written where a block is connected and taken back where it is disconnected (`apply`), and
-//! read by a method of [`Reader`]; [`fsck`] compares it without being told.
+//! A new index is a column in `columns`, written where a block is connected and taken back where it
+//! is disconnected (`apply`), and read by a method of [`Reader`]; [`fsck`] compares it without
+//! being told.
 //!
-//! Threads and queues: none of its own. Any thread may read, through a [`Reader`] that sees one moment; writes go one
-//! at a time behind a mutex, and wait for the disk.
+//! Threads and queues: none of its own. Any thread may read, through a [`Reader`] that sees one
+//! moment; writes go one at a time behind a mutex, and wait for the disk.
 //!
-//! What must not be broken: one synced batch for each block stored, connected or disconnected, so that a crash at any
-//! moment leaves a chain that was whole; and after any reorg the columns of the chain hold exactly what a fresh replay
-//! would put there ([`fsck`] compares).
+//! What must not be broken: one synced batch for each block stored, connected or disconnected, so
+//! that a crash at any moment leaves a chain that was whole; and after any reorg the columns of the
+//! chain hold exactly what a fresh replay would put there ([`fsck`] compares).
 
 #[cfg(test)]
 extern crate self as lode_ledger;
@@ -60,7 +61,8 @@ pub const MIN_HISTORY: Height = 1_000;
 /// How a ledger keeps its data.
 #[derive(Debug, Clone)]
 pub struct LedgerOptions {
-    /// Blocks below the tip for which the state tree can still be read, proven and undone. At least [`MIN_HISTORY`].
+    /// Blocks below the tip for which the state tree can still be read, proven and undone. At least
+    /// [`MIN_HISTORY`].
     pub history: Height,
 }
 
@@ -83,19 +85,31 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the chain in a folder, or begins one with the network's genesis block. Finishes what a crash interrupted.
+    /// Opens the chain in a folder, or begins one with the network's genesis block. Finishes what a
+    /// crash interrupted.
     ///
     /// # Errors
-    /// [`LedgerError::Folder`], [`LedgerError::Locked`], [`LedgerError::OtherNetwork`], [`LedgerError::Layout`]: this
-    /// folder cannot be used so. Anything else: the database is broken.
-    pub fn open(path: &Path, network: Network, options: LedgerOptions) -> Result<Self, LedgerError> {
-        fs::create_dir_all(path).map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
+    /// [`LedgerError::Folder`], [`LedgerError::Locked`], [`LedgerError::OtherNetwork`],
+    /// [`LedgerError::Layout`]: this folder cannot be used so. Anything else: the database is
+    /// broken.
+    pub fn open(
+        path: &Path,
+        network: Network,
+        options: LedgerOptions,
+    ) -> Result<Self, LedgerError> {
+        fs::create_dir_all(path)
+            .map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
         Self::open_with(Place::Disk(path), network, options.history.max(MIN_HISTORY))
     }
 
-    /// The same in memory, for tests and simulations: real columns, batches, undo and reorgs, on files that are none.
-    /// The history may be shorter than [`MIN_HISTORY`], so that few blocks show what happens beyond it.
-    pub fn open_in_memory(disk: &MemoryDisk, network: Network, options: LedgerOptions) -> Result<Self, LedgerError> {
+    /// The same in memory, for tests and simulations: real columns, batches, undo and reorgs, on
+    /// files that are none. The history may be shorter than [`MIN_HISTORY`], so that few blocks
+    /// show what happens beyond it.
+    pub fn open_in_memory(
+        disk: &MemoryDisk,
+        network: Network,
+        options: LedgerOptions,
+    ) -> Result<Self, LedgerError> {
         Self::open_with(Place::Memory(disk), network, options.history)
     }
 
@@ -110,16 +124,25 @@ impl Ledger {
         match (layout, first) {
             (None, None) => ledger.begin()?,
             (Some(got), _) if got != columns::LAYOUT => {
-                return Err(LedgerError::Layout { path: place.path(), expected: columns::LAYOUT, got });
+                return Err(LedgerError::Layout {
+                    path: place.path(),
+                    expected: columns::LAYOUT,
+                    got,
+                });
             }
             (Some(_), Some(got)) if got != expected => {
                 let (path, network) = (place.path(), ledger.params().name.clone());
                 return Err(LedgerError::OtherNetwork { path, network, expected, got });
             }
             (Some(_), Some(_)) => {}
-            // One batch writes both, so that one without the other is damage, and to begin anew would hide it.
-            (None, Some(_)) => return Err(LedgerError::Missing { column: "facts", key: "layout".to_owned() }),
-            (Some(_), None) => return Err(LedgerError::Missing { column: "chain", key: "0".to_owned() }),
+            // One batch writes both, so that one without the other is damage, and to begin anew
+            // would hide it.
+            (None, Some(_)) => {
+                return Err(LedgerError::Missing { column: "facts", key: "layout".to_owned() });
+            }
+            (Some(_), None) => {
+                return Err(LedgerError::Missing { column: "chain", key: "0".to_owned() });
+            }
         }
         let healed = ledger.activate(None)?;
         if let Some((hash, error)) = healed.refused {
@@ -128,7 +151,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Deletes the chain in a folder, of whatever network and layout it is, and the folder if nothing else is in it.
+    /// Deletes the chain in a folder, of whatever network and layout it is, and the folder if
+    /// nothing else is in it.
     ///
     /// # Errors
     /// [`LedgerError::Locked`] while somebody has it open; RocksDB's.
@@ -153,21 +177,22 @@ impl Ledger {
 
     /// Stores a block whose proofs hold and follows it if its chain has the most work.
     ///
-    /// Returns what happened to the chain, in order. If a block's body turns out not to apply, that block and its
-    /// descendants are marked invalid, the chain goes back to where it was, and the outcome says which rule was broken.
+    /// Returns what happened to the chain, in order. If a block's body turns out not to apply, that
+    /// block and its descendants are marked invalid, the chain goes back to where it was, and the
+    /// outcome says which rule was broken.
     ///
     /// # Errors
-    /// [`LedgerError::Orphan`], [`LedgerError::InvalidAncestor`], [`LedgerError::ReorgTooDeep`]: the block was not
-    /// kept. Anything else is our own fault; the chain may then stand anywhere on the way, which the next call or the
-    /// next [`Ledger::open`] finishes.
+    /// [`LedgerError::Orphan`], [`LedgerError::InvalidAncestor`], [`LedgerError::ReorgTooDeep`]:
+    /// the block was not kept. Anything else is our own fault; the chain may then stand anywhere on
+    /// the way, which the next call or the next [`Ledger::open`] finishes.
     pub fn store(&self, block: VerifiedBlock) -> Result<StoreOutcome, LedgerError> {
         let _writer = self.writer.lock();
         self.insert(&block)?;
         self.activate(Some(&block))
     }
 
-    /// Waits until everything written has reached the disk's files. Writes are synced one by one already; this also
-    /// empties the write buffers, which makes the next start quick.
+    /// Waits until everything written has reached the disk's files. Writes are synced one by one
+    /// already; this also empties the write buffers, which makes the next start quick.
     pub fn flush(&self) -> Result<(), LedgerError> {
         self.database.flush()
     }

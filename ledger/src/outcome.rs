@@ -10,26 +10,16 @@ use crate::LedgerError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainEvent {
     /// A block became the tip.
-    Connected {
-        /// Its hash.
-        hash: Hash,
-        /// The block.
-        block: Block,
-    },
+    Connected { hash: Hash, block: Block },
     /// The tip was taken off.
-    Disconnected {
-        /// Its hash.
-        hash: Hash,
-        /// The block.
-        block: Block,
-    },
+    Disconnected { hash: Hash, block: Block },
 }
 
 /// What became of a block that was stored.
 #[derive(Debug, Clone, Default)]
 pub struct StoreOutcome {
-    /// What happened to the chain, in order; empty if the block waits on a side branch, or if the chain came back to
-    /// where it was.
+    /// What happened to the chain, in order; empty if the block waits on a side branch, or if the
+    /// chain came back to where it was.
     pub events: Vec<ChainEvent>,
     /// A block that turned out not to apply, and the rule that it broke.
     pub refused: Option<(Hash, Arc<LedgerError>)>,

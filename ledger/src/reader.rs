@@ -1,10 +1,11 @@
-//! Questions about the chain, answered from one moment: a reorg while a reader is in use does not show in it.
+//! Questions about the chain, answered from one moment: a reorg while a reader is in use does not
+//! show in it.
 
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Account, Address, Block, ChainSpec, ChainWork, Decode, Epoch, Hash, Header, Height, SealedHeader, Share, ShareId,
-    StateKey, epoch,
+    Account, Address, Block, ChainSpec, ChainWork, Decode, Epoch, Hash, Header, Height,
+    SealedHeader, Share, ShareId, StateKey, epoch,
     rules::{Ancestry, ChainContext},
     selection::{self, WEIGHT_LIFETIME, Weight, Weights},
     state::{Amount, Credit, Pending, Supply},
@@ -17,8 +18,8 @@ use lode_puzzle::Target;
 use crate::{
     BlockEntry, BlockState, BlockStatus, LedgerError,
     columns::{
-        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, Key, ProducerBlocks,
-        ProverShares, ShareIds, States, Transactions, Value,
+        AccountTransactions, Blocks, Chain, Column, Entries, EpochWeights, Fact, Facts, Key,
+        ProducerBlocks, ProverShares, ShareIds, States, Transactions, Value,
     },
     database::{Database, View, after_prefix},
     records::StoredBlock,
@@ -47,7 +48,6 @@ pub struct LeafProof<T> {
     pub key: Hash,
     /// The leaf's bytes.
     pub value: Option<Vec<u8>>,
-    /// The proof.
     pub proof: StateProof,
 }
 
@@ -126,7 +126,10 @@ impl<'a> Reader<'a> {
         let Some(entry) = self.entry(hash)? else {
             return Ok(None);
         };
-        let seal = require::<Blocks, _>(self.view.get_part::<Blocks, _>(hash, StoredBlock::decode_seal)?, hash)?;
+        let seal = require::<Blocks, _>(
+            self.view.get_part::<Blocks, _>(hash, StoredBlock::decode_seal)?,
+            hash,
+        )?;
         Ok(Some(SealedHeader { header: entry.header, nonce: seal.0, proof: seal.1 }))
     }
 
@@ -160,8 +163,8 @@ impl<'a> Reader<'a> {
         self.tip_state()
     }
 
-    /// The root of the state tree after a block on top of the tip that makes these changes: what a template puts into
-    /// its header. Nothing is written.
+    /// The root of the state tree after a block on top of the tip that makes these changes: what a
+    /// template puts into its header. Nothing is written.
     pub fn state_root_after(&self, changes: &Changes) -> Result<Hash, LedgerError> {
         let next = self.tip_height()?.saturating_add(1);
         Ok(put_value_set(&self.view, next, changes)?.0)
@@ -176,8 +179,9 @@ impl<'a> Reader<'a> {
     /// The chain that ends in a stored block.
     ///
     /// # Errors
-    /// [`LedgerError::Orphan`] without such a block, [`LedgerError::InvalidAncestor`] if it or one below it broke a rule,
-    /// [`LedgerError::ReorgTooDeep`] if it leaves the ledger's chain below the retained history.
+    /// [`LedgerError::Orphan`] without such a block, [`LedgerError::InvalidAncestor`] if it or one
+    /// below it broke a rule, [`LedgerError::ReorgTooDeep`] if it leaves the ledger's chain below
+    /// the retained history.
     pub fn branch(&self, tip_hash: &Hash) -> Result<Branch<'_>, LedgerError> {
         let floor = self.state_floor()?;
         let mut hash = *tip_hash;
@@ -190,7 +194,10 @@ impl<'a> Reader<'a> {
             }
             if entry.header.height <= floor {
                 // Bounds the walk: such a branch could not be followed anyway.
-                return Err(LedgerError::ReorgTooDeep { fork: entry.header.height.saturating_sub(1), floor });
+                return Err(LedgerError::ReorgTooDeep {
+                    fork: entry.header.height.saturating_sub(1),
+                    floor,
+                });
             }
             newest_first.push(hash);
             hash = entry.header.parent_hash;
@@ -207,12 +214,20 @@ impl<'a> Reader<'a> {
     }
 
     /// An account as of a retained height, with the proof of it.
-    pub fn account_proof(&self, address: &Address, height: Height) -> Result<LeafProof<Account>, LedgerError> {
+    pub fn account_proof(
+        &self,
+        address: &Address,
+        height: Height,
+    ) -> Result<LeafProof<Account>, LedgerError> {
         self.leaf_proof(&StateKey::Account(*address), height)
     }
 
     /// What an address has earned by shares, as of a retained height, with the proof of it.
-    pub fn weight_proof(&self, address: &Address, height: Height) -> Result<LeafProof<Weight>, LedgerError> {
+    pub fn weight_proof(
+        &self,
+        address: &Address,
+        height: Height,
+    ) -> Result<LeafProof<Weight>, LedgerError> {
         self.leaf_proof(&StateKey::Weight(*address), height)
     }
 
@@ -221,14 +236,20 @@ impl<'a> Reader<'a> {
         self.leaf_proof(&StateKey::WeightSum, height)
     }
 
-    fn leaf_proof<T: Decode>(&self, key: &StateKey, height: Height) -> Result<LeafProof<T>, LedgerError> {
+    fn leaf_proof<T: Decode>(
+        &self,
+        key: &StateKey,
+        height: Height,
+    ) -> Result<LeafProof<T>, LedgerError> {
         let (floor, tip) = (self.state_floor()?, self.tip_height()?);
         if height < floor || height > tip {
             return Err(LedgerError::NotRetained { height, floor, tip });
         }
         let key = key.hash();
         let nodes = Nodes(&self.view);
-        let (value, proof) = tree(&nodes).get_with_proof(jmt::KeyHash(key.0), height.into()).map_err(TreeError::new)?;
+        let (value, proof) = tree(&nodes)
+            .get_with_proof(jmt::KeyHash(key.0), height.into())
+            .map_err(TreeError::new)?;
         Ok(LeafProof {
             leaf: value.as_deref().map(decode_leaf).transpose()?,
             height,
@@ -240,7 +261,11 @@ impl<'a> Reader<'a> {
     }
 
     /// An address' weight leaf as of a retained height.
-    pub(crate) fn weight_at(&self, address: &Address, height: Height) -> Result<Option<Weight>, LedgerError> {
+    pub(crate) fn weight_at(
+        &self,
+        address: &Address,
+        height: Height,
+    ) -> Result<Option<Weight>, LedgerError> {
         let state = TipState { view: &self.view, height };
         state.leaf(&StateKey::Weight(*address))?.map(|bytes| decode_leaf(&bytes)).transpose()
     }
@@ -300,7 +325,8 @@ impl<'a> Reader<'a> {
         address: &Address,
         before: Height,
     ) -> Result<impl Iterator<Item = Result<(Height, u32), LedgerError>> + '_, LedgerError> {
-        let (from, to) = ((*address, 0_u32, 0_u32).to_bytes(), (*address, before, 0_u32).to_bytes());
+        let (from, to) =
+            ((*address, 0_u32, 0_u32).to_bytes(), (*address, before, 0_u32).to_bytes());
         let records = self.view.range_back::<C>(from, to)?;
         Ok(records.map(|record| record.map(|((_, height, index), _)| (height, index))))
     }
@@ -341,13 +367,16 @@ impl<'a> Reader<'a> {
     /// How many shares each prover has in an epoch so far.
     pub fn epoch_shares(&self, epoch: Epoch) -> Result<BTreeMap<Address, u64>, LedgerError> {
         let records = self.view.prefix::<EpochWeights>(epoch.to_be_bytes().to_vec())?;
-        records.map(|record| record.map(|((_, address), weight)| (address, weight.shares.into()))).collect()
+        records
+            .map(|record| record.map(|((_, address), weight)| (address, weight.shares.into())))
+            .collect()
     }
 
-    /// The weights of an epoch that has begun: frozen if it has ended, else as they would be if it ended now.
+    /// The weights of an epoch that has begun: frozen if it has ended, else as they would be if it
+    /// ended now.
     ///
-    /// Whoever had a share last in an epoch that lies further back than [`WEIGHT_LIFETIME`] has none, so that this reads the
-    /// records of so many epochs and no more.
+    /// Whoever had a share last in an epoch that lies further back than [`WEIGHT_LIFETIME`] has
+    /// none, so that this reads the records of so many epochs and no more.
     pub fn weights(&self, epoch: Epoch) -> Result<Weights, LedgerError> {
         let first = epoch.saturating_sub(WEIGHT_LIFETIME.saturating_sub(1));
         let to = after_prefix(&epoch.to_be_bytes());
@@ -384,7 +413,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The chain that ends in some stored block: the ledger's own chain up to the fork, then the side blocks.
+/// The chain that ends in some stored block: the ledger's own chain up to the fork, then the side
+/// blocks.
 #[derive(Debug)]
 pub struct Branch<'r> {
     reader: &'r Reader<'r>,
@@ -423,7 +453,10 @@ impl Ancestry for Branch<'_> {
     }
 }
 
-pub(crate) fn require<C: Column, T>(record: Option<T>, key: impl std::fmt::Display) -> Result<T, LedgerError> {
+pub(crate) fn require<C: Column, T>(
+    record: Option<T>,
+    key: impl std::fmt::Display,
+) -> Result<T, LedgerError> {
     record.ok_or_else(|| LedgerError::Missing { column: C::NAME, key: key.to_string() })
 }
 

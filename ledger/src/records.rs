@@ -1,11 +1,13 @@
 //! The values that are the ledger's own; their bytes follow the canonical encoding's conventions.
 
 use lode_consensus::{
-    Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, block::Header, codec::Reader, state::Supply,
+    Block, Body, ChainWork, Decode, DecodeError, Encode, Hash, block::Header, codec::Reader,
+    state::Supply,
 };
 use lode_puzzle::Proof;
 
-/// How far a stored block's standing is known. Only blocks that fit and whose proofs hold are stored at all.
+/// How far a stored block's standing is known. Only blocks that fit and whose proofs hold are
+/// stored at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockStatus {
     /// Fits its parent, and its proofs and signatures hold. It is on the chain, or may get there.
@@ -17,7 +19,6 @@ pub enum BlockStatus {
 /// What is known of a stored block without reading its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockEntry {
-    /// The header.
     pub header: Header,
     /// The work of the chain that ends here.
     pub work: ChainWork,
@@ -27,8 +28,8 @@ pub struct BlockEntry {
     pub status: BlockStatus,
 }
 
-/// A block's place in the order of fork choice, greatest is best: more work, then the earlier arrival, which is
-/// counted down from 2^64 − 1.
+/// A block's place in the order of fork choice, greatest is best: more work, then the earlier
+/// arrival, which is counted down from 2^64 − 1.
 pub(crate) type Rank = (ChainWork, u64);
 
 impl BlockEntry {
@@ -128,12 +129,16 @@ impl Encode for BlockState {
 
 impl Decode for BlockState {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { supply: Supply::decode_from(reader)?, fees: reader.u64()?, share_pay: reader.u64()? })
+        Ok(Self {
+            supply: Supply::decode_from(reader)?,
+            fees: reader.u64()?,
+            share_pay: reader.u64()?,
+        })
     }
 }
 
-/// The places in the state tree of the leaves that a block changed: with the records that its height wrote, all that
-/// taking it off needs.
+/// The places in the state tree of the leaves that a block changed: with the records that its
+/// height wrote, all that taking it off needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Undo(pub Vec<Hash>);
 

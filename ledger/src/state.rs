@@ -25,7 +25,11 @@ impl TreeReader for Nodes<'_> {
         Ok(self.0.get::<TreeNodes>(&TreeKey(key.clone()))?)
     }
 
-    fn get_value_option(&self, max_version: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
+    fn get_value_option(
+        &self,
+        max_version: Version,
+        key: KeyHash,
+    ) -> anyhow::Result<Option<OwnedValue>> {
         Ok(value_at(self.0, leaf_key(key), height_of(max_version))?.and_then(|(_, value)| value))
     }
 
@@ -39,7 +43,11 @@ impl TreeReader for Nodes<'_> {
 pub(crate) type Written = (Height, Option<Vec<u8>>);
 
 /// A leaf's value as of a height; `None` if there never was one.
-pub(crate) fn value_at(view: &View<'_>, key: Hash, height: Height) -> Result<Option<Written>, LedgerError> {
+pub(crate) fn value_at(
+    view: &View<'_>,
+    key: Hash,
+    height: Height,
+) -> Result<Option<Written>, LedgerError> {
     let from = (key, 0_u32).to_bytes();
     let to = match height.checked_add(1) {
         Some(next) => (key, next).to_bytes(),
@@ -57,7 +65,8 @@ pub(crate) fn tree<'a>(nodes: &'a Nodes<'a>) -> StateTree<'a, Nodes<'a>> {
 /// What the tree becomes at `height` with these changes to the height before, and its root.
 ///
 /// # Errors
-/// [`LedgerError::Tree`] if there is no tree of the height before. `jmt` itself would take it for an empty one, in silence.
+/// [`LedgerError::Tree`] if there is no tree of the height before. `jmt` itself would take it for
+/// an empty one, in silence.
 pub(crate) fn put_value_set(
     view: &View<'_>,
     height: Height,
@@ -67,7 +76,8 @@ pub(crate) fn put_value_set(
         root_at(view, parent)?;
     }
     let nodes = Nodes(view);
-    let (root, update) = tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
+    let (root, update) =
+        tree(&nodes).put_value_set(value_set(changes), height.into()).map_err(TreeError::new)?;
     Ok((Hash(root.0), update))
 }
 
@@ -92,7 +102,10 @@ impl StateView for TipState<'_> {
 
     fn supply(&self) -> Result<Supply, LedgerError> {
         let state = self.view.get::<States>(&self.height)?;
-        let state = state.ok_or_else(|| LedgerError::Missing { column: "states", key: self.height.to_string() })?;
+        let state = state.ok_or_else(|| LedgerError::Missing {
+            column: "states",
+            key: self.height.to_string(),
+        })?;
         Ok(state.supply)
     }
 

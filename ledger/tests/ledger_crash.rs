@@ -1,5 +1,5 @@
-//! kill -9 at any moment. The tests start their own binary again as the process that is killed; it stores blocks from a
-//! file and prints each one's number once the ledger has taken it.
+//! kill -9 at any moment. The tests start their own binary again as the process that is killed; it
+//! stores blocks from a file and prints each one's number once the ledger has taken it.
 //!
 //! `LODE_TEST_LONG=1` kills for ten times as long.
 
@@ -15,7 +15,8 @@ use std::{
 };
 
 use common::{
-    Maker, Plan, chain_columns, dump, expected_tip, folder, fsck, network, open, order, replay, store, store_all,
+    Maker, Plan, chain_columns, dump, expected_tip, folder, fsck, network, open, order, replay,
+    store, store_all,
 };
 use lode_consensus::{Block, Decode, Encode, Hash};
 use lode_ledger::fsck::Depth;
@@ -25,7 +26,11 @@ use rand::RngExt;
 const FOLDER: &str = "LODE_CRASH_FOLDER";
 
 fn budget() -> Duration {
-    Duration::from_secs(if env::var_os("LODE_TEST_LONG").is_some_and(|value| value == "1") { 60 } else { 6 })
+    Duration::from_secs(if env::var_os("LODE_TEST_LONG").is_some_and(|value| value == "1") {
+        60
+    } else {
+        6
+    })
 }
 
 /// Stores the blocks of the file that are not stored yet, in order.
@@ -79,13 +84,17 @@ impl Victim {
     fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
-        assert!(status.signal() == Some(9) || status.success(), "the process failed by itself: {status}");
+        assert!(
+            status.signal() == Some(9) || status.success(),
+            "the process failed by itself: {status}"
+        );
         self.lines.map(Result::unwrap).collect()
     }
 }
 
 fn write_blocks(maker: &Maker, folder: &Path, hashes: &[Hash]) {
-    let lines: Vec<String> = hashes.iter().map(|hash| hex::encode(maker.block(hash).encode())).collect();
+    let lines: Vec<String> =
+        hashes.iter().map(|hash| hex::encode(maker.block(hash).encode())).collect();
     fs::write(folder.join("blocks"), lines.join("\n")).unwrap();
 }
 
@@ -124,21 +133,29 @@ fn killed_while_storing() {
             let mut victim = Victim::start("killed_while_storing", folder.path());
             let mut printed = victim.read_until(|line| line == "open");
             for _ in 0..maker.rng().random_range(0..25) {
-                printed.extend(victim.read_until(|line| line.starts_with("stored") || line == "all stored"));
+                printed.extend(
+                    victim.read_until(|line| line.starts_with("stored") || line == "all stored"),
+                );
             }
             std::thread::sleep(Duration::from_micros(maker.rng().random_range(0..3_000)));
             printed.extend(victim.kill());
             kills += 1;
             for line in &printed {
-                if let Some(index) = line.strip_prefix("stored ").and_then(|index| index.parse::<usize>().ok()) {
+                if let Some(index) =
+                    line.strip_prefix("stored ").and_then(|index| index.parse::<usize>().ok())
+                {
                     acknowledged = index + 1;
                 }
             }
             let ledger = open(&folder.path().join("ledger"), maker.network()).unwrap();
             let reader = ledger.read();
-            let stored = blocks.iter().take_while(|hash| reader.entry(hash).unwrap().is_some()).count();
+            let stored =
+                blocks.iter().take_while(|hash| reader.entry(hash).unwrap().is_some()).count();
             // The block in hand when the signal came may have got through.
-            assert!(stored == acknowledged || stored == acknowledged + 1, "{stored} stored, {acknowledged} promised");
+            assert!(
+                stored == acknowledged || stored == acknowledged + 1,
+                "{stored} stored, {acknowledged} promised"
+            );
             assert_eq!(reader.tip().unwrap().1, expected_tip(&maker, &blocks[..stored]));
             drop(reader);
             fsck(&ledger, Depth::Replay).unwrap();
@@ -174,7 +191,8 @@ fn killed_during_a_reorg() {
         // Killed while it moves, and again and again while it heals, until it gets through once.
         for round in 1.. {
             let mut victim = Victim::start("killed_during_a_reorg", folder.path());
-            // The first one says that it is open, and moves then; the later ones move before they say so.
+            // The first one says that it is open, and moves then; the later ones move before they
+            // say so.
             if round == 1 {
                 victim.read_until(|line| line == "open");
             }
@@ -183,7 +201,8 @@ fn killed_during_a_reorg() {
             let done = victim.kill().iter().any(|line| line == "all stored");
             kills += 1;
             let records = chain_columns(dump(&folder.path().join("ledger")));
-            let hashes: Vec<&[u8]> = records["chain"].iter().map(|(_, hash)| hash.as_slice()).collect();
+            let hashes: Vec<&[u8]> =
+                records["chain"].iter().map(|(_, hash)| hash.as_slice()).collect();
             let on_old = hashes.contains(&old[149].0.as_slice());
             let on_new = hashes.contains(&trigger.0.as_slice());
             caught += usize::from(!on_old && !on_new);

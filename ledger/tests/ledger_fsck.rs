@@ -1,8 +1,12 @@
-//! fsck: passes on every clean ledger, and names the column of any record that was changed behind the ledger's back.
+//! fsck: passes on every clean ledger, and names the column of any record that was changed behind
+//! the ledger's back.
 
 mod common;
 
-use common::{CHAIN_COLUMNS, Maker, Oracle, Plan, dump, edit, folder, fsck, network, open, prove, store, store_all};
+use common::{
+    CHAIN_COLUMNS, Maker, Oracle, Plan, dump, edit, folder, fsck, network, open, prove, store,
+    store_all,
+};
 use lode_consensus::{Block, Hash, rules::ContextualBlock};
 use lode_ledger::{
     Ledger, LedgerError,
@@ -29,7 +33,13 @@ fn check(maker: &Maker, folder: &TempDir) -> Result<Report, FsckError> {
 }
 
 /// Applies a change, checks that fsck's complaint contains `named`, and takes the change back.
-fn expect(maker: &Maker, folder: &TempDir, column: &str, named: &str, change: impl Fn(&DB, &ColumnFamily)) {
+fn expect(
+    maker: &Maker,
+    folder: &TempDir,
+    column: &str,
+    named: &str,
+    change: impl Fn(&DB, &ColumnFamily),
+) {
     let before = dump(folder.path());
     edit(folder.path(), column, change);
     assert_ne!(dump(folder.path())[column], before[column], "{column}: the change changes nothing");
@@ -40,7 +50,8 @@ fn expect(maker: &Maker, folder: &TempDir, column: &str, named: &str, change: im
 
 fn restore(folder: &TempDir, column: &str, records: &[(Vec<u8>, Vec<u8>)]) {
     edit(folder.path(), column, |db, family| {
-        let present: Vec<_> = db.iterator_cf(family, rocksdb::IteratorMode::Start).map(|r| r.unwrap().0).collect();
+        let present: Vec<_> =
+            db.iterator_cf(family, rocksdb::IteratorMode::Start).map(|r| r.unwrap().0).collect();
         for key in present {
             db.delete_cf(family, key).unwrap();
         }
@@ -60,7 +71,9 @@ fn a_clean_ledger_passes() {
         let mut heights = Vec::new();
         let scratch = common::folder();
         let entropy = |count| vec![1; count];
-        let report = ledger.fsck(depth, &Oracle, entropy, scratch.path(), |at, of| heights.push((at, of))).unwrap();
+        let report = ledger
+            .fsck(depth, &Oracle, entropy, scratch.path(), |at, of| heights.push((at, of)))
+            .unwrap();
         assert_eq!(report, Report { blocks: 15, records: records as u64 });
         assert_eq!(heights, (1..=14).map(|height| (height, 14)).collect::<Vec<_>>());
     }
@@ -83,7 +96,8 @@ fn one_changed_record_in_a_column_of_the_chain_is_found() {
     let columns = dump(folder.path());
     for column in CHAIN_COLUMNS {
         let records = &columns[column];
-        // Neither the first nor the last: those of genesis and of the tip stand in the way of opening already.
+        // Neither the first nor the last: those of genesis and of the tip stand in the way of
+        // opening already.
         let (key, value) = &records[records.len() / 2];
         let named = format!("column {column}: ");
         expect(&maker, &folder, column, &named, |db, family| db.delete_cf(family, key).unwrap());
@@ -92,10 +106,14 @@ fn one_changed_record_in_a_column_of_the_chain_is_found() {
             Some(last) => *last ^= 1,
             None => flipped.push(1),
         }
-        expect(&maker, &folder, column, &named, |db, family| db.put_cf(family, key, &flipped).unwrap());
+        expect(&maker, &folder, column, &named, |db, family| {
+            db.put_cf(family, key, &flipped).unwrap()
+        });
         let mut other = records.last().unwrap().0.clone();
         *other.last_mut().unwrap() ^= 0x80;
-        expect(&maker, &folder, column, &named, |db, family| db.put_cf(family, &other, value).unwrap());
+        expect(&maker, &folder, column, &named, |db, family| {
+            db.put_cf(family, &other, value).unwrap()
+        });
     }
     check(&maker, &folder).unwrap();
 }
@@ -104,17 +122,25 @@ fn one_changed_record_in_a_column_of_the_chain_is_found() {
 fn a_changed_record_of_the_tree_of_blocks_is_found() {
     let (maker, folder, chain, side) = ledger();
     let columns = dump(folder.path());
-    let value = |column: &str, key: &[u8]| columns[column].iter().find(|record| record.0 == key).unwrap().1.clone();
+    let value = |column: &str, key: &[u8]| {
+        columns[column].iter().find(|record| record.0 == key).unwrap().1.clone()
+    };
     let other = Hash([5; 32]);
     for hash in [chain[4], side[0], side[1]] {
         for column in ["entries", "blocks"] {
             let named = format!("column {column}: ");
             let value = value(column, &hash.0);
-            expect(&maker, &folder, column, &named, |db, family| db.delete_cf(family, hash.0).unwrap());
+            expect(&maker, &folder, column, &named, |db, family| {
+                db.delete_cf(family, hash.0).unwrap()
+            });
             let cut = &value[..value.len() - 1];
-            expect(&maker, &folder, column, &named, |db, family| db.put_cf(family, hash.0, cut).unwrap());
+            expect(&maker, &folder, column, &named, |db, family| {
+                db.put_cf(family, hash.0, cut).unwrap()
+            });
             // In neither column a record is missing that the other one has.
-            expect(&maker, &folder, column, "column ", |db, family| db.put_cf(family, other.0, &value).unwrap());
+            expect(&maker, &folder, column, "column ", |db, family| {
+                db.put_cf(family, other.0, &value).unwrap()
+            });
         }
         let block = value("blocks", &hash.0);
         let flip = |place: usize| {
@@ -130,18 +156,26 @@ fn a_changed_record_of_the_tree_of_blocks_is_found() {
             let mut flipped = entry.clone();
             let place = flipped.len() - back;
             flipped[place] ^= 1;
-            expect(&maker, &folder, "entries", named, |db, family| db.put_cf(family, hash.0, &flipped).unwrap());
+            expect(&maker, &folder, "entries", named, |db, family| {
+                db.put_cf(family, hash.0, &flipped).unwrap()
+            });
         }
     }
     let leaf = columns["tips"].iter().find(|record| record.1 == side[1].0).unwrap();
     let named = "column tips: ";
     expect(&maker, &folder, "tips", named, |db, family| db.delete_cf(family, &leaf.0).unwrap());
-    expect(&maker, &folder, "tips", named, |db, family| db.put_cf(family, &leaf.0, side[0].0).unwrap());
+    expect(&maker, &folder, "tips", named, |db, family| {
+        db.put_cf(family, &leaf.0, side[0].0).unwrap()
+    });
     let mut earlier = leaf.0.clone();
     *earlier.last_mut().unwrap() ^= 1;
-    expect(&maker, &folder, "tips", named, |db, family| db.put_cf(family, &earlier, side[1].0).unwrap());
+    expect(&maker, &folder, "tips", named, |db, family| {
+        db.put_cf(family, &earlier, side[1].0).unwrap()
+    });
     let few = 3_u64.to_le_bytes();
-    expect(&maker, &folder, "facts", "column facts: ", |db, family| db.put_cf(family, "arrivals", few).unwrap());
+    expect(&maker, &folder, "facts", "column facts: ", |db, family| {
+        db.put_cf(family, "arrivals", few).unwrap()
+    });
     let low = 13_u32.to_le_bytes();
     let named = "contradicts itself";
     expect(&maker, &folder, "facts", named, |db, family| db.put_cf(family, "tip", low).unwrap());
@@ -191,8 +225,11 @@ fn invalid_and_side_blocks_are_part_of_a_clean_ledger() {
     // An invalid block that claims to be none, and a block of the chain that claims to be invalid.
     let columns = dump(folder.path());
     for hash in [bad, chain[5]] {
-        let mut entry = columns["entries"].iter().find(|record| record.0 == hash.0).unwrap().1.clone();
+        let mut entry =
+            columns["entries"].iter().find(|record| record.0 == hash.0).unwrap().1.clone();
         *entry.last_mut().unwrap() ^= 1;
-        expect(&maker, &folder, "entries", "column ", |db, family| db.put_cf(family, hash.0, &entry).unwrap());
+        expect(&maker, &folder, "entries", "column ", |db, family| {
+            db.put_cf(family, hash.0, &entry).unwrap()
+        });
     }
 }

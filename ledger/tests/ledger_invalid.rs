@@ -1,16 +1,18 @@
-//! Blocks that fit and are proven, but do not apply: they cost the chain nothing, and nothing is built on them.
+//! Blocks that fit and are proven, but do not apply: they cost the chain nothing, and nothing is
+//! built on them.
 
 mod common;
 
 use common::{
-    Fault, Maker, Plan, chain_columns, dump, edit, expected_tip, folder, fsck, network, open, order, prove, replay,
-    store, store_all,
+    Fault, Maker, Plan, chain_columns, dump, edit, expected_tip, folder, fsck, network, open,
+    order, prove, replay, store, store_all,
 };
 use lode_consensus::Hash;
 use lode_ledger::{BlockStatus, Ledger, LedgerError, fsck::Depth};
 use rand::RngExt;
 
-/// Twelve blocks with as many shares as the fund pays for: the next epoch begins, and the fund is all but empty.
+/// Twelve blocks with as many shares as the fund pays for: the next epoch begins, and the fund is
+/// all but empty.
 fn stem(maker: &mut Maker) -> Vec<Hash> {
     maker.extend(&maker.genesis(), 12, Plan { shares: 4, ..Plan::FULL })
 }
@@ -71,7 +73,8 @@ fn a_heavier_branch_that_breaks_a_rule_at_any_depth_leaves_the_old_chain() {
                 };
                 assert_eq!(status, expected, "{case}, block {index}");
             }
-            // Neither itself nor what comes later on top of it is taken any more, not even after a restart.
+            // Neither itself nor what comes later on top of it is taken any more, not even after a
+            // restart.
             let child = maker.make(&broken, Plan::EMPTY);
             assert!(is_refused(&ledger, &maker, &child), "{case}");
             fsck(&ledger, Depth::Replay).unwrap();
@@ -114,7 +117,10 @@ fn valid_siblings_of_an_invalid_block_survive() {
     store_all(&ledger, &maker, &old);
     store_all(&ledger, &maker, &shared);
     store_all(&ledger, &maker, &[sibling, bad]);
-    assert_eq!(store(&ledger, maker.block(&on_bad[0])).unwrap().refused.map(|(hash, _)| hash), Some(bad));
+    assert_eq!(
+        store(&ledger, maker.block(&on_bad[0])).unwrap().refused.map(|(hash, _)| hash),
+        Some(bad)
+    );
     assert!(is_refused(&ledger, &maker, &on_bad[1]));
     assert_eq!(ledger.read().tip().unwrap().1, old[2]);
     let entry = ledger.read().entry(&sibling).unwrap().unwrap();
@@ -166,7 +172,10 @@ fn random_trees_with_broken_blocks_end_on_the_best_valid_chain() {
         fsck(&ledger, Depth::Proofs).unwrap();
         drop(ledger);
         let best = expected_tip(&maker, &arrivals);
-        assert!(chain_columns(dump(folder.path())) == replay(&maker, &maker.chain(&best)), "seed {seed}");
+        assert!(
+            chain_columns(dump(folder.path())) == replay(&maker, &maker.chain(&best)),
+            "seed {seed}"
+        );
     }
     assert!(refusals > 12, "only {refusals} blocks were refused");
 }
@@ -184,15 +193,16 @@ fn an_orphan_is_not_kept() {
     drop(ledger);
     let before = dump(here.path());
     let ledger = open(here.path(), maker.network()).unwrap();
-    let orphan = |error: LedgerError| matches!(error, LedgerError::Orphan { parent } if parent == chain[0]);
+    let orphan =
+        |error: LedgerError| matches!(error, LedgerError::Orphan { parent } if parent == chain[0]);
     assert!(orphan(ledger.store(proven).unwrap_err()));
     assert!(orphan(store(&ledger, maker.block(&chain[1])).unwrap_err()));
     drop(ledger);
     assert!(dump(here.path()) == before);
 }
 
-/// `jmt` takes a tree whose root is missing for an empty one: the next block would then have another state root than it says,
-/// and be held to be invalid.
+/// `jmt` takes a tree whose root is missing for an empty one: the next block would then have
+/// another state root than it says, and be held to be invalid.
 #[test]
 fn a_broken_tree_is_our_fault_and_not_the_next_blocks() {
     let mut maker = Maker::new(network("smallnet"), 17);
@@ -203,9 +213,11 @@ fn a_broken_tree_is_our_fault_and_not_the_next_blocks() {
     drop(ledger);
     // The root of block 4's tree: no path.
     let root = [&4_u32.to_be_bytes()[..], &[0]].concat();
-    let value = dump(place.path())["tree-nodes"].iter().find(|record| record.0 == root).unwrap().1.clone();
+    let value =
+        dump(place.path())["tree-nodes"].iter().find(|record| record.0 == root).unwrap().1.clone();
     let older = [&3_u32.to_be_bytes()[..], &[0]].concat();
-    let older = dump(place.path())["tree-nodes"].iter().find(|record| record.0 == older).unwrap().1.clone();
+    let older =
+        dump(place.path())["tree-nodes"].iter().find(|record| record.0 == older).unwrap().1.clone();
     edit(place.path(), "tree-nodes", |db, family| db.delete_cf(family, &root).unwrap());
     let ledger = open(place.path(), maker.network()).unwrap();
     let error = store(&ledger, maker.block(&chain[4])).unwrap_err();
@@ -216,7 +228,8 @@ fn a_broken_tree_is_our_fault_and_not_the_next_blocks() {
     assert!(matches!(reader.state_root_after(&Default::default()), Err(LedgerError::Tree(_))));
     drop(reader);
     drop(ledger);
-    // The tree of another height in its place. Opening tries the block again, which is there by now.
+    // The tree of another height in its place. Opening tries the block again, which is there by
+    // now.
     edit(place.path(), "tree-nodes", |db, family| db.put_cf(family, &root, &older).unwrap());
     let error = open(place.path(), maker.network()).unwrap_err();
     assert!(matches!(error, LedgerError::Contradiction { .. }), "{error}");

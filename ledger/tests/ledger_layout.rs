@@ -1,5 +1,5 @@
-//! The bytes on disk. A change here is a new layout: existing data folders become unreadable without one.
-//! `./x vectors` writes the file anew.
+//! The bytes on disk. A change here is a new layout: existing data folders become unreadable
+//! without one. `./x vectors` writes the file anew.
 
 mod common;
 
@@ -30,7 +30,8 @@ fn one_record_of_every_column_is_pinned() {
         writeln!(got, "{column}\n  {}\n  {value}", hex::encode(key)).unwrap();
     }
     if std::env::var_os("LODE_WRITE_VECTORS").is_some() {
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger_layout.txt"), got).unwrap();
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger_layout.txt"), got)
+            .unwrap();
         return;
     }
     let expected = include_str!("ledger_layout.txt");
@@ -83,14 +84,27 @@ fn records_are_what_their_documentation_says() {
     let place = join(&[&7_u32.to_le_bytes(), &0_u32.to_le_bytes()]);
     has("transactions", signed.id(&genesis).0.to_vec(), place);
     let from = signed.transaction.from;
-    has("account-transactions", join(&[&from.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]), vec![]);
+    has(
+        "account-transactions",
+        join(&[&from.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]),
+        vec![],
+    );
     has("producer-blocks", join(&[&block.header.producer.0, &7_u32.to_be_bytes()]), vec![]);
 
     let share = &block.body.shares[0];
     let id = share.id(&genesis, &maker.context(&chain[5]).epoch_challenge);
-    has("share-ids", join(&[&id.statement.0, &id.nonce.to_be_bytes()]), 7_u32.to_le_bytes().to_vec());
-    has("prover-shares", join(&[&share.prover.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]), vec![]);
-    // Epoch 1 began with block 6: its record is the leaf, which has what was carried over from epoch 0.
+    has(
+        "share-ids",
+        join(&[&id.statement.0, &id.nonce.to_be_bytes()]),
+        7_u32.to_le_bytes().to_vec(),
+    );
+    has(
+        "prover-shares",
+        join(&[&share.prover.0, &7_u32.to_be_bytes(), &0_u32.to_be_bytes()]),
+        vec![],
+    );
+    // Epoch 1 began with block 6: its record is the leaf, which has what was carried over from
+    // epoch 0.
     let count = |blocks: std::ops::Range<usize>| {
         let shares = chain[blocks].iter().flat_map(|hash| &maker.block(hash).body.shares);
         shares.filter(|counted| counted.prover == share.prover).count()

@@ -1,4 +1,5 @@
-//! A ledger in memory is the same ledger: what it holds outlives it on its disk, and short histories show their end.
+//! A ledger in memory is the same ledger: what it holds outlives it on its disk, and short
+//! histories show their end.
 
 mod common;
 

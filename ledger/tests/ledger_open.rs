@@ -33,7 +33,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -95,7 +96,14 @@ fn another_networks_folder_is_refused_and_left_alone() {
 fn says_what_to_do(error: &LedgerError, folder: &Path) {
     let text = error.to_string();
     assert_eq!(text.lines().count(), 1);
-    for part in [folder.to_str().unwrap(), "expected", "found", "delete it", "--data-dir", "lode devnet --reset"] {
+    for part in [
+        folder.to_str().unwrap(),
+        "expected",
+        "found",
+        "delete it",
+        "--data-dir",
+        "lode devnet --reset",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }
@@ -103,7 +111,9 @@ fn says_what_to_do(error: &LedgerError, folder: &Path) {
 #[test]
 fn another_layout_is_refused_and_left_alone() {
     let (maker, folder, _) = chain(3);
-    edit(folder.path(), "facts", |db, family| db.put_cf(family, "layout", 3_u32.to_le_bytes()).unwrap());
+    edit(folder.path(), "facts", |db, family| {
+        db.put_cf(family, "layout", 3_u32.to_le_bytes()).unwrap()
+    });
     let before = dump(folder.path());
     let error = open(folder.path(), maker.network()).unwrap_err();
     assert!(matches!(error, LedgerError::Layout { expected: 2, got: 3, .. }), "{error}");
@@ -111,8 +121,8 @@ fn another_layout_is_refused_and_left_alone() {
     assert!(dump(folder.path()) == before);
 }
 
-/// Columns that this layout does not know, and none of those that it has added: RocksDB would stumble over the former, and
-/// make the latter.
+/// Columns that this layout does not know, and none of those that it has added: RocksDB would
+/// stumble over the former, and make the latter.
 #[test]
 fn a_layout_with_other_columns_is_refused_and_left_alone() {
     let (maker, folder, _) = chain(3);
@@ -124,7 +134,10 @@ fn a_layout_with_other_columns_is_refused_and_left_alone() {
     let before = dump(folder.path());
     assert!(before.contains_key("epoch-shares") && !before.contains_key("undos"));
     let facts = LedgerFacts::of(folder.path()).unwrap();
-    assert_eq!(facts, LedgerFacts { layout: 1, network: None, genesis_hash: Some(maker.genesis()) });
+    assert_eq!(
+        facts,
+        LedgerFacts { layout: 1, network: None, genesis_hash: Some(maker.genesis()) }
+    );
     let error = open(folder.path(), maker.network()).unwrap_err();
     assert!(matches!(error, LedgerError::Layout { expected: 2, got: 1, .. }), "{error}");
     says_what_to_do(&error, folder.path());
@@ -134,7 +147,11 @@ fn a_layout_with_other_columns_is_refused_and_left_alone() {
 #[test]
 fn a_ledger_says_whose_it_is_while_it_is_open_or_not() {
     let (maker, folder, _) = chain(3);
-    let expected = LedgerFacts { layout: 2, network: Some("smallnet".to_owned()), genesis_hash: Some(maker.genesis()) };
+    let expected = LedgerFacts {
+        layout: 2,
+        network: Some("smallnet".to_owned()),
+        genesis_hash: Some(maker.genesis()),
+    };
     assert_eq!(LedgerFacts::of(folder.path()), Some(expected.clone()));
     let _ledger = open(folder.path(), maker.network()).unwrap();
     assert_eq!(LedgerFacts::of(folder.path()), Some(expected));
@@ -167,7 +184,10 @@ fn a_lost_beginning_is_not_begun_anew() {
         edit(folder.path(), column, |db, family| db.delete_cf(family, key).unwrap());
         let before = dump(folder.path());
         let error = open(folder.path(), maker.network()).unwrap_err();
-        assert!(matches!(&error, LedgerError::Missing { column: named, .. } if *named == column), "{error}");
+        assert!(
+            matches!(&error, LedgerError::Missing { column: named, .. } if *named == column),
+            "{error}"
+        );
         assert!(dump(folder.path()) == before);
     }
 }
@@ -179,7 +199,10 @@ fn a_folder_that_cannot_be_one_is_named() {
     fs::write(&file, "no folder").unwrap();
     for path in [file.clone(), file.join("below")] {
         let error = open(&path, &network("smallnet")).unwrap_err();
-        assert!(matches!(&error, LedgerError::Folder { path: named, .. } if *named == path), "{error}");
+        assert!(
+            matches!(&error, LedgerError::Folder { path: named, .. } if *named == path),
+            "{error}"
+        );
         assert_eq!(error.to_string().lines().count(), 1);
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "no folder");
@@ -213,13 +236,17 @@ fn garbage_in_any_file_is_an_error_or_does_no_harm() {
             }) {
                 // A log that ends early is a crash: the chain is whole, only shorter.
                 Ok((height, hash)) => {
-                    let expected = [maker.genesis()].iter().chain(&chain).nth(height as usize).copied();
+                    let expected =
+                        [maker.genesis()].iter().chain(&chain).nth(height as usize).copied();
                     assert_eq!(Some(hash), expected, "{name}");
                     harmless += 1;
                 }
                 Err(error) => {
                     let text = error.to_string();
-                    assert!(!text.contains("in use") && text.lines().count() == 1, "{name}: {text}");
+                    assert!(
+                        !text.contains("in use") && text.lines().count() == 1,
+                        "{name}: {text}"
+                    );
                     errors += 1;
                 }
             }

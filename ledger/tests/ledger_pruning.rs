@@ -4,7 +4,10 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Dump, Maker, Plan, account, chain_columns, dump, folder, fsck, network, open, replay, store, store_all};
+use common::{
+    Dump, Maker, Plan, account, chain_columns, dump, folder, fsck, network, open, replay, store,
+    store_all,
+};
 use jmt::storage::Node;
 use lode_consensus::{Hash, Height, StateKey};
 use lode_ledger::{Ledger, LedgerError, LedgerOptions, MIN_HISTORY, fsck::Depth};
@@ -18,13 +21,16 @@ fn height(index: usize) -> Height {
 /// Keys of the tree's nodes that the roots from `floor` to `tip` lead to.
 fn reachable(nodes: &BTreeMap<&[u8], Node>, floor: Height, tip: Height) -> BTreeSet<Vec<u8>> {
     // A node's key is the height that wrote it, the length of its path in nibbles, and its path.
-    let mut waiting: Vec<(u64, Vec<u8>)> = (floor..=tip).map(|height| (height.into(), Vec::new())).collect();
+    let mut waiting: Vec<(u64, Vec<u8>)> =
+        (floor..=tip).map(|height| (height.into(), Vec::new())).collect();
     let mut reached = BTreeSet::new();
     while let Some((version, path)) = waiting.pop() {
         let mut key = u32::try_from(version).unwrap().to_be_bytes().to_vec();
         key.push(u8::try_from(path.len()).unwrap());
         key.extend(path.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)));
-        let node = nodes.get(key.as_slice()).unwrap_or_else(|| panic!("node {} is missing", hex::encode(&key)));
+        let node = nodes
+            .get(key.as_slice())
+            .unwrap_or_else(|| panic!("node {} is missing", hex::encode(&key)));
         if reached.insert(key)
             && let Node::Internal(node) = node
         {
@@ -37,7 +43,8 @@ fn reachable(nodes: &BTreeMap<&[u8], Node>, floor: Height, tip: Height) -> BTree
     reached
 }
 
-/// Values of leaves that the heights from `floor` on can ask for: what was written above it, and what was there.
+/// Values of leaves that the heights from `floor` on can ask for: what was written above it, and
+/// what was there.
 fn values(maker: &Maker, chain: &[Hash], floor: Height) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut values = BTreeMap::new();
     let mut state: BTreeMap<StateKey, Vec<u8>> = BTreeMap::new();
@@ -52,8 +59,13 @@ fn values(maker: &Maker, chain: &[Hash], floor: Height) -> BTreeMap<Vec<u8>, Vec
                 values.retain(|known: &Vec<u8>, _| !known.starts_with(&place));
             }
             match after.get(key) {
-                Some(value) => values.insert([&place[..], &height.to_be_bytes()].concat(), [&[1], &value[..]].concat()),
-                None if height > floor => values.insert([&place[..], &height.to_be_bytes()].concat(), vec![0]),
+                Some(value) => values.insert(
+                    [&place[..], &height.to_be_bytes()].concat(),
+                    [&[1], &value[..]].concat(),
+                ),
+                None if height > floor => {
+                    values.insert([&place[..], &height.to_be_bytes()].concat(), vec![0])
+                }
                 None => None,
             };
         }
@@ -66,8 +78,10 @@ fn values(maker: &Maker, chain: &[Hash], floor: Height) -> BTreeMap<Vec<u8>, Vec
 fn assert_exact(dump: &Dump, maker: &Maker, tip: &Hash, floor: Height) {
     let chain: Vec<Hash> = [maker.genesis()].into_iter().chain(maker.chain(tip)).collect();
     let tip = height(chain.len() - 1);
-    let nodes: BTreeMap<&[u8], Node> =
-        dump["tree-nodes"].iter().map(|(key, node)| (key.as_slice(), borsh::from_slice(node).unwrap())).collect();
+    let nodes: BTreeMap<&[u8], Node> = dump["tree-nodes"]
+        .iter()
+        .map(|(key, node)| (key.as_slice(), borsh::from_slice(node).unwrap()))
+        .collect();
     let present: BTreeSet<Vec<u8>> = nodes.keys().map(|key| key.to_vec()).collect();
     assert!(present == reachable(&nodes, floor, tip));
     let present: BTreeMap<Vec<u8>, Vec<u8>> = dump["tree-values"].iter().cloned().collect();
@@ -76,7 +90,8 @@ fn assert_exact(dump: &Dump, maker: &Maker, tip: &Hash, floor: Height) {
     let undoable: Vec<[u8; 4]> = (floor + 1..=tip).map(u32::to_be_bytes).collect();
     assert!(undos == undoable.iter().collect::<Vec<_>>());
     for column in ["stale-nodes", "stale-values"] {
-        let above = |(key, _): &(Vec<u8>, Vec<u8>)| u32::from_be_bytes(*key.first_chunk().unwrap()) > floor;
+        let above =
+            |(key, _): &(Vec<u8>, Vec<u8>)| u32::from_be_bytes(*key.first_chunk().unwrap()) > floor;
         assert!(dump[column].iter().all(above), "{column}");
     }
 }
@@ -86,7 +101,8 @@ fn assert_proofs(ledger: &Ledger, maker: &Maker, tip: &Hash, floor: Height, step
     let reader = ledger.read();
     let chain = maker.chain(tip);
     assert_eq!(reader.state_floor().unwrap(), floor);
-    let heights = (floor..=height(chain.len())).step_by(step).chain([floor + 1, height(chain.len())]);
+    let heights =
+        (floor..=height(chain.len())).step_by(step).chain([floor + 1, height(chain.len())]);
     for at in heights.filter(|at| *at > 0) {
         let hash = &chain[at as usize - 1];
         for actor in 0..common::ACTORS {
@@ -101,7 +117,9 @@ fn assert_proofs(ledger: &Ledger, maker: &Maker, tip: &Hash, floor: Height, step
         let error = reader.account_proof(&maker.address(0), below).unwrap_err();
         let expected = (below, floor, height(chain.len()));
         match error {
-            LedgerError::NotRetained { height, floor, tip } => assert_eq!((height, floor, tip), expected),
+            LedgerError::NotRetained { height, floor, tip } => {
+                assert_eq!((height, floor, tip), expected)
+            }
             error => panic!("{error}"),
         }
     }
@@ -129,7 +147,9 @@ fn a_shorter_history_is_reached_in_steps_and_a_longer_one_grows() {
     let mut maker = Maker::new(network("smallnet"), 72);
     let chain = maker.extend(&maker.genesis(), 1_120, LIGHT);
     let folder = folder();
-    let open = |history| Ledger::open(folder.path(), maker.network().clone(), LedgerOptions { history }).unwrap();
+    let open = |history| {
+        Ledger::open(folder.path(), maker.network().clone(), LedgerOptions { history }).unwrap()
+    };
     let ledger = open(5_000);
     store_all(&ledger, &maker, &chain[..1_100]);
     assert_eq!(ledger.read().state_floor().unwrap(), 0);
@@ -167,11 +187,13 @@ fn a_reorg_goes_back_to_the_floor_and_no_further() {
     drop(ledger);
     let before = dump(folder.path());
 
-    // Nothing that leaves the chain below the floor is taken: neither on a branch that was within reach once, nor
-    // right from the chain.
+    // Nothing that leaves the chain below the floor is taken: neither on a branch that was within
+    // reach once, nor right from the chain.
     let ledger = open(folder.path(), maker.network()).unwrap();
     let too_deep = |hash: &Hash, fork: Height| match store(&ledger, maker.block(hash)) {
-        Err(LedgerError::ReorgTooDeep { fork: got, floor: 12 }) => assert!(got >= fork && got < 12, "{got}"),
+        Err(LedgerError::ReorgTooDeep { fork: got, floor: 12 }) => {
+            assert!(got >= fork && got < 12, "{got}")
+        }
         other => panic!("{other:?}"),
     };
     too_deep(&low[2], 4);
@@ -184,7 +206,8 @@ fn a_reorg_goes_back_to_the_floor_and_no_further() {
     drop(ledger);
     assert!(dump(folder.path()) == before);
 
-    // From the floor itself, with faster blocks: fewer of them outweigh the old chain, and the floor stays.
+    // From the floor itself, with faster blocks: fewer of them outweigh the old chain, and the
+    // floor stays.
     let ledger = open(folder.path(), maker.network()).unwrap();
     let fast = Plan { solve_ms: 400, ..LIGHT };
     let mut new = vec![maker.make(&stem[11], fast)];

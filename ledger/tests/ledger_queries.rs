@@ -53,12 +53,17 @@ fn proofs_of_accounts_hold_at_every_height() {
             assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
             proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();
             // It proves nothing else.
-            let others = [proof.value.as_ref().map_or(Some(vec![0; 16]), |_| None), Some(vec![1; 16])];
+            let others =
+                [proof.value.as_ref().map_or(Some(vec![0; 16]), |_| None), Some(vec![1; 16])];
             for other in others {
                 let error = proof.proof.verify(&root, &key, other.as_deref()).unwrap_err();
-                assert!(matches!(error, StateProofError::Leaf | StateProofError::Exists), "{error}");
+                assert!(
+                    matches!(error, StateProofError::Leaf | StateProofError::Exists),
+                    "{error}"
+                );
             }
-            let elsewhere = proof.proof.verify(&Hash([1; 32]), &key, proof.value.as_deref()).unwrap_err();
+            let elsewhere =
+                proof.proof.verify(&Hash([1; 32]), &key, proof.value.as_deref()).unwrap_err();
             assert!(matches!(elsewhere, StateProofError::Root { .. }));
             *(if leaf.is_some() { &mut present } else { &mut absent }) += 1;
         }
@@ -78,8 +83,9 @@ fn proofs_of_weights_hold_at_every_height() {
         let (root, leaves) = (maker.block(hash).header.state_root, &maker.state(hash).leaves);
         let sum = (StateKey::WeightSum, reader.weight_sum_proof(height).unwrap());
         let weights = addresses(&maker).into_iter().chain([nobody]);
-        let weights =
-            weights.map(|address| (StateKey::Weight(address), reader.weight_proof(&address, height).unwrap()));
+        let weights = weights.map(|address| {
+            (StateKey::Weight(address), reader.weight_proof(&address, height).unwrap())
+        });
         for (key, proof) in weights.chain([sum]) {
             assert_eq!(proof.value.as_ref(), leaves.get(&key));
             assert_eq!(proof.leaf, leaves.get(&key).map(|bytes| Weight::decode(bytes).unwrap()));
@@ -93,7 +99,8 @@ fn proofs_of_weights_hold_at_every_height() {
     assert!(matches!(error, LedgerError::NotRetained { height: 41, .. }), "{error}");
 }
 
-/// What a light client computes from a proof of the last block of an epoch, or of any later one of the next.
+/// What a light client computes from a proof of the last block of an epoch, or of any later one of
+/// the next.
 #[test]
 fn proven_weights_are_those_that_rosters_use() {
     let (maker, _folder, ledger, _) = ledger();
@@ -104,7 +111,11 @@ fn proven_weights_are_those_that_rosters_use() {
             for height in epoch * 6 + 5..(epoch * 6 + 12).min(40) {
                 let leaf = reader.weight_proof(&address, height).unwrap().leaf;
                 let weight = leaf.map_or(0, |leaf| leaf.at_end_of(epoch).unwrap());
-                assert_eq!(weight, weights.get(&address).copied().unwrap_or(0), "epoch {epoch}, height {height}");
+                assert_eq!(
+                    weight,
+                    weights.get(&address).copied().unwrap_or(0),
+                    "epoch {epoch}, height {height}"
+                );
             }
         }
     }
@@ -153,11 +164,20 @@ fn balances_funds_and_pools_are_those_of_the_state() {
     for (height, hash) in (0..).zip(&chain) {
         let of_block = reader.block_state(height).unwrap().unwrap();
         assert_eq!(of_block.supply, maker.state(hash).supply);
-        let fees = maker.block(hash).body.transactions.iter().map(|signed| signed.transaction.fee).sum::<u64>();
+        let fees = maker
+            .block(hash)
+            .body
+            .transactions
+            .iter()
+            .map(|signed| signed.transaction.fee)
+            .sum::<u64>();
         assert_eq!(of_block.fees, fees);
         let mined = pending(&maker, &chain[40], height);
         let listed = reader.pending(height).unwrap();
-        assert_eq!(listed.iter().map(|credit| (credit.address, credit.amount)).collect::<BTreeMap<_, _>>(), mined);
+        assert_eq!(
+            listed.iter().map(|credit| (credit.address, credit.amount)).collect::<BTreeMap<_, _>>(),
+            mined
+        );
     }
     assert_eq!(reader.block_state(41).unwrap(), None);
     for epoch in 0..8 {
@@ -182,7 +202,9 @@ fn immature_amounts_are_those_of_the_last_blocks() {
     for address in addresses(&maker) {
         let amounts = reader.immature(&address).unwrap();
         let expected: Vec<(Height, u64)> = (38..=40)
-            .filter_map(|height| Some((height + 3, *pending(&maker, &chain[40], height).get(&address)?)))
+            .filter_map(|height| {
+                Some((height + 3, *pending(&maker, &chain[40], height).get(&address)?))
+            })
             .collect();
         assert_eq!(amounts, expected);
         sum += amounts.iter().map(|(_, amount)| amount).sum::<u64>();
@@ -194,7 +216,8 @@ fn immature_amounts_are_those_of_the_last_blocks() {
 /// Shares by prover in the blocks of an epoch.
 fn shares(maker: &Maker, chain: &[Hash], epoch: Epoch) -> BTreeMap<Address, u64> {
     let mut counts = BTreeMap::new();
-    let blocks = chain.iter().map(|hash| maker.block(hash)).filter(|block| block.header.height / 6 == epoch);
+    let blocks =
+        chain.iter().map(|hash| maker.block(hash)).filter(|block| block.header.height / 6 == epoch);
     for share in blocks.flat_map(|block| &block.body.shares) {
         *counts.entry(share.prover).or_default() += 1;
     }
@@ -223,13 +246,21 @@ fn weights_and_rosters_follow_from_the_blocks() {
         let start = usize::try_from(epoch * 6).unwrap();
         let last = start.checked_sub(1).map_or(maker.genesis(), |last| chain[last]);
         assert_eq!(reader.epoch_challenge(epoch).unwrap(), Some(epoch::challenge(&last)));
-        assert_eq!(reader.epoch_first_target(epoch).unwrap(), Some(maker.block(&chain[start]).header.target));
+        assert_eq!(
+            reader.epoch_first_target(epoch).unwrap(),
+            Some(maker.block(&chain[start]).header.target)
+        );
     }
     assert!(weights[5].len() > 2);
-    assert_eq!((reader.epoch_challenge(7).unwrap(), reader.epoch_first_target(7).unwrap()), (None, None));
+    assert_eq!(
+        (reader.epoch_challenge(7).unwrap(), reader.epoch_first_target(7).unwrap()),
+        (None, None)
+    );
     for height in 0..=41_u32 {
         let expected = match (height / 6).checked_sub(1) {
-            Some(previous) => selection::roster(&weights[previous as usize], &chain[height as usize - 1], height),
+            Some(previous) => {
+                selection::roster(&weights[previous as usize], &chain[height as usize - 1], height)
+            }
             None => Vec::new(),
         };
         assert_eq!(reader.roster(height).unwrap(), Some(expected), "height {height}");
@@ -263,8 +294,11 @@ fn indexes_find_everything_and_page_by_height() {
     let mut counted = Vec::new();
     for block in &blocks {
         let height = block.header.height;
-        sent.extend((0_u32..).zip(&block.body.transactions).map(|(index, signed)| (height, index, signed)));
-        counted.extend((0_u32..).zip(&block.body.shares).map(|(index, share)| (height, index, share)));
+        sent.extend(
+            (0_u32..).zip(&block.body.transactions).map(|(index, signed)| (height, index, signed)),
+        );
+        counted
+            .extend((0_u32..).zip(&block.body.shares).map(|(index, share)| (height, index, share)));
     }
     sent.reverse();
     counted.reverse();
@@ -285,28 +319,37 @@ fn indexes_find_everything_and_page_by_height() {
 
     for address in addresses(&maker).into_iter().chain([Address([0xFF; 32])]) {
         for before in (0..=42).chain([Height::MAX]) {
-            let got: Vec<_> =
-                reader.account_transactions(&address, before).unwrap().map(|place| place.unwrap()).collect();
+            let got: Vec<_> = reader
+                .account_transactions(&address, before)
+                .unwrap()
+                .map(|place| place.unwrap())
+                .collect();
             let expected: Vec<_> = sent
                 .iter()
                 .filter(|(height, _, signed)| {
                     let lode_consensus::Action::Transfer(transfer) = &signed.transaction.action;
-                    *height < before && (signed.transaction.from == address || transfer.to == address)
+                    *height < before
+                        && (signed.transaction.from == address || transfer.to == address)
                 })
                 .map(|(height, index, _)| TransactionPlace { height: *height, index: *index })
                 .collect();
             assert_eq!(got, expected, "before {before}");
 
-            let got: Vec<_> = reader.prover_shares(&address, before).unwrap().map(Result::unwrap).collect();
-            let of_prover = counted.iter().filter(|(height, _, share)| *height < before && share.prover == address);
-            assert_eq!(got, of_prover.map(|(height, index, _)| (*height, *index)).collect::<Vec<_>>());
-
-            let got: Vec<_> = reader.producer_blocks(&address, before).unwrap().map(Result::unwrap).collect();
-            let of_producer = blocks
+            let got: Vec<_> =
+                reader.prover_shares(&address, before).unwrap().map(Result::unwrap).collect();
+            let of_prover = counted
                 .iter()
-                .rev()
-                .map(|block| &block.header)
-                .filter(|header| header.height > 0 && header.height < before && header.producer == address);
+                .filter(|(height, _, share)| *height < before && share.prover == address);
+            assert_eq!(
+                got,
+                of_prover.map(|(height, index, _)| (*height, *index)).collect::<Vec<_>>()
+            );
+
+            let got: Vec<_> =
+                reader.producer_blocks(&address, before).unwrap().map(Result::unwrap).collect();
+            let of_producer = blocks.iter().rev().map(|block| &block.header).filter(|header| {
+                header.height > 0 && header.height < before && header.producer == address
+            });
             assert_eq!(got, of_producer.map(|header| header.height).collect::<Vec<_>>());
         }
     }
@@ -324,8 +367,14 @@ fn blocks_are_found_by_height_and_by_hash_on_the_chain_and_off_it() {
         assert_eq!(reader.entry(hash).unwrap().unwrap().work, maker.work(hash));
         assert!(reader.is_on_chain(hash, height).unwrap());
     }
-    assert_eq!((reader.block_at(41).unwrap(), reader.block_hash_at(Height::MAX).unwrap()), (None, None));
-    assert_eq!((reader.block(&Hash([1; 32])).unwrap(), reader.entry(&Hash([1; 32])).unwrap()), (None, None));
+    assert_eq!(
+        (reader.block_at(41).unwrap(), reader.block_hash_at(Height::MAX).unwrap()),
+        (None, None)
+    );
+    assert_eq!(
+        (reader.block(&Hash([1; 32])).unwrap(), reader.entry(&Hash([1; 32])).unwrap()),
+        (None, None)
+    );
     assert_eq!(reader.work().unwrap(), maker.work(&chain[40]));
 }
 

@@ -1,11 +1,14 @@
-//! Following the best chain: whatever order blocks come in, and whatever was undone on the way, the ledger holds what a
-//! fresh replay of that chain holds, byte for byte.
+//! Following the best chain: whatever order blocks come in, and whatever was undone on the way, the
+//! ledger holds what a fresh replay of that chain holds, byte for byte.
 
 mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Maker, Plan, chain_columns, dump, expected_tip, folder, network, open, order, replay, store, store_all};
+use common::{
+    Maker, Plan, chain_columns, dump, expected_tip, folder, network, open, order, replay, store,
+    store_all,
+};
 use lode_consensus::{Address, Hash};
 use lode_ledger::ChainEvent;
 use rand::RngExt;
@@ -18,7 +21,10 @@ fn a_chain_follows_the_rules_as_the_maker_does() {
     let chain = maker.extend(&maker.genesis(), 40, Plan::FULL);
     for hash in &chain {
         let block = maker.block(hash);
-        assert_eq!(ledger.read().context(&block.header.parent_hash).unwrap(), maker.context(&block.header.parent_hash));
+        assert_eq!(
+            ledger.read().context(&block.header.parent_hash).unwrap(),
+            maker.context(&block.header.parent_hash)
+        );
         let outcome = store(&ledger, block).unwrap();
         assert!(outcome.refused.is_none(), "{outcome:?}");
         assert_eq!(outcome.events, [ChainEvent::Connected { hash: *hash, block: block.clone() }]);
@@ -65,10 +71,17 @@ fn any_order_leaves_what_a_replay_of_the_best_chain_leaves() {
             let ledger = open(folder.path(), maker.network()).unwrap();
             for (index, hash) in arrivals.iter().enumerate() {
                 let outcome = store(&ledger, maker.block(hash)).unwrap();
-                reorgs +=
-                    outcome.events.iter().filter(|event| matches!(event, ChainEvent::Disconnected { .. })).count();
+                reorgs += outcome
+                    .events
+                    .iter()
+                    .filter(|event| matches!(event, ChainEvent::Disconnected { .. }))
+                    .count();
                 let best = expected_tip(&maker, &arrivals[..=index]);
-                assert_eq!(ledger.read().tip().unwrap().1, best, "seed {seed}, round {round}, block {index}");
+                assert_eq!(
+                    ledger.read().tip().unwrap().1,
+                    best,
+                    "seed {seed}, round {round}, block {index}"
+                );
             }
             drop(ledger);
             let best = expected_tip(&maker, &arrivals);
@@ -106,7 +119,9 @@ fn a_reorg_of_a_thousand_blocks() {
         .collect();
     assert!(got == expected, "{} steps", got.len());
     drop(ledger);
-    assert!(chain_columns(dump(folder.path())) == replay(&maker, &maker.chain(new.last().unwrap())));
+    assert!(
+        chain_columns(dump(folder.path())) == replay(&maker, &maker.chain(new.last().unwrap()))
+    );
 }
 
 /// Epochs have 6 blocks: the fork lies in epoch 1, and both branches end two epochs later.
@@ -131,10 +146,16 @@ fn weights_follow_a_reorg_across_the_ends_of_epochs() {
             let mut counts: BTreeMap<Address, u64> = BTreeMap::new();
             for block in maker.chain(&new[10]).iter().map(|hash| maker.block(hash)) {
                 if block.header.height / 6 == epoch {
-                    block.body.shares.iter().for_each(|share| *counts.entry(share.prover).or_default() += 1);
+                    block
+                        .body
+                        .shares
+                        .iter()
+                        .for_each(|share| *counts.entry(share.prover).or_default() += 1);
                 }
             }
-            counts.iter().for_each(|(prover, count)| *expected.entry(*prover).or_default() += count << 16);
+            counts
+                .iter()
+                .for_each(|(prover, count)| *expected.entry(*prover).or_default() += count << 16);
             let reader = ledger.read();
             assert_eq!(reader.epoch_shares(epoch).unwrap(), counts, "seed {seed}, epoch {epoch}");
             assert_eq!(reader.weights(epoch).unwrap(), expected, "seed {seed}, epoch {epoch}");

@@ -64,12 +64,16 @@ pub fn run(args: &Args) -> Result<Report, Error> {
     Ok(Report::new(&statement, &attempt))
 }
 
-/// Runs a proof's work on one thread per core. snarkVM would otherwise start a pool of its own for every transform.
-pub(crate) fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, rayon::ThreadPoolBuildError> {
+/// Runs a proof's work on one thread per core. snarkVM would otherwise start a pool of its own for
+/// every transform.
+pub(crate) fn on_all_cores<T: Send>(
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, rayon::ThreadPoolBuildError> {
     Ok(rayon::ThreadPoolBuilder::new().build()?.install(work))
 }
 
-/// An attempt as the published vectors write it: bytes in lower-case hex, 128-bit values in decimal, as strings.
+/// An attempt as the published vectors write it: bytes in lower-case hex, 128-bit values in
+/// decimal, as strings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     statement: String,

@@ -1,8 +1,8 @@
 //! `lode-miner bench`: how many attempts per second this machine makes.
 //!
-//! Each thread makes one attempt before the clock starts: it loads what the engine needs, and is verified, since the speed of an
-//! engine that proves nothing says nothing. Threads run at normal priority, so that other load on the machine counts as little
-//! as the system allows.
+//! Each thread makes one attempt before the clock starts: it loads what the engine needs, and is
+//! verified, since the speed of an engine that proves nothing says nothing. Threads run at normal
+//! priority, so that other load on the machine counts as little as the system allows.
 
 use std::{
     fmt, io,
@@ -15,7 +15,9 @@ use std::{
 };
 
 use lode_cuda::{Clocks, CudaEngine, Device, DeviceStatus, Stages};
-use lode_puzzle::{AttemptError, Claim, Engine, EngineError, Job, LogSize, Output, Statement, Target, VerifyError};
+use lode_puzzle::{
+    AttemptError, Claim, Engine, EngineError, Job, LogSize, Output, Statement, Target, VerifyError,
+};
 use serde::Serialize;
 
 use crate::{
@@ -83,7 +85,6 @@ pub struct Report {
 /// What was measured of a GPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceReport {
-    /// The device.
     #[serde(flatten)]
     pub device: Device,
     /// Attempts per second of the time that it was at work.
@@ -129,12 +130,24 @@ impl From<EngineError> for Error {
 /// The readable form: two lines, and one for each device; no line break at the end.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine: _, description, log_n, threads, attempts, seconds, attempts_per_s, cpu, devices } = self;
+        let Self {
+            engine: _,
+            description,
+            log_n,
+            threads,
+            attempts,
+            seconds,
+            attempts_per_s,
+            cpu,
+            devices,
+        } = self;
         let plural = if *threads == 1 { "" } else { "s" };
         writeln!(f, "{attempts_per_s:.2} attempts/s: {attempts} attempts in {seconds:.2} s")?;
         write!(f, "{description}, log_n {log_n}, {threads} thread{plural}, {cpu}")?;
         for DeviceReport { device, attempts_per_s, batch, stages, clocks } in devices {
-            let clock = clocks.clock_sm_mhz.map_or_else(|| "unknown clock".to_owned(), |mhz| format!("{mhz} MHz"));
+            let clock = clocks
+                .clock_sm_mhz
+                .map_or_else(|| "unknown clock".to_owned(), |mhz| format!("{mhz} MHz"));
             let total_ms = stages.total_ms();
             write!(
                 f,
@@ -152,10 +165,13 @@ impl fmt::Display for Report {
 pub fn run(args: &Args) -> Result<Report, Error> {
     let rig = Rig::new(&args.engine, args.log_n)?;
     let threads = rig.threads(args.threads)?;
-    let Some(cuda) = &rig.cuda else { return measure(&rig, threads, Duration::from_secs(args.seconds), || {}) };
+    let Some(cuda) = &rig.cuda else {
+        return measure(&rig, threads, Duration::from_secs(args.seconds), || {});
+    };
     let stages = on_all_cores(|| cuda.measure_stages(STAGE_BATCHES))??;
     let mut clocks = Vec::new();
-    let read_clocks = || clocks = Clocks::read(cuda.status().iter().map(|status| status.device.bus_id.as_str()));
+    let read_clocks =
+        || clocks = Clocks::read(cuda.status().iter().map(|status| status.device.bus_id.as_str()));
     let mut report = measure(&rig, threads, Duration::from_secs(args.seconds), read_clocks)?;
     report.devices = describe(cuda, &stages, &clocks);
     Ok(report)
@@ -163,19 +179,26 @@ pub fn run(args: &Args) -> Result<Report, Error> {
 
 fn describe(cuda: &CudaEngine, stages: &[Stages], clocks: &[Clocks]) -> Vec<DeviceReport> {
     let devices = cuda.status().into_iter().zip(stages).zip(clocks);
-    let describe = |((status, &stages), &clocks): ((DeviceStatus, &Stages), &Clocks)| DeviceReport {
-        attempts_per_s: status.attempts_per_s(),
-        batch: status.batch,
-        device: status.device,
-        stages,
-        clocks,
-    };
+    let describe =
+        |((status, &stages), &clocks): ((DeviceStatus, &Stages), &Clocks)| DeviceReport {
+            attempts_per_s: status.attempts_per_s(),
+            batch: status.batch,
+            device: status.device,
+            stages,
+            clocks,
+        };
     devices.map(describe).collect()
 }
 
 /// Measures, and calls `at_half_time` halfway.
-fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnOnce()) -> Result<Report, Error> {
-    // Not a barrier: those who leave it pass a lock on, and with hundreds of threads on few cores each waits for all who prove already.
+fn measure(
+    rig: &Rig,
+    threads: usize,
+    duration: Duration,
+    at_half_time: impl FnOnce(),
+) -> Result<Report, Error> {
+    // Not a barrier: those who leave it pass a lock on, and with hundreds of threads on few cores
+    // each waits for all who prove already.
     let start = Arc::new(AtomicBool::new(false));
     let (ready, all_ready) = mpsc::channel();
     let mut workers = Vec::with_capacity(threads);
@@ -194,9 +217,14 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
             share_target: Target::MIN,
         };
         let body = move || {
-            let warm_up = engine.attempt(&job.statement, job.nonces.start).map_err(Error::from).and_then(|attempt| {
-                verifier.verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None).map_err(Error::from)
-            });
+            let warm_up = engine
+                .attempt(&job.statement, job.nonces.start)
+                .map_err(Error::from)
+                .and_then(|attempt| {
+                    verifier
+                        .verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None)
+                        .map_err(Error::from)
+                });
             // Whoever failed still lets the others start.
             let _ = ready.send(());
             while !start.load(Ordering::Acquire) {
@@ -230,7 +258,12 @@ fn measure(rig: &Rig, threads: usize, duration: Duration, at_half_time: impl FnO
 }
 
 /// Attempts until it is told to stop, and counts them. Returns when the last one ended.
-fn work(engine: &dyn Engine, job: &Job, cancel: &AtomicBool, attempts: &AtomicU64) -> Result<Instant, Error> {
+fn work(
+    engine: &dyn Engine,
+    job: &Job,
+    cancel: &AtomicBool,
+    attempts: &AtomicU64,
+) -> Result<Instant, Error> {
     let mut count = |output| {
         if let Output::Attempts(made) = output {
             attempts.fetch_add(made, Ordering::Relaxed);
@@ -256,7 +289,10 @@ fn report(rig: &Rig, threads: usize, attempts: u64, elapsed: Duration) -> Report
 
 /// The processor's model out of `/proc/cpuinfo`, or its architecture where that names none.
 fn cpu_model(cpuinfo: &str) -> String {
-    let model = cpuinfo.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == "model name");
+    let model = cpuinfo
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == "model name");
     model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()).to_owned()
 }
 
@@ -266,7 +302,8 @@ mod tests {
 
     #[test]
     fn the_model_is_read_or_the_architecture_named() {
-        let cpuinfo = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: A Processor: Fast\n\nprocessor\t: 1\n";
+        let cpuinfo =
+            "processor\t: 0\nmodel\t\t: 85\nmodel name\t: A Processor: Fast\n\nprocessor\t: 1\n";
         assert_eq!(cpu_model(cpuinfo), "A Processor: Fast");
         assert_eq!(cpu_model("processor : 0\n"), std::env::consts::ARCH);
     }

@@ -1,6 +1,8 @@
-//! Where the current work hangs: one thread puts it there, the workers take it, and all threads learn here that it is over.
+//! Where the current work hangs: one thread puts it there, the workers take it, and all threads
+//! learn here that it is over.
 //!
-//! What must not be broken: workers run at the lowest priority, so the lock is held for as long as a pointer takes to copy.
+//! What must not be broken: workers run at the lowest priority, so the lock is held for as long as
+//! a pointer takes to copy.
 
 use std::{
     sync::Arc,

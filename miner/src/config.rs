@@ -1,6 +1,8 @@
-//! What whoever mines chooses: sections with their defaults, and out of them, once, a miner's checked options.
+//! What whoever mines chooses: sections with their defaults, and out of them, once, a miner's
+//! checked options.
 //!
-//! The other commands have plain flags: what a benchmark measures, or an attempt is made of, belongs to no file.
+//! The other commands have plain flags: what a benchmark measures, or an attempt is made of,
+//! belongs to no file.
 
 use lode_api::client::{DEFAULT_NODE, NodeUrl};
 use lode_app::{ConfigError, Key, Kind, Loaded, Program, Settings, Source, text};
@@ -49,10 +51,8 @@ pub struct MinerSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeSection {
-    /// Its URL.
     #[serde(with = "text")]
     pub url: NodeUrl,
-    /// The network.
     #[serde(deserialize_with = "network_name", skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
 }
@@ -113,7 +113,11 @@ fn devices<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Erro
 
 fn table_mib<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let mib = u64::deserialize(from)?;
-    if (1..=MAX_TABLE_MIB).contains(&mib) { Ok(Some(mib)) } else { Err(D::Error::custom("no size of a table")) }
+    if (1..=MAX_TABLE_MIB).contains(&mib) {
+        Ok(Some(mib))
+    } else {
+        Err(D::Error::custom("no size of a table"))
+    }
 }
 
 fn log_n<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
@@ -122,7 +126,8 @@ fn log_n<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
 }
 
 impl Settings for MinerSettings {
-    const PROGRAM: Program = Program { name: "lode-miner", prefix: "LODE_MINER", file: "miner.toml" };
+    const PROGRAM: Program =
+        Program { name: "lode-miner", prefix: "LODE_MINER", file: "miner.toml" };
     const KEYS: &'static [Key] = &[
         Key::new(
             ("node", "url"),
@@ -199,14 +204,19 @@ impl MinerConfig {
             expected: "an Aleo address to mine for".to_owned(),
             got: "none".to_owned(),
         };
-        let devices = engine.devices.as_ref().filter(|_| is_for(loaded, "devices", EngineName::Cuda));
+        let devices =
+            engine.devices.as_ref().filter(|_| is_for(loaded, "devices", EngineName::Cuda));
         let table_mib = engine.table_mib.filter(|_| is_for(loaded, "table_mib", EngineName::Cpu));
         for (key, is_used, user) in [
             ("devices", devices.is_none() || engine.name == EngineName::Cuda, "cuda"),
             ("table_mib", table_mib.is_none() || engine.name == EngineName::Cpu, "cpu"),
         ] {
             if !is_used {
-                return Err(loaded.together("engine", key, format!("is for the {user} engine alone")));
+                return Err(loaded.together(
+                    "engine",
+                    key,
+                    format!("is for the {user} engine alone"),
+                ));
             }
         }
         if engine.name == EngineName::Cuda
@@ -238,8 +248,9 @@ impl MinerConfig {
     }
 }
 
-/// Whether a key of one engine counts. If a higher layer chose another engine, what a lower one says of this engine waits for
-/// its turn; from the same layer or a higher one it is a contradiction, for the caller to refuse.
+/// Whether a key of one engine counts. If a higher layer chose another engine, what a lower one
+/// says of this engine waits for its turn; from the same layer or a higher one it is a
+/// contradiction, for the caller to refuse.
 fn is_for(loaded: &Loaded<MinerSettings>, key: &str, engine: EngineName) -> bool {
     let chosen = loaded.source("engine", "name").layer();
     loaded.settings.engine.name == engine || loaded.source("engine", key).layer() >= chosen

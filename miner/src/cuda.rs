@@ -18,13 +18,18 @@ pub struct DevicesArgs {
 
 /// The devices as lines of a table, no line break at the end.
 pub fn table(devices: &[Device]) -> String {
-    let mut text = format!("{:>3}  {:12}  {:>9}  {:>10}  model", "GPU", "bus id", "memory", "capability");
+    let mut text =
+        format!("{:>3}  {:12}  {:>9}  {:>10}  model", "GPU", "bus id", "memory", "capability");
     for device in devices {
-        let Device { index, name, bus_id, memory_bytes, compute_capability, is_supported, .. } = device;
+        let Device { index, name, bus_id, memory_bytes, compute_capability, is_supported, .. } =
+            device;
         let unsupported = if *is_supported { "" } else { " (too old: 7.0 is needed)" };
         let memory = format!("{:.1} GiB", *memory_bytes as f64 / f64::from(1 << 30));
         // Writing to a string does not fail.
-        let _ = write!(text, "\n{index:>3}  {bus_id:12}  {memory:>9}  {compute_capability:>10}  {name}{unsupported}");
+        let _ = write!(
+            text,
+            "\n{index:>3}  {bus_id:12}  {memory:>9}  {compute_capability:>10}  {name}{unsupported}"
+        );
     }
     text
 }

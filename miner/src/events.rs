@@ -8,7 +8,8 @@ use std::{
 use lode_consensus::Height;
 use parking_lot::Mutex;
 
-/// Events that wait to be read. When there are more, the newest are dropped: whoever mines need not listen.
+/// Events that wait to be read. When there are more, the newest are dropped: whoever mines need not
+/// listen.
 pub const MAX_EVENTS: usize = 256;
 
 /// Something that happened to a miner.
@@ -20,8 +21,8 @@ pub enum MinerEvent {
         /// The network that is mined.
         network: String,
     },
-    /// The node cannot be reached, refuses, or gave work that is not what it must be. The miner goes on with the work that it
-    /// has, and tries again.
+    /// The node cannot be reached, refuses, or gave work that is not what it must be. The miner
+    /// goes on with the work that it has, and tries again.
     Disconnected {
         /// Why, in one line.
         reason: String,
@@ -30,7 +31,6 @@ pub enum MinerEvent {
     Paused,
     /// An attempt became a block.
     BlockFound {
-        /// Its height.
         height: Height,
         /// Its hash, in hex.
         hash: String,

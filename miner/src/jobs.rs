@@ -19,7 +19,8 @@ use crate::{
     work::{self, JobError, Work},
 };
 
-/// Time from one request to the next, at least: a node that answers at once, always, must not keep us busy.
+/// Time from one request to the next, at least: a node that answers at once, always, must not keep
+/// us busy.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long the node may hold back its answer while there is no new work. It allows 30 s.
@@ -91,7 +92,8 @@ fn poll_once(
     };
     let after = shared.board.current().map(|work| work.content_hash);
     let job = client.network(name.clone()).job(&shared.address, after.as_ref(), JOB_WAIT)?;
-    let first_nonce = SysRng.try_next_u64().map_err(|error| PollError::Entropy(error.to_string()))?;
+    let first_nonce =
+        SysRng.try_next_u64().map_err(|error| PollError::Entropy(error.to_string()))?;
     let work = Work::check(&job, &name, shared.address, shared.verifier.log_n(), first_nonce)?;
     if !shared.board.confirm(&work.content_hash) {
         shared.board.post(work.into());

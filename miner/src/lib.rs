@@ -1,8 +1,9 @@
 //! Mining for a node: what `lode-miner` runs, and a devnet in one process.
 //!
-//! [`Miner`] asks a node for work over its HTTP API, proves on its own threads with any [`lode_puzzle::Engine`], and hands in
-//! what meets a target. It holds no key. [`mine`] shows it on a terminal, [`mod@bench`] measures an engine, [`attempt`] and [`verify`]
-//! make and check a single proof, [`cuda`] lists GPUs and is the process of one.
+//! [`Miner`] asks a node for work over its HTTP API, proves on its own threads with any
+//! [`lode_puzzle::Engine`], and hands in what meets a target. It holds no key. [`mine`] shows it on
+//! a terminal, [`mod@bench`] measures an engine, [`attempt`] and [`verify`] make and check a single
+//! proof, [`cuda`] lists GPUs and is the process of one.
 //!
 //! ```text
 //!   node, over HTTP (client)

@@ -1,5 +1,5 @@
-//! `lode-miner`: the command line. Reads flags and configuration, runs a command of the library, and turns the outcome into
-//! lines and an exit code.
+//! `lode-miner`: the command line. Reads flags and configuration, runs a command of the library,
+//! and turns the outcome into lines and an exit code.
 
 use std::process::ExitCode;
 
@@ -30,8 +30,9 @@ Exit codes: 0 success, 1 refused or failed, 2 unusable flags or configuration, 7
 
 /// Proves Lode's puzzle, and checks proofs of it.
 ///
-/// An attempt is a statement and a nonce; its proof is a KZG commitment and an opening over Aleo's universal setup, and the
-/// hash of the proof is its ticket. Nothing is downloaded, and no private key is needed.
+/// An attempt is a statement and a nonce; its proof is a KZG commitment and an opening over Aleo's
+/// universal setup, and the hash of the proof is its ticket. Nothing is downloaded, and no private
+/// key is needed.
 #[derive(Parser)]
 #[command(name = "lode-miner", version, after_help = EXAMPLES)]
 struct Cli {
@@ -46,14 +47,15 @@ enum Command {
     Attempt(attempt::Args),
     /// Checks one proof: exits 0, or says which rule it breaks and exits 1.
     ///
-    /// The ticket is held to no target. Rules, in the order in which they are checked: length, coordinate range, curve,
-    /// subgroup, domain, pairing.
+    /// The ticket is held to no target. Rules, in the order in which they are checked: length,
+    /// coordinate range, curve, subgroup, domain, pairing.
     #[command(after_help = EXAMPLES)]
     Verify(verify::Args),
-    /// Mines for a node until Ctrl-C, which hands in what was found. A second Ctrl-C ends it at once.
+    /// Mines for a node until Ctrl-C, which hands in what was found. A second Ctrl-C ends it at
+    /// once.
     ///
-    /// Every job is checked before it is worked on, and every proof before it is handed in. No key is needed, and a rig should
-    /// hold none.
+    /// Every job is checked before it is worked on, and every proof before it is handed in. No key
+    /// is needed, and a rig should hold none.
     ///
     /// Everything can also stand in a file, and in the environment; a flag overrules both.
     #[command(after_help = EXAMPLES)]
@@ -74,7 +76,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Config {
-    /// Says whether mining would start with file, environment and these flags, or in one line what is wrong.
+    /// Says whether mining would start with file, environment and these flags, or in one line what
+    /// is wrong.
     #[command(after_help = EXAMPLES)]
     Check(Flags<All>),
     /// Prints what would be mined with, as a file that says of each value where it comes from.
@@ -102,7 +105,9 @@ fn main() -> ExitCode {
 
 fn answer(command: &Command) -> ExitCode {
     match run(command) {
-        Ok(line) => line.map_or(ExitCode::SUCCESS, |line| output::print(&format!("{line}\n"), complain)),
+        Ok(line) => {
+            line.map_or(ExitCode::SUCCESS, |line| output::print(&format!("{line}\n"), complain))
+        }
         Err(error) => {
             complain(&error.to_string()); // each error's line holds its cause's already
             ExitCode::from(exit_code(&error))
@@ -111,7 +116,8 @@ fn answer(command: &Command) -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let is_unusable = error.is::<ConfigError>() || rig_error(error).is_some_and(RigError::is_unusable_flags);
+    let is_unusable =
+        error.is::<ConfigError>() || rig_error(error).is_some_and(RigError::is_unusable_flags);
     match error.downcast_ref() {
         Some(mine::Error::Died(_)) => output::BROKEN,
         _ if is_unusable => output::UNUSABLE,
@@ -146,7 +152,9 @@ fn run(command: &Command) -> anyhow::Result<Option<String>> {
         Command::Config(Config::Check(flags)) => {
             let loaded = load(flags)?;
             MinerConfig::new(&loaded)?;
-            loaded.file.map_or_else(|| "ok: no file".to_owned(), |file| format!("ok: {}", file.display()))
+            loaded
+                .file
+                .map_or_else(|| "ok: no file".to_owned(), |file| format!("ok: {}", file.display()))
         }
         Command::Config(Config::Show(flags)) => lode_app::show(&load(flags)?).trim_end().to_owned(),
         Command::Bench(args) => {

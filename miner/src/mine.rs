@@ -19,7 +19,8 @@ use lode_cuda::{CudaEngine, DeviceState, DeviceStatus};
 use lode_puzzle::LogSize;
 
 use crate::{
-    JOB_LIFETIME, MineOptions, Miner, MinerConfig, MinerError, MinerEvent, Priority, Stats, jobs, miner,
+    JOB_LIFETIME, MineOptions, Miner, MinerConfig, MinerError, MinerEvent, Priority, Stats, jobs,
+    miner,
     rig::{Rig, RigError},
 };
 
@@ -53,7 +54,8 @@ pub enum Error {
     Output(#[from] io::Error),
 }
 
-/// Mines until Ctrl-C or SIGTERM, and returns a summary in one line. A second Ctrl-C ends the process at once.
+/// Mines until Ctrl-C or SIGTERM, and returns a summary in one line. A second Ctrl-C ends the
+/// process at once.
 ///
 /// # Errors
 /// [`Error`]
@@ -82,10 +84,18 @@ pub fn run(args: &MinerConfig) -> Result<String, Error> {
     let MinerConfig { node, address, network, .. } = args;
     // The threads of GPUs wait nearly all the time, and what they wait for must not wait for them.
     let priority = if cuda.is_some() { Priority::Normal } else { args.priority };
-    let options = MineOptions { node: node.clone(), network: network.clone(), address: *address, threads, priority };
+    let options = MineOptions {
+        node: node.clone(),
+        network: network.clone(),
+        address: *address,
+        threads,
+        priority,
+    };
 
     let plural = if threads == 1 { "" } else { "s" };
-    screen.line(&format!("mining for {address} at {node}: {description}, {threads} thread{plural}"))?;
+    screen.line(&format!(
+        "mining for {address} at {node}: {description}, {threads} thread{plural}"
+    ))?;
     for status in cuda.iter().flat_map(|cuda| cuda.status()) {
         screen.line(&format!("with {}", status.device))?;
     }
@@ -95,7 +105,9 @@ pub fn run(args: &MinerConfig) -> Result<String, Error> {
     miner.stop();
     match printed {
         // Whoever read our output has seen what they wanted, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(summary(&miner.stats())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(summary(&miner.stats()));
+        }
         printed => printed?,
     }
     while let Some(event) = miner.next_event(Duration::ZERO) {
@@ -110,12 +122,21 @@ pub fn run(args: &MinerConfig) -> Result<String, Error> {
         screen.line(&summary)?;
         return Err(Error::Died(reason));
     }
-    if cuda.is_some_and(|cuda| cuda.is_exhausted()) { Err(Error::Exhausted(summary)) } else { Ok(summary) }
+    if cuda.is_some_and(|cuda| cuda.is_exhausted()) {
+        Err(Error::Exhausted(summary))
+    } else {
+        Ok(summary)
+    }
 }
 
 /// Asks the node for the size of its puzzle until it tells, or `interrupted` is set.
-fn ask_log_n(args: &MinerConfig, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Option<LogSize>, Error> {
-    let url = args.node.parse().map_err(|source| MinerError::Node { got: args.node.clone(), source })?;
+fn ask_log_n(
+    args: &MinerConfig,
+    interrupted: &AtomicBool,
+    screen: &mut Screen,
+) -> Result<Option<LogSize>, Error> {
+    let url =
+        args.node.parse().map_err(|source| MinerError::Node { got: args.node.clone(), source })?;
     let network = args.network.clone().map(miner::parse_network).transpose()?;
     let client = NodeClient::new(url, Limits::MINER);
     let mut backoff = Backoff::default();
@@ -139,8 +160,14 @@ fn ask_log_n(args: &MinerConfig, interrupted: &AtomicBool, screen: &mut Screen) 
     Ok(None)
 }
 
-/// Shows what happens until it is interrupted, nobody reads it any more, a thread died, or no device is left.
-fn follow(miner: &Miner, cuda: Option<&CudaEngine>, interrupted: &AtomicBool, screen: &mut Screen) -> io::Result<()> {
+/// Shows what happens until it is interrupted, nobody reads it any more, a thread died, or no
+/// device is left.
+fn follow(
+    miner: &Miner,
+    cuda: Option<&CudaEngine>,
+    interrupted: &AtomicBool,
+    screen: &mut Screen,
+) -> io::Result<()> {
     let is_over = || interrupted.load(Ordering::Relaxed) || miner.failure().is_some();
     while !is_over() && !cuda.is_some_and(CudaEngine::is_exhausted) {
         if let Some(event) = miner.next_event(TICK) {
@@ -166,7 +193,8 @@ enum Screen {
 impl Screen {
     fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, lode_app::terminal::stdout());
-        // No terminal, or one that cannot move its cursor: what a hidden bar is given would be lost.
+        // No terminal, or one that cannot move its cursor: what a hidden bar is given would be
+        // lost.
         if bar.is_hidden() {
             return Self::Lines { printed: Instant::now() };
         }
@@ -223,11 +251,17 @@ fn describe(event: &MinerEvent) -> (String, bool) {
     match event {
         MinerEvent::Connected { network } => (format!("connected: mining {network}"), false),
         MinerEvent::BlockFound { height, hash } => (format!("block {height} found: {hash}"), false),
-        MinerEvent::ShareAccepted { height } => (format!("share accepted at height {height}"), false),
+        MinerEvent::ShareAccepted { height } => {
+            (format!("share accepted at height {height}"), false)
+        }
         MinerEvent::Stale { reason } => (format!("stale: {reason}"), false),
         MinerEvent::Disconnected { reason } => (format!("no work: {reason}; trying again"), true),
-        MinerEvent::Paused => (format!("paused: no word from the node for {} s", JOB_LIFETIME.as_secs()), true),
-        MinerEvent::Refused { reason } => (format!("REFUSED, though it passed our own check: {reason}"), true),
+        MinerEvent::Paused => {
+            (format!("paused: no word from the node for {} s", JOB_LIFETIME.as_secs()), true)
+        }
+        MinerEvent::Refused { reason } => {
+            (format!("REFUSED, though it passed our own check: {reason}"), true)
+        }
         MinerEvent::Invalid { reason } => {
             (format!("INVALID PROOF, not submitted; engine or machine is broken: {reason}"), true)
         }
@@ -244,7 +278,9 @@ fn status(stats: &Stats, devices: &[DeviceStatus]) -> String {
         (Some(height), Some(age)) => format!("height {height}, job {} s", age.as_secs()),
         _ => "no work".to_owned(),
     };
-    let devices = devices.iter().map(|status| format!(" · GPU {} {}", status.device.index, device_rate(status)));
+    let devices = devices
+        .iter()
+        .map(|status| format!(" · GPU {} {}", status.device.index, device_rate(status)));
     format!(
         "{:.1}/s (60 s: {:.1}, all: {:.1}) · {work}{} · {}{}",
         rates.over_10_s,
@@ -269,7 +305,8 @@ fn device_rate(status: &DeviceStatus) -> String {
 /// What a device did, in one line.
 fn device_summary(status: &DeviceStatus) -> String {
     let DeviceStatus { device, attempts, wrong, starts, state, .. } = status;
-    let mut text = format!("{device}: {attempts} attempts, {:.1}/s while at work", status.attempts_per_s());
+    let mut text =
+        format!("{device}: {attempts} attempts, {:.1}/s while at work", status.attempts_per_s());
     for (count, what) in [(*wrong, "WRONG"), (starts.saturating_sub(1), "restarts")] {
         if count > 0 {
             text.push_str(&format!(", {count} {what}"));
@@ -295,8 +332,11 @@ fn summary(stats: &Stats) -> String {
 }
 
 fn outcome(stats: &Stats) -> String {
-    let Stats { attempts, shares_accepted, blocks_found, stale, refused, invalid, lost, .. } = stats;
-    let mut text = format!("{shares_accepted} shares, {blocks_found} blocks, {stale} stale, {refused} refused");
+    let Stats { attempts, shares_accepted, blocks_found, stale, refused, invalid, lost, .. } =
+        stats;
+    let mut text = format!(
+        "{shares_accepted} shares, {blocks_found} blocks, {stale} stale, {refused} refused"
+    );
     for (count, what) in [(invalid, "INVALID"), (lost, "LOST")] {
         if *count > 0 {
             text.push_str(&format!(", {count} {what}"));
@@ -312,10 +352,13 @@ mod tests {
 
     #[test]
     fn faults_show_only_when_there_are_any() {
-        let mut stats =
-            Stats { attempts: 7, shares_accepted: 2, uptime: Duration::from_secs(3725), ..Stats::default() };
-        let expected =
-            "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, 0 stale, 0 refused · 7 attempts";
+        let mut stats = Stats {
+            attempts: 7,
+            shares_accepted: 2,
+            uptime: Duration::from_secs(3725),
+            ..Stats::default()
+        };
+        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, 0 stale, 0 refused · 7 attempts";
         assert_eq!(summary(&stats), expected);
         stats.invalid = 3;
         assert!(summary(&stats).ends_with(", 0 refused, 3 INVALID · 7 attempts"));

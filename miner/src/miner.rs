@@ -1,12 +1,13 @@
 //! A miner: threads around a board of work.
 //!
-//! Threads, besides the caller's: one per worker, by default at the lowest priority, each a rayon pool of one
-//! ([`crate::workers`]); one that asks for jobs ([`crate::jobs`]); one that hands winning attempts in ([`crate::submit`]); one
-//! that keeps time.
-//! Queues: winning attempts, [`crate::submit::MAX_WAITING`]; events, [`crate::events::MAX_EVENTS`].
+//! Threads, besides the caller's: one per worker, by default at the lowest priority, each a rayon
+//! pool of one ([`crate::workers`]); one that asks for jobs ([`crate::jobs`]); one that hands
+//! winning attempts in ([`crate::submit`]); one that keeps time. Queues: winning attempts,
+//! [`crate::submit::MAX_WAITING`]; events, [`crate::events::MAX_EVENTS`].
 //!
-//! What must not be broken: a miner that lost a thread ends; nothing leaves the process that our own verifier refuses; a found share survives the restart of its
-//! node; no thread is waited for without end.
+//! What must not be broken: a miner that lost a thread ends; nothing leaves the process that our
+//! own verifier refuses; a found share survives the restart of its node; no thread is waited for
+//! without end.
 
 use std::{
     fmt, io,
@@ -34,7 +35,8 @@ use crate::{
 
 /// How long work is worth something after the node last said so.
 pub const JOB_LIFETIME: Duration = Duration::from_secs(60);
-/// How long [`Miner::stop`] waits for the attempts under way. A thread that takes longer is left behind.
+/// How long [`Miner::stop`] waits for the attempts under way. A thread that takes longer is left
+/// behind.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long [`Miner::stop`] then waits for what was found to be handed in.
 const SUBMIT_PATIENCE: Duration = Duration::from_secs(1);
@@ -59,7 +61,13 @@ pub struct MineOptions {
 impl MineOptions {
     /// Mines whatever the node serves, on all cores, at the lowest priority.
     pub fn new(node: impl Into<String>, address: Address) -> Self {
-        Self { node: node.into(), network: None, address, threads: all_cores(), priority: Priority::default() }
+        Self {
+            node: node.into(),
+            network: None,
+            address,
+            threads: all_cores(),
+            priority: Priority::default(),
+        }
     }
 }
 
@@ -125,13 +133,19 @@ impl fmt::Debug for Miner {
 }
 
 impl Miner {
-    /// Starts the threads and returns at once, whether the node can be reached or not: [`Miner::next_event`] tells.
+    /// Starts the threads and returns at once, whether the node can be reached or not:
+    /// [`Miner::next_event`] tells.
     ///
-    /// `engine` and `verifier` must be over the same setup; its size is the only one that jobs may have.
+    /// `engine` and `verifier` must be over the same setup; its size is the only one that jobs may
+    /// have.
     ///
     /// # Errors
     /// [`MinerError`] if the options make no sense, or the system has no threads left.
-    pub fn start(options: MineOptions, engine: Arc<dyn Engine>, verifier: Arc<Verifier>) -> Result<Self, MinerError> {
+    pub fn start(
+        options: MineOptions,
+        engine: Arc<dyn Engine>,
+        verifier: Arc<Verifier>,
+    ) -> Result<Self, MinerError> {
         let MineOptions { node, network, address, threads, priority } = options;
         let url: NodeUrl = node.parse().map_err(|source| MinerError::Node { got: node, source })?;
         let network = network.map(parse_network).transpose()?;
@@ -169,7 +183,8 @@ impl Miner {
 
         let (found, queue) = sync_channel(MAX_WAITING);
         let (shared, client) = (self.shared.clone(), self.submissions.clone());
-        let submit = move || shared.guard("lode-submit", || submit::submit_all(&shared, &client, &queue));
+        let submit =
+            move || shared.guard("lode-submit", || submit::submit_all(&shared, &client, &queue));
         threads.submitting = Some(thread("lode-submit").spawn(submit)?);
 
         let shared = self.shared.clone();
@@ -181,7 +196,8 @@ impl Miner {
             let name = format!("lode-prove-{index}");
             let worker = workers::spawn_alone(name.clone(), core, move || {
                 if priority == Priority::Lowest {
-                    // Where the system refuses, proving at normal priority is better than not at all.
+                    // Where the system refuses, proving at normal priority is better than not at
+                    // all.
                     let _ = priority::lower_current_thread();
                 }
                 shared.guard(&name, || workers::prove(&shared, &found));
@@ -210,13 +226,15 @@ impl Miner {
         self.events.next(timeout)
     }
 
-    /// Which thread panicked, and why: then the others have ended as well, and [`Miner::stop`] hands in what was found.
+    /// Which thread panicked, and why: then the others have ended as well, and [`Miner::stop`]
+    /// hands in what was found.
     pub fn failure(&self) -> Option<String> {
         self.shared.failure.get().cloned()
     }
 
-    /// Ends all threads, usually within a second: when the attempts under way have ended, and what they found is handed in.
-    /// Events and statistics can still be read. A second call does nothing.
+    /// Ends all threads, usually within a second: when the attempts under way have ended, and what
+    /// they found is handed in. Events and statistics can still be read. A second call does
+    /// nothing.
     pub fn stop(&self) {
         self.shared.board.stop();
         self.jobs.shut_down();
@@ -251,7 +269,10 @@ fn keep_time(shared: &Shared) {
 }
 
 /// Joins what ends in time, and returns the rest.
-fn join_within(patience: Duration, threads: impl IntoIterator<Item = JoinHandle<()>>) -> Vec<JoinHandle<()>> {
+fn join_within(
+    patience: Duration,
+    threads: impl IntoIterator<Item = JoinHandle<()>>,
+) -> Vec<JoinHandle<()>> {
     const LOOK_INTERVAL: Duration = Duration::from_millis(5);
     let deadline = Instant::now() + patience;
     let mut late = Vec::new();

@@ -15,14 +15,15 @@ pub enum Priority {
     Normal,
 }
 
-/// Lowers the calling thread to Linux's `SCHED_IDLE`, or to nice 19 where that is refused. False: the system does neither, and
-/// the thread stays as it is.
+/// Lowers the calling thread to Linux's `SCHED_IDLE`, or to nice 19 where that is refused. False:
+/// the system does neither, and the thread stays as it is.
 ///
 /// There is no way back without privileges: call it from threads that do nothing else.
 #[cfg(target_os = "linux")]
 pub(crate) fn lower_current_thread() -> bool {
-    // SAFETY: `sched_param` is plain integers, of which the priority must be zero for SCHED_IDLE, and the others, where a
-    // libc has any, are unused. The call reads it and keeps nothing. 0 is the calling thread.
+    // SAFETY: `sched_param` is plain integers, of which the priority must be zero for SCHED_IDLE,
+    // and the others, where a libc has any, are unused. The call reads it and keeps nothing. 0 is
+    // the calling thread.
     let idle = unsafe {
         let param: libc::sched_param = std::mem::zeroed();
         libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const param)
@@ -44,9 +45,11 @@ mod tests {
     #[test]
     fn only_the_calling_thread_is_lowered() {
         // SAFETY: both take integers only.
-        let now = || unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
+        let now =
+            || unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
         let before = now();
-        let (lowered, inside) = std::thread::spawn(move || (lower_current_thread(), now())).join().unwrap();
+        let (lowered, inside) =
+            std::thread::spawn(move || (lower_current_thread(), now())).join().unwrap();
         assert!(lowered, "Linux lets every thread lower itself");
         assert!(inside.0 == libc::SCHED_IDLE || inside.1 == 19, "{inside:?}");
         assert_eq!(now(), before);

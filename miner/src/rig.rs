@@ -11,13 +11,25 @@ use lode_puzzle::{CpuEngine, Engine, LogSize, ReferenceEngine, Tables, TablesErr
 pub(crate) const MAX_TABLE_MIB: u64 = 1 << 20;
 
 /// The engines that `--engine` can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineName {
-    /// The processor, with the fastest instructions that it has, or those that the environment's `LODE_CPU` names.
+    /// The processor, with the fastest instructions that it has, or those that the environment's
+    /// `LODE_CPU` names.
     #[default]
     Cpu,
-    /// The specification line by line, on snarkVM's FFT and KZG10: slow, and what the others are held to.
+    /// The specification line by line, on snarkVM's FFT and KZG10: slow, and what the others are
+    /// held to.
     Reference,
     /// NVIDIA GPUs, one thread and one process for each.
     Cuda,
@@ -32,12 +44,13 @@ pub struct EngineArgs {
 
     /// The most memory, in MiB, for the cpu engine's table, which all threads share [default: 256].
     ///
-    /// For the 2^13 bases of the public networks one size is the smallest and the fastest: 32 MiB, or 24 without AVX-512. More is
-    /// not taken, and less is an error that names the least.
+    /// For the 2^13 bases of the public networks one size is the smallest and the fastest: 32 MiB,
+    /// or 24 without AVX-512. More is not taken, and less is an error that names the least.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_TABLE_MIB))]
     pub table_mib: Option<u64>,
 
-    /// The GPUs of the cuda engine: `all`, or numbers that `lode-miner devices` lists, as in `0,2` [default: all].
+    /// The GPUs of the cuda engine: `all`, or numbers that `lode-miner devices` lists, as in `0,2`
+    /// [default: all].
     #[arg(long, value_name = "LIST")]
     pub devices: Option<DeviceSelection>,
 }
@@ -49,13 +62,16 @@ impl EngineArgs {
     /// The GPUs that the cuda engine is to use; none for other engines.
     ///
     /// # Errors
-    /// [`RigError::Cuda`] if they are not there, [`RigError::Devices`] and [`RigError::Table`] if there are flags for another engine.
+    /// [`RigError::Cuda`] if they are not there, [`RigError::Devices`] and [`RigError::Table`] if
+    /// there are flags for another engine.
     pub fn pick_devices(&self) -> Result<Vec<Device>, RigError> {
         if self.engine != EngineName::Cpu && self.table_mib.is_some() {
             return Err(RigError::Table);
         }
         match (self.engine, self.devices) {
-            (EngineName::Cuda, devices) => Ok(devices.unwrap_or_default().pick(lode_cuda::devices()?)?),
+            (EngineName::Cuda, devices) => {
+                Ok(devices.unwrap_or_default().pick(lode_cuda::devices()?)?)
+            }
             (_, Some(_)) => Err(RigError::Devices),
             (_, None) => Ok(Vec::new()),
         }
@@ -129,7 +145,8 @@ impl RigError {
 }
 
 impl Rig {
-    /// Loads the setup and builds the engine's tables, which takes about a second. GPUs get ready with the first work.
+    /// Loads the setup and builds the engine's tables, which takes about a second. GPUs get ready
+    /// with the first work.
     ///
     /// # Errors
     /// [`RigError`]
@@ -143,16 +160,22 @@ impl Rig {
             EngineName::Cpu => {
                 let started = Instant::now();
                 let max_bytes = usize::try_from(args.max_table_mib() << 20).unwrap_or(usize::MAX);
-                let tables = Tables::new(&srs, backend, max_bytes).map_err(|error| table_error(error, args, log_n))?;
-                let (mib, seconds) = (tables.table_bytes().div_ceil(1 << 20), started.elapsed().as_secs_f64());
-                let description = format!("cpu engine ({backend}, table of {mib} MiB built in {seconds:.2} s)");
+                let tables = Tables::new(&srs, backend, max_bytes)
+                    .map_err(|error| table_error(error, args, log_n))?;
+                let (mib, seconds) =
+                    (tables.table_bytes().div_ceil(1 << 20), started.elapsed().as_secs_f64());
+                let description =
+                    format!("cpu engine ({backend}, table of {mib} MiB built in {seconds:.2} s)");
                 (Arc::new(CpuEngine::new(tables.into())), description)
             }
-            EngineName::Reference => (Arc::new(ReferenceEngine::new(srs)), "reference engine".to_owned()),
+            EngineName::Reference => {
+                (Arc::new(ReferenceEngine::new(srs)), "reference engine".to_owned())
+            }
             EngineName::Cuda => {
                 let program = env::current_exe().map_err(RigError::Program)?;
                 let log_n = log_n.log_n().to_string();
-                let arguments = ["cuda-worker", "--log-n", &log_n, "--device"].map(Into::into).into();
+                let arguments =
+                    ["cuda-worker", "--log-n", &log_n, "--device"].map(Into::into).into();
                 let program = WorkerProgram { program, arguments };
                 let engine = Arc::new(CudaEngine::new(devices, program, srs, verifier.clone()));
                 (cuda.insert(engine).clone(), "cuda engine".to_owned())
@@ -161,7 +184,8 @@ impl Rig {
         Ok(Self { engine, verifier, description, cuda })
     }
 
-    /// The number of threads: one for each device of the cuda engine, else what was asked for, or one for each core.
+    /// The number of threads: one for each device of the cuda engine, else what was asked for, or
+    /// one for each core.
     ///
     /// # Errors
     /// [`RigError::Threads`]
@@ -191,9 +215,9 @@ fn table_error(error: TablesError, args: &EngineArgs, log_n: LogSize) -> RigErro
 /// # Errors
 /// Text for the user, in one line.
 pub fn parse_log_n(text: &str) -> Result<LogSize, String> {
-    let log_n: u8 = text
-        .parse()
-        .map_err(|_| format!("expected a whole number from {} to {}", LogSize::MIN.log_n(), LogSize::MAX.log_n()))?;
+    let log_n: u8 = text.parse().map_err(|_| {
+        format!("expected a whole number from {} to {}", LogSize::MIN.log_n(), LogSize::MAX.log_n())
+    })?;
     LogSize::new(log_n).map_err(|error| error.to_string())
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Runs a thread's part. If it panics, nothing goes on without it: all threads end, and [`crate::Miner::failure`] tells.
+    /// Runs a thread's part. If it panics, nothing goes on without it: all threads end, and
+    /// [`crate::Miner::failure`] tells.
     pub(crate) fn guard(&self, thread: &str, part: impl FnOnce()) {
         if let Err(reason) = panics::guard(part) {
             let _ = self.failure.set(format!("thread {thread} panicked: {reason}"));

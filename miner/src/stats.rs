@@ -29,9 +29,11 @@ pub struct Stats {
     pub stale: u64,
     /// Winning attempts that the node refused, although they passed our own verification.
     pub refused: u64,
-    /// Winning attempts that failed our own verification, and were not submitted: the engine or the machine is broken.
+    /// Winning attempts that failed our own verification, and were not submitted: the engine or the
+    /// machine is broken.
     pub invalid: u64,
-    /// Winning attempts that could not be handed in: the queue was full, or the node away for too long.
+    /// Winning attempts that could not be handed in: the queue was full, or the node away for too
+    /// long.
     pub lost: u64,
     /// Whether the last word from the node was good work.
     pub is_connected: bool,
@@ -114,7 +116,8 @@ impl Counters {
         let attempts = self.attempts.get();
         let samples = self.samples.lock();
         let over = |window: Duration| {
-            let is_old_enough = |(then, _): &&(Instant, u64)| now.saturating_duration_since(*then) >= window;
+            let is_old_enough =
+                |(then, _): &&(Instant, u64)| now.saturating_duration_since(*then) >= window;
             let reference = samples.iter().rev().find(is_old_enough).or(samples.front());
             reference.map_or(0.0, |(then, before)| {
                 rate_per_s(attempts.saturating_sub(*before), now.saturating_duration_since(*then))

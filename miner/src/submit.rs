@@ -1,7 +1,8 @@
 //! The thread that hands winning attempts in.
 //!
-//! Queue: at most [`MAX_WAITING`] attempts; when it is full, new ones are lost, and counted. The thread takes them one by one:
-//! while the node is away, the first is tried again and the others wait behind it, each with its own deadline.
+//! Queue: at most [`MAX_WAITING`] attempts; when it is full, new ones are lost, and counted. The
+//! thread takes them one by one: while the node is away, the first is tried again and the others
+//! wait behind it, each with its own deadline.
 
 use std::{
     sync::mpsc::Receiver,
@@ -20,7 +21,8 @@ use crate::{MinerEvent, shared::Shared};
 
 /// Winning attempts that wait for the node.
 pub(crate) const MAX_WAITING: usize = 1024;
-/// How long an attempt is tried again while the node is away. Its share would not be worth anything much later.
+/// How long an attempt is tried again while the node is away. Its share would not be worth anything
+/// much later.
 pub(crate) const MAX_RETRY: Duration = Duration::from_secs(120);
 
 /// A winning attempt that passed our verification.
@@ -75,7 +77,8 @@ fn count(shared: &Shared, height: Height, outcome: &AttemptOutcome) {
     }
     if outcome.block.is_none() && !outcome.share {
         shared.counters.stale.add(1);
-        let reason = outcome.reason.as_deref().map_or_else(|| "no reason given".to_owned(), one_line);
+        let reason =
+            outcome.reason.as_deref().map_or_else(|| "no reason given".to_owned(), one_line);
         shared.events.announce(MinerEvent::Stale { reason });
     }
 }

@@ -22,7 +22,8 @@ pub struct Args {
     pub opening: String,
 }
 
-/// Hex digits of any number: a wrong number is a rule that the proof breaks, not a flag that cannot be read.
+/// Hex digits of any number: a wrong number is a rule that the proof breaks, not a flag that cannot
+/// be read.
 fn parse_digits(text: &str) -> Result<String, &'static str> {
     if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(text.to_owned())
@@ -72,6 +73,7 @@ pub fn run(args: &Args) -> Result<Ticket, Error> {
 
 fn decode(part: Part, digits: &str) -> Result<[u8; 96], Error> {
     let mut bytes = [0; 96];
-    hex::decode_to_slice(digits, &mut bytes).map_err(|_| Error::Digits { part, got: digits.len() })?;
+    hex::decode_to_slice(digits, &mut bytes)
+        .map_err(|_| Error::Digits { part, got: digits.len() })?;
     Ok(bytes)
 }

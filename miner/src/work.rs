@@ -1,8 +1,8 @@
 //! A node's job, held to what it must be before anything is proven for it.
 //!
-//! A node could have a rig work for somebody else, or for nothing. So the miner recomputes whatever it can: the header names
-//! our address, the content hash is the header's, and the statement is made of it. What is left to trust is that the node's
-//! chain is the one that the operator wants.
+//! A node could have a rig work for somebody else, or for nothing. So the miner recomputes whatever
+//! it can: the header names our address, the content hash is the header's, and the statement is
+//! made of it. What is left to trust is that the node's chain is the one that the operator wants.
 
 use std::{
     fmt,
@@ -14,12 +14,14 @@ use lode_api::{client::NetworkName, mining::MiningJob};
 use lode_consensus::{Address, Decode, DecodeError, Hash, Height, block::Header};
 use lode_puzzle::{Job, LogSize, Statement, Target};
 
-/// Nonces that an engine gets at a time: none runs out of them within a job, and threads need not know how many they are.
+/// Nonces that an engine gets at a time: none runs out of them within a job, and threads need not
+/// know how many they are.
 const NONCES_PER_RANGE: u64 = 1 << 32;
 
 /// The puzzle's size that a job names.
 pub(crate) fn log_n(job: &MiningJob) -> Result<LogSize, JobError> {
-    LogSize::new(job.log_n).map_err(|error| JobError::Field { field: "log_n", reason: error.to_string() })
+    LogSize::new(job.log_n)
+        .map_err(|error| JobError::Field { field: "log_n", reason: error.to_string() })
 }
 
 /// Why a job is not worked on.
@@ -36,7 +38,8 @@ pub(crate) enum JobError {
     /// The header's bytes are no header.
     #[error("header_bytes: {0}")]
     Header(#[from] DecodeError),
-    /// A value is not the one that follows from the rest of the job, or from what this miner was started with.
+    /// A value is not the one that follows from the rest of the job, or from what this miner was
+    /// started with.
     #[error("{field}: expected {expected}, got {got}")]
     Mismatch {
         /// The value's name.
@@ -75,8 +78,8 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Checks a job of `network`. `first_nonce` is drawn at random for each job, so that two rigs of one address, whose
-    /// statements are the same, do not make the same attempts.
+    /// Checks a job of `network`. `first_nonce` is drawn at random for each job, so that two rigs
+    /// of one address, whose statements are the same, do not make the same attempts.
     ///
     /// # Errors
     /// [`JobError`] with the first value that is not what it must be.
@@ -102,7 +105,8 @@ impl Work {
         expect("block_target", &header.target, &job.block_target.0)?;
 
         let (genesis, challenge) = (&job.genesis_hash.0.0, &job.epoch_challenge.0.0);
-        let statement = Statement::new(genesis, challenge, &header.anchor_hash.0, &content_hash.0, &address.0);
+        let statement =
+            Statement::new(genesis, challenge, &header.anchor_hash.0, &content_hash.0, &address.0);
         expect("statement", &statement, &job.statement.0)?;
 
         Ok(Self {
@@ -145,7 +149,11 @@ impl Work {
     }
 }
 
-fn expect<T: PartialEq + fmt::Display>(field: &'static str, expected: &T, got: &T) -> Result<(), JobError> {
+fn expect<T: PartialEq + fmt::Display>(
+    field: &'static str,
+    expected: &T,
+    got: &T,
+) -> Result<(), JobError> {
     if expected == got {
         return Ok(());
     }

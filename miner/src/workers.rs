@@ -21,10 +21,12 @@ use crate::{
     work::Work,
 };
 
-/// The core that each of some threads is to stay on: one for each if there are as many as cores that this process may use.
+/// The core that each of some threads is to stay on: one for each if there are as many as cores
+/// that this process may use.
 ///
-/// With fewer threads, none: a thread at the lowest priority that may not leave its core waits for whoever else is on it while other
-/// cores idle, and the threads of two miners would meet on the first ones.
+/// With fewer threads, none: a thread at the lowest priority that may not leave its core waits for
+/// whoever else is on it while other cores idle, and the threads of two miners would meet on the
+/// first ones.
 pub(crate) fn cores(threads: usize) -> Vec<Option<CoreId>> {
     match core_affinity::get_core_ids() {
         Some(cores) if cores.len() == threads => cores.into_iter().map(Some).collect(),
@@ -32,11 +34,12 @@ pub(crate) fn cores(threads: usize) -> Vec<Option<CoreId>> {
     }
 }
 
-/// Runs `body` on a new thread that is a rayon pool of its own, of one: snarkVM's parallel kernels then stay on this thread.
-/// Without a pool around them they would start threads for every transform. The thread stays on the core, if there is one.
+/// Runs `body` on a new thread that is a rayon pool of its own, of one: snarkVM's parallel kernels
+/// then stay on this thread. Without a pool around them they would start threads for every
+/// transform. The thread stays on the core, if there is one.
 ///
-/// A panic in `body` ends the process, unless `body` guards against it: a prover that is wrong about something must not mine on
-/// in silence.
+/// A panic in `body` ends the process, unless `body` guards against it: a prover that is wrong
+/// about something must not mine on in silence.
 pub(crate) fn spawn_alone(
     name: String,
     core: Option<CoreId>,
@@ -86,7 +89,8 @@ pub(crate) fn prove(shared: &Shared, found: &SyncSender<Found>) {
 
 /// Verifies a winning attempt, and queues it.
 fn won(shared: &Shared, work: &Work, attempt: &Attempt, queue: &SyncSender<Found>) {
-    let verified = shared.verifier.verify(&work.statement, attempt.nonce, &attempt.proof, Claim::None);
+    let verified =
+        shared.verifier.verify(&work.statement, attempt.nonce, &attempt.proof, Claim::None);
     let fault = match verified {
         Ok(ticket)
             if work.block_target.is_met_by(ticket.block_value())
@@ -99,7 +103,8 @@ fn won(shared: &Shared, work: &Work, attempt: &Attempt, queue: &SyncSender<Found
     };
     if let Some(fault) = fault {
         shared.counters.invalid.add(1);
-        let reason = format!("the {} engine, nonce {}: {fault}", shared.engine.name(), attempt.nonce);
+        let reason =
+            format!("the {} engine, nonce {}: {fault}", shared.engine.name(), attempt.nonce);
         return shared.events.announce(MinerEvent::Invalid { reason });
     }
     let attempt = mining::Attempt {
@@ -110,10 +115,19 @@ fn won(shared: &Shared, work: &Work, attempt: &Attempt, queue: &SyncSender<Found
         commitment: Hex(attempt.proof.commitment),
         opening: Hex(attempt.proof.opening),
     };
-    let found = Found { network: work.network.clone(), height: work.height, attempt, found: Instant::now() };
+    let found = Found {
+        network: work.network.clone(),
+        height: work.height,
+        attempt,
+        found: Instant::now(),
+    };
     match queue.try_send(found) {
         Ok(()) => {}
-        Err(TrySendError::Full(_)) => shared.lose(format!("{MAX_WAITING} attempts wait for the node already")),
-        Err(TrySendError::Disconnected(_)) => shared.lose("nothing is handed in any more".to_owned()),
+        Err(TrySendError::Full(_)) => {
+            shared.lose(format!("{MAX_WAITING} attempts wait for the node already"))
+        }
+        Err(TrySendError::Disconnected(_)) => {
+            shared.lose("nothing is handed in any more".to_owned())
+        }
     }
 }

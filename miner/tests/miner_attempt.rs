@@ -61,7 +61,8 @@ fn assert_complains(outcome: &Outcome, code: i32, text: &str) {
 fn attempt_prints_the_vectors() {
     for vector in vectors() {
         let nonce = vector["nonce"].to_string();
-        let args = ["attempt", "--statement", field(&vector, "statement"), "--nonce", &nonce, "--json"];
+        let args =
+            ["attempt", "--statement", field(&vector, "statement"), "--nonce", &nonce, "--json"];
         let outcome = lode_miner(&args);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
         assert_eq!(serde_json::from_str::<Value>(&outcome.stdout).unwrap(), vector);
@@ -76,7 +77,11 @@ fn lode_cpu_chooses_among_what_the_processor_has() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert_eq!(&serde_json::from_str::<Value>(&outcome.stdout).unwrap(), vector);
     let outcome = lode_miner_with(&args, &[("LODE_CPU", "sse9")]);
-    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"");
+    assert_complains(
+        &outcome,
+        1,
+        "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"",
+    );
     let outcome = lode_miner_with(&args, &[("LODE_CPU", "")]);
     assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"\"");
 }
@@ -85,10 +90,19 @@ fn lode_cpu_chooses_among_what_the_processor_has() {
 fn lode_cpu_chooses_what_verify_uses() {
     let vector = &vectors()[0];
     let mut args = vec!["verify", "--statement", field(vector, "statement"), "--nonce", "0"];
-    args.extend(["--commitment", field(vector, "commitment"), "--opening", field(vector, "opening")]);
+    args.extend([
+        "--commitment",
+        field(vector, "commitment"),
+        "--opening",
+        field(vector, "opening"),
+    ]);
     assert_eq!(lode_miner_with(&args, &[("LODE_CPU", "portable")]).code, Some(0));
     let outcome = lode_miner_with(&args, &[("LODE_CPU", "sse9")]);
-    assert_complains(&outcome, 1, "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"");
+    assert_complains(
+        &outcome,
+        1,
+        "LODE_CPU: expected ifma, avx512, scalar or portable, got \"sse9\"",
+    );
 }
 
 #[test]
@@ -101,7 +115,11 @@ fn a_table_larger_than_allowed_is_an_error() {
     assert_complains(&attempt("23"), 2, "--table-mib: expected at least 24 for 2^13 bases, got 23");
     assert_eq!(attempt("24").code, Some(0));
     assert_complains(&attempt("0"), 2, "--table-mib");
-    assert_complains(&lode_miner(&["bench", "--table-mib", "1"]), 2, "--table-mib: expected at least ");
+    assert_complains(
+        &lode_miner(&["bench", "--table-mib", "1"]),
+        2,
+        "--table-mib: expected at least ",
+    );
 }
 
 #[test]
@@ -122,7 +140,15 @@ fn flags_for_another_engine_are_an_error() {
 #[test]
 fn attempt_without_json_prints_every_field_on_its_line() {
     let vector = &vectors()[0];
-    let args = ["attempt", "--engine", "reference", "--statement", field(vector, "statement"), "--nonce", "0"];
+    let args = [
+        "attempt",
+        "--engine",
+        "reference",
+        "--statement",
+        field(vector, "statement"),
+        "--nonce",
+        "0",
+    ];
     let outcome = lode_miner(&args);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     for (name, value) in vector.as_object().unwrap() {
@@ -152,7 +178,8 @@ fn the_size_can_be_chosen_and_binds() {
 fn verify_accepts_the_vectors_in_one_line() {
     for vector in vectors() {
         let nonce = vector["nonce"].to_string();
-        let outcome = verify(&vector, field(&vector, "commitment"), field(&vector, "opening"), &nonce);
+        let outcome =
+            verify(&vector, field(&vector, "commitment"), field(&vector, "opening"), &nonce);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
         assert_eq!(outcome.stdout.lines().count(), 1);
         assert!(outcome.stdout.contains(field(&vector, "ticket")));
@@ -183,18 +210,49 @@ fn verify_names_the_rule_that_a_forgery_breaks() {
 fn unusable_flags_are_one_line_and_exit_2() {
     let statement = "00".repeat(32);
     let attempt = |args: &[&str]| lode_miner(&[&["attempt"], args].concat());
-    assert_complains(&attempt(&["--statement", &statement[1..], "--nonce", "0"]), 2, "expected 64 hex digits, got 63");
-    assert_complains(&attempt(&["--statement", &"zz".repeat(32), "--nonce", "0"]), 2, "hex digits only");
+    assert_complains(
+        &attempt(&["--statement", &statement[1..], "--nonce", "0"]),
+        2,
+        "expected 64 hex digits, got 63",
+    );
+    assert_complains(
+        &attempt(&["--statement", &"zz".repeat(32), "--nonce", "0"]),
+        2,
+        "hex digits only",
+    );
     assert_complains(&attempt(&["--statement", &statement, "--nonce", "-1"]), 2, "-1");
-    assert_complains(&attempt(&["--statement", &statement, "--nonce", "18446744073709551616"]), 2, "--nonce");
-    for (log_n, text) in [("1", "between 2 and 15"), ("16", "got 16"), ("256", "from 2 to 15"), ("x", "from 2 to 15")] {
+    assert_complains(
+        &attempt(&["--statement", &statement, "--nonce", "18446744073709551616"]),
+        2,
+        "--nonce",
+    );
+    for (log_n, text) in [
+        ("1", "between 2 and 15"),
+        ("16", "got 16"),
+        ("256", "from 2 to 15"),
+        ("x", "from 2 to 15"),
+    ] {
         let outcome = attempt(&["--statement", &statement, "--nonce", "0", "--log-n", log_n]);
         assert_complains(&outcome, 2, text);
     }
-    assert_complains(&attempt(&["--statement", &statement, "--nonce", "0", "--engine", "abacus"]), 2, "reference");
+    assert_complains(
+        &attempt(&["--statement", &statement, "--nonce", "0", "--engine", "abacus"]),
+        2,
+        "reference",
+    );
     assert_complains(&attempt(&["--nonce", "0"]), 2, "--statement");
     assert_complains(&attempt(&["--statement", &statement]), 2, "--nonce");
-    let verify = ["verify", "--statement", &statement, "--nonce", "0", "--commitment", "xy", "--opening", ""];
+    let verify = [
+        "verify",
+        "--statement",
+        &statement,
+        "--nonce",
+        "0",
+        "--commitment",
+        "xy",
+        "--opening",
+        "",
+    ];
     assert_complains(&lode_miner(&verify), 2, "hex digits only");
     assert_complains(&lode_miner(&["dig"]), 2, "dig");
     assert_complains(&lode_miner(&[]), 2, "--help");

@@ -1,4 +1,5 @@
-//! The cuda engine, as a user types it, on the emulated driver of `cuda/emulator`: real PTX, real processes, injected faults.
+//! The cuda engine, as a user types it, on the emulated driver of `cuda/emulator`: real PTX, real
+//! processes, injected faults.
 #![cfg(target_arch = "x86_64")] // the emulator is for nothing else
 
 #[allow(dead_code, reason = "the other test of the miner uses the rest of it")]
@@ -18,16 +19,19 @@ use fake_node::{FakeNode, LOG_N, address, header};
 use serde_json::Value;
 
 const VECTORS: &str = include_str!("../../puzzle/tests/vectors/puzzle.json");
-/// How long anything may take: the emulator needs a tenth of a second for an attempt, on a core of its own.
+/// How long anything may take: the emulator needs a tenth of a second for an attempt, on a core of
+/// its own.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The folder of the emulated libcuda. The first use builds it, and translates the kernels, which takes a minute.
+/// The folder of the emulated libcuda. The first use builds it, and translates the kernels, which
+/// takes a minute.
 static EMULATOR: LazyLock<PathBuf> = LazyLock::new(|| {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cuda/emulator/build.py");
     let output = Command::new("python3").arg(script).output().expect("python3 builds the emulator");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end());
-    let warm_up = emulated_at(&folder, &attempt("cuda", &"00".repeat(32), "0", "2"), &[]).output().unwrap();
+    let warm_up =
+        emulated_at(&folder, &attempt("cuda", &"00".repeat(32), "0", "2"), &[]).output().unwrap();
     assert!(warm_up.status.success(), "{warm_up:?}");
     folder
 });
@@ -45,10 +49,15 @@ fn is_long() -> bool {
 /// `lode-miner` without any CUDA driver, unless the system has one.
 fn lode_miner(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-miner"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CUEMU_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CUEMU_"))
+    {
         command.env_remove(name);
     }
-    command.env_remove("LODE_NODE").env_remove("LD_LIBRARY_PATH").env_remove("CUDA_VISIBLE_DEVICES");
+    command
+        .env_remove("LODE_NODE")
+        .env_remove("LD_LIBRARY_PATH")
+        .env_remove("CUDA_VISIBLE_DEVICES");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -64,8 +73,24 @@ fn emulated(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     emulated_at(&EMULATOR, arguments, settings)
 }
 
-fn attempt<'a>(engine: &'a str, statement: &'a str, nonce: &'a str, log_n: &'a str) -> [&'a str; 10] {
-    ["attempt", "--engine", engine, "--statement", statement, "--nonce", nonce, "--log-n", log_n, "--json"]
+fn attempt<'a>(
+    engine: &'a str,
+    statement: &'a str,
+    nonce: &'a str,
+    log_n: &'a str,
+) -> [&'a str; 10] {
+    [
+        "attempt",
+        "--engine",
+        engine,
+        "--statement",
+        statement,
+        "--nonce",
+        nonce,
+        "--log-n",
+        log_n,
+        "--json",
+    ]
 }
 
 fn assert_complains(output: Output, text: &str) {
@@ -80,7 +105,7 @@ fn assert_complains_with(code: i32, output: Output, text: &str) {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
-// --- Attempts -----------------------------------------------------------------------------------------------------------
+// --- Attempts ------------------------------------------------------------------------------------
 
 #[test]
 fn attempts_equal_the_reference_engine() {
@@ -89,25 +114,35 @@ fn attempts_equal_the_reference_engine() {
     let nonces = ["0", "1", "4294967295", "18446744073709551615"];
     let sizes = ["2", "3", "5", "8", "9", "11"];
     for (index, log_n) in sizes.into_iter().enumerate() {
-        let (statement, nonce) = (&statements[index % statements.len()], nonces[index % nonces.len()]);
+        let (statement, nonce) =
+            (&statements[index % statements.len()], nonces[index % nonces.len()]);
         let expected = lode_miner(&attempt("reference", statement, nonce, log_n)).output().unwrap();
         let made = emulated(&attempt("cuda", statement, nonce, log_n), &[]).output().unwrap();
         let stderr = String::from_utf8(made.stderr).unwrap();
         assert_eq!((made.status.code(), stderr.as_str()), (Some(0), ""));
-        assert_eq!(String::from_utf8(made.stdout), String::from_utf8(expected.stdout), "log_n {log_n}, nonce {nonce}");
+        assert_eq!(
+            String::from_utf8(made.stdout),
+            String::from_utf8(expected.stdout),
+            "log_n {log_n}, nonce {nonce}"
+        );
     }
 }
 
 #[test]
 fn attempts_are_the_vectors() {
     if !is_long() {
-        println!("skipped: an attempt of the real size takes some 4 s in the emulator; it runs with LODE_TEST_LONG=1");
+        println!(
+            "skipped: an attempt of the real size takes some 4 s in the emulator; it runs with LODE_TEST_LONG=1"
+        );
         return;
     }
     let _alone = alone();
     for vector in serde_json::from_str::<Vec<Value>>(VECTORS).unwrap() {
-        let (statement, nonce) = (vector["statement"].as_str().unwrap(), vector["nonce"].to_string());
-        let made = emulated(&attempt("cuda", statement, &nonce, "13"), &[("CUEMU_MEM", "64M")]).output().unwrap();
+        let (statement, nonce) =
+            (vector["statement"].as_str().unwrap(), vector["nonce"].to_string());
+        let made = emulated(&attempt("cuda", statement, &nonce, "13"), &[("CUEMU_MEM", "64M")])
+            .output()
+            .unwrap();
         assert!(made.status.success(), "{made:?}");
         assert_eq!(serde_json::from_slice::<Value>(&made.stdout).unwrap(), vector);
     }
@@ -135,7 +170,11 @@ fn an_attempt_with_flipped_bits_is_not_printed() {
 #[test]
 fn devices_are_listed() {
     let list = |flags: &[&str]| {
-        let output = emulated(&[&["devices"], flags].concat(), &[("CUEMU_DEVICES", "3"), ("CUEMU_MEM", "2G")]).output();
+        let output = emulated(
+            &[&["devices"], flags].concat(),
+            &[("CUEMU_DEVICES", "3"), ("CUEMU_MEM", "2G")],
+        )
+        .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     let devices: Vec<Value> = serde_json::from_str(&list(&["--json"])).unwrap();
@@ -149,7 +188,14 @@ fn devices_are_listed() {
     }
     let table = list(&[]);
     assert_eq!(table.lines().count(), 4);
-    assert!(table.lines().nth(3).unwrap().starts_with("  2  0000:03:00.0    2.0 GiB         8.0  cuemu"), "{table}");
+    assert!(
+        table
+            .lines()
+            .nth(3)
+            .unwrap()
+            .starts_with("  2  0000:03:00.0    2.0 GiB         8.0  cuemu"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -162,19 +208,29 @@ fn what_is_missing_is_one_line_and_never_a_run_on_the_cpu() {
         .any(|folder| Path::new(folder).join("libcuda.so.1").exists());
     if !system_has_driver {
         let address = address().to_string();
-        for arguments in [&arguments[..], &["devices"], &["mine", "--engine", "cuda", "--address", &address]] {
-            assert_complains(lode_miner(arguments).output().unwrap(), "no NVIDIA driver: expected libcuda.so");
+        for arguments in
+            [&arguments[..], &["devices"], &["mine", "--engine", "cuda", "--address", &address]]
+        {
+            assert_complains(
+                lode_miner(arguments).output().unwrap(),
+                "no NVIDIA driver: expected libcuda.so",
+            );
         }
     }
     let folder = tempfile::tempdir().unwrap();
     let old = "int cuDriverGetVersion(int *version) { *version = 11040; return 0; }";
-    for (driver, text) in
-        [("int x;", "no NVIDIA driver: expected libcuda.so"), (old, "expected one for CUDA 12.0, which")]
-    {
+    for (driver, text) in [
+        ("int x;", "no NVIDIA driver: expected libcuda.so"),
+        (old, "expected one for CUDA 12.0, which"),
+    ] {
         let source = folder.path().join("driver.c");
         std::fs::write(&source, driver).unwrap();
         let library = folder.path().join("libcuda.so.1");
-        let status = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status().unwrap();
+        let status = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&library, &source])
+            .status()
+            .unwrap();
         assert!(status.success());
         let output = lode_miner(&arguments).env("LD_LIBRARY_PATH", folder.path()).output().unwrap();
         assert_complains(output, text);
@@ -187,7 +243,10 @@ fn what_is_missing_is_one_line_and_never_a_run_on_the_cpu() {
     assert_complains(with(&[("CUEMU_FAULT", "launch:20")]), "CUDA error 700");
     assert_complains(with(&[("CUEMU_FAULT", "launch:20:sticky")]), "CUDA error 700");
     assert_complains(with(&[("CUEMU_FAULT", "bitflip:1")]), " of 1 attempts won");
-    assert_complains(with(&[("CUEMU_FAULT", "bitflip:1:64")]), "known-answer test failed: nonce 0 of");
+    assert_complains(
+        with(&[("CUEMU_FAULT", "bitflip:1:64")]),
+        "known-answer test failed: nonce 0 of",
+    );
     // With this seed, the first answer's copy is spared and the second one's is not.
     let second = [("CUEMU_FAULT", "bitflip:0.3:64"), ("CUEMU_SEED", "1")];
     assert_complains(with(&second), "known-answer test failed: nonce 18446744073709551615 of");
@@ -226,7 +285,7 @@ fn bench_measures_stages_and_fits_its_batches_into_memory() {
     assert_eq!(batch(&[("CUEMU_MEM", "6M")]), 3);
 }
 
-// --- Mining -------------------------------------------------------------------------------------------------------------
+// --- Mining --------------------------------------------------------------------------------------
 
 /// A miner on emulated devices; its lines are collected as they come.
 struct Rig {
@@ -238,7 +297,17 @@ struct Rig {
 impl Rig {
     fn start(node: &FakeNode, settings: &[(&str, &str)]) -> Self {
         let (log_n, address) = (LOG_N.to_string(), address().to_string());
-        let arguments = ["mine", "--node", &node.url(), "--address", &address, "--engine", "cuda", "--log-n", &log_n];
+        let arguments = [
+            "mine",
+            "--node",
+            &node.url(),
+            "--address",
+            &address,
+            "--engine",
+            "cuda",
+            "--log-n",
+            &log_n,
+        ];
         let mut child = emulated(&arguments, settings).process_group(0).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let collect = |stream: Box<dyn Read + Send>| {
@@ -248,8 +317,10 @@ impl Rig {
                 stream.map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line));
             })
         };
-        let readers =
-            vec![collect(Box::new(child.stdout.take().unwrap())), collect(Box::new(child.stderr.take().unwrap()))];
+        let readers = vec![
+            collect(Box::new(child.stdout.take().unwrap())),
+            collect(Box::new(child.stderr.take().unwrap())),
+        ];
         Self { child, lines, readers }
     }
 
@@ -260,15 +331,24 @@ impl Rig {
     fn wait_for_line(&self, parts: &[&str]) {
         let deadline = Instant::now() + PATIENCE;
         while !self.has_line(parts) {
-            assert!(Instant::now() < deadline, "no line with {parts:?} in {:?}", self.lines.lock().unwrap());
+            assert!(
+                Instant::now() < deadline,
+                "no line with {parts:?} in {:?}",
+                self.lines.lock().unwrap()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Sends a signal to the miner's process group, as a terminal does, unless it has ended by itself.
+    /// Sends a signal to the miner's process group, as a terminal does, unless it has ended by
+    /// itself.
     fn signal(&self, name: &str) {
         let group = format!("-{}", self.child.id());
-        Command::new("kill").args(["-s", name, "--", &group]).stderr(Stdio::null()).status().unwrap();
+        Command::new("kill")
+            .args(["-s", name, "--", &group])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
     }
 
     /// Waits for the end. Exit code and lines.
@@ -291,8 +371,9 @@ impl Rig {
     /// The processes of its devices.
     fn workers(&self) -> Vec<u32> {
         let parent = self.child.id().to_string();
-        let processes =
-            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().into_string().ok());
         let is_worker = |process: &u32| field_of_stat(*process, 4).as_deref() == Some(&parent);
         processes.filter_map(|name| name.parse().ok()).filter(is_worker).collect()
     }
@@ -334,7 +415,10 @@ fn shares_arrive_and_an_interrupt_ends_all_processes() {
         assert!(attempts_in(summary_of(&lines, device)) > 0, "{lines:?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("stopped after ")), "{lines:?}");
-    assert!(!lines.iter().any(|line| line.contains("failed")), "the interrupt reached a device's process: {lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("failed")),
+        "the interrupt reached a device's process: {lines:?}"
+    );
     assert_eq!(node.state().faults, [""; 0]);
     let is_gone = |process: &u32| field_of_stat(*process, 3).is_none_or(|state| state == "Z");
     assert!(workers.iter().all(is_gone), "a device's process outlived the miner");
@@ -379,12 +463,18 @@ fn wait_until_gone(process: u32) {
 fn a_device_that_works_between_its_failures_is_kept() {
     let _alone = alone();
     let node = FakeNode::start(header(3, 4));
-    // Every process makes a few batches, and then fails: six times in all, each of them the first failure in a row.
+    // Every process makes a few batches, and then fails: six times in all, each of them the first
+    // failure in a row.
     let rig = Rig::start(&node, &[("CUEMU_FAULT", "launch:100:sticky")]);
-    let is_failure = |line: &&String| line.contains("GPU 0 (") && line.contains("started again in 1 s");
+    let is_failure =
+        |line: &&String| line.contains("GPU 0 (") && line.contains("started again in 1 s");
     let deadline = Instant::now() + PATIENCE;
     while rig.lines.lock().unwrap().iter().filter(is_failure).count() < 6 {
-        assert!(Instant::now() < deadline && !rig.has_line(&["DISABLED"]), "{:?}", rig.lines.lock().unwrap());
+        assert!(
+            Instant::now() < deadline && !rig.has_line(&["DISABLED"]),
+            "{:?}",
+            rig.lines.lock().unwrap()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     rig.signal("INT");
@@ -410,7 +500,9 @@ fn one_of_three_devices_fails_and_the_others_go_on() {
     for device in ["GPU 0 (", "GPU 2 ("] {
         let summary = summary_of(&lines, device);
         assert!(
-            attempts_in(summary) > 0 && !summary.contains("DISABLED") && !summary.contains("restarts"),
+            attempts_in(summary) > 0
+                && !summary.contains("DISABLED")
+                && !summary.contains("restarts"),
             "{summary}"
         );
     }
@@ -419,9 +511,13 @@ fn one_of_three_devices_fails_and_the_others_go_on() {
     assert_eq!(node.state().faults, [""; 0]);
 }
 
-/// Mines until the node has `enough` shares and the miner has written a line with the `expected` parts. `settings` break device 1
-/// of two. Nothing invalid may arrive.
-fn mine_with_a_broken_device(settings: &[(&str, &str)], enough: usize, expected: &[&str]) -> Vec<String> {
+/// Mines until the node has `enough` shares and the miner has written a line with the `expected`
+/// parts. `settings` break device 1 of two. Nothing invalid may arrive.
+fn mine_with_a_broken_device(
+    settings: &[(&str, &str)],
+    enough: usize,
+    expected: &[&str],
+) -> Vec<String> {
     let node = FakeNode::start(header(3, 2));
     let rig = Rig::start(&node, &[&[("CUEMU_DEVICES", "2")], settings].concat());
     rig.wait_for_line(expected);
@@ -447,7 +543,10 @@ fn flipped_bits_never_reach_the_node() {
     assert!(summary.contains(", 3 WRONG, 2 restarts, DISABLED: wrong result"), "{summary}");
     let invalid = lines.iter().filter(|line| line.starts_with("INVALID PROOF")).count();
     assert_eq!(invalid, 3, "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("stopped after") && line.contains(", 3 INVALID")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("stopped after") && line.contains(", 3 INVALID")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -458,9 +557,12 @@ fn of_a_thousand_copies_one_is_flipped_and_nothing_invalid_arrives() {
     }
     let _alone = alone();
     let node = FakeNode::start(header(3, 2));
-    // Every attempt wins, and a batch is one attempt: two copies. A process that starts again has the same flips again, so both
-    // devices may be disabled in the end.
-    let rig = Rig::start(&node, &[("CUEMU_DEVICES", "2"), ("CUEMU_MEM", "3M"), ("CUEMU_FAULT", "bitflip:0.001")]);
+    // Every attempt wins, and a batch is one attempt: two copies. A process that starts again has
+    // the same flips again, so both devices may be disabled in the end.
+    let rig = Rig::start(
+        &node,
+        &[("CUEMU_DEVICES", "2"), ("CUEMU_MEM", "3M"), ("CUEMU_FAULT", "bitflip:0.001")],
+    );
     let started = Instant::now();
     while node.state().received.len() < 2500
         && !rig.has_line(&["no device is left"])
@@ -473,7 +575,8 @@ fn of_a_thousand_copies_one_is_flipped_and_nothing_invalid_arrives() {
     let state = node.state();
     assert_eq!(state.faults, [""; 0], "{lines:?}");
     assert!(state.received.len() > 500, "{} shares, {lines:?}", state.received.len());
-    let is_fault = |line: &&String| line.contains("INVALID PROOF") || line.contains("started again in");
+    let is_fault =
+        |line: &&String| line.contains("INVALID PROOF") || line.contains("started again in");
     let faults = lines.iter().filter(is_fault).count();
     println!("{} shares, {faults} faults", state.received.len());
     assert!(faults > 0, "{lines:?}");
@@ -483,7 +586,11 @@ fn of_a_thousand_copies_one_is_flipped_and_nothing_invalid_arrives() {
 fn a_device_that_gives_other_answers_than_the_cpu_gets_no_work() {
     let _alone = alone();
     let settings = [("CUEMU_FAULT", "bitflip:1:64@1")];
-    let lines = mine_with_a_broken_device(&settings, 4, &["GPU 1 (", "is DISABLED: its known-answer test failed"]);
+    let lines = mine_with_a_broken_device(
+        &settings,
+        4,
+        &["GPU 1 (", "is DISABLED: its known-answer test failed"],
+    );
     assert!(attempts_in(summary_of(&lines, "GPU 1 (")) == 0, "{lines:?}");
 }
 
@@ -495,7 +602,10 @@ fn without_a_device_mining_ends() {
     let (code, lines) = rig.end();
     assert_eq!(code, Some(1), "{lines:?}");
     assert!(
-        lines.iter().any(|line| line.starts_with("lode-miner: no device is left to mine with; stopped after ")),
+        lines
+            .iter()
+            .any(|line| line
+                .starts_with("lode-miner: no device is left to mine with; stopped after ")),
         "{lines:?}"
     );
     assert_eq!(node.state().submitted_nonces, [0; 0]);

@@ -15,7 +15,9 @@ use std::{
 
 use fake_node::{Canned, FakeNode, LOG_N, Lie, NETWORK, SRS, VERIFIER, address, header};
 use lode_miner::{MineOptions, Miner, MinerError, MinerEvent, Priority};
-use lode_puzzle::{Attempt, AttemptError, Engine, EngineError, Job, Output as Report, ReferenceEngine, Statement};
+use lode_puzzle::{
+    Attempt, AttemptError, Engine, EngineError, Job, Output as Report, ReferenceEngine, Statement,
+};
 
 /// 256 attempts for a block, 64 for a share: some 20 shares per second and thread.
 const SHIFT: u32 = 8;
@@ -50,7 +52,12 @@ impl Engine for TestEngine {
         self.inner.attempt(statement, nonce)
     }
 
-    fn run(&self, job: &Job, cancel: &AtomicBool, out: &mut dyn FnMut(Report)) -> Result<(), EngineError> {
+    fn run(
+        &self,
+        job: &Job,
+        cancel: &AtomicBool,
+        out: &mut dyn FnMut(Report),
+    ) -> Result<(), EngineError> {
         if self.fails.load(Ordering::Relaxed) {
             return Err(EngineError { engine: "test", reason: "out of order".to_owned() });
         }
@@ -80,7 +87,11 @@ fn start_with(node: &FakeNode, threads: usize, engine: TestEngine) -> (Miner, Ar
 }
 
 /// Reads events until one fits.
-fn wait_for_event(miner: &Miner, what: &str, mut fits: impl FnMut(&MinerEvent) -> bool) -> MinerEvent {
+fn wait_for_event(
+    miner: &Miner,
+    what: &str,
+    mut fits: impl FnMut(&MinerEvent) -> bool,
+) -> MinerEvent {
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut seen = Vec::new();
     while Instant::now() < deadline {
@@ -102,7 +113,10 @@ fn stop_in_time(miner: &Miner) {
 fn blocks_and_shares_arrive_and_hold() {
     let node = FakeNode::start(header(7, SHIFT));
     let (miner, engine) = start(&node, 2);
-    assert_eq!(wait_for_event(&miner, "connection", |_| true), MinerEvent::Connected { network: NETWORK.to_owned() });
+    assert_eq!(
+        wait_for_event(&miner, "connection", |_| true),
+        MinerEvent::Connected { network: NETWORK.to_owned() }
+    );
     node.wait_until("a block and ten submissions", |state| {
         state.received.iter().any(|received| received.is_block) && state.received.len() >= 10
     });
@@ -114,13 +128,17 @@ fn blocks_and_shares_arrive_and_hold() {
 
     let stats = miner.stats();
     let state = node.state();
-    let count = |what: fn(&fake_node::Received) -> bool| state.received.iter().filter(|r| what(r)).count() as u64;
+    let count = |what: fn(&fake_node::Received) -> bool| {
+        state.received.iter().filter(|r| what(r)).count() as u64
+    };
     assert_eq!(state.faults, [""; 0]);
     assert_eq!(stats.shares_accepted, count(|received| received.is_share));
     assert_eq!(stats.blocks_found, count(|received| received.is_block));
     assert_eq!((stats.stale, stats.refused, stats.invalid, stats.lost), (0, 0, 0, 0));
     assert!(stats.attempts > running.attempts / 2 && running.attempts > 100, "{running:?}");
-    assert!(stats.rates.over_10_s > 0.0 && stats.rates.over_60_s > 0.0 && stats.rates.overall > 0.0);
+    assert!(
+        stats.rates.over_10_s > 0.0 && stats.rates.over_60_s > 0.0 && stats.rates.overall > 0.0
+    );
     assert_eq!(stats.job_height, None);
     let nonces: BTreeSet<u64> = state.submitted_nonces.iter().copied().collect();
     assert_eq!(nonces.len(), state.submitted_nonces.len(), "nothing is handed in twice");
@@ -131,7 +149,8 @@ fn blocks_and_shares_arrive_and_hold() {
         .iter()
         .filter(|event| matches!(event, MinerEvent::BlockFound { height: 7, hash } if *hash == "08".repeat(32)));
     assert_eq!(blocks.count() as u64, stats.blocks_found);
-    let shares = events.iter().filter(|event| matches!(event, MinerEvent::ShareAccepted { height: 7 }));
+    let shares =
+        events.iter().filter(|event| matches!(event, MinerEvent::ShareAccepted { height: 7 }));
     assert_eq!(shares.count() as u64, stats.shares_accepted);
 }
 
@@ -155,18 +174,30 @@ fn other_work_replaces_the_old_at_once() {
     node.wait_until("old work", |state| !state.received.is_empty());
     // The miner waits in a long poll, which names the work that it has.
     let long_poll = format!("after={}&wait_ms=20000", old.content_hash());
-    node.wait_until("a long poll", |state| state.requests.iter().any(|request| request.ends_with(&long_poll)));
+    node.wait_until("a long poll", |state| {
+        state.requests.iter().any(|request| request.ends_with(&long_poll))
+    });
     let changed = Instant::now();
     node.set_job(new.clone());
     node.wait_until("new work", |state| {
-        state.received.iter().filter(|received| received.content_hash == new.content_hash()).count() >= 10
+        state.received.iter().filter(|received| received.content_hash == new.content_hash()).count()
+            >= 10
     });
     assert_eq!(miner.stats().job_height, Some(2));
     miner.stop();
     let state = node.state();
     assert_eq!(state.faults, [""; 0]);
-    let last_old = state.received.iter().rfind(|received| received.content_hash == old.content_hash()).unwrap().at;
-    assert!(last_old < changed + Duration::from_secs(1), "old work {:?} after the change", last_old - changed);
+    let last_old = state
+        .received
+        .iter()
+        .rfind(|received| received.content_hash == old.content_hash())
+        .unwrap()
+        .at;
+    assert!(
+        last_old < changed + Duration::from_secs(1),
+        "old work {:?} after the change",
+        last_old - changed
+    );
     assert!(
         state.requests.iter().filter(|request| request.contains("/mining/job")).count() <= 4,
         "{:?}",
@@ -183,7 +214,10 @@ fn a_lying_node_gets_no_work_and_no_rush() {
         (Lie::JobId, "the node's job is refused: job_id: expected "),
         (Lie::AnchorHash, "the node's job is refused: anchor_hash: expected "),
         (Lie::ParentHash, "the node's job is refused: parent_hash: expected "),
-        (Lie::Timestamp, "the node's job is refused: timestamp_ms: expected 1800000000000, got 1799999999999"),
+        (
+            Lie::Timestamp,
+            "the node's job is refused: timestamp_ms: expected 1800000000000, got 1799999999999",
+        ),
         (Lie::Statement, "the node's job is refused: statement: expected "),
         (Lie::LogN, "the node's job is refused: log_n: expected 2, got 13"),
         (Lie::BlockTarget, "the node's job is refused: block_target: expected "),
@@ -205,7 +239,8 @@ fn a_lying_node_gets_no_work_and_no_rush() {
         .collect();
     std::thread::sleep(Duration::from_millis(2500));
     for (lie, expected, node, miner) in rigs {
-        let MinerEvent::Disconnected { reason } = wait_for_event(&miner, "refusal", |_| true) else {
+        let MinerEvent::Disconnected { reason } = wait_for_event(&miner, "refusal", |_| true)
+        else {
             panic!("{lie:?} was believed");
         };
         assert!(reason.contains(expected), "{lie:?}: {reason}");
@@ -213,8 +248,13 @@ fn a_lying_node_gets_no_work_and_no_rush() {
         let again = miner.next_event(Duration::ZERO);
         assert_eq!(again, None, "{lie:?}: the same reason is told once");
         let stats = miner.stats();
-        assert_eq!((stats.attempts, stats.job_height, stats.is_connected), (0, None, false), "{lie:?}");
-        let asked = node.state().requests.iter().filter(|request| request.contains("/mining/job")).count();
+        assert_eq!(
+            (stats.attempts, stats.job_height, stats.is_connected),
+            (0, None, false),
+            "{lie:?}"
+        );
+        let asked =
+            node.state().requests.iter().filter(|request| request.contains("/mining/job")).count();
         assert!((1..=3).contains(&asked), "{lie:?}: asked {asked} times in 2.5 s");
         stop_in_time(&miner);
     }
@@ -252,17 +292,24 @@ fn a_restart_of_the_node_loses_nothing() {
     let (miner, engine) = start(&node, 2);
     node.wait_until("work", |state| state.received.len() >= 3);
     node.stop();
-    wait_for_event(&miner, "disconnection", |event| matches!(event, MinerEvent::Disconnected { .. }));
+    wait_for_event(&miner, "disconnection", |event| {
+        matches!(event, MinerEvent::Disconnected { .. })
+    });
     let before = engine.won().len();
     node.wait_until("finds while the node is away", |_| engine.won().len() >= before + 5);
     let while_away = engine.won();
     node.restart(header(2, SHIFT));
     wait_for_event(&miner, "connection", |event| matches!(event, MinerEvent::Connected { .. }));
     node.wait_until("what was found meanwhile", |state| {
-        while_away.iter().all(|nonce| state.received.iter().any(|received| received.nonce == *nonce))
+        while_away
+            .iter()
+            .all(|nonce| state.received.iter().any(|received| received.nonce == *nonce))
     });
     node.wait_until("new work", |state| {
-        state.received.iter().any(|received| received.content_hash == header(2, SHIFT).content_hash())
+        state
+            .received
+            .iter()
+            .any(|received| received.content_hash == header(2, SHIFT).content_hash())
     });
     stop_in_time(&miner);
     let state = node.state();
@@ -306,27 +353,38 @@ fn verdicts_are_counted_apart_and_a_busy_node_is_asked_again() {
     let stats = miner.stats();
     assert_eq!((stats.stale, stats.refused, stats.invalid, stats.lost), (2, 3, 0, 0), "{stats:?}");
     let state = node.state();
-    assert_eq!(state.submitted_nonces[5], state.submitted_nonces[6], "the busy node gets the same attempt again");
+    assert_eq!(
+        state.submitted_nonces[5], state.submitted_nonces[6],
+        "the busy node gets the same attempt again"
+    );
     assert_eq!(state.received[0].nonce, state.submitted_nonces[6]);
     let events: Vec<_> = std::iter::from_fn(|| miner.next_event(Duration::ZERO)).collect();
     for expected in [
         MinerEvent::Stale { reason: "another block was found first".to_owned() },
         MinerEvent::Stale { reason: "no room for it".to_owned() },
-        MinerEvent::Refused { reason: "the node answers 422: proof: the pairing equation does not hold".to_owned() },
+        MinerEvent::Refused {
+            reason: "the node answers 422: proof: the pairing equation does not hold".to_owned(),
+        },
     ] {
         assert!(events.contains(&expected), "{expected:?} in {events:?}");
     }
     let told = |part: &str| {
-        events.iter().any(|event| matches!(event, MinerEvent::Refused { reason } if reason.contains(part)))
+        events
+            .iter()
+            .any(|event| matches!(event, MinerEvent::Refused { reason } if reason.contains(part)))
     };
-    assert!(told("HTTP status 400, no reason given") && told("not a Lode node's answer: expected"), "{events:?}");
+    assert!(
+        told("HTTP status 400, no reason given") && told("not a Lode node's answer: expected"),
+        "{events:?}"
+    );
 }
 
 #[test]
 fn a_broken_engine_hands_nothing_in() {
     let node = FakeNode::start(header(1, SHIFT));
     let (miner, _) = start_with(&node, 1, TestEngine { is_broken: true, ..TestEngine::new() });
-    let event = wait_for_event(&miner, "complaint", |event| matches!(event, MinerEvent::Invalid { .. }));
+    let event =
+        wait_for_event(&miner, "complaint", |event| matches!(event, MinerEvent::Invalid { .. }));
     let MinerEvent::Invalid { reason } = event else { unreachable!() };
     assert!(reason.contains("the pairing equation does not hold"), "{reason}");
     miner.stop();
@@ -340,8 +398,12 @@ fn an_engine_that_fails_is_tried_again() {
     let engine = TestEngine::new();
     engine.fails.store(true, Ordering::Relaxed);
     let (miner, engine) = start_with(&node, 1, engine);
-    let event = wait_for_event(&miner, "failure", |event| matches!(event, MinerEvent::EngineFailed { .. }));
-    assert_eq!(event, MinerEvent::EngineFailed { reason: "the test engine failed: out of order".to_owned() });
+    let event =
+        wait_for_event(&miner, "failure", |event| matches!(event, MinerEvent::EngineFailed { .. }));
+    assert_eq!(
+        event,
+        MinerEvent::EngineFailed { reason: "the test engine failed: out of order".to_owned() }
+    );
     engine.fails.store(false, Ordering::Relaxed);
     node.wait_until("work", |state| !state.received.is_empty());
 }
@@ -385,7 +447,9 @@ fn a_silent_node_does_not_keep_the_miner_from_stopping() {
     let node = FakeNode::start(header(1, SHIFT));
     node.state().lie = Lie::Silent;
     let (miner, _) = start(&node, 1);
-    node.wait_until("a request", |state| state.requests.iter().any(|request| request.contains("/mining/job")));
+    node.wait_until("a request", |state| {
+        state.requests.iter().any(|request| request.contains("/mining/job"))
+    });
     stop_in_time(&miner);
     // A second stop, and the one when it is dropped, do nothing.
     stop_in_time(&miner);
@@ -401,8 +465,14 @@ fn options_that_make_no_sense_start_nothing() {
     };
     assert!(matches!(refused(|options| options.threads = 0), MinerError::Threads { got: 0 }));
     assert!(matches!(refused(|options| options.threads = 1025), MinerError::Threads { got: 1025 }));
-    assert!(matches!(refused(|options| options.node = "127.0.0.1:3030".to_owned()), MinerError::Node { .. }));
-    assert!(matches!(refused(|options| options.network = Some("../x".to_owned())), MinerError::Network { .. }));
+    assert!(matches!(
+        refused(|options| options.node = "127.0.0.1:3030".to_owned()),
+        MinerError::Node { .. }
+    ));
+    assert!(matches!(
+        refused(|options| options.network = Some("../x".to_owned())),
+        MinerError::Network { .. }
+    ));
     assert!(matches!(refused(|options| options.address.0 = [0xff; 32]), MinerError::Address(_)));
     assert_eq!(node.state().requests, [""; 0]);
 }
@@ -417,24 +487,36 @@ fn another_network_than_the_one_served_is_told() {
     assert_eq!(event, MinerEvent::Disconnected { reason });
 }
 
-// --- The binary ---------------------------------------------------------------------------------------------------------
+// --- The binary ----------------------------------------------------------------------------------
 
 fn lode_miner(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-miner"));
     // Nobody's own configuration.
     command.env("XDG_CONFIG_HOME", "/nowhere");
-    command.args(arguments).env_remove("LODE_NODE").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .env_remove("LODE_NODE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
 fn mine(node: &FakeNode, more: &[&str]) -> Child {
     let (log_n, address) = (LOG_N.to_string(), address().to_string());
-    let flags = ["mine", "--node", &node.url(), "--address", &address, "--threads", "1", "--log-n", &log_n];
+    let flags =
+        ["mine", "--node", &node.url(), "--address", &address, "--threads", "1", "--log-n", &log_n];
     lode_miner(&[&flags, more].concat()).spawn().unwrap()
 }
 
 fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-s", name, &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Waits for the end, but not for ever.
@@ -455,21 +537,33 @@ fn a_signal_ends_mining_with_a_summary() {
     for name in ["INT", "TERM"] {
         let node = FakeNode::start(header(5, SHIFT));
         let mut child = mine(&node, &["--priority", "normal"]);
-        node.wait_until("shares", |state| state.received.iter().filter(|received| received.is_share).count() >= 2);
+        node.wait_until("shares", |state| {
+            state.received.iter().filter(|received| received.is_share).count() >= 2
+        });
         signal(&child, name);
         let status = wait(&mut child);
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(status.code(), Some(0), "{name}: {text}");
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].starts_with(&format!("mining for {} at {}", address(), node.url())), "{text}");
+        assert!(
+            lines[0].starts_with(&format!("mining for {} at {}", address(), node.url())),
+            "{text}"
+        );
         assert_eq!(lines[1], format!("connected: mining {NETWORK}"));
         let shares = node.state().received.iter().filter(|received| received.is_share).count();
-        assert_eq!(lines.iter().filter(|line| **line == "share accepted at height 5").count(), shares, "{text}");
+        assert_eq!(
+            lines.iter().filter(|line| **line == "share accepted at height 5").count(),
+            shares,
+            "{text}"
+        );
         let summary = lines.last().unwrap();
         assert!(summary.starts_with("stopped after 0 h 00 min "), "{text}");
         assert!(summary.contains(&format!(" · {shares} shares, ")), "{text}");
-        assert!(summary.contains(", 0 stale, 0 refused · ") && summary.ends_with(" attempts"), "{text}");
+        assert!(
+            summary.contains(", 0 stale, 0 refused · ") && summary.ends_with(" attempts"),
+            "{text}"
+        );
     }
 }
 
@@ -527,21 +621,39 @@ fn unusable_flags_get_one_line_and_exit_code_2() {
         (vec!["mine"], "--address"),
         (vec!["mine", "--address", &nobody], "expected an Aleo address"),
         (vec!["mine", "--address", &address, "--node", "127.0.0.1:3030"], "expected a URL like"),
-        (vec!["mine", "--address", &address, "--node", "http://me:secret@host"], "expected a URL like"),
+        (
+            vec!["mine", "--address", &address, "--node", "http://me:secret@host"],
+            "expected a URL like",
+        ),
         (vec!["mine", "--address", &address, "--threads", "0"], "expected 1 to 1024 threads"),
         (vec!["mine", "--address", &address, "--threads", "many"], "expected 1 to 1024 threads"),
-        (vec!["mine", "--address", &address, "--engine", "abacus"], "expected cpu, reference or cuda"),
+        (
+            vec!["mine", "--address", &address, "--engine", "abacus"],
+            "expected cpu, reference or cuda",
+        ),
         (
             vec!["mine", "--address", &address, "--engine", "reference", "--table-mib", "64"],
             "--table-mib: is for the cpu engine",
         ),
-        (vec!["mine", "--address", &address, "--table-mib", "1", "--log-n", "13"], "--table-mib: expected at least "),
+        (
+            vec!["mine", "--address", &address, "--table-mib", "1", "--log-n", "13"],
+            "--table-mib: expected at least ",
+        ),
         (vec!["mine", "--address", &address, "--network", "a/b"], "expected a letter"),
         (vec!["mine", "--address", &address, "--priority", "high"], "expected lowest or normal"),
         (vec!["mine", "--address", &address, "--log-n", "16"], "between 2 and 15"),
-        (vec!["mine", "--address", &address, "--devices", "0"], "--devices: is for the cuda engine"),
-        (vec!["mine", "--address", &address, "--devices", "0,0", "--engine", "cuda"], "expected all, or different"),
-        (vec!["mine", "--address", &address, "--threads", "1", "--engine", "cuda"], "--threads: is for engines on"),
+        (
+            vec!["mine", "--address", &address, "--devices", "0"],
+            "--devices: is for the cuda engine",
+        ),
+        (
+            vec!["mine", "--address", &address, "--devices", "0,0", "--engine", "cuda"],
+            "expected all, or different",
+        ),
+        (
+            vec!["mine", "--address", &address, "--threads", "1", "--engine", "cuda"],
+            "--threads: is for engines on",
+        ),
         (vec!["mine", "--address", &address, "--config", "/nowhere"], "/nowhere"),
         (vec![], "expected a command"),
         (vec!["bench", "--threads", "0"], "expected 1 to 1024 threads"),
@@ -572,7 +684,9 @@ fn the_configuration_is_checked_shown_and_mined_with() {
     let check = lode_miner(&["config", "check", "--config", path]).output().unwrap();
     assert_eq!(String::from_utf8(check.stdout).unwrap(), format!("ok: {path}\n"));
     let mut show = lode_miner(&["config", "show", "--config", path, "--priority", "normal"]);
-    let show = String::from_utf8(show.env("LODE_NODE", "http://other.example").output().unwrap().stdout).unwrap();
+    let show =
+        String::from_utf8(show.env("LODE_NODE", "http://other.example").output().unwrap().stdout)
+            .unwrap();
     for line in [
         "url = \"http://other.example\" # LODE_NODE".to_owned(),
         format!("threads = 1 # {path}:5: mining.threads"),
@@ -582,7 +696,8 @@ fn the_configuration_is_checked_shown_and_mined_with() {
     ] {
         assert!(show.contains(&line), "{line} in {show}");
     }
-    let mut child = lode_miner(&["mine", "--config", path, "--priority", "normal"]).spawn().unwrap();
+    let mut child =
+        lode_miner(&["mine", "--config", path, "--priority", "normal"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
     assert!(first.starts_with(&format!("mining for {address} at {}", node.url())), "{first}");
@@ -590,10 +705,23 @@ fn the_configuration_is_checked_shown_and_mined_with() {
     wait(&mut child);
 
     // What the file says of an engine waits while another one is chosen for once.
-    std::fs::write(&file, format!("[mining]\naddress = \"{address}\"\n[engine]\nname = \"cuda\"\ndevices = \"0\"\n"))
-        .unwrap();
-    assert!(lode_miner(&["config", "check", "--config", path, "--engine", "cpu"]).output().unwrap().status.success());
-    std::fs::write(&file, format!("[mining]\naddress = \"{address}\"\n[engine]\ndevices = \"0\"\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("[mining]\naddress = \"{address}\"\n[engine]\nname = \"cuda\"\ndevices = \"0\"\n"),
+    )
+    .unwrap();
+    assert!(
+        lode_miner(&["config", "check", "--config", path, "--engine", "cpu"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    std::fs::write(
+        &file,
+        format!("[mining]\naddress = \"{address}\"\n[engine]\ndevices = \"0\"\n"),
+    )
+    .unwrap();
     let wrong = lode_miner(&["config", "check", "--config", path]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     let expected = format!("lode-miner: {path}:4: engine.devices: is for the cuda engine alone\n");
@@ -606,14 +734,24 @@ fn wrong_variables_are_not_taken_in_silence() {
     for (variable, value, part) in [
         ("LODE_NODE", "", "LODE_NODE: expected a URL like"),
         ("LODE_NODE", "http://me:secret@host", "LODE_NODE: expected a URL like"),
-        ("LODE_MINER_MINING_THREADS", "all", "LODE_MINER_MINING_THREADS: expected 1 to 1024 threads, got \"all\""),
+        (
+            "LODE_MINER_MINING_THREADS",
+            "all",
+            "LODE_MINER_MINING_THREADS: expected 1 to 1024 threads, got \"all\"",
+        ),
         ("LODE_MINER_MINING_THREAD", "1", "did you mean LODE_MINER_MINING_THREADS?"),
         ("XDG_CONFIG_HOME", "x", "XDG_CONFIG_HOME: expected an absolute path"),
     ] {
-        let output = lode_miner(&["config", "check", "--address", &address]).env(variable, value).output().unwrap();
+        let output = lode_miner(&["config", "check", "--address", &address])
+            .env(variable, value)
+            .output()
+            .unwrap();
         let line = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{line}");
-        assert!(line.contains(part) && line.lines().count() == 1 && !line.contains("secret"), "{line}");
+        assert!(
+            line.contains(part) && line.lines().count() == 1 && !line.contains("secret"),
+            "{line}"
+        );
     }
 }
 
@@ -624,7 +762,10 @@ fn an_answer_that_nobody_takes_is_no_panic() {
         let output = lode_miner(arguments).stdout(full).output().unwrap();
         let line = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{line}");
-        assert!(line.contains("cannot write to standard output") && line.lines().count() == 1, "{line}");
+        assert!(
+            line.contains("cannot write to standard output") && line.lines().count() == 1,
+            "{line}"
+        );
 
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -635,7 +776,10 @@ fn an_answer_that_nobody_takes_is_no_panic() {
 
 #[test]
 fn bench_prints_what_it_measured() {
-    let output = lode_miner(&["bench", "--threads", "2", "--seconds", "1", "--log-n", "2", "--json"]).output().unwrap();
+    let output =
+        lode_miner(&["bench", "--threads", "2", "--seconds", "1", "--log-n", "2", "--json"])
+            .output()
+            .unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["engine"], "cpu");
@@ -644,19 +788,22 @@ fn bench_prints_what_it_measured() {
     keys.sort_unstable();
     assert_eq!(keys, ["attempts", "attempts_per_s", "cpu", "engine", "seconds", "threads"]);
     assert!(!report["cpu"].as_str().unwrap().is_empty());
-    let (attempts, seconds) = (report["attempts"].as_u64().unwrap(), report["seconds"].as_f64().unwrap());
+    let (attempts, seconds) =
+        (report["attempts"].as_u64().unwrap(), report["seconds"].as_f64().unwrap());
     assert!(attempts > 0 && seconds >= 1.0, "{report}");
     let expected = attempts as f64 / seconds;
     assert!((report["attempts_per_s"].as_f64().unwrap() / expected - 1.0).abs() < 1e-9, "{report}");
 
     let text = |engine: &str, cpu: &str| {
-        let flags = ["bench", "--engine", engine, "--threads", "1", "--seconds", "1", "--log-n", "2"];
+        let flags =
+            ["bench", "--engine", engine, "--threads", "1", "--seconds", "1", "--log-n", "2"];
         let output = lode_miner(&flags).env("LODE_CPU", cpu).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let reference = text("reference", "portable");
     assert!(
-        reference.contains(" attempts/s: ") && reference.contains("\nreference engine, log_n 2, 1 thread, "),
+        reference.contains(" attempts/s: ")
+            && reference.contains("\nreference engine, log_n 2, 1 thread, "),
         "{reference}"
     );
     let portable = text("cpu", "portable");

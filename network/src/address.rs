@@ -1,4 +1,5 @@
-//! Addresses of peers: what an operator writes, how far an address reaches, and which network it belongs to.
+//! Addresses of peers: what an operator writes, how far an address reaches, and which network it
+//! belongs to.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -13,8 +14,8 @@ pub struct AddressError {
     text: String,
 }
 
-/// Reads an address that an operator wrote: `192.0.2.1:4130`, `[2001:db8::1]:4130`, `node.example.org:4130`, or a multiaddress
-/// over TCP or QUIC, with or without the peer id.
+/// Reads an address that an operator wrote: `192.0.2.1:4130`, `[2001:db8::1]:4130`,
+/// `node.example.org:4130`, or a multiaddress over TCP or QUIC, with or without the peer id.
 ///
 /// # Errors
 /// [`AddressError`] if it is none of these.
@@ -41,17 +42,23 @@ pub fn tcp(socket: SocketAddr) -> Multiaddr {
     Multiaddr::from(socket.ip()).with(Protocol::Tcp(socket.port()))
 }
 
-/// Whether an address has the form of those that we dial: an IP address or a name, TCP or QUIC, at most a peer id.
+/// Whether an address has the form of those that we dial: an IP address or a name, TCP or QUIC, at
+/// most a peer id.
 pub fn is_dialable(address: &Multiaddr) -> bool {
     let parts: Vec<Protocol<'_>> = address.iter().take(5).collect();
     let (transport, rest) = match parts.as_slice() {
-        [Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_), rest @ ..] => {
-            match rest {
-                [Protocol::Tcp(_), rest @ ..] => (true, rest),
-                [Protocol::Udp(_), Protocol::QuicV1, rest @ ..] => (cfg!(feature = "quic"), rest),
-                _ => (false, rest),
-            }
-        }
+        [
+            Protocol::Ip4(_)
+            | Protocol::Ip6(_)
+            | Protocol::Dns(_)
+            | Protocol::Dns4(_)
+            | Protocol::Dns6(_),
+            rest @ ..,
+        ] => match rest {
+            [Protocol::Tcp(_), rest @ ..] => (true, rest),
+            [Protocol::Udp(_), Protocol::QuicV1, rest @ ..] => (cfg!(feature = "quic"), rest),
+            _ => (false, rest),
+        },
         _ => (false, parts.as_slice()),
     };
     transport && matches!(rest, [] | [Protocol::P2p(_)])
@@ -96,13 +103,16 @@ impl Scope {
             ip if ip.is_loopback() => Some(Self::Loopback),
             IpAddr::V4(ip) if ip.is_broadcast() => None,
             IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Some(Self::Private),
-            IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Some(Self::Private),
+            IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => {
+                Some(Self::Private)
+            }
             _ => Some(Self::Global),
         }
     }
 }
 
-/// A part of the Internet that one operator is likely to hold all of. Outbound connections go to different ones.
+/// A part of the Internet that one operator is likely to hold all of. Outbound connections go to
+/// different ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subnet {
     /// The first 16 bits of an IPv4 address.
@@ -128,8 +138,8 @@ impl Subnet {
     }
 }
 
-/// The first 64 bits of an IPv6 address with zeros behind, since a host has all addresses behind them; an IPv4 address as
-/// it is.
+/// The first 64 bits of an IPv6 address with zeros behind, since a host has all addresses behind
+/// them; an IPv4 address as it is.
 pub(crate) fn host_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => {
@@ -158,9 +168,18 @@ mod tests {
         let peer = PeerId::random();
         let with_peer = parse(&format!("/ip4/192.0.2.1/tcp/4130/p2p/{peer}")).unwrap();
         assert_eq!(split_peer(with_peer), (parse("192.0.2.1:4130").unwrap(), Some(peer)));
-        for text in
-            ["", ":", "192.0.2.1", "host:", ":1", "host:65536", "a b:1", "http://host:1", "/ip4/1.2.3.4", "/tcp/1"]
-        {
+        for text in [
+            "",
+            ":",
+            "192.0.2.1",
+            "host:",
+            ":1",
+            "host:65536",
+            "a b:1",
+            "http://host:1",
+            "/ip4/1.2.3.4",
+            "/tcp/1",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         let circuit = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit");

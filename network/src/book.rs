@@ -1,9 +1,11 @@
-//! The address book: where peers may be found, which to try next, and what is kept of it over a restart.
+//! The address book: where peers may be found, which to try next, and what is kept of it over a
+//! restart.
 //!
 //! Threads: none, and neither a clock nor randomness: time and dice are arguments.
 //!
-//! Bounds: [`MAX_KNOWN`] peers, and [`MAX_PER_SUBNET`] in one subnet, so that nobody fills the book with addresses of their
-//! own. A peer that we were connected to is only displaced by one that we were connected to later.
+//! Bounds: [`MAX_KNOWN`] peers, and [`MAX_PER_SUBNET`] in one subnet, so that nobody fills the book
+//! with addresses of their own. A peer that we were connected to is only displaced by one that we
+//! were connected to later.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,7 +60,8 @@ struct SavedPeer {
 }
 
 impl AddressBook {
-    /// Notes what somebody says about where a peer is. A place where we have been connected to it stays until it fails.
+    /// Notes what somebody says about where a peer is. A place where we have been connected to it
+    /// stays until it fails.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr) {
         if !is_dialable(&address) || ip_of(&address).is_none() {
             return;
@@ -78,12 +81,14 @@ impl AddressBook {
         }
     }
 
-    /// Notes that a dial failed, or that the peer is of no use for now. Pauses grow with each failure in a row.
+    /// Notes that a dial failed, or that the peer is of no use for now. Pauses grow with each
+    /// failure in a row.
     pub fn failed(&mut self, peer: &PeerId, now_ms: u64) {
         let Some(entry) = self.entries.get_mut(peer) else {
             return;
         };
-        let pause_ms = RETRY_MS.checked_shl(entry.failures).unwrap_or(MAX_RETRY_MS).min(MAX_RETRY_MS);
+        let pause_ms =
+            RETRY_MS.checked_shl(entry.failures).unwrap_or(MAX_RETRY_MS).min(MAX_RETRY_MS);
         entry.retry_at_ms = now_ms.saturating_add(pause_ms);
         entry.failures = entry.failures.saturating_add(1);
         if entry.failures >= MAX_FAILURES {
@@ -96,8 +101,9 @@ impl AddressBook {
         self.entries.remove(peer);
     }
 
-    /// A peer to dial now: none that `is_taken`, none in a subnet in `subnets`. Half of the dice fall to those that we have
-    /// been connected to, so that new addresses, however many, do not crowd out what has proven itself.
+    /// A peer to dial now: none that `is_taken`, none in a subnet in `subnets`. Half of the dice
+    /// fall to those that we have been connected to, so that new addresses, however many, do not
+    /// crowd out what has proven itself.
     pub fn pick(
         &self,
         now_ms: u64,
@@ -128,7 +134,8 @@ impl AddressBook {
         self.entries.is_empty()
     }
 
-    /// Puts a new entry in; of a full subnet or a full book the least worth goes, be it the new one.
+    /// Puts a new entry in; of a full subnet or a full book the least worth goes, be it the new
+    /// one.
     fn insert(&mut self, peer: PeerId, entry: Entry) {
         let subnet = subnet_of(&entry.address);
         self.entries.insert(peer, entry);
@@ -161,11 +168,19 @@ impl AddressBook {
             return Ok(book);
         };
         for saved in serde_json::from_slice::<Vec<SavedPeer>>(&bytes)? {
-            let peer = saved.peer.parse().map_err(|error| invalid(format!("peer {:?}: {error}", saved.peer)))?;
-            let address: Multiaddr =
-                saved.address.parse().map_err(|error| invalid(format!("address {:?}: {error}", saved.address)))?;
+            let peer = saved
+                .peer
+                .parse()
+                .map_err(|error| invalid(format!("peer {:?}: {error}", saved.peer)))?;
+            let address: Multiaddr = saved
+                .address
+                .parse()
+                .map_err(|error| invalid(format!("address {:?}: {error}", saved.address)))?;
             if is_dialable(&address) && ip_of(&address).is_some() {
-                book.insert(peer, Entry { address, seen_ms: saved.seen_ms, failures: 0, retry_at_ms: 0 });
+                book.insert(
+                    peer,
+                    Entry { address, seen_ms: saved.seen_ms, failures: 0, retry_at_ms: 0 },
+                );
             }
         }
         Ok(book)

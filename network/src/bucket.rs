@@ -21,12 +21,14 @@ impl Bucket {
         self.thousandths = self.thousandths.saturating_sub(cost.saturating_mul(1_000));
     }
 
-    /// Takes tokens. Returns whether there were enough; if not, none are taken. A cost above the burst counts as the burst.
+    /// Takes tokens. Returns whether there were enough; if not, none are taken. A cost above the
+    /// burst counts as the burst.
     pub fn take(&mut self, cost: u64, now_ms: u64) -> bool {
         let passed_ms = now_ms.saturating_sub(self.filled_ms);
         self.filled_ms = self.filled_ms.max(now_ms);
         let most = self.burst.saturating_mul(1_000);
-        self.thousandths = self.thousandths.saturating_add(passed_ms.saturating_mul(self.per_s)).min(most);
+        self.thousandths =
+            self.thousandths.saturating_add(passed_ms.saturating_mul(self.per_s)).min(most);
         let cost = cost.min(self.burst).saturating_mul(1_000);
         match self.thousandths.checked_sub(cost) {
             Some(left) => {

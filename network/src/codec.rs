@@ -1,7 +1,8 @@
 //! The bytes of messages: canonical, written by hand over `lode-consensus`'s codec.
 //!
-//! What must not be broken: an input is held to its cap before it is decoded, a count to its limit and to the bytes that
-//! are left before anything is allocated, and what decodes encodes to the same bytes.
+//! What must not be broken: an input is held to its cap before it is decoded, a count to its limit
+//! and to the bytes that are left before anything is allocated, and what decodes encodes to the
+//! same bytes.
 
 use lode_consensus::{
     Body, ChainWork, Decode, DecodeError, Encode, Hash, SealedHeader, Share, SignedTransaction,
@@ -9,8 +10,8 @@ use lode_consensus::{
 };
 
 use crate::message::{
-    Gossip, MAX_BODIES, MAX_BODIES_BYTES, MAX_HEADERS, MAX_LOCATOR, MAX_MEMPOOL_PAGE, MempoolPage, Request,
-    RequestKind, Response, Status, Topic,
+    Gossip, MAX_BODIES, MAX_BODIES_BYTES, MAX_HEADERS, MAX_LOCATOR, MAX_MEMPOOL_PAGE, MempoolPage,
+    Request, RequestKind, Response, Status, Topic,
 };
 
 /// First byte of a response: no time.
@@ -95,11 +96,16 @@ impl Request {
                 let locator = decode_hashes("locator", MAX_LOCATOR, &mut reader)?;
                 let limit = reader.u16()?;
                 if !(1..=MAX_HEADERS).contains(&usize::from(limit)) {
-                    return Err(DecodeError::Invalid { what: "headers asked for", got: limit.into() });
+                    return Err(DecodeError::Invalid {
+                        what: "headers asked for",
+                        got: limit.into(),
+                    });
                 }
                 Self::Headers { locator, limit }
             }
-            RequestKind::Bodies => Self::Bodies { hashes: decode_hashes("bodies asked for", MAX_BODIES, &mut reader)? },
+            RequestKind::Bodies => {
+                Self::Bodies { hashes: decode_hashes("bodies asked for", MAX_BODIES, &mut reader)? }
+            }
             RequestKind::Mempool => Self::Mempool { skip: reader.u32()? },
         };
         reader.finish()?;
@@ -139,7 +145,9 @@ impl Response {
         let response = if flag("response tag", &mut reader)? {
             match kind {
                 RequestKind::Status => Self::Status(Status::decode_from(&mut reader)?),
-                RequestKind::Headers => Self::Headers(reader.list("headers", MAX_HEADERS, SealedHeader::BYTES)?),
+                RequestKind::Headers => {
+                    Self::Headers(reader.list("headers", MAX_HEADERS, SealedHeader::BYTES)?)
+                }
                 RequestKind::Bodies => Self::Bodies(decode_bodies(&mut reader)?),
                 RequestKind::Mempool => Self::Mempool(MempoolPage::decode_from(&mut reader)?),
             }
@@ -150,8 +158,8 @@ impl Response {
         Ok(response)
     }
 
-    /// The bodies from the front that one response may hold: as many as fit into [`MAX_BODIES_BYTES`]. Always one at
-    /// least, since no body is as long.
+    /// The bodies from the front that one response may hold: as many as fit into
+    /// [`MAX_BODIES_BYTES`]. Always one at least, since no body is as long.
     pub fn bodies(bodies: impl IntoIterator<Item = Option<Body>>) -> Self {
         let mut bytes = 0;
         let fitting = bodies.into_iter().take(MAX_BODIES).take_while(|body| {
@@ -179,16 +187,20 @@ impl Encode for MempoolPage {
     }
 
     fn encoded_len(&self) -> usize {
-        encoded_list_len(&self.shares).saturating_add(encoded_list_len(&self.transactions)).saturating_add(1)
+        encoded_list_len(&self.shares)
+            .saturating_add(encoded_list_len(&self.transactions))
+            .saturating_add(1)
     }
 }
 
 impl Decode for MempoolPage {
-    /// The kind's cap holds the page to [`MAX_MEMPOOL_PAGE_BYTES`](crate::message::MAX_MEMPOOL_PAGE_BYTES).
+    /// The kind's cap holds the page to
+    /// [`MAX_MEMPOOL_PAGE_BYTES`](crate::message::MAX_MEMPOOL_PAGE_BYTES).
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let shares: Vec<Share> = reader.list("waiting shares", MAX_MEMPOOL_PAGE, Share::BYTES)?;
         let limit = MAX_MEMPOOL_PAGE - shares.len();
-        let transactions = reader.list("waiting transactions", limit, SignedTransaction::MIN_BYTES)?;
+        let transactions =
+            reader.list("waiting transactions", limit, SignedTransaction::MIN_BYTES)?;
         Ok(Self { shares, transactions, more: flag("more", reader)? })
     }
 }
@@ -201,7 +213,11 @@ fn encode_hashes(hashes: &[Hash], out: &mut Vec<u8>) {
 }
 
 /// At least one hash.
-fn decode_hashes(what: &'static str, limit: usize, reader: &mut Reader<'_>) -> Result<Vec<Hash>, DecodeError> {
+fn decode_hashes(
+    what: &'static str,
+    limit: usize,
+    reader: &mut Reader<'_>,
+) -> Result<Vec<Hash>, DecodeError> {
     match decode_count(what, limit, reader)? {
         0 => Err(DecodeError::Invalid { what, got: 0 }),
         count => (0..count).map(|_| reader.hash()).collect(),
@@ -213,7 +229,11 @@ fn encode_count(count: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }
 
-fn decode_count(what: &'static str, limit: usize, reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
+fn decode_count(
+    what: &'static str,
+    limit: usize,
+    reader: &mut Reader<'_>,
+) -> Result<usize, DecodeError> {
     let count = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
     if count > limit {
         return Err(DecodeError::TooMany { what, limit, got: count });

@@ -1,8 +1,9 @@
 //! What the network tells the node's core, and what the core asks of it.
 //!
-//! [`Network`] is implemented by the client of the real swarm and by the simulator. Its methods return at once: each puts
-//! an effect into a bounded queue. What happens when it is full is the implementation's to say, within this: a request
-//! gets its one [`NetworkEvent::Response`] whatever happens, and penalties and disconnections outlast everything else.
+//! [`Network`] is implemented by the client of the real swarm and by the simulator. Its methods
+//! return at once: each puts an effect into a bounded queue. What happens when it is full is the
+//! implementation's to say, within this: a request gets its one [`NetworkEvent::Response`] whatever
+//! happens, and penalties and disconnections outlast everything else.
 
 use libp2p::{Multiaddr, PeerId};
 
@@ -21,11 +22,14 @@ pub struct InboundId(pub u64);
 
 /// What happened on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "half a kilobyte, and most events are of the large kind")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "half a kilobyte, and most events are of the large kind"
+)]
 pub enum NetworkEvent {
-    /// A peer of this network is there: the first connection to it is up, and it speaks our protocols.
+    /// A peer of this network is there: the first connection to it is up, and it speaks our
+    /// protocols.
     Connected {
-        /// The peer.
         peer: PeerId,
         /// Its address as we see it.
         address: Multiaddr,
@@ -33,11 +37,9 @@ pub enum NetworkEvent {
         outbound: bool,
     },
     /// The last connection to a peer is gone. Requests to it have failed before this.
-    Disconnected {
-        /// The peer.
-        peer: PeerId,
-    },
-    /// A message for everybody. It waits for exactly one [`Network::verdict`] before it is passed on.
+    Disconnected { peer: PeerId },
+    /// A message for everybody. It waits for exactly one [`Network::verdict`] before it is passed
+    /// on.
     Gossip {
         /// The message's id.
         id: GossipId,
@@ -81,7 +83,8 @@ pub enum RequestError {
     /// The peer does not speak this protocol.
     #[error("the peer does not speak this protocol")]
     Unsupported,
-    /// The answer does not decode or does not fit the request. The network has penalised the peer for it.
+    /// The answer does not decode or does not fit the request. The network has penalised the peer
+    /// for it.
     #[error("the answer is malformed")]
     Malformed,
     /// Too many requests are under way already: our own fault.
@@ -94,7 +97,8 @@ pub enum RequestError {
 pub enum Verdict {
     /// It is good: pass it on.
     Accept,
-    /// It is bad, and its sender could have seen that by itself: do not pass it on, and lower the sender's score.
+    /// It is bad, and its sender could have seen that by itself: do not pass it on, and lower the
+    /// sender's score.
     Reject,
     /// Neither: late, known, or not ours to judge.
     Ignore,
@@ -111,7 +115,8 @@ pub trait Network {
     /// Tells everybody something of our own.
     fn publish(&mut self, message: Gossip);
 
-    /// Says what became of a gossip message that `source` passed to us. Once for each [`NetworkEvent::Gossip`].
+    /// Says what became of a gossip message that `source` passed to us. Once for each
+    /// [`NetworkEvent::Gossip`].
     fn verdict(&mut self, id: GossipId, source: PeerId, verdict: Verdict);
 
     /// Charges a peer's source with an offence; the network bans and disconnects by itself.

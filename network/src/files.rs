@@ -21,13 +21,17 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("more than {max_bytes} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("more than {max_bytes} bytes"),
+        ));
     }
     Ok(Some(bytes))
 }
 
-/// Replaces a file whole, readable for its owner alone: it is written beside its place, waits for the disk and is moved
-/// there, and the folder waits for the disk too. A reader sees the old file or the new one, also after a power cut.
+/// Replaces a file whole, readable for its owner alone: it is written beside its place, waits for
+/// the disk and is moved there, and the folder waits for the disk too. A reader sees the old file
+/// or the new one, also after a power cut.
 ///
 /// # Errors
 /// The system's; the old file is then still there.

@@ -1,8 +1,8 @@
 //! Everything between nodes.
 //!
-//! Purpose: messages and their bytes, penalties, bans and known peers as pure data, and the swarm on libp2p that carries
-//! them. The core of a node sees [`NetworkEvent`]s and acts through [`Network`]; a simulated network is another
-//! implementation of the same two.
+//! Purpose: messages and their bytes, penalties, bans and known peers as pure data, and the swarm
+//! on libp2p that carries them. The core of a node sees [`NetworkEvent`]s and acts through
+//! [`Network`]; a simulated network is another implementation of the same two.
 //!
 //! ```text
 //!         the core of a node
@@ -18,14 +18,14 @@
 //!   message, codec: bytes     reputation, penalty: points and bans     book: addresses     bucket: rates
 //! ```
 //!
-//! A new message is a variant and its bytes in [`message`] and [`codec`]; where it is a request, its limits stand in
-//! `swarm/serving.rs`. A new offence is a row of [`penalty`].
+//! A new message is a variant and its bytes in [`message`] and [`codec`]; where it is a request,
+//! its limits stand in `swarm/serving.rs`. A new offence is a row of [`penalty`].
 //!
-//! Threads and queues: none in [`message`], [`codec`], [`penalty`], [`reputation`], [`book`] and [`events`], which know no
-//! swarm and no clock. Those of [`swarm`] are listed there.
+//! Threads and queues: none in [`message`], [`codec`], [`penalty`], [`reputation`], [`book`] and
+//! [`events`], which know no swarm and no clock. Those of [`swarm`] are listed there.
 //!
-//! What must not be broken: messages are bounded before they are decoded, every verdict on a message is reported, and a
-//! peer is blamed only for what it could have checked by itself.
+//! What must not be broken: messages are bounded before they are decoded, every verdict on a
+//! message is reported, and a peer is blamed only for what it could have checked by itself.
 
 pub mod address;
 pub mod book;

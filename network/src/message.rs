@@ -1,7 +1,7 @@
 //! What nodes say to each other, as plain values: gossip, requests and responses.
 //!
-//! What must not be broken: every list has a named bound, and a response can be held to the request that it answers
-//! ([`Request::is_answered_by`]).
+//! What must not be broken: every list has a named bound, and a response can be held to the request
+//! that it answers ([`Request::is_answered_by`]).
 
 use lode_consensus::{
     Body, ChainWork, Encode, Hash, Height, SealedHeader, Share, SignedTransaction,
@@ -16,7 +16,8 @@ pub const MAX_LOCATOR: usize = 64;
 pub const MAX_HEADERS: usize = 512;
 /// Most bodies in one request.
 pub const MAX_BODIES: usize = 16;
-/// A response of bodies ends before the body that would make it longer than this; it holds at least one.
+/// A response of bodies ends before the body that would make it longer than this; it holds at least
+/// one.
 pub const MAX_BODIES_BYTES: usize = 4 << 20;
 /// Most shares and transactions together in one page of what waits for a block.
 pub const MAX_MEMPOOL_PAGE: usize = 1_024;
@@ -24,7 +25,9 @@ pub const MAX_MEMPOOL_PAGE: usize = 1_024;
 pub const MAX_MEMPOOL_PAGE_BYTES: usize = MAX_MEMPOOL_PAGE * Share::BYTES;
 
 // One of each fits, so that reading page by page, or body by body, always gets on.
-const _: () = assert!(MAX_TRANSACTION_BYTES <= MAX_MEMPOOL_PAGE_BYTES && Share::BYTES <= MAX_MEMPOOL_PAGE_BYTES);
+const _: () = assert!(
+    MAX_TRANSACTION_BYTES <= MAX_MEMPOOL_PAGE_BYTES && Share::BYTES <= MAX_MEMPOOL_PAGE_BYTES
+);
 const _: () = assert!(MAX_BODY_BYTES < MAX_BODIES_BYTES);
 
 /// A message for everybody.
@@ -83,7 +86,8 @@ impl Gossip {
     }
 }
 
-/// A gossip message's id: BLAKE2b-256 of its topic and bytes, so that one content is one message whoever sends it.
+/// A gossip message's id: BLAKE2b-256 of its topic and bytes, so that one content is one message
+/// whoever sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GossipId(pub Hash);
 
@@ -108,8 +112,8 @@ pub struct Status {
     pub tip_hash: Hash,
     /// The work of the sender's chain. A claim: nothing counts before its headers are proven.
     pub work: ChainWork,
-    /// The sender's clock, in ms since the Unix epoch; 0 if it does not tell. No rule goes by it: it lets a node see that its
-    /// own clock is wrong.
+    /// The sender's clock, in ms since the Unix epoch; 0 if it does not tell. No rule goes by it:
+    /// it lets a node see that its own clock is wrong.
     pub now_ms: u64,
 }
 
@@ -118,7 +122,8 @@ pub struct Status {
 pub enum Request {
     /// Exchanges the status.
     Status(Status),
-    /// The headers that follow the first hash of the locator that lies on the responder's chain (genesis if none does).
+    /// The headers that follow the first hash of the locator that lies on the responder's chain
+    /// (genesis if none does).
     Headers {
         /// Hashes of the asker's chain, highest first, 1 to [`MAX_LOCATOR`].
         locator: Vec<Hash>,
@@ -130,9 +135,11 @@ pub enum Request {
         /// The blocks' hashes, 1 to [`MAX_BODIES`].
         hashes: Vec<Hash>,
     },
-    /// A page of what waits for a block: all shares first, then transactions in the order in which blocks take them.
+    /// A page of what waits for a block: all shares first, then transactions in the order in which
+    /// blocks take them.
     Mempool {
-        /// How many of that sequence to leave out. It changes while it is read: what a page misses, gossip brings.
+        /// How many of that sequence to leave out. It changes while it is read: what a page misses,
+        /// gossip brings.
         skip: u32,
     },
 }
@@ -142,9 +149,11 @@ pub enum Request {
 pub enum Response {
     /// The responder's status.
     Status(Status),
-    /// Consecutive headers, at most as many as asked for; empty if the asker has the responder's tip.
+    /// Consecutive headers, at most as many as asked for; empty if the asker has the responder's
+    /// tip.
     Headers(Vec<SealedHeader>),
-    /// For the first so many of the hashes, in their order, at least one: the body, or nothing if the responder lacks it.
+    /// For the first so many of the hashes, in their order, at least one: the body, or nothing if
+    /// the responder lacks it.
     Bodies(Vec<Option<Body>>),
     /// A page of what waits.
     Mempool(MempoolPage),
@@ -152,10 +161,10 @@ pub enum Response {
     Busy,
 }
 
-/// A page of what waits for a block: [`MAX_MEMPOOL_PAGE`] entries and [`MAX_MEMPOOL_PAGE_BYTES`] at most.
+/// A page of what waits for a block: [`MAX_MEMPOOL_PAGE`] entries and [`MAX_MEMPOOL_PAGE_BYTES`] at
+/// most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MempoolPage {
-    /// Shares.
     pub shares: Vec<Share>,
     /// Transactions, a sender's in the order of their nonces.
     pub transactions: Vec<SignedTransaction>,
@@ -183,8 +192,8 @@ impl PageRoom {
 }
 
 impl MempoolPage {
-    /// The page that begins with the first of these: all shares before the first transaction, as many as one page may
-    /// hold. Always one at least, if there is one.
+    /// The page that begins with the first of these: all shares before the first transaction, as
+    /// many as one page may hold. Always one at least, if there is one.
     pub fn first<'a>(
         shares: impl IntoIterator<Item = &'a Share>,
         transactions: impl IntoIterator<Item = &'a SignedTransaction>,
@@ -274,15 +283,19 @@ impl Request {
         }
     }
 
-    /// Whether a response has the kind and the number of entries that this request allows. What is in them is checked
-    /// by whoever asked.
+    /// Whether a response has the kind and the number of entries that this request allows. What is
+    /// in them is checked by whoever asked.
     pub fn is_answered_by(&self, response: &Response) -> bool {
         match (self, response) {
             (_, Response::Busy)
             | (Self::Status(_), Response::Status(_))
             | (Self::Mempool { .. }, Response::Mempool(_)) => true,
-            (Self::Headers { limit, .. }, Response::Headers(headers)) => headers.len() <= usize::from(*limit),
-            (Self::Bodies { hashes }, Response::Bodies(bodies)) => (1..=hashes.len()).contains(&bodies.len()),
+            (Self::Headers { limit, .. }, Response::Headers(headers)) => {
+                headers.len() <= usize::from(*limit)
+            }
+            (Self::Bodies { hashes }, Response::Bodies(bodies)) => {
+                (1..=hashes.len()).contains(&bodies.len())
+            }
             _ => false,
         }
     }
@@ -295,6 +308,13 @@ mod tests {
     #[test]
     fn a_page_is_held_to_its_entries_and_its_bytes() {
         let mut room = PageRoom { entries: 3, bytes: 100 };
-        assert!(room.take(60) && !room.take(41) && room.take(40) && !room.take(1) && room.take(0) && !room.take(0));
+        assert!(
+            room.take(60)
+                && !room.take(41)
+                && room.take(40)
+                && !room.take(1)
+                && room.take(0)
+                && !room.take(0)
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The queue of effects between the node's core, which never waits, and the event loop.
 //!
-//! [`MAX_EFFECTS`] wait at most. Beyond that, an answer, a message or a verdict is dropped: the peer sees a timeout, and the
-//! message is not passed on. A request fails at once, and is reported as [`RequestError::Overloaded`]. Penalties and
-//! disconnections have a reserve of [`RESERVE`] of their own.
+//! [`MAX_EFFECTS`] wait at most. Beyond that, an answer, a message or a verdict is dropped: the
+//! peer sees a timeout, and the message is not passed on. A request fails at once, and is reported
+//! as [`RequestError::Overloaded`]. Penalties and disconnections have a reserve of [`RESERVE`] of
+//! their own.
 
 use std::collections::VecDeque;
 
@@ -65,7 +66,11 @@ impl Outbox {
             queues.effects.push_back(effect);
             self.filled.notify_one();
         } else if let Effect::Request { peer, id, .. } = effect {
-            let result = Err(if queues.closed { RequestError::Disconnected } else { RequestError::Overloaded });
+            let result = Err(if queues.closed {
+                RequestError::Disconnected
+            } else {
+                RequestError::Overloaded
+            });
             queues.refused.push_back(NetworkEvent::Response { peer, id, result });
             self.refused.notify_one();
         }
@@ -115,8 +120,16 @@ mod tests {
         }
         outbox.push(Effect::Respond { id: InboundId(1), response: Response::Busy });
         assert_eq!(outbox.take_refused(), None);
-        outbox.push(Effect::Request { peer, id: RequestId(7), request: Request::Mempool { skip: 0 } });
-        let refused = NetworkEvent::Response { peer, id: RequestId(7), result: Err(RequestError::Overloaded) };
+        outbox.push(Effect::Request {
+            peer,
+            id: RequestId(7),
+            request: Request::Mempool { skip: 0 },
+        });
+        let refused = NetworkEvent::Response {
+            peer,
+            id: RequestId(7),
+            result: Err(RequestError::Overloaded),
+        };
         assert_eq!(outbox.take_refused(), Some(refused));
         (0..RESERVE + 1).for_each(|_| outbox.push(penalty()));
         assert_eq!(outbox.take().await.len(), MAX_EFFECTS + RESERVE);
@@ -124,8 +137,16 @@ mod tests {
         outbox.push(penalty());
         assert_eq!(outbox.take().await.len(), 1);
         outbox.close();
-        outbox.push(Effect::Request { peer, id: RequestId(8), request: Request::Mempool { skip: 0 } });
-        let refused = NetworkEvent::Response { peer, id: RequestId(8), result: Err(RequestError::Disconnected) };
+        outbox.push(Effect::Request {
+            peer,
+            id: RequestId(8),
+            request: Request::Mempool { skip: 0 },
+        });
+        let refused = NetworkEvent::Response {
+            peer,
+            id: RequestId(8),
+            result: Err(RequestError::Disconnected),
+        };
         assert_eq!(outbox.take_refused(), Some(refused));
     }
 }

@@ -1,8 +1,8 @@
 //! Every offence of a peer, by name, and what it costs: the one table.
 //!
-//! A source of messages (an IP address; on loopback a peer) collects points. At [`BAN_POINTS`] it is banned for
-//! [`BAN_MS`]; a point is forgiven every [`FORGIVE_MS`]. What a peer could not have known, such as a block on a chain that
-//! turned out lighter, costs nothing and has no name here.
+//! A source of messages (an IP address; on loopback a peer) collects points. At [`BAN_POINTS`] it
+//! is banned for [`BAN_MS`]; a point is forgiven every [`FORGIVE_MS`]. What a peer could not have
+//! known, such as a block on a chain that turned out lighter, costs nothing and has no name here.
 
 /// Points at which a source is banned.
 pub const BAN_POINTS: u32 = 100;
@@ -16,7 +16,8 @@ pub const FORGIVE_MS: u64 = 60 * 1_000;
 pub enum Penalty {
     /// A block or share whose proof does not hold. It costs us a pairing to find out.
     InvalidProof,
-    /// A header or block that breaks a rule with a proof that holds, or a block on top of such a one.
+    /// A header or block that breaks a rule with a proof that holds, or a block on top of such a
+    /// one.
     InvalidBlock,
     /// A header or share that breaks a rule that costs a hash to check, such as the ticket.
     InvalidHeader,
@@ -60,8 +61,8 @@ impl Penalty {
         Self::WrongGenesis,
     ];
 
-    /// What it costs: at [`BAN_POINTS`] the source is banned. Invalid proofs end after the fourth, or the fifth if
-    /// they come slowly.
+    /// What it costs: at [`BAN_POINTS`] the source is banned. Invalid proofs end after the fourth,
+    /// or the fifth if they come slowly.
     pub const fn points(self) -> u32 {
         match self {
             Self::InvalidBlock => 100,
@@ -75,6 +76,13 @@ impl Penalty {
 
     /// Whether the connection ends even if the source is not banned.
     pub const fn disconnects(self) -> bool {
-        matches!(self, Self::LowWork | Self::WrongGenesis | Self::BodyMismatch | Self::MalformedMessage | Self::Flood)
+        matches!(
+            self,
+            Self::LowWork
+                | Self::WrongGenesis
+                | Self::BodyMismatch
+                | Self::MalformedMessage
+                | Self::Flood
+        )
     }
 }

@@ -1,8 +1,9 @@
 //! Scores and bans of the sources of messages.
 //!
-//! A source is an IP address, because new peer ids cost nothing. An IPv4 address mapped into IPv6 is that IPv4 address; of an
-//! IPv6 address the first 64 bits count, because a host has all addresses behind them. On loopback, where all peers share
-//! one address, and where there is no IP address at all, a source is a peer id.
+//! A source is an IP address, because new peer ids cost nothing. An IPv4 address mapped into IPv6
+//! is that IPv4 address; of an IPv6 address the first 64 bits count, because a host has all
+//! addresses behind them. On loopback, where all peers share one address, and where there is no IP
+//! address at all, a source is a peer id.
 //!
 //! Threads: none, and no clock: the time is an argument. Bounds: [`MAX_SCORES`] and [`MAX_BANS`].
 //!
@@ -110,7 +111,8 @@ impl Score {
         self.points >= BAN_POINTS
     }
 
-    /// The points that are left. The rest of a minute is not lost: `counted_ms` moves by whole ones.
+    /// The points that are left. The rest of a minute is not lost: `counted_ms` moves by whole
+    /// ones.
     fn at(self, now_ms: u64) -> Self {
         let forgiven = now_ms.saturating_sub(self.counted_ms) / FORGIVE_MS;
         Self {
@@ -147,7 +149,9 @@ impl Reputation {
             return Consequence::Ban;
         }
         if score.points > 0 {
-            make_room(&mut self.scores, &source, MAX_SCORES, |score| u64::from(score.at(now_ms).points));
+            make_room(&mut self.scores, &source, MAX_SCORES, |score| {
+                u64::from(score.at(now_ms).points)
+            });
             self.scores.insert(source, score);
         }
         if penalty.disconnects() { Consequence::Disconnect } else { Consequence::None }
@@ -187,7 +191,10 @@ impl Reputation {
         };
         let saved: Vec<SavedBan> = serde_json::from_slice(&bytes)?;
         for ban in saved.into_iter().filter(|ban| ban.until_ms > now_ms) {
-            let source = ban.source.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let source = ban
+                .source
+                .parse()
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             // A clock that was wrong once must not ban for years.
             reputation.ban(source, ban.until_ms.min(now_ms.saturating_add(BAN_MS)), now_ms);
         }
@@ -196,7 +203,8 @@ impl Reputation {
 
     /// What [`Reputation::load`] reads.
     pub fn to_json(&self) -> Vec<u8> {
-        let bans = self.bans().map(|(source, until_ms)| SavedBan { source: source.to_string(), until_ms });
+        let bans =
+            self.bans().map(|(source, until_ms)| SavedBan { source: source.to_string(), until_ms });
         // Strings and numbers always have a JSON form.
         serde_json::to_vec_pretty(&bans.collect::<Vec<_>>()).unwrap_or_default()
     }
@@ -211,11 +219,17 @@ impl Reputation {
 }
 
 /// Removes the entry of the least value if the map is full and `key` is not in it.
-fn make_room<V>(map: &mut BTreeMap<Source, V>, key: &Source, limit: usize, value: impl Fn(&V) -> u64) {
+fn make_room<V>(
+    map: &mut BTreeMap<Source, V>,
+    key: &Source,
+    limit: usize,
+    value: impl Fn(&V) -> u64,
+) {
     if map.len() < limit || map.contains_key(key) {
         return;
     }
-    if let Some(least) = map.iter().min_by_key(|(_, entry)| value(entry)).map(|(source, _)| *source) {
+    if let Some(least) = map.iter().min_by_key(|(_, entry)| value(entry)).map(|(source, _)| *source)
+    {
         map.remove(&least);
     }
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 use lode_network::{
     Multiaddr, PeerId,
     address::Subnet,
-    book::{AddressBook, MAX_FAILURES, MAX_KNOWN, MAX_PER_SUBNET, MAX_RETRY_MS, RETRY_MS, subnet_of},
+    book::{
+        AddressBook, MAX_FAILURES, MAX_KNOWN, MAX_PER_SUBNET, MAX_RETRY_MS, RETRY_MS, subnet_of,
+    },
 };
 use proptest::prelude::*;
 
@@ -70,7 +72,9 @@ fn what_has_proven_itself_is_not_crowded_out() {
     }
     assert_eq!(book.len(), MAX_KNOWN);
     // Half of the dice fall to the one that we have been connected to.
-    let chosen = (0..1_000).filter(|dice| pick(&book, NOW_MS, *dice).is_some_and(|(peer, _)| peer == proven)).count();
+    let chosen = (0..1_000)
+        .filter(|dice| pick(&book, NOW_MS, *dice).is_some_and(|(peer, _)| peer == proven))
+        .count();
     assert_eq!(chosen, 500);
     // Nobody moves it elsewhere by telling tales, while it is there.
     book.add(proven, at("198.51.100.1"));
@@ -96,7 +100,9 @@ fn one_subnet_fills_only_its_part_of_the_book() {
 #[test]
 fn only_addresses_that_can_be_dialled_are_kept() {
     let mut book = AddressBook::default();
-    for address in ["/ip4/203.0.113.7", "/dns/example.org/tcp/1", "/ip4/203.0.113.7/tcp/1/ws", "/memory/7"] {
+    for address in
+        ["/ip4/203.0.113.7", "/dns/example.org/tcp/1", "/ip4/203.0.113.7/tcp/1/ws", "/memory/7"]
+    {
         book.add(PeerId::random(), address.parse().unwrap());
         book.connected(PeerId::random(), address.parse().unwrap(), NOW_MS);
     }
@@ -117,7 +123,9 @@ fn the_book_outlives_a_restart() {
     let loaded = AddressBook::load(&path).unwrap();
     assert_eq!(pick(&loaded, NOW_MS, 0), Some((proven, at("203.0.113.7"))));
     assert_eq!(pick(&loaded, NOW_MS, 1), Some((told, at("198.51.100.1"))));
-    for damaged in [&b"[{}]"[..], b"no json", br#"[{"peer":"x","address":"/ip4/1.2.3.4/tcp/1","seen_ms":1}]"#] {
+    for damaged in
+        [&b"[{}]"[..], b"no json", br#"[{"peer":"x","address":"/ip4/1.2.3.4/tcp/1","seen_ms":1}]"#]
+    {
         std::fs::write(&path, damaged).unwrap();
         assert!(AddressBook::load(&path).is_err());
     }

@@ -1,9 +1,11 @@
-//! Messages and their bytes: one encoding each, caps before decoding, no panic and no large allocation on any input.
+//! Messages and their bytes: one encoding each, caps before decoding, no panic and no large
+//! allocation on any input.
 
 mod common;
 
 use common::{
-    any_gossip, any_kind, any_request, any_response, any_topic, body, noise, sealed_header, share, status, transaction,
+    any_gossip, any_kind, any_request, any_response, any_topic, body, noise, sealed_header, share,
+    status, transaction,
 };
 use lode_consensus::{DecodeError, Encode, Hash, SealedHeader, Share};
 use lode_network::{
@@ -100,7 +102,8 @@ proptest! {
 
     #[test]
     fn a_count_is_refused_before_anything_is_allocated(kind in any_kind(), count in 1_025_u32..) {
-        // A list that claims up to 2^32 entries and holds none: refused by its limit or by the bytes that are left.
+        // A list that claims up to 2^32 entries and holds none: refused by its limit or by the
+        // bytes that are left.
         let bytes = [&[1][..], &count.to_le_bytes(), &[0; 64]].concat();
         prop_assert!(Response::decode(kind, &bytes).is_err());
         prop_assert!(Request::decode(kind, &bytes[1..]).is_err());
@@ -118,13 +121,20 @@ fn random_bytes_and_mutated_messages_never_panic() {
         Request::Bodies { hashes: vec![Hash::ZERO; 2] }.encode(),
         Response::Headers(vec![sealed_header(6), sealed_header(7)]).encode(),
         Response::Bodies(vec![Some(body(8, 2, 2)), None]).encode(),
-        Response::Mempool(MempoolPage { shares: vec![share(9)], transactions: vec![transaction(10)], more: true })
-            .encode(),
+        Response::Mempool(MempoolPage {
+            shares: vec![share(9)],
+            transactions: vec![transaction(10)],
+            more: true,
+        })
+        .encode(),
     ];
-    let (rounds, mut taken) = if std::env::var_os("LODE_TEST_LONG").is_some() { (2_000_000, 0) } else { (40_000, 0) };
+    let (rounds, mut taken) =
+        if std::env::var_os("LODE_TEST_LONG").is_some() { (2_000_000, 0) } else { (40_000, 0) };
     for round in 0..rounds {
         let dice = noise(round, 24);
-        let dice = |at: usize| u32::from_le_bytes([dice[at], dice[at + 1], dice[at + 2], dice[at + 3]]) as usize;
+        let dice = |at: usize| {
+            u32::from_le_bytes([dice[at], dice[at + 1], dice[at + 2], dice[at + 3]]) as usize
+        };
         let bytes = if round % 4 == 0 {
             noise(round, dice(0) % 700)
         } else {
@@ -152,13 +162,21 @@ fn every_limit_is_exact() {
     assert!(Response::decode(RequestKind::Headers, &headers(MAX_HEADERS)).is_ok());
     assert!(Response::decode(RequestKind::Headers, &headers(MAX_HEADERS + 1)).is_err());
 
-    let locator = |count: usize, limit: u16| Request::Headers { locator: vec![Hash::ZERO; count], limit }.encode();
+    let locator = |count: usize, limit: u16| {
+        Request::Headers { locator: vec![Hash::ZERO; count], limit }.encode()
+    };
     let decode = |bytes: &[u8]| Request::decode(RequestKind::Headers, bytes);
     assert!(decode(&locator(MAX_LOCATOR, MAX_HEADERS as u16)).is_ok());
     assert!(decode(&locator(MAX_LOCATOR + 1, 1)).is_err());
     assert_eq!(decode(&locator(0, 1)), Err(DecodeError::Invalid { what: "locator", got: 0 }));
-    assert_eq!(decode(&locator(1, 0)), Err(DecodeError::Invalid { what: "headers asked for", got: 0 }));
-    assert_eq!(decode(&locator(1, 513)), Err(DecodeError::Invalid { what: "headers asked for", got: 513 }));
+    assert_eq!(
+        decode(&locator(1, 0)),
+        Err(DecodeError::Invalid { what: "headers asked for", got: 0 })
+    );
+    assert_eq!(
+        decode(&locator(1, 513)),
+        Err(DecodeError::Invalid { what: "headers asked for", got: 513 })
+    );
 
     let hashes = |count: usize| Request::Bodies { hashes: vec![Hash::ZERO; count] }.encode();
     let decode = |bytes: &[u8]| Request::decode(RequestKind::Bodies, bytes);
@@ -207,7 +225,10 @@ fn a_page_holds_what_fits_and_says_what_is_left() {
     let (all_shares, transactions): (Vec<_>, Vec<_>) =
         ((0..1_024).map(share).collect(), (0..1_025).map(transaction).collect());
     let page = |shares: usize, transactions_from: usize, count: usize| {
-        MempoolPage::first(&all_shares[..shares], &transactions[transactions_from..transactions_from + count])
+        MempoolPage::first(
+            &all_shares[..shares],
+            &transactions[transactions_from..transactions_from + count],
+        )
     };
     for (shares, from, count, expected) in [
         (0, 0, 0, (0, 0, false)),
@@ -231,13 +252,20 @@ fn the_layout_is_pinned() {
     assert_eq!([SealedHeader::BYTES, Share::BYTES, Status::BYTES], [422, 296, 110]);
     assert_eq!(Topic::ALL.map(Topic::max_bytes), [422, 296, 61_440]);
     assert_eq!(RequestKind::ALL.map(RequestKind::max_request_bytes), [110, 2_054, 516, 4]);
-    assert_eq!(RequestKind::ALL.map(RequestKind::max_response_bytes), [111, 216_069, 4_194_309, 303_114]);
+    assert_eq!(
+        RequestKind::ALL.map(RequestKind::max_response_bytes),
+        [111, 216_069, 4_194_309, 303_114]
+    );
 
     let headers = Request::Headers { locator: vec![Hash([7; 32])], limit: 0x0102 }.encode();
     assert_eq!(headers, [&[1, 0, 0, 0][..], &[7; 32], &[2, 1]].concat());
     assert_eq!(Request::Mempool { skip: 0x0102_0304 }.encode(), [4, 3, 2, 1]);
     let status = Request::Status(Status { now_ms: 0x0102_0304_0506_0708, ..status(1) }).encode();
-    assert_eq!((status.len(), &status[102..]), (110, &[8, 7, 6, 5, 4, 3, 2, 1][..]), "the sender's clock comes last");
+    assert_eq!(
+        (status.len(), &status[102..]),
+        (110, &[8, 7, 6, 5, 4, 3, 2, 1][..]),
+        "the sender's clock comes last"
+    );
     assert_eq!(Response::Busy.encode(), [0]);
     assert_eq!(Response::Headers(Vec::new()).encode(), [1, 0, 0, 0, 0]);
     let bodies = Response::Bodies(vec![None, Some(body(0, 0, 0))]).encode();

@@ -1,4 +1,5 @@
-//! Peers that mean ill: each is told from an honest one, is charged by the table, and hurts nobody else.
+//! Peers that mean ill: each is told from an honest one, is charged by the table, and hurts nobody
+//! else.
 
 mod common;
 #[path = "common/hostile.rs"]
@@ -25,8 +26,8 @@ use libp2p::{
 };
 use lode_consensus::Hash;
 use lode_network::{
-    Gossip, Network, NetworkEvent, NetworkOptions, NetworkView, Request, RequestError, RequestKind, Response, Topic,
-    Verdict,
+    Gossip, Network, NetworkEvent, NetworkOptions, NetworkView, Request, RequestError, RequestKind,
+    Response, Topic, Verdict,
 };
 use nodes::{GENESIS, Node, options, options_with_seed};
 use tempfile::tempdir;
@@ -95,7 +96,11 @@ async fn a_peer_that_floods_garbage_is_banned_and_honest_ones_are_heard() {
         .await;
     assert_eq!((heard.1, &heard.2), (honest.id(), &Gossip::Share(share(1))));
     node.client.verdict(heard.0, heard.1, Verdict::Accept);
-    honest.expect_silence(Duration::from_millis(100), |event| matches!(event, NetworkEvent::Disconnected { .. })).await;
+    honest
+        .expect_silence(Duration::from_millis(100), |event| {
+            matches!(event, NetworkEvent::Disconnected { .. })
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +110,10 @@ async fn a_peer_that_floods_well_formed_gossip_is_thrown_out() {
     node.wait_connected(hostile.id).await;
     let send = |seeds: std::ops::Range<u64>| {
         for seed in seeds {
-            hostile.acts.send(Act::Gossip("blocks", Gossip::Block(sealed_header(seed)).encode())).unwrap();
+            hostile
+                .acts
+                .send(Act::Gossip("blocks", Gossip::Block(sealed_header(seed)).encode()))
+                .unwrap();
         }
     };
     // As many as a network may have in a while are heard, each of them.
@@ -156,8 +164,14 @@ fn guide() -> Swarm<Guide> {
                 [(protocol("status"), ProtocolSupport::Full)],
                 request_response::Config::default(),
             );
-            let identify = identify::Behaviour::new(identify::Config::new("/guide".to_owned(), key.public()));
-            Guide { limits: connection_limits::Behaviour::new(ConnectionLimits::default()), identify, kad, requests }
+            let identify =
+                identify::Behaviour::new(identify::Config::new("/guide".to_owned(), key.public()));
+            Guide {
+                limits: connection_limits::Behaviour::new(ConnectionLimits::default()),
+                identify,
+                kad,
+                requests,
+            }
         })
         .unwrap()
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
@@ -166,7 +180,8 @@ fn guide() -> Swarm<Guide> {
 
 /// A node that listens beyond this machine, and where to reach it on this machine.
 async fn open_node(folder: &std::path::Path) -> (Node, Multiaddr) {
-    let open = NetworkOptions { listen: vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], ..options(folder) };
+    let open =
+        NetworkOptions { listen: vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], ..options(folder) };
     let node = Node::start(open).await;
     let is_local = |address: &&Multiaddr| address.to_string().contains("/127.0.0.1/");
     let address = node.client.view().listening.iter().find(is_local).unwrap().clone();
@@ -176,7 +191,8 @@ async fn open_node(folder: &std::path::Path) -> (Node, Multiaddr) {
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
     let inner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", inner.local_addr().unwrap().port()).parse().unwrap();
+    let target: Multiaddr =
+        format!("/ip4/127.0.0.1/tcp/{}", inner.local_addr().unwrap().port()).parse().unwrap();
     let folder = tempdir().unwrap();
     let (node, address) = open_node(folder.path()).await;
     let mut guide = guide();
@@ -184,7 +200,8 @@ async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
     guide.dial(address).unwrap();
     while !matches!(guide.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {}
     // From now on it does not dial itself.
-    *guide.behaviour_mut().limits.limits_mut() = ConnectionLimits::default().with_max_pending_outgoing(Some(0));
+    *guide.behaviour_mut().limits.limits_mut() =
+        ConnectionLimits::default().with_max_pending_outgoing(Some(0));
     for _ in 0..40 {
         guide.behaviour_mut().kad.add_address(&PeerId::random(), target.clone());
     }
@@ -206,8 +223,15 @@ async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
             () = async { loop { guide.select_next_some().await; } } => unreachable!(),
         }
     };
-    assert!(tokio::time::timeout(Duration::from_millis(500), dialled).await.is_err(), "it was dialled");
-    assert_eq!(node.client.view().known_peers, 1, "the guide, which is where it comes from, and nobody else");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), dialled).await.is_err(),
+        "it was dialled"
+    );
+    assert_eq!(
+        node.client.view().known_peers,
+        1,
+        "the guide, which is where it comes from, and nobody else"
+    );
     node.stop().await;
 }
 
@@ -280,7 +304,9 @@ async fn answers_are_held_to_what_was_asked() {
         match points {
             // 50 points end the connection.
             50 => node.wait_disconnected(hostile.id).await,
-            points => node.wait_view(|view| view.peers.iter().any(|peer| peer.points == points)).await,
+            points => {
+                node.wait_view(|view| view.peers.iter().any(|peer| peer.points == points)).await
+            }
         }
     }
     let (_folder, mut node) = start().await;
@@ -301,9 +327,13 @@ async fn requests_before_the_handshake_wait_for_it_and_floods_are_turned_away() 
     for _ in 0..40 {
         hostile.acts.send(Act::Request(framed(&request.encode()))).unwrap();
     }
-    // The core hears of the peer before it hears of a request, and of no more than four until it answers one.
+    // The core hears of the peer before it hears of a request, and of no more than four until it
+    // answers one.
     let first = node.next().await;
-    assert!(matches!(first, NetworkEvent::Connected { peer, .. } if peer == hostile.id), "{first:?}");
+    assert!(
+        matches!(first, NetworkEvent::Connected { peer, .. } if peer == hostile.id),
+        "{first:?}"
+    );
     let mut ids = Vec::new();
     while ids.len() < 4 {
         ids.push(node.wait_request().await.1);
@@ -338,7 +368,8 @@ async fn garbage_on_the_wire_hurts_nobody() {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
             match seed % 3 {
-                // Nothing at all; garbage, until the other side has enough; garbage behind the right beginning.
+                // Nothing at all; garbage, until the other side has enough; garbage behind the
+                // right beginning.
                 0 => silent.push(stream),
                 1 => {
                     let _ = stream.write_all(&noise(seed, 4_096));
@@ -366,7 +397,8 @@ async fn garbage_on_the_wire_hurts_nobody() {
 async fn a_seed_that_is_no_node_of_ours_is_left_alone_for_longer_and_longer() {
     let (address, connections) = stranger().await;
     let folder = tempdir().unwrap();
-    let mut node = Node::start(NetworkOptions { seeds: vec![address], ..options(folder.path()) }).await;
+    let mut node =
+        Node::start(NetworkOptions { seeds: vec![address], ..options(folder.path()) }).await;
     let connected = |event: &NetworkEvent| matches!(event, NetworkEvent::Connected { .. });
     node.expect_silence(Duration::from_secs(6), connected).await;
     // At once, then after 1, 2 and 4 s, each rounded up to the next tick.

@@ -24,14 +24,22 @@ fn an_address_is_one_source_however_it_is_written() {
     assert_eq!(source("/ip4/203.0.113.7/tcp/4130"), source("/ip6/::ffff:203.0.113.7/tcp/9"));
     assert_ne!(source("/ip4/203.0.113.7/tcp/4130"), source("/ip4/203.0.113.8/tcp/4130"));
     // A host has all 2^64 addresses behind its prefix.
-    assert_eq!(source("/ip6/2001:db8:1:2::1/tcp/1"), source("/ip6/2001:db8:1:2:3:4:5:6/udp/1/quic-v1"));
+    assert_eq!(
+        source("/ip6/2001:db8:1:2::1/tcp/1"),
+        source("/ip6/2001:db8:1:2:3:4:5:6/udp/1/quic-v1")
+    );
     assert_ne!(source("/ip6/2001:db8:1:2::1/tcp/1"), source("/ip6/2001:db8:1:3::1/tcp/1"));
 }
 
 #[test]
 fn on_loopback_peers_are_told_apart_by_their_ids() {
     let (a, b) = (PeerId::random(), PeerId::random());
-    for address in ["/ip4/127.0.0.1/tcp/1", "/ip4/127.9.9.9/tcp/1", "/ip6/::1/tcp/1", "/ip6/::ffff:127.0.0.1/tcp/1"] {
+    for address in [
+        "/ip4/127.0.0.1/tcp/1",
+        "/ip4/127.9.9.9/tcp/1",
+        "/ip6/::1/tcp/1",
+        "/ip6/::ffff:127.0.0.1/tcp/1",
+    ] {
         let address: Multiaddr = address.parse().unwrap();
         assert_eq!(Source::of(&address, a), Source::Peer(a));
         assert_ne!(Source::of(&address, a), Source::of(&address, b));
@@ -109,13 +117,16 @@ fn bans_outlive_a_restart_in_a_file_that_only_its_owner_reads() {
     let loaded = Reputation::load(&path, NOW_MS + 10).unwrap();
     assert!(loaded.bans().eq(reputation.bans()));
     let later = Reputation::load(&path, NOW_MS + BAN_MS).unwrap();
-    assert!(!later.is_banned(&numbered(1), NOW_MS + BAN_MS) && later.is_banned(&peer, NOW_MS + BAN_MS));
+    assert!(
+        !later.is_banned(&numbered(1), NOW_MS + BAN_MS) && later.is_banned(&peer, NOW_MS + BAN_MS)
+    );
     // A ban from a clock that was years ahead lasts a day.
     reputation.ban(numbered(3), u64::MAX, NOW_MS);
     reputation.save(&path).unwrap();
     assert!(!Reputation::load(&path, NOW_MS).unwrap().is_banned(&numbered(3), NOW_MS + BAN_MS));
 
-    std::fs::write(&path, b"[{\"source\": \"nobody\", \"until_ms\": 18446744073709551615}]").unwrap();
+    std::fs::write(&path, b"[{\"source\": \"nobody\", \"until_ms\": 18446744073709551615}]")
+        .unwrap();
     assert!(Reputation::load(&path, NOW_MS).is_err());
     std::fs::write(&path, vec![b' '; 5 << 20]).unwrap();
     assert!(Reputation::load(&path, NOW_MS).is_err());
@@ -129,7 +140,8 @@ fn scores_and_bans_are_bounded() {
         reputation.penalize(numbered(number), Penalty::TooManyRequests, NOW_MS);
     }
     assert_eq!(reputation.points(&numbered(0), NOW_MS), 50, "the worst is remembered");
-    let known = (0..=MAX_SCORES as u32 + 100).filter(|number| reputation.points(&numbered(*number), NOW_MS) > 0);
+    let known = (0..=MAX_SCORES as u32 + 100)
+        .filter(|number| reputation.points(&numbered(*number), NOW_MS) > 0);
     assert_eq!(known.count(), MAX_SCORES);
 
     for number in 0..MAX_BANS as u32 + 100 {

@@ -1,4 +1,5 @@
-//! Nodes on loopback: they find each other, exchange every message, and keep what they must over a restart.
+//! Nodes on loopback: they find each other, exchange every message, and keep what they must over a
+//! restart.
 
 mod common;
 #[path = "common/nodes.rs"]
@@ -9,8 +10,8 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, time::Duration};
 use common::{body, sealed_header, share, status, transaction};
 use lode_consensus::Hash;
 use lode_network::{
-    Gossip, GossipId, MempoolPage, Network, NetworkEvent, NetworkOptions, PeerId, Penalty, Request, RequestError,
-    RequestId, Response, Verdict,
+    Gossip, GossipId, MempoolPage, Network, NetworkEvent, NetworkOptions, PeerId, Penalty, Request,
+    RequestError, RequestId, Response, Verdict,
 };
 use nodes::{Node, options, options_with_seed};
 use tempfile::tempdir;
@@ -27,11 +28,19 @@ async fn two_nodes_exchange_every_message() {
         "{connected:?}"
     );
     let connected = b.next().await;
-    assert!(matches!(connected, NetworkEvent::Connected { peer, outbound: true, .. } if peer == id_a), "{connected:?}");
+    assert!(
+        matches!(connected, NetworkEvent::Connected { peer, outbound: true, .. } if peer == id_a),
+        "{connected:?}"
+    );
 
     let large = body(4, 2_000, 1_000);
-    let full = MempoolPage { shares: (0..1_024).map(share).collect(), transactions: Vec::new(), more: true };
-    let page = MempoolPage { shares: vec![share(5)], transactions: vec![transaction(6)], more: true };
+    let full = MempoolPage {
+        shares: (0..1_024).map(share).collect(),
+        transactions: Vec::new(),
+        more: true,
+    };
+    let page =
+        MempoolPage { shares: vec![share(5)], transactions: vec![transaction(6)], more: true };
     let exchanges = [
         (Request::Status(status(1)), Response::Status(status(2))),
         (
@@ -50,7 +59,11 @@ async fn two_nodes_exchange_every_message() {
     exchange(&mut a, &mut b, &exchanges).await;
     exchange(&mut b, &mut a, &exchanges).await;
 
-    let messages = [Gossip::Block(sealed_header(7)), Gossip::Share(share(8)), Gossip::Transaction(transaction(9))];
+    let messages = [
+        Gossip::Block(sealed_header(7)),
+        Gossip::Share(share(8)),
+        Gossip::Transaction(transaction(9)),
+    ];
     for sent in messages {
         a.client.publish(sent.clone());
         let (id, source, message) = b
@@ -97,7 +110,8 @@ async fn five_nodes_find_each_other_through_one_and_pass_messages_on() {
     }
     let ids: BTreeSet<PeerId> = all.iter().map(Node::id).collect();
     for node in &all {
-        let seen: BTreeSet<PeerId> = node.client.view().peers.iter().map(|peer| peer.peer).collect();
+        let seen: BTreeSet<PeerId> =
+            node.client.view().peers.iter().map(|peer| peer.peer).collect();
         assert_eq!(&seen | &BTreeSet::from([node.id()]), ids);
     }
 
@@ -154,14 +168,19 @@ async fn what_is_not_accepted_is_not_passed_on() {
     // Whoever dials only its seeds has no others.
     assert_eq!(c.client.view().peers.len(), 1);
     assert_eq!(a.client.view().peers.len(), 1);
-    a.expect_silence(Duration::from_millis(200), |event| matches!(event, NetworkEvent::Gossip { .. })).await;
+    a.expect_silence(Duration::from_millis(200), |event| {
+        matches!(event, NetworkEvent::Gossip { .. })
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_network_is_never_connected_to() {
-    let (folder_a, folder_b, folder_c) = (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
+    let (folder_a, folder_b, folder_c) =
+        (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
     let mut a = Node::start(options(folder_a.path())).await;
-    let foreign = NetworkOptions { genesis_hash: Hash([0xcd; 32]), ..options_with_seed(folder_b.path(), &a) };
+    let foreign =
+        NetworkOptions { genesis_hash: Hash([0xcd; 32]), ..options_with_seed(folder_b.path(), &a) };
     let mut b = Node::start(foreign).await;
     let connected = |event: &NetworkEvent| matches!(event, NetworkEvent::Connected { .. });
     b.expect_silence(Duration::from_secs(3), connected).await;
@@ -178,7 +197,8 @@ async fn a_restarted_node_is_the_same_and_finds_its_peers_without_seeds() {
     let mut b = Node::start(options_with_seed(folder_b.path(), &a)).await;
     let id_b = b.id();
     b.wait_connected(a.id()).await;
-    // Each side tells of the other once that one has said who it is; of a peer that left before nothing is told.
+    // Each side tells of the other once that one has said who it is; of a peer that left before
+    // nothing is told.
     a.wait_connected(id_b).await;
     b.stop().await;
     a.wait_disconnected(id_b).await;
@@ -212,9 +232,12 @@ async fn an_address_that_is_taken_is_an_error() {
     let (folder_a, folder_b) = (tempdir().unwrap(), tempdir().unwrap());
     let a = Node::start(options(folder_a.path())).await;
     let taken = a.client.view().listening[0].clone();
-    let error = lode_network::swarm::start(NetworkOptions { listen: vec![taken], ..options(folder_b.path()) })
-        .await
-        .unwrap_err();
+    let error = lode_network::swarm::start(NetworkOptions {
+        listen: vec![taken],
+        ..options(folder_b.path())
+    })
+    .await
+    .unwrap_err();
     assert!(error.to_string().contains("--listen"), "{error}");
 }
 
@@ -231,7 +254,8 @@ async fn requests_end_once_whatever_happens() {
 
     b.wait_connected(id_a).await;
     a.wait_connected(b.id()).await;
-    // The core of `a` answers nothing; two of a kind and a peer are let through, and the third is turned away at once.
+    // The core of `a` answers nothing; two of a kind and a peer are let through, and the third is
+    // turned away at once.
     let ids: Vec<RequestId> = (0..3).map(|_| b.ask(id_a, request())).collect();
     let busy = b
         .wait(|event| match event {
@@ -272,14 +296,17 @@ async fn a_ban_ends_the_connection_and_outlives_restarts() {
         a.client.penalize(id_b, Penalty::InvalidProof);
     }
     a.wait_disconnected(id_b).await;
-    let is_banned = |view: &lode_network::NetworkView| view.bans.iter().any(|(source, _)| *source == id_b.to_string());
+    let is_banned = |view: &lode_network::NetworkView| {
+        view.bans.iter().any(|(source, _)| *source == id_b.to_string())
+    };
     a.wait_view(is_banned).await;
     let connected = |event: &NetworkEvent| matches!(event, NetworkEvent::Connected { .. });
     a.expect_silence(Duration::from_secs(3), connected).await;
 
     let port = a.client.view().listening[0].clone();
     a.stop().await;
-    let mut a = Node::start(NetworkOptions { listen: vec![port], ..options(folder_a.path()) }).await;
+    let mut a =
+        Node::start(NetworkOptions { listen: vec![port], ..options(folder_a.path()) }).await;
     a.wait_view(is_banned).await;
     a.expect_silence(Duration::from_secs(3), connected).await;
     // On loopback the ban is the peer's, not the machine's.

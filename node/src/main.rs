@@ -8,8 +8,8 @@ use lode_ledger::fsck::Depth;
 use lode_node::{NodeConfig, NodeSettings, Screen, run, run_fsck, start_log};
 use tracing::{info, warn};
 
-/// A full node of the Lode proof-mining chain: keeps the ledger, follows its peers, takes transactions and attempts, serves
-/// the HTTP API.
+/// A full node of the Lode proof-mining chain: keeps the ledger, follows its peers, takes
+/// transactions and attempts, serves the HTTP API.
 ///
 /// Examples:
 ///
@@ -23,12 +23,18 @@ use tracing::{info, warn};
 ///
 ///   lode-node fsck --network devnet --proofs
 ///
-/// Everything can also stand in a file, and in the environment; a flag overrules both. Ctrl-C flushes everything and exits;
-/// the next start goes on where this one ended.
+/// Everything can also stand in a file, and in the environment; a flag overrules both. Ctrl-C
+/// flushes everything and exits; the next start goes on where this one ended.
 ///
-/// Exit codes: 0 stopped as asked, 1 failed, 2 unusable configuration or flags, 70 a part of the node died.
+/// Exit codes: 0 stopped as asked, 1 failed, 2 unusable configuration or flags, 70 a part of the
+/// node died.
 #[derive(Debug, Parser)]
-#[command(name = "lode-node", version, verbatim_doc_comment, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "lode-node",
+    version,
+    verbatim_doc_comment,
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -38,7 +44,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Replay the whole chain from genesis and compare every record with the ledger's. No node may be running on it
+    /// Replay the whole chain from genesis and compare every record with the ledger's. No node may
+    /// be running on it
     Fsck(Fsck),
     /// Check the configuration, or show it
     #[command(subcommand)]
@@ -56,7 +63,8 @@ struct Fsck {
 
 #[derive(Debug, Subcommand)]
 enum Config {
-    /// Say whether a node would start with file, environment and these flags, or in one line what is wrong
+    /// Say whether a node would start with file, environment and these flags, or in one line what
+    /// is wrong
     Check(Flags<All>),
     /// Print what a node would run with, as a file that says of each value where it comes from
     Show(Flags<All>),
@@ -124,7 +132,10 @@ fn fsck(args: &Fsck) -> Result<ExitCode, ConfigError> {
     Ok(match run_fsck(&config, depth, |height, tip| info!("fsck: block {height} of {tip}")) {
         Ok(report) => {
             let (blocks, records) = (report.blocks, report.records);
-            output::print(&format!("fsck: {blocks} blocks replayed, {records} records compared: all equal\n"), complain)
+            output::print(
+                &format!("fsck: {blocks} blocks replayed, {records} records compared: all equal\n"),
+                complain,
+            )
         }
         Err(error) => failed(&error, output::FAILED),
     })
@@ -145,7 +156,9 @@ fn show(flags: &Flags<All>) -> Result<ExitCode, ConfigError> {
 }
 
 /// The settings out of all layers.
-fn load<F: FlagSet<Settings = NodeSettings>>(flags: &Flags<F>) -> Result<Loaded<NodeSettings>, ConfigError> {
+fn load<F: FlagSet<Settings = NodeSettings>>(
+    flags: &Flags<F>,
+) -> Result<Loaded<NodeSettings>, ConfigError> {
     lode_app::load(&Inputs::of_process(flags)?)
 }
 

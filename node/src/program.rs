@@ -10,7 +10,8 @@ use tracing::{error, info, warn};
 
 use crate::{Node, NodeConfig, NodeError, progress, progress::Screen};
 
-/// How long a node that lost a part may take to save what it can. A part that waits for the lost one must not keep it alive.
+/// How long a node that lost a part may take to save what it can. A part that waits for the lost
+/// one must not keep it alive.
 const SAVE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a node until Ctrl-C or SIGTERM.
@@ -22,7 +23,11 @@ pub fn run(config: NodeConfig, screen: Screen) -> Result<(), NodeError> {
 }
 
 /// The same; tests break the node in `started`.
-fn run_with(config: NodeConfig, screen: Screen, started: impl FnOnce(&mut Node)) -> Result<(), NodeError> {
+fn run_with(
+    config: NodeConfig,
+    screen: Screen,
+    started: impl FnOnce(&mut Node),
+) -> Result<(), NodeError> {
     if !config.api.ip().is_loopback() {
         warn!("the API listens on {}, beyond this machine: anybody there can submit", config.api);
     }
@@ -74,11 +79,14 @@ async fn stop_broken(node: Node, failure: NodeError) -> NodeError {
     failure
 }
 
-/// Resolves when the display of the progress panicked. That it ends is no failure: so does the sync that it shows.
+/// Resolves when the display of the progress panicked. That it ends is no failure: so does the sync
+/// that it shows.
 async fn ended(progress: Option<tokio::task::JoinHandle<()>>) -> NodeError {
     match progress {
         Some(progress) => match progress.await {
-            Err(error) => NodeError::Died { part: "the display of the progress", reason: error.to_string() },
+            Err(error) => {
+                NodeError::Died { part: "the display of the progress", reason: error.to_string() }
+            }
             Ok(()) => std::future::pending().await,
         },
         None => std::future::pending().await,
@@ -93,7 +101,10 @@ struct Stop {
 
 impl Stop {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     async fn requested(&mut self) {
@@ -118,7 +129,8 @@ mod tests {
 
     /// The folder of the child process that this test starts from its own binary.
     const FOLDER: &str = "LODE_TEST_BROKEN_NODE";
-    const TEST: &str = "program::tests::a_node_that_lost_a_part_stops_in_order_and_exits_with_a_code";
+    const TEST: &str =
+        "program::tests::a_node_that_lost_a_part_stops_in_order_and_exits_with_a_code";
 
     fn config(folder: &Path) -> NodeConfig {
         NodeConfig {
@@ -144,12 +156,19 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap());
-        let output = child.args([TEST, "--exact", "--nocapture"]).env(FOLDER, folder.path()).output().unwrap();
+        let output = child
+            .args([TEST, "--exact", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .output()
+            .unwrap();
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(i32::from(output::BROKEN)), "{log}");
         assert!(log.contains("lode-node: thread tokio-"), "{log}");
         assert!(log.contains("panicked at node/src/run.rs:"), "{log}");
-        let told = log.lines().find(|line| line.contains("the HTTP API ended: ")).expect("it says which part");
+        let told = log
+            .lines()
+            .find(|line| line.contains("the HTTP API ended: "))
+            .expect("it says which part");
         // tokio quotes the message, so that it stays on its line.
         assert!(told.contains(r"it was told\nto panic") && told.contains("stopping"), "{told}");
         assert!(log.contains("everything is on disk"), "{log}");

@@ -1,4 +1,5 @@
-//! How far the sync has come, for whoever watches: a bar on a terminal, a line now and then elsewhere.
+//! How far the sync has come, for whoever watches: a bar on a terminal, a line now and then
+//! elsewhere.
 
 use std::{
     fmt,
@@ -33,9 +34,9 @@ impl Screen {
 }
 
 impl Write for Screen {
-    /// Writes a line of the log above the bar. A line that nobody reads is written all the same, as far as the node knows: its
-    /// reader may be a log rotator that is being restarted, and no reason to stop; and of a failure the subscriber would tell on
-    /// standard error, and panic.
+    /// Writes a line of the log above the bar. A line that nobody reads is written all the same, as
+    /// far as the node knows: its reader may be a log rotator that is being restarted, and no
+    /// reason to stop; and of a failure the subscriber would tell on standard error, and panic.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _ = self.0.suspend(|| io::stderr().write_all(bytes));
         Ok(bytes.len())
@@ -106,12 +107,14 @@ fn clear(bar: &mut Option<(&'static str, ProgressBar)>) {
 
 fn new_bar(step: Step) -> ProgressBar {
     let template = "{prefix:>8} {bar:40.cyan/238} {pos}/{len}  {rate}/s, {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     // The writer is a string: nothing can fail.
     let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
         let _ = write!(text, "{:.0}", state.per_sec());
     };
-    let bar = ProgressBar::new(step.of.into()).with_style(style.with_key("rate", rate).progress_chars("━╸─"));
+    let bar = ProgressBar::new(step.of.into())
+        .with_style(style.with_key("rate", rate).progress_chars("━╸─"));
     let bar = bar.with_prefix(step.what).with_position(step.done.into());
     // The rate is that of this run, not of what was there before.
     bar.reset_eta();

@@ -10,7 +10,9 @@ use std::{
 
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
 use lode_app::output;
-use lode_core::{ChainService, Effects, Entropy, Handle, P2p, P2pFailure, P2pView, SystemClock, SystemEntropy};
+use lode_core::{
+    ChainService, Effects, Entropy, Handle, P2p, P2pFailure, P2pView, SystemClock, SystemEntropy,
+};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_http::AllowedHosts;
 use lode_ledger::{
@@ -45,7 +47,6 @@ pub enum NodeError {
     /// The API's address cannot be listened on.
     #[error("cannot listen on {address}: {error} (is another node running? choose another --api)")]
     Listen {
-        /// The address.
         address: SocketAddr,
         /// Why not.
         error: io::Error,
@@ -78,7 +79,8 @@ pub enum NodeError {
 }
 
 impl NodeError {
-    /// The exit code for a service manager: [`output::BROKEN`] if a restart helps, else [`output::FAILED`].
+    /// The exit code for a service manager: [`output::BROKEN`] if a restart helps, else
+    /// [`output::FAILED`].
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Died { .. } => output::BROKEN,
@@ -102,13 +104,15 @@ pub struct Node {
 impl Node {
     /// Opens the ledger, looks for peers and serves the API. Within a tokio runtime.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        let listener =
-            TcpListener::bind(config.api).await.map_err(|error| NodeError::Listen { address: config.api, error })?;
-        let api = listener.local_addr().map_err(|error| NodeError::Listen { address: config.api, error })?;
-        let network = config
-            .peers
-            .as_ref()
-            .map(|peers| (peers.sync, peers.options(config.network.genesis_hash, &config.data_dir)));
+        let listener = TcpListener::bind(config.api)
+            .await
+            .map_err(|error| NodeError::Listen { address: config.api, error })?;
+        let api = listener
+            .local_addr()
+            .map_err(|error| NodeError::Listen { address: config.api, error })?;
+        let network = config.peers.as_ref().map(|peers| {
+            (peers.sync, peers.options(config.network.genesis_hash, &config.data_dir))
+        });
         let allowed_hosts = AllowedHosts::for_listener(api, &config.allowed_hosts);
         let opened = tokio::task::spawn_blocking(move || open(&config));
         let (ledger, service) = opened.await.map_err(|error| died("the start", &error))??;
@@ -156,7 +160,8 @@ impl Node {
         self.server = Some(tokio::spawn(async { panic!("it was told\nto panic") }));
     }
 
-    /// Resolves when a part of the node has ended by itself: then the node has to be stopped, and none of it goes on alone.
+    /// Resolves when a part of the node has ended by itself: then the node has to be stopped, and
+    /// none of it goes on alone.
     pub async fn failed(&mut self) -> NodeError {
         let api = async {
             let Some(server) = &mut self.server else { return std::future::pending().await };
@@ -184,7 +189,8 @@ impl Node {
         }
     }
 
-    /// Stops the API, leaves the peers, writes the journals and flushes the database. A part that has ended is no obstacle.
+    /// Stops the API, leaves the peers, writes the journals and flushes the database. A part that
+    /// has ended is no obstacle.
     pub async fn stop(self) -> Result<(), NodeError> {
         let _ = self.stop.send(());
         if let Some(server) = self.server {
@@ -204,16 +210,24 @@ impl Node {
 
 /// An error of a part that ended, on one line.
 fn died(part: &'static str, reason: &dyn std::fmt::Display) -> NodeError {
-    NodeError::Died { part, reason: reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ") }
+    NodeError::Died {
+        part,
+        reason: reason.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+    }
 }
 
 fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemClock>>), NodeError> {
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
-    let ledger = Arc::new(Ledger::open(&config.data_dir.join("chain"), config.network.clone(), config.ledger.clone())?);
+    let ledger = Arc::new(Ledger::open(
+        &config.data_dir.join("chain"),
+        config.network.clone(),
+        config.ledger.clone(),
+    )?);
     let checker = Arc::new(verifier(log_n)?);
     let effects = Effects { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
-    let service = ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
+    let service =
+        ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
     let (height, hash) = ledger.read().tip()?;
     info!("{name}: chain in {}, tip at height {height} {hash}", config.data_dir.display());
     Ok((ledger, Arc::new(service)))
@@ -225,7 +239,11 @@ fn verifier(log_n: LogSize) -> Result<Verifier, NodeError> {
 }
 
 /// Replays a network's ledger into a scratch folder and compares. No node may be running on it.
-pub fn run_fsck(config: &NodeConfig, depth: Depth, mut progress: impl FnMut(u32, u32)) -> Result<Report, NodeError> {
+pub fn run_fsck(
+    config: &NodeConfig,
+    depth: Depth,
+    mut progress: impl FnMut(u32, u32),
+) -> Result<Report, NodeError> {
     let chain = config.data_dir.join("chain");
     if !chain.exists() {
         let error = io::Error::new(io::ErrorKind::NotFound, "there is no chain");
@@ -240,10 +258,13 @@ pub fn run_fsck(config: &NodeConfig, depth: Depth, mut progress: impl FnMut(u32,
             progress(height, tip);
         }
     };
-    // Without weights the verifier refuses: a generator that fails shows as a proof that does not hold.
+    // Without weights the verifier refuses: a generator that fails shows as a proof that does not
+    // hold.
     let entropy = |count| SystemEntropy.weights(count).unwrap_or_default();
     let report = match depth {
-        Depth::Replay => ledger.fsck(depth, &NoChecker, entropy, scratch.path(), report_progress)?,
+        Depth::Replay => {
+            ledger.fsck(depth, &NoChecker, entropy, scratch.path(), report_progress)?
+        }
         Depth::Proofs => {
             let verifier = verifier(config.network.params.log_n)?;
             ledger.fsck(depth, &verifier, entropy, scratch.path(), report_progress)?
@@ -258,7 +279,8 @@ struct Scratch(std::path::PathBuf);
 impl Scratch {
     fn new(data_dir: &Path) -> Result<Self, NodeError> {
         let path = data_dir.join(format!("fsck-{}", std::process::id()));
-        std::fs::create_dir_all(&path).map_err(|error| NodeError::Scratch { path: path.clone(), error })?;
+        std::fs::create_dir_all(&path)
+            .map_err(|error| NodeError::Scratch { path: path.clone(), error })?;
         Ok(Self(path))
     }
 

@@ -79,7 +79,8 @@ impl Prover {
     }
 
     fn address(&self) -> Address {
-        Address::try_from(&snarkvm::console::account::Address::try_from(&self.key).unwrap()).unwrap()
+        Address::try_from(&snarkvm::console::account::Address::try_from(&self.key).unwrap())
+            .unwrap()
     }
 
     async fn mine(&self, node: &Node, blocks: u32) {
@@ -121,16 +122,19 @@ async fn nodes_share_blocks_and_what_waits_for_one_and_go_on_after_a_restart() {
     wait("b is synced", || b.peers().unwrap().status().borrow().state == SyncState::Synced).await;
 
     let action = Action::Transfer(Transfer { to: prover.address(), amount: 1 });
-    let transaction = Transaction { from: prover.address(), fee: 5_000, nonce: 0, expiry: 500, action };
+    let transaction =
+        Transaction { from: prover.address(), fee: 5_000, nonce: 0, expiry: 500, action };
     let genesis = a.ledger().network().genesis_hash;
     let signed = transaction.sign(&prover.key, &genesis, &mut rand::rng()).unwrap();
     let id = Handle::alone(b.service().clone()).submit_transaction(signed).await.unwrap();
     let at_a = Handle::alone(a.service().clone());
     wait("a hears of the transaction", || at_a.pending_transaction(&id).is_some()).await;
     prover.mine(&a, 1).await;
-    wait("b has the block with it", || b.ledger().read().transaction_place(&id).unwrap().is_some()).await;
+    wait("b has the block with it", || b.ledger().read().transaction_place(&id).unwrap().is_some())
+        .await;
 
-    // Both go on alone, and meet again: one tip, whichever it is. The seed is at another port; b finds a by its book, or a b.
+    // Both go on alone, and meet again: one tip, whichever it is. The seed is at another port; b
+    // finds a by its book, or a b.
     b.stop().await.unwrap();
     prover.mine(&a, 2).await;
     let b = Node::start(config(folder_b.path(), None)).await.unwrap();

@@ -64,7 +64,8 @@ fn wrong_flags_exit_with_2() {
 #[test]
 fn fsck_of_nothing_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let output = node(&["fsck", "--network", "devnet", "--data-dir", folder.path().to_str().unwrap()]);
+    let output =
+        node(&["fsck", "--network", "devnet", "--data-dir", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no chain"));
 }
@@ -74,7 +75,9 @@ fn a_wrong_lode_cpu_is_an_error() {
     for cpu in ["sse9", ""] {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lode-node"));
-        command.args(["--network", "devnet", "--no-p2p", "--api", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        command
+            .args(["--network", "devnet", "--no-p2p", "--api", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.path());
         let mut child = command.env("LODE_CPU", cpu).stderr(Stdio::piped()).spawn().unwrap();
         // A node that starts all the same would run on.
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -92,7 +95,9 @@ fn a_wrong_lode_cpu_is_an_error() {
 /// Runs the node with a configuration folder of its own, and variables.
 fn configured(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-node"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LODE_NODE_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LODE_NODE_"))
+    {
         command.env_remove(name);
     }
     command.env_remove("RUST_LOG").env("XDG_CONFIG_HOME", folder).env("XDG_DATA_HOME", folder);
@@ -105,7 +110,10 @@ fn refused(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Str
     let output = configured(folder, variables, arguments);
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{line}");
-    assert!(output.stdout.is_empty() && line.starts_with("lode-node: ") && line.lines().count() == 1, "{line}");
+    assert!(
+        output.stdout.is_empty() && line.starts_with("lode-node: ") && line.lines().count() == 1,
+        "{line}"
+    );
     line
 }
 
@@ -120,8 +128,11 @@ fn the_configuration_is_checked_and_shown() {
     std::fs::write(&file, "[api]\nlisten = \"127.0.0.1:4040\"\n[peers]\nmax_peers = 9\n").unwrap();
     let ok = configured(folder.path(), &[], &["config", "check"]);
     assert_eq!(String::from_utf8(ok.stdout).unwrap(), format!("ok: {}\n", file.display()));
-    let shown =
-        configured(folder.path(), &[("LODE_NODE_MEMPOOL_MIN_FEE", "7")], &["config", "show", "--max-peers", "8"]);
+    let shown = configured(
+        folder.path(),
+        &[("LODE_NODE_MEMPOOL_MIN_FEE", "7")],
+        &["config", "show", "--max-peers", "8"],
+    );
     let shown = String::from_utf8(shown.stdout).unwrap();
     for line in [
         format!("listen = \"127.0.0.1:4040\" # {}:2: api.listen", file.display()),
@@ -134,16 +145,23 @@ fn the_configuration_is_checked_and_shown() {
 
     std::fs::write(&file, "[api]\nlisten = \"nowhere\"\n").unwrap();
     let line = refused(folder.path(), &[], &["config", "check"]);
-    let expected = format!("lode-node: {}:2: api.listen: expected IP:PORT, got \"nowhere\"\n", file.display());
+    let expected =
+        format!("lode-node: {}:2: api.listen: expected IP:PORT, got \"nowhere\"\n", file.display());
     assert_eq!(line, expected);
     // Nor does a node start with it, or a fsck.
     assert_eq!(refused(folder.path(), &[], &["--no-p2p"]), expected);
     assert_eq!(refused(folder.path(), &[], &["fsck"]), expected);
     // Unless another file is named.
     let other = folder.path().join("other.toml");
-    assert!(refused(folder.path(), &[], &["--config", other.to_str().unwrap()]).contains("other.toml"));
+    assert!(
+        refused(folder.path(), &[], &["--config", other.to_str().unwrap()]).contains("other.toml")
+    );
     std::fs::write(&other, "").unwrap();
-    assert!(configured(folder.path(), &[], &["config", "check", "--config", other.to_str().unwrap()]).status.success());
+    assert!(
+        configured(folder.path(), &[], &["config", "check", "--config", other.to_str().unwrap()])
+            .status
+            .success()
+    );
 }
 
 #[test]
@@ -157,17 +175,25 @@ fn what_does_not_go_together_is_refused_with_its_place() {
     };
     let alone = check("[peers]\nconnect_only = true\n", &[]);
     assert!(
-        String::from_utf8(alone.stderr).unwrap().contains("node.toml:2: peers.connect_only: needs at least one seed")
+        String::from_utf8(alone.stderr)
+            .unwrap()
+            .contains("node.toml:2: peers.connect_only: needs at least one seed")
     );
     // What a file says of peers waits while the node is to be alone.
     assert!(check("[peers]\nseeds = [\"a.example:1\"]\n", &["--no-p2p"]).status.success());
     assert!(check("[peers]\nenabled = false\nseeds = [\"a.example:1\"]\n", &[]).status.success());
     let in_vain = check("[peers]\nenabled = false\n", &["--seed-peer", "a.example:1"]);
     assert!(
-        String::from_utf8(in_vain.stderr).unwrap().contains("--seed-peer: cannot be used where there are no peers")
+        String::from_utf8(in_vain.stderr)
+            .unwrap()
+            .contains("--seed-peer: cannot be used where there are no peers")
     );
     let no_network = check("[network]\nname = \"nonet\"\n", &[]);
-    assert!(String::from_utf8(no_network.stderr).unwrap().contains("node.toml:2: network.name: no network \"nonet\""));
+    assert!(
+        String::from_utf8(no_network.stderr)
+            .unwrap()
+            .contains("node.toml:2: network.name: no network \"nonet\"")
+    );
 }
 
 #[test]
@@ -177,9 +203,15 @@ fn variables_that_are_wrong_are_not_taken_in_silence() {
         (("RUST_LOG", "inof,,="), "RUST_LOG: expected LEVEL or TARGET=LEVEL"),
         (("RUST_LOG", "inof"), "RUST_LOG: expected LEVEL or TARGET=LEVEL"),
         (("LODE_NODE_LOG_FILTER", ""), "LODE_NODE_LOG_FILTER: expected LEVEL"),
-        (("LODE_NODE_API_LISTEN", ""), "LODE_NODE_API_LISTEN: expected IP:PORT, got an empty value"),
+        (
+            ("LODE_NODE_API_LISTEN", ""),
+            "LODE_NODE_API_LISTEN: expected IP:PORT, got an empty value",
+        ),
         (("LODE_NODE_API_LISTENS", "127.0.0.1:1"), "did you mean LODE_NODE_API_LISTEN?"),
-        (("XDG_CONFIG_HOME", "config"), "XDG_CONFIG_HOME: expected an absolute path, got \"config\""),
+        (
+            ("XDG_CONFIG_HOME", "config"),
+            "XDG_CONFIG_HOME: expected an absolute path, got \"config\"",
+        ),
         (("XDG_DATA_HOME", "data"), "XDG_DATA_HOME: expected an absolute path, got \"data\""),
         (("HOME", ""), "HOME: expected an absolute path, got \"\""),
     ] {
@@ -189,21 +221,34 @@ fn variables_that_are_wrong_are_not_taken_in_silence() {
     assert!(configured(folder.path(), &[("RUST_LOG", "")], &["config", "check"]).status.success());
     let shown = configured(folder.path(), &[("RUST_LOG", "warn")], &["config", "show"]);
     assert!(String::from_utf8(shown.stdout).unwrap().contains("filter = \"warn\" # RUST_LOG"));
-    let odd = configured(folder.path(), &[("LODE_NODE_SERVICE_HOST", "10.0.0.1")], &["config", "check"]);
+    let odd =
+        configured(folder.path(), &[("LODE_NODE_SERVICE_HOST", "10.0.0.1")], &["config", "check"]);
     assert!(odd.status.success());
-    assert!(String::from_utf8(odd.stderr).unwrap().contains("warning: LODE_NODE_SERVICE_HOST is no variable"));
+    assert!(
+        String::from_utf8(odd.stderr)
+            .unwrap()
+            .contains("warning: LODE_NODE_SERVICE_HOST is no variable")
+    );
 }
 
 /// Starts a node alone in a folder; its standard error is piped.
 fn start(folder: &Path, variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-node"));
-    command.args(["--network", "devnet", "--no-p2p", "--api", "127.0.0.1:0", "--data-dir"]).arg(folder);
+    command
+        .args(["--network", "devnet", "--no-p2p", "--api", "127.0.0.1:0", "--data-dir"])
+        .arg(folder);
     command.env("XDG_CONFIG_HOME", folder).env_remove("RUST_LOG").envs(variables.iter().copied());
     command.stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn stop(child: &Child) {
-    assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-s", "TERM", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
@@ -225,7 +270,9 @@ fn an_empty_rust_log_is_as_if_unset_and_a_pipe_gets_no_colour() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = start(folder.path(), &[("RUST_LOG", "")]);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.find(|line| line.contains("API on http://")).expect("it logs as it does without the variable");
+    let line = lines
+        .find(|line| line.contains("API on http://"))
+        .expect("it logs as it does without the variable");
     assert!(!line.contains('\u{1b}'), "{line:?}");
     stop(&child);
     assert!(lines.any(|line| line.contains("everything is on disk")));
@@ -238,9 +285,14 @@ fn a_terminal_gets_no_colour_where_none_is_wanted() {
     let on_terminal = |no_colour: &str| {
         let program = env!("CARGO_BIN_EXE_lode-node");
         let data = folder.path().display();
-        let line = format!("timeout -s TERM 5 {program} --no-p2p --api 127.0.0.1:0 --network devnet --data-dir {data}");
+        let line = format!(
+            "timeout -s TERM 5 {program} --no-p2p --api 127.0.0.1:0 --network devnet --data-dir {data}"
+        );
         let mut command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).env("XDG_CONFIG_HOME", folder.path());
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::null())
+            .env("XDG_CONFIG_HOME", folder.path());
         command.env_remove("RUST_LOG").env("TERM", "xterm").env("NO_COLOR", no_colour);
         String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
     };
@@ -286,7 +338,11 @@ fn an_answer_that_nobody_takes_is_no_panic() {
         let output = command().stdout(full).output().unwrap();
         let line = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {line}");
-        assert!(line.starts_with("lode-node: cannot write to standard output") && line.lines().count() == 1, "{line}");
+        assert!(
+            line.starts_with("lode-node: cannot write to standard output")
+                && line.lines().count() == 1,
+            "{line}"
+        );
 
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

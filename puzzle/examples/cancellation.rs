@@ -1,7 +1,9 @@
-//! How soon an attempt is given up once it is told to stop, on each back end that this processor has.
+//! How soon an attempt is given up once it is told to stop, on each back end that this processor
+//! has.
 //!
-//! `cargo build --release --workspace --example cancellation` makes it `release/examples/cancellation` in the target folder. A thread
-//! proves at the size of the public networks and is told to stop at moments spread over an attempt; what is timed runs from the
+//! `cargo build --release --workspace --example cancellation` makes it
+//! `release/examples/cancellation` in the target folder. A thread proves at the size of the public
+//! networks and is told to stop at moments spread over an attempt; what is timed runs from the
 //! flag's setting to the engine's return.
 
 use std::{
@@ -47,9 +49,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Lets the engine prove for a while, and returns how long it then takes to stop.
-fn stop_after(engine: &CpuEngine, statement: &Statement, work: Duration) -> Result<Duration, Box<dyn Error>> {
+fn stop_after(
+    engine: &CpuEngine,
+    statement: &Statement,
+    work: Duration,
+) -> Result<Duration, Box<dyn Error>> {
     let (cancel, ready) = (AtomicBool::new(false), Barrier::new(2));
-    let job = Job { statement: *statement, nonces: 0..u64::MAX, block_target: Target::MIN, share_target: Target::MIN };
+    let job = Job {
+        statement: *statement,
+        nonces: 0..u64::MAX,
+        block_target: Target::MIN,
+        share_target: Target::MIN,
+    };
     thread::scope(|scope| {
         let prover = scope.spawn(|| {
             ready.wait();

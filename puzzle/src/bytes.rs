@@ -1,4 +1,5 @@
-//! 32-byte identifiers: lower-case hex outside, plain bytes inside, and the two BLAKE2b widths of the protocol.
+//! 32-byte identifiers: lower-case hex outside, plain bytes inside, and the two BLAKE2b widths of
+//! the protocol.
 
 use blake2::{Blake2b256, Blake2b512, Digest};
 
@@ -39,7 +40,8 @@ pub(crate) fn blake2b_512(parts: &[&[u8]]) -> [u8; 64] {
     hasher.finalize().into()
 }
 
-/// Gives a 32-byte newtype its text form: lower-case hex for `Display` and `Debug`, hex of either case for `FromStr`.
+/// Gives a 32-byte newtype its text form: lower-case hex for `Display` and `Debug`, hex of either
+/// case for `FromStr`.
 macro_rules! impl_hex_32 {
     ($name:ident) => {
         impl std::fmt::Display for $name {

@@ -24,7 +24,11 @@ impl Claim {
             Self::Share(target) => (Half::Share, target, ticket.share_value()),
             Self::None => return Ok(()),
         };
-        if target.is_met_by(value) { Ok(()) } else { Err(VerifyError::TargetMissed { half, target: *target, value }) }
+        if target.is_met_by(value) {
+            Ok(())
+        } else {
+            Err(VerifyError::TargetMissed { half, target: *target, value })
+        }
     }
 }
 

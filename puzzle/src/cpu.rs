@@ -1,7 +1,8 @@
 //! The `cpu` engine: [`Prover`]s over shared [`Tables`].
 
 use crate::{
-    Attempt, AttemptError, Engine, EngineError, Job, Output, Prover, Statement, Tables, Unfinished, pool::Pool,
+    Attempt, AttemptError, Engine, EngineError, Job, Output, Prover, Statement, Tables, Unfinished,
+    pool::Pool,
 };
 use std::sync::{
     Arc,
@@ -41,14 +42,23 @@ impl Engine for CpuEngine {
 
     fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, AttemptError> {
         let never = AtomicBool::new(false);
-        self.with_prover(|prover| prover.attempt(statement, nonce, &never)).map_err(|unfinished| match unfinished {
-            Unfinished::Void(void) => void.into(),
-            // Nobody else has the flag.
-            Unfinished::Stopped(stopped) => EngineError { engine: Self::NAME, reason: stopped.to_string() }.into(),
+        self.with_prover(|prover| prover.attempt(statement, nonce, &never)).map_err(|unfinished| {
+            match unfinished {
+                Unfinished::Void(void) => void.into(),
+                // Nobody else has the flag.
+                Unfinished::Stopped(stopped) => {
+                    EngineError { engine: Self::NAME, reason: stopped.to_string() }.into()
+                }
+            }
         })
     }
 
-    fn run(&self, job: &Job, cancel: &AtomicBool, out: &mut dyn FnMut(Output)) -> Result<(), EngineError> {
+    fn run(
+        &self,
+        job: &Job,
+        cancel: &AtomicBool,
+        out: &mut dyn FnMut(Output),
+    ) -> Result<(), EngineError> {
         self.with_prover(|prover| {
             for nonce in job.nonces.clone() {
                 if cancel.load(Ordering::Relaxed) {

@@ -3,7 +3,8 @@
 use crate::{Attempt, Statement, Target};
 use std::{ops::Range, sync::atomic::AtomicBool};
 
-/// Makes attempts. Implementations hold their own tables; a statement and nonces go in, attempts come out.
+/// Makes attempts. Implementations hold their own tables; a statement and nonces go in, attempts
+/// come out.
 ///
 /// All engines are equal byte for byte: for a statement and a nonce there is exactly one attempt.
 pub trait Engine: Send + Sync {
@@ -13,16 +14,22 @@ pub trait Engine: Send + Sync {
     /// Makes one attempt: for the command line, and to check one engine against another.
     ///
     /// # Errors
-    /// [`AttemptError::Void`] if this nonce has no proof, [`AttemptError::Engine`] if the engine itself failed.
+    /// [`AttemptError::Void`] if this nonce has no proof, [`AttemptError::Engine`] if the engine
+    /// itself failed.
     fn attempt(&self, statement: &Statement, nonce: u64) -> Result<Attempt, AttemptError>;
 
-    /// Works through a job's nonces, and reports to `out` from the calling thread. Returns when the nonces are used up, or
-    /// soon after `cancel` is set: at the latest when the attempt, or the batch of a device, that is under way has ended. An attempt
-    /// that is given up is not reported.
+    /// Works through a job's nonces, and reports to `out` from the calling thread. Returns when the
+    /// nonces are used up, or soon after `cancel` is set: at the latest when the attempt, or the
+    /// batch of a device, that is under way has ended. An attempt that is given up is not reported.
     ///
     /// # Errors
     /// [`EngineError`] if the engine cannot go on. Void attempts are counted and passed over.
-    fn run(&self, job: &Job, cancel: &AtomicBool, out: &mut dyn FnMut(Output)) -> Result<(), EngineError>;
+    fn run(
+        &self,
+        job: &Job,
+        cancel: &AtomicBool,
+        out: &mut dyn FnMut(Output),
+    ) -> Result<(), EngineError>;
 }
 
 /// A stretch of work.
@@ -48,7 +55,10 @@ impl Job {
 
 /// A report from a running job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "a report is passed on at once, never stored in numbers")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a report is passed on at once, never stored in numbers"
+)]
 pub enum Output {
     /// This many attempts were made since the last such report, winners included.
     Attempts(u64),

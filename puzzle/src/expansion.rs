@@ -18,7 +18,12 @@ impl Expansion {
     pub const DOMAIN: &[u8; 21] = b"lode/puzzle/expand/v1";
 
     /// [`Self::new`] on fast kernels, into slices of `n` elements.
-    pub(crate) fn fill(seed: &Seed, backend: Backend, a: &mut [lode_algebra::Fr], b: &mut [lode_algebra::Fr]) {
+    pub(crate) fn fill(
+        seed: &Seed,
+        backend: Backend,
+        a: &mut [lode_algebra::Fr],
+        b: &mut [lode_algebra::Fr],
+    ) {
         let mut head = [0; Self::DOMAIN.len() + 32];
         let (domain, rest) = head.split_at_mut(Self::DOMAIN.len());
         domain.copy_from_slice(Self::DOMAIN);
@@ -28,7 +33,8 @@ impl Expansion {
 
     /// `d_i = B512("lode/puzzle/expand/v1" ‖ seed ‖ u32le(i))` for `i` in `0..n`.
     pub fn new(seed: &Seed, log_n: LogSize) -> Self {
-        let mut expansion = Self { a: Vec::with_capacity(log_n.n()), b: Vec::with_capacity(log_n.n()) };
+        let mut expansion =
+            Self { a: Vec::with_capacity(log_n.n()), b: Vec::with_capacity(log_n.n()) };
         for i in (0u32..).take(log_n.n()) {
             let digest = blake2b_512(&[Self::DOMAIN, &seed.0, &i.to_le_bytes()]);
             if let ([a, b], _) = digest.as_chunks::<32>() {

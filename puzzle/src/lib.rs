@@ -1,4 +1,5 @@
-//! The puzzle: from a statement and a nonce to a KZG proof and its ticket (section 2 of the protocol).
+//! The puzzle: from a statement and a nonce to a KZG proof and its ticket (section 2 of the
+//! protocol).
 //!
 //! ```text
 //! Statement, nonce -> Seed -> Expansion (A, B) -> quotient h -> C = [h] -> point z -> W = [(h − v)/(X − z)] -> Ticket
@@ -7,16 +8,19 @@
 //! verify:  Verifier | ReferenceVerifier: Item (statement, nonce, Proof, Claim) -> Ticket, or the VerifyError
 //! ```
 //!
-//! An attempt expands its seed into two vectors, takes the quotient of a rowcheck over a domain of `n` points, commits to it,
-//! opens the commitment at a point that the commitment fixes, and hashes the proof into a ticket. [`CpuEngine`] makes
-//! attempts, [`Verifier`] checks them alone or in batches, [`Engine`] is what another back end implements. [`ReferenceEngine`] is
-//! the specification line by line, which all others must equal.
+//! An attempt expands its seed into two vectors, takes the quotient of a rowcheck over a domain of
+//! `n` points, commits to it, opens the commitment at a point that the commitment fixes, and hashes
+//! the proof into a ticket. [`CpuEngine`] makes attempts, [`Verifier`] checks them alone or in
+//! batches, [`Engine`] is what another back end implements. [`ReferenceEngine`] is the
+//! specification line by line, which all others must equal.
 //!
-//! Threads and queues: none of its own. The reference engine's kernels run on the rayon pool that the caller has installed; without
-//! one, they start a pool per transform, which is correct and slow. Time and entropy are arguments.
+//! Threads and queues: none of its own. The reference engine's kernels run on the rayon pool that
+//! the caller has installed; without one, they start a pool per transform, which is correct and
+//! slow. Time and entropy are arguments.
 //!
-//! Must not be broken: every byte that enters a hash, and the order of the verifier's checks. A proof is only ever decoded by
-//! [`point::decode`], which accepts exactly one encoding of each group element.
+//! Must not be broken: every byte that enters a hash, and the order of the verifier's checks. A
+//! proof is only ever decoded by [`point::decode`], which accepts exactly one encoding of each
+//! group element.
 
 #![cfg_attr(
     not(test),

@@ -1,7 +1,8 @@
 //! Points of G1 as 96 bytes, and scalars from hashes.
 //!
-//! snarkVM's own readers check neither curve nor subgroup, and accept flags in the spare bits: bytes from outside pass
-//! through [`decode`] and the checks that [`crate::Verifier`] runs after it, and through nothing else.
+//! snarkVM's own readers check neither curve nor subgroup, and accept flags in the spare bits:
+//! bytes from outside pass through [`decode`] and the checks that [`crate::Verifier`] runs after
+//! it, and through nothing else.
 
 use crate::{Seed, bytes::blake2b_512};
 use snarkvm::curves::bls12_377::{Fq, Fq2, Fr, G1Affine, G2Affine};
@@ -11,8 +12,9 @@ use snarkvm::utilities::{BigInteger256, BigInteger384};
 /// What stands before the seed in the hash that becomes the point z of the opening.
 pub const CHALLENGE_DOMAIN: &[u8] = b"lode/puzzle/point/v1";
 
-/// Reads x ‖ y, 48 bytes little-endian each. `None` if a coordinate is not below `q`. Whether the point lies on the curve is
-/// not checked here. Infinity has no encoding, so the result is never infinity.
+/// Reads x ‖ y, 48 bytes little-endian each. `None` if a coordinate is not below `q`. Whether the
+/// point lies on the curve is not checked here. Infinity has no encoding, so the result is never
+/// infinity.
 pub fn decode(bytes: &[u8; 96]) -> Option<G1Affine> {
     let (coordinates, _) = bytes.as_chunks::<48>();
     let [x, y] = coordinates else { return None };
@@ -31,7 +33,8 @@ pub fn encode(point: &G1Affine) -> Option<[u8; 96]> {
     Some(bytes)
 }
 
-/// The same point for the fast kernels. `None` for the point at infinity, and for what is not on the curve.
+/// The same point for the fast kernels. `None` for the point at infinity, and for what is not on
+/// the curve.
 pub(crate) fn to_algebra(point: &G1Affine) -> Option<lode_algebra::Affine> {
     lode_algebra::Affine::from_bytes(&encode(point)?)
 }
@@ -70,11 +73,15 @@ pub(crate) fn scalar_from_252_bits(bytes: &[u8; 32]) -> Fr {
 pub(crate) fn scalar_to_bytes(scalar: &Fr) -> [u8; 32] {
     let mut bytes = [0; 32];
     let (chunks, _) = bytes.as_chunks_mut::<8>();
-    chunks.iter_mut().zip(scalar.to_bigint().0).for_each(|(chunk, limb)| *chunk = limb.to_le_bytes());
+    chunks
+        .iter_mut()
+        .zip(scalar.to_bigint().0)
+        .for_each(|(chunk, limb)| *chunk = limb.to_le_bytes());
     bytes
 }
 
-/// `z = le(B512("lode/puzzle/point/v1" ‖ seed ‖ C)) mod r`: the commitment fixes where it is opened.
+/// `z = le(B512("lode/puzzle/point/v1" ‖ seed ‖ C)) mod r`: the commitment fixes where it is
+/// opened.
 pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
     Fr::from_bytes_le_mod_order(&challenge_digest(seed, commitment))
 }

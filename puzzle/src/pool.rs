@@ -5,11 +5,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Things that nobody is using at the moment: at most as many as were ever in use at once, so that memory stays as it is.
+/// Things that nobody is using at the moment: at most as many as were ever in use at once, so that
+/// memory stays as it is.
 pub(crate) struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Pool<T> {
-    /// Lends one to `work`, made by `make` if all are in use. One that a panic interrupted is not lent again.
+    /// Lends one to `work`, made by `make` if all are in use. One that a panic interrupted is not
+    /// lent again.
     pub(crate) fn lend<R>(&self, make: impl FnOnce() -> T, work: impl FnOnce(&mut T) -> R) -> R {
         let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut lent = idle.unwrap_or_else(make);

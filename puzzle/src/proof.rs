@@ -36,8 +36,14 @@ impl Proof {
     /// [`VerifyError::Length`] unless there are exactly [`Proof::BYTES`] bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, VerifyError> {
         match bytes.split_at_checked(96) {
-            Some((commitment, opening)) if bytes.len() == Self::BYTES => Self::from_parts(commitment, opening),
-            _ => Err(VerifyError::Length { part: Part::Proof, expected: Self::BYTES, got: bytes.len() }),
+            Some((commitment, opening)) if bytes.len() == Self::BYTES => {
+                Self::from_parts(commitment, opening)
+            }
+            _ => Err(VerifyError::Length {
+                part: Part::Proof,
+                expected: Self::BYTES,
+                got: bytes.len(),
+            }),
         }
     }
 
@@ -47,9 +53,16 @@ impl Proof {
     /// [`VerifyError::Length`] unless each has exactly 96 bytes.
     pub fn from_parts(commitment: &[u8], opening: &[u8]) -> Result<Self, VerifyError> {
         let point = |part, bytes: &[u8]| {
-            bytes.try_into().map_err(|_| VerifyError::Length { part, expected: 96, got: bytes.len() })
+            bytes.try_into().map_err(|_| VerifyError::Length {
+                part,
+                expected: 96,
+                got: bytes.len(),
+            })
         };
-        Ok(Self { commitment: point(Part::Commitment, commitment)?, opening: point(Part::Opening, opening)? })
+        Ok(Self {
+            commitment: point(Part::Commitment, commitment)?,
+            opening: point(Part::Opening, opening)?,
+        })
     }
 }
 
@@ -62,7 +75,8 @@ impl std::fmt::Debug for Proof {
     }
 }
 
-/// The lottery number of a proof: two disjoint halves of 128 bits, one for blocks and one for shares.
+/// The lottery number of a proof: two disjoint halves of 128 bits, one for blocks and one for
+/// shares.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub [u8; 32]);
 impl_hex_32!(Ticket);
@@ -71,7 +85,8 @@ impl Ticket {
     /// What stands before the seed in the hash.
     pub const DOMAIN: &[u8] = b"lode/puzzle/ticket/v1";
 
-    /// `B256("lode/puzzle/ticket/v1" ‖ seed ‖ C ‖ W)`, over raw bytes: a ticket says nothing about whether its proof holds.
+    /// `B256("lode/puzzle/ticket/v1" ‖ seed ‖ C ‖ W)`, over raw bytes: a ticket says nothing about
+    /// whether its proof holds.
     pub fn new(seed: &Seed, proof: &Proof) -> Self {
         Self(blake2b_256(&[Self::DOMAIN, &seed.0, &proof.commitment, &proof.opening]))
     }

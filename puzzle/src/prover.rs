@@ -1,17 +1,24 @@
-//! The fast prover: from a seed to a ticket over `lode-algebra`'s kernels, byte for byte what the reference engine makes.
+//! The fast prover: from a seed to a ticket over `lode-algebra`'s kernels, byte for byte what the
+//! reference engine makes.
 //!
-//! One attempt costs one expansion, six transforms, one division by a linear factor and two sums over the setup's powers, whose
-//! multiples are tabulated: see [`Domain::quotient`] and [`FixedBase`]. [`Tables`] are built once and shared; a [`Prover`] is what one
-//! thread works in.
+//! One attempt costs one expansion, six transforms, one division by a linear factor and two sums
+//! over the setup's powers, whose multiples are tabulated: see [`Domain::quotient`] and
+//! [`FixedBase`]. [`Tables`] are built once and shared; a [`Prover`] is what one thread works in.
 //!
 //! Threads and queues: none. Nothing is allocated after the first attempt of a prover.
 //!
-//! Must not be broken: every back end makes the same bytes, and a void attempt is told from a proof before anything is hashed.
+//! Must not be broken: every back end makes the same bytes, and a void attempt is told from a proof
+//! before anything is hashed.
 
-#![allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields neither overflows nor panics")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "arithmetic of fields neither overflows nor panics"
+)]
 
 use crate::{Attempt, Expansion, LogSize, Proof, Seed, Srs, Statement, Ticket, VoidAttempt, point};
-use lode_algebra::{Backend, Domain, DomainError, FixedBase, Fr, Scratch, Stopped, TableError, Workspace};
+use lode_algebra::{
+    Backend, Domain, DomainError, FixedBase, Fr, Scratch, Stopped, TableError, Workspace,
+};
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// What all provers of one setup share: roots of unity, and multiples of the setup's powers.
@@ -60,7 +67,8 @@ impl Tables {
     /// Builds the tables, in at most `max_table_bytes` for the multiples of the setup's powers.
     ///
     /// # Errors
-    /// [`TablesError`] if the processor lacks the back end's instructions, or the multiples do not fit.
+    /// [`TablesError`] if the processor lacks the back end's instructions, or the multiples do not
+    /// fit.
     pub fn new(srs: &Srs, backend: Backend, max_table_bytes: usize) -> Result<Self, TablesError> {
         let affine = |(index, power)| point::to_algebra(power).ok_or(TableError::Subgroup(index));
         let powers = srs.powers().iter().enumerate().map(affine).collect::<Result<Vec<_>, _>>()?;
@@ -91,7 +99,11 @@ impl Tables {
 impl std::fmt::Debug for Tables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (log_n, bytes) = (self.log_n.log_n(), self.table_bytes());
-        f.debug_struct("Tables").field("backend", &self.backend).field("log_n", &log_n).field("bytes", &bytes).finish()
+        f.debug_struct("Tables")
+            .field("backend", &self.backend)
+            .field("log_n", &log_n)
+            .field("bytes", &bytes)
+            .finish()
     }
 }
 
@@ -109,11 +121,17 @@ impl Prover {
         Self { a: vector(), b: vector(), h: vector(), workspace, scratch, tables }
     }
 
-    /// Makes one attempt, unless the flag is set before it is ready: it is looked at every few milliseconds.
+    /// Makes one attempt, unless the flag is set before it is ready: it is looked at every few
+    /// milliseconds.
     ///
     /// # Errors
     /// [`Unfinished`] if this nonce has no proof, or the attempt was given up.
-    pub fn attempt(&mut self, statement: &Statement, nonce: u64, stop: &AtomicBool) -> Result<Attempt, Unfinished> {
+    pub fn attempt(
+        &mut self,
+        statement: &Statement,
+        nonce: u64,
+        stop: &AtomicBool,
+    ) -> Result<Attempt, Unfinished> {
         let seed = Seed::new(statement, nonce);
         Expansion::fill(&seed, self.tables.backend, &mut self.a, &mut self.b);
 
@@ -196,9 +214,17 @@ mod tests {
                 prover.a = powers_of_generator(&prover, (1 << log_n) - 1);
                 prover.b = powers_of_generator(&prover, 1);
                 let generator = snarkvm::curves::AffineCurve::prime_subgroup_generator();
-                assert_eq!(prover.commit(&RUN), Ok(point::encode(&generator).unwrap()), "{backend}, 2^{log_n}");
+                assert_eq!(
+                    prover.commit(&RUN),
+                    Ok(point::encode(&generator).unwrap()),
+                    "{backend}, 2^{log_n}"
+                );
                 let z = Fr::from(5);
-                assert_eq!(prover.open(&z, &RUN), Err(VoidAttempt::OpeningAtInfinity.into()), "{backend}, 2^{log_n}");
+                assert_eq!(
+                    prover.open(&z, &RUN),
+                    Err(VoidAttempt::OpeningAtInfinity.into()),
+                    "{backend}, 2^{log_n}"
+                );
             }
         }
     }
@@ -211,13 +237,21 @@ mod tests {
             prover.a = powers_of_generator(&prover, 63);
             assert!(prover.commit(&RUN).is_ok());
             for z in powers_of_generator(&prover, 1) {
-                assert_eq!(prover.open(&z, &RUN), Err(VoidAttempt::PointInDomain.into()), "{backend}");
+                assert_eq!(
+                    prover.open(&z, &RUN),
+                    Err(VoidAttempt::PointInDomain.into()),
+                    "{backend}"
+                );
             }
             // h = X: a·b = X^(n+1), c = X. So v = z and the opening is [1].
             assert_eq!(prover.open(&Fr::ZERO, &RUN).unwrap().0, Fr::ZERO);
             let (value, opening) = prover.open(&Fr::from(9), &RUN).unwrap();
             let generator = snarkvm::curves::AffineCurve::prime_subgroup_generator();
-            assert_eq!((value, opening), (Fr::from(9), point::encode(&generator).unwrap()), "{backend}");
+            assert_eq!(
+                (value, opening),
+                (Fr::from(9), point::encode(&generator).unwrap()),
+                "{backend}"
+            );
         }
     }
 
@@ -228,8 +262,15 @@ mod tests {
             let statement = Statement([3; 32]);
             let first = prover.attempt(&statement, 0, &RUN);
             assert!(first.is_ok());
-            assert_eq!(prover.attempt(&statement, 1, &AtomicBool::new(true)), Err(Unfinished::Stopped(Stopped)));
-            assert_eq!(prover.attempt(&statement, 0, &RUN), first, "what was left behind does no harm");
+            assert_eq!(
+                prover.attempt(&statement, 1, &AtomicBool::new(true)),
+                Err(Unfinished::Stopped(Stopped))
+            );
+            assert_eq!(
+                prover.attempt(&statement, 0, &RUN),
+                first,
+                "what was left behind does no harm"
+            );
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The value of the rowcheck quotient at a point, without computing the quotient.
 
-#![allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "arithmetic of fields and curves neither overflows nor panics"
+)]
 
 use crate::{Expansion, LogSize};
 use snarkvm::{
@@ -24,7 +27,8 @@ impl QuotientDomain {
         let mut exponent = Fr::modulus();
         snarkvm::utilities::BigInteger::divn(&mut exponent, u32::from(log_n.log_n()));
         let omega = Fr::from(22u64).pow(exponent);
-        let elements = std::iter::successors(Some(Fr::one()), |previous| Some(*previous * omega)).take(log_n.n());
+        let elements = std::iter::successors(Some(Fr::one()), |previous| Some(*previous * omega))
+            .take(log_n.n());
         // n is a power of two: its inverse is a power of one half.
         let size_inv = Fr::half().pow([u64::from(log_n.log_n())]);
         Self { elements: elements.collect(), size_inv, log_n }
@@ -40,10 +44,12 @@ impl QuotientDomain {
         &self.elements
     }
 
-    /// `h(z) = (a(z)·b(z) − c(z)) / (z^n − 1)`, in O(n) with one batched inversion. `None` if `z` lies in the domain.
+    /// `h(z) = (a(z)·b(z) − c(z)) / (z^n − 1)`, in O(n) with one batched inversion. `None` if `z`
+    /// lies in the domain.
     ///
-    /// The barycentric formula gives `f(z) = (z^n − 1)/n · S_f` with `S_f = Σ f(ω^i)·ω^i/(z − ω^i)`, so that
-    /// `h(z) = ((z^n − 1)/n · S_a·S_b − S_c) / n` (Berrut and Trefethen, Barycentric Lagrange interpolation, 2004).
+    /// The barycentric formula gives `f(z) = (z^n − 1)/n · S_f` with
+    /// `S_f = Σ f(ω^i)·ω^i/(z − ω^i)`, so that `h(z) = ((z^n − 1)/n · S_a·S_b − S_c) / n` (Berrut
+    /// and Trefethen, Barycentric Lagrange interpolation, 2004).
     pub fn quotient_at(&self, expansion: &Expansion, z: Fr) -> Option<Fr> {
         let vanishing = self.vanishing_at(z);
         if vanishing.is_zero() {
@@ -52,7 +58,9 @@ impl QuotientDomain {
         let mut differences: Vec<Fr> = self.elements.iter().map(|element| z - element).collect();
         batch_inversion(&mut differences);
         let (mut sum_a, mut sum_b, mut sum_c) = (Fr::zero(), Fr::zero(), Fr::zero());
-        for (((inverse, element), a), b) in differences.iter().zip(&self.elements).zip(&expansion.a).zip(&expansion.b) {
+        for (((inverse, element), a), b) in
+            differences.iter().zip(&self.elements).zip(&expansion.a).zip(&expansion.b)
+        {
             let weight = *inverse * element;
             let weighted_a = weight * a;
             sum_a += weighted_a;

@@ -1,8 +1,9 @@
-//! The reference prover: the specification, line by line, on snarkVM's FFT and KZG10. Every faster engine is held to it.
+//! The reference prover: the specification, line by line, on snarkVM's FFT and KZG10. Every faster
+//! engine is held to it.
 
 use crate::{
-    Attempt, AttemptError, Engine, EngineError, Expansion, Job, Output, Proof, Seed, Srs, Statement, Ticket,
-    VoidAttempt, point,
+    Attempt, AttemptError, Engine, EngineError, Expansion, Job, Output, Proof, Seed, Srs,
+    Statement, Ticket, VoidAttempt, point,
 };
 use snarkvm::{
     algorithms::{
@@ -36,7 +37,8 @@ impl ReferenceEngine {
     }
 
     fn domain(&self) -> Result<EvaluationDomain<Fr>, EngineError> {
-        EvaluationDomain::new(self.srs.log_n().n()).ok_or_else(|| failed("the field has no domain of this size"))
+        EvaluationDomain::new(self.srs.log_n().n())
+            .ok_or_else(|| failed("the field has no domain of this size"))
     }
 }
 
@@ -46,9 +48,12 @@ fn failed(reason: impl ToString) -> EngineError {
 
 /// `h = (a·b − c) / (X^n − 1)`.
 ///
-/// The degree of h is at most n−2, so that its values on a coset of n points, where `X^n − 1` is a constant other than zero,
-/// determine it.
-#[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
+/// The degree of h is at most n−2, so that its values on a coset of n points, where `X^n − 1` is a
+/// constant other than zero, determine it.
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "arithmetic of fields and curves neither overflows nor panics"
+)]
 fn quotient(domain: &EvaluationDomain<Fr>, expansion: &Expansion) -> DensePolynomial<Fr> {
     let products: Vec<Fr> = expansion.a.iter().zip(&expansion.b).map(|(a, b)| *a * b).collect();
     let on_coset = |values: &[Fr]| domain.coset_fft(&domain.ifft(values));
@@ -72,7 +77,8 @@ impl Engine for ReferenceEngine {
 
         let seed = Seed::new(statement, nonce);
         let quotient = quotient(&domain, &Expansion::new(&seed, self.srs.log_n()));
-        let (commitment, randomness) = KZG10::commit(&powers, &(&quotient).into(), None, None).map_err(failed)?;
+        let (commitment, randomness) =
+            KZG10::commit(&powers, &(&quotient).into(), None, None).map_err(failed)?;
         let commitment = point::encode(&commitment.0).ok_or(VoidAttempt::CommitmentAtInfinity)?;
 
         let point = point::challenge(&seed, &commitment);
@@ -95,7 +101,12 @@ impl Engine for ReferenceEngine {
         })
     }
 
-    fn run(&self, job: &Job, cancel: &AtomicBool, out: &mut dyn FnMut(Output)) -> Result<(), EngineError> {
+    fn run(
+        &self,
+        job: &Job,
+        cancel: &AtomicBool,
+        out: &mut dyn FnMut(Output),
+    ) -> Result<(), EngineError> {
         for nonce in job.nonces.clone() {
             if cancel.load(Ordering::Relaxed) {
                 break;

@@ -1,5 +1,5 @@
-//! The reference verifier: one proof at a time, on snarkVM's primitives. Tests hold [`crate::Verifier`] to it, and benchmarks
-//! measure against it.
+//! The reference verifier: one proof at a time, on snarkVM's primitives. Tests hold
+//! [`crate::Verifier`] to it, and benchmarks measure against it.
 
 use crate::{
     Claim, Expansion, Part, Proof, QuotientDomain, Seed, Srs, Statement, Ticket, VerifyError,
@@ -37,7 +37,10 @@ impl ReferenceVerifier {
     ///
     /// # Errors
     /// The first rule that the proof breaks, in the same order.
-    #[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "arithmetic of fields and curves neither overflows nor panics"
+    )]
     pub fn verify(
         &self,
         statement: &Statement,
@@ -49,14 +52,17 @@ impl ReferenceVerifier {
         let ticket = Ticket::new(&seed, proof);
         claim.check(&ticket)?;
 
-        let decode = |which, bytes| point::decode(bytes).ok_or(VerifyError::CoordinateRange { which });
+        let decode =
+            |which, bytes| point::decode(bytes).ok_or(VerifyError::CoordinateRange { which });
         let commitment = decode(Part::Commitment, &proof.commitment)?;
         let opening = decode(Part::Opening, &proof.opening)?;
         let points = [(Part::Commitment, &commitment), (Part::Opening, &opening)];
         if let Some((which, _)) = points.iter().find(|(_, point)| !point.is_on_curve()) {
             return Err(VerifyError::NotOnCurve { which: *which });
         }
-        if let Some((which, _)) = points.iter().find(|(_, point)| !point.is_in_correct_subgroup_assuming_on_curve()) {
+        if let Some((which, _)) =
+            points.iter().find(|(_, point)| !point.is_in_correct_subgroup_assuming_on_curve())
+        {
             return Err(VerifyError::NotInSubgroup { which: *which });
         }
 
@@ -66,7 +72,8 @@ impl ReferenceVerifier {
 
         // e(C − v·[1] + z·W, G2)·e(−W, τ·G2) = 1
         let bases = [commitment, opening, G1Affine::prime_subgroup_generator()];
-        let scalars = [snarkvm::curves::bls12_377::Fr::one(), point, -value].map(|scalar| scalar.to_bigint());
+        let scalars =
+            [snarkvm::curves::bls12_377::Fr::one(), point, -value].map(|scalar| scalar.to_bigint());
         let left = VariableBase::msm(&bases, &scalars).to_affine();
         if pairing_product_is_one(&left, &self.g2, &-opening, &self.tau_g2) {
             Ok(ticket)

@@ -22,7 +22,11 @@ impl LogSize {
 
     /// Checks the range.
     pub fn new(log_n: u8) -> Result<Self, LogSizeError> {
-        if (Self::MIN.0..=Self::MAX.0).contains(&log_n) { Ok(Self(log_n)) } else { Err(LogSizeError { got: log_n }) }
+        if (Self::MIN.0..=Self::MAX.0).contains(&log_n) {
+            Ok(Self(log_n))
+        } else {
+            Err(LogSizeError { got: log_n })
+        }
     }
 
     /// The logarithm of the domain size.

@@ -10,8 +10,9 @@ use snarkvm::{
     fields::{One, PrimeField, Zero},
 };
 
-/// A setup for one size of the puzzle. Its constructor catches damage and mixed-up files; that the setup is Aleo's, and not
-/// one whose τ somebody knows, only the published checksums can tell (`lode-genesis` compares them).
+/// A setup for one size of the puzzle. Its constructor catches damage and mixed-up files; that the
+/// setup is Aleo's, and not one whose τ somebody knows, only the published checksums can tell
+/// (`lode-genesis` compares them).
 #[derive(Clone, Debug)]
 pub struct Srs {
     powers: Vec<G1Affine>,
@@ -46,7 +47,8 @@ pub enum SrsError {
 }
 
 impl Srs {
-    /// Checks the points and takes them as a setup. Costs two multi-scalar multiplications and two pairings.
+    /// Checks the points and takes them as a setup. Costs two multi-scalar multiplications and two
+    /// pairings.
     ///
     /// All powers are checked at once: with weights `ρ^i` that a hash of the points fixes,
     /// `e(Σ ρ^i·P_{i+1}, G2) = e(Σ ρ^i·P_i, τ·G2)`.
@@ -56,13 +58,17 @@ impl Srs {
             .and_then(|log_n| LogSize::new(log_n).ok())
             .filter(|log_n| log_n.n() == powers.len())
             .ok_or(SrsError::Length { got: powers.len() })?;
-        if let Some(index) = powers.iter().position(|power| power.is_zero() || !power.is_on_curve()) {
+        if let Some(index) = powers.iter().position(|power| power.is_zero() || !power.is_on_curve())
+        {
             return Err(SrsError::NotOnCurve { index });
         }
         if powers.first() != Some(&G1Affine::prime_subgroup_generator()) {
             return Err(SrsError::Generator);
         }
-        if tau_g2.is_zero() || !tau_g2.is_on_curve() || !tau_g2.is_in_correct_subgroup_assuming_on_curve() {
+        if tau_g2.is_zero()
+            || !tau_g2.is_on_curve()
+            || !tau_g2.is_in_correct_subgroup_assuming_on_curve()
+        {
             return Err(SrsError::TauG2);
         }
         if !are_consecutive(&powers, &tau_g2) {
@@ -87,7 +93,10 @@ impl Srs {
     }
 }
 
-#[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "arithmetic of fields and curves neither overflows nor panics"
+)]
 fn are_consecutive(powers: &[G1Affine], tau_g2: &G2Affine) -> bool {
     let encoded: Vec<u8> = powers.iter().filter_map(point::encode).flatten().collect();
     let rho = Fr::from_bytes_le_mod_order(&blake2b_512(&[b"lode/srs/check/v1", &encoded]));
@@ -95,11 +104,20 @@ fn are_consecutive(powers: &[G1Affine], tau_g2: &G2Affine) -> bool {
         .take(powers.len().saturating_sub(1))
         .map(|weight| weight.to_bigint())
         .collect();
-    let (Some((_, shifted)), Some((_, unshifted))) = (powers.split_first(), powers.split_last()) else { return false };
+    let (Some((_, shifted)), Some((_, unshifted))) = (powers.split_first(), powers.split_last())
+    else {
+        return false;
+    };
     let left = VariableBase::msm(shifted, &weights).to_affine();
     let right = VariableBase::msm(unshifted, &weights).to_affine();
-    // A pairing is blind to parts outside of the prime-order subgroup, so they are looked for apart.
+    // A pairing is blind to parts outside of the prime-order subgroup, so they are looked for
+    // apart.
     left.is_in_correct_subgroup_assuming_on_curve()
         && right.is_in_correct_subgroup_assuming_on_curve()
-        && pairing_product_is_one(&left, &G2Affine::prime_subgroup_generator().prepare(), &-right, &tau_g2.prepare())
+        && pairing_product_is_one(
+            &left,
+            &G2Affine::prime_subgroup_generator().prepare(),
+            &-right,
+            &tau_g2.prepare(),
+        )
 }

@@ -37,13 +37,15 @@ impl Target {
         quotient(U256::from_words(1 << 64, 0), self.0)
     }
 
-    /// `floor(2^128 / (T + 1))`, the expected number of attempts. For display only: it is too coarse to add up.
+    /// `floor(2^128 / (T + 1))`, the expected number of attempts. For display only: it is too
+    /// coarse to add up.
     pub fn difficulty(self) -> u128 {
         quotient(U256::from_words(1, 0), self.0).as_u128()
     }
 }
 
-/// `floor(dividend / (target + 1))`, in 256 bits, where `target + 1` can neither overflow nor be zero.
+/// `floor(dividend / (target + 1))`, in 256 bits, where `target + 1` can neither overflow nor be
+/// zero.
 fn quotient(dividend: U256, target: u128) -> U256 {
     dividend.checked_div(U256::from(target).saturating_add(U256::ONE)).unwrap_or(U256::ZERO)
 }

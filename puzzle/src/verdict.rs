@@ -60,7 +60,6 @@ pub enum VerifyError {
     TargetMissed {
         /// The half that was held to the target.
         half: Half,
-        /// The target.
         target: Target,
         /// The ticket's value.
         value: u128,
@@ -86,10 +85,12 @@ pub enum VerifyError {
     /// The opening point lies in the domain: the attempt is void.
     #[error("the opening point lies in the domain")]
     PointInDomain,
-    /// The pairing equation does not hold: the commitment is not the one that the seed demands, or the opening is wrong.
+    /// The pairing equation does not hold: the commitment is not the one that the seed demands, or
+    /// the opening is wrong.
     #[error("the pairing equation does not hold")]
     PairingFailed,
-    /// Our own fault, not the proof's: the batch got fewer weights than items. Nothing was verified.
+    /// Our own fault, not the proof's: the batch got fewer weights than items. Nothing was
+    /// verified.
     #[error("batch weights: expected {expected}, got {got}")]
     MissingWeights {
         /// Items in the batch.
@@ -97,7 +98,8 @@ pub enum VerifyError {
         /// Weights given.
         got: usize,
     },
-    /// Our own fault, not the proof's: a weight of zero would let any proof pass. Nothing was verified.
+    /// Our own fault, not the proof's: a weight of zero would let any proof pass. Nothing was
+    /// verified.
     #[error("batch weight {index} is zero")]
     ZeroWeight {
         /// Position of the weight.

@@ -1,23 +1,27 @@
 //! Verification, cheapest check first, alone or in batches.
 //!
-//! The caller has already looked up what needs a chain: that epoch and anchor are known, and that the attempt (statement and
-//! nonce, never the proof's bytes) was not seen before. Here follow, each stopping at the first failure: the exact length (by
-//! the type [`Proof`]), the target, coordinates below `q`, the curve, the prime-order subgroup, the point outside of the
-//! domain, and the pairing equation `e(C − v·[1] + z·W, G2) = e(W, τ·G2)`.
+//! The caller has already looked up what needs a chain: that epoch and anchor are known, and that
+//! the attempt (statement and nonce, never the proof's bytes) was not seen before. Here follow,
+//! each stopping at the first failure: the exact length (by the type [`Proof`]), the target,
+//! coordinates below `q`, the curve, the prime-order subgroup, the point outside of the domain, and
+//! the pairing equation `e(C − v·[1] + z·W, G2) = e(W, τ·G2)`.
 //!
-//! The target comes before the points because hashing is cheap; the ticket of a proof that fails later is worth nothing.
-//! Without the subgroup check, adding a point of the cofactor's order to `C` or `W` would redraw the ticket for microseconds.
+//! The target comes before the points because hashing is cheap; the ticket of a proof that fails
+//! later is worth nothing. Without the subgroup check, adding a point of the cofactor's order to
+//! `C` or `W` would redraw the ticket for microseconds.
 //!
-//! Threads and queues: none; a batch is worked on by the calling thread, and a caller that has more of them splits it. What a check
-//! works in is kept for the next one.
+//! Threads and queues: none; a batch is worked on by the calling thread, and a caller that has more
+//! of them splits it. What a check works in is kept for the next one.
 //!
 //! [`crate::ReferenceVerifier`] does the same on snarkVM's primitives, one proof at a time.
 
 use crate::{
-    Claim, Expansion, Item, LogSize, Part, Proof, Seed, Srs, Statement, Ticket, VerifyError, point, pool::Pool,
+    Claim, Expansion, Item, LogSize, Part, Proof, Seed, Srs, Statement, Ticket, VerifyError, point,
+    pool::Pool,
 };
 use lode_algebra::{
-    Affine, Backend, Domain, DomainError, Fq, Fr, PairingProduct, Workspace, are_in_subgroup, sum_of_multiples,
+    Affine, Backend, Domain, DomainError, Fq, Fr, PairingProduct, Workspace, are_in_subgroup,
+    sum_of_multiples,
 };
 use snarkvm::curves::{
     AffineCurve,
@@ -68,9 +72,13 @@ struct Opened {
     weight: Fr,
 }
 
-#[allow(clippy::expect_used, reason = "constants of the curve, and a size that the setup's type bounds")]
+#[allow(
+    clippy::expect_used,
+    reason = "constants of the curve, and a size that the setup's type bounds"
+)]
 impl Verifier {
-    /// A verifier that outlives the setup it was made from, with the fastest instructions that the processor has.
+    /// A verifier that outlives the setup it was made from, with the fastest instructions that the
+    /// processor has.
     pub fn new(srs: &Srs) -> Self {
         Self::with_backend(srs, Backend::best()).expect("a domain of a setup's size")
     }
@@ -119,15 +127,22 @@ impl Verifier {
         }
     }
 
-    /// Checks many proofs with two pairings; if they do not hold, bisects to name each bad one in `O(bad · log items)`.
-    /// The results stand in the order of the items, and are those of [`Verifier::verify`].
+    /// Checks many proofs with two pairings; if they do not hold, bisects to name each bad one in
+    /// `O(bad · log items)`. The results stand in the order of the items, and are those of
+    /// [`Verifier::verify`].
     ///
-    /// `weights`: at least one per item, none zero, drawn from the operating system's generator *after* the batch is fixed.
-    /// Whoever knows the weights beforehand can make bad proofs cancel out.
+    /// `weights`: at least one per item, none zero, drawn from the operating system's generator
+    /// *after* the batch is fixed. Whoever knows the weights beforehand can make bad proofs cancel
+    /// out.
     ///
     /// # Errors
-    /// Per item, the first rule that it breaks; with unusable weights, the same error for every item.
-    pub fn verify_batch(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
+    /// Per item, the first rule that it breaks; with unusable weights, the same error for every
+    /// item.
+    pub fn verify_batch(
+        &self,
+        items: &[Item],
+        weights: &[u128],
+    ) -> Vec<Result<Ticket, VerifyError>> {
         if let Err(error) = check_weights(items, weights) {
             return vec![Err(error); items.len()];
         }
@@ -146,11 +161,15 @@ impl Verifier {
         };
 
         // The lanes check eight points in the time of one: those of all proofs together.
-        let points: Vec<Affine> = decoded.iter().flat_map(|decoded| [decoded.commitment, decoded.opening]).collect();
+        let points: Vec<Affine> =
+            decoded.iter().flat_map(|decoded| [decoded.commitment, decoded.opening]).collect();
         let inside = are_in_subgroup(shared.backend, &points);
         let mut opened = Vec::with_capacity(decoded.len());
         for (decoded, inside) in decoded.iter().zip(inside.as_chunks::<2>().0) {
-            let outside = [Part::Commitment, Part::Opening].into_iter().zip(inside).find(|(_, inside)| !**inside);
+            let outside = [Part::Commitment, Part::Opening]
+                .into_iter()
+                .zip(inside)
+                .find(|(_, inside)| !**inside);
             let outcome = match outside {
                 Some((which, _)) => Err(VerifyError::NotInSubgroup { which }),
                 None => shared.evaluate(decoded),
@@ -170,7 +189,10 @@ impl Verifier {
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shared { backend, log_n, .. } = &*self.0;
-        f.debug_struct("Verifier").field("log_n", log_n).field("backend", backend).finish_non_exhaustive()
+        f.debug_struct("Verifier")
+            .field("log_n", log_n)
+            .field("backend", backend)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,12 +236,16 @@ impl Shared {
         let make = || Evaluator { a: zeros(), b: zeros(), workspace: self.domain.workspace() };
         self.evaluators.lend(make, |Evaluator { a, b, workspace }| {
             Expansion::fill(&decoded.seed, self.backend, a, b);
-            let values = self.domain.values_at(workspace, a, b, &decoded.point).ok_or(VerifyError::PointInDomain)?;
+            let values = self
+                .domain
+                .values_at(workspace, a, b, &decoded.point)
+                .ok_or(VerifyError::PointInDomain)?;
             Ok(values.quotient())
         })
     }
 
-    /// Names the proofs whose pairing equation fails. With `known_bad`, the fold is known not to hold.
+    /// Names the proofs whose pairing equation fails. With `known_bad`, the fold is known not to
+    /// hold.
     fn bisect(&self, opened: &[Opened], known_bad: bool, refuse: &mut impl FnMut(usize)) -> bool {
         if !known_bad && self.holds(opened) {
             return true;
@@ -230,19 +256,25 @@ impl Shared {
         }
         let (left, right) = opened.split_at(opened.len().div_ceil(2));
         let left_holds = self.bisect(left, false, refuse);
-        // If the whole does not hold and the left half does, then the right half does not: no need to look.
+        // If the whole does not hold and the left half does, then the right half does not: no need
+        // to look.
         self.bisect(right, left_holds, refuse);
         false
     }
 
-    /// `e(Σ ρ·(C + z·W) − Σ ρ·v·[1], G2) · e(−Σ ρ·W, τ·G2) = 1`, the fold of the single equations with the weights ρ.
-    #[allow(clippy::arithmetic_side_effects, reason = "arithmetic of fields and curves neither overflows nor panics")]
+    /// `e(Σ ρ·(C + z·W) − Σ ρ·v·[1], G2) · e(−Σ ρ·W, τ·G2) = 1`, the fold of the single equations
+    /// with the weights ρ.
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "arithmetic of fields and curves neither overflows nor panics"
+    )]
     fn holds(&self, opened: &[Opened]) -> bool {
         if opened.is_empty() {
             return true;
         }
         let value = opened.iter().fold(Fr::ZERO, |sum, o| sum + o.weight * o.value);
-        let proofs = opened.iter().flat_map(|o| [(o.commitment, o.weight), (o.opening, o.weight * o.point)]);
+        let proofs =
+            opened.iter().flat_map(|o| [(o.commitment, o.weight), (o.opening, o.weight * o.point)]);
         let left: Vec<_> = proofs.chain([(self.generator, -value)]).collect();
         let right: Vec<_> = opened.iter().map(|o| (-o.opening, o.weight)).collect();
         self.pairings.is_one([left, right].map(|terms| sum_of_multiples(&terms).to_affine()))

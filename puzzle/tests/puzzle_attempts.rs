@@ -1,4 +1,5 @@
-//! Attempts: what the reference engine makes, held against snarkVM's own verifier and the verifier of this crate.
+//! Attempts: what the reference engine makes, held against snarkVM's own verifier and the verifier
+//! of this crate.
 
 mod common;
 
@@ -6,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{MAINNET, Rig, SMALL, STATEMENT, challenge, commit, decode, encode, quotient};
 use lode_puzzle::{
-    Claim, Engine, Expansion, Job, LogSize, LogSizeError, Output, Proof, QuotientDomain, Seed, Statement, Target,
+    Claim, Engine, Expansion, Job, LogSize, LogSizeError, Output, Proof, QuotientDomain, Seed,
+    Statement, Target,
 };
 use proptest::prelude::*;
 use snarkvm::{
@@ -21,7 +23,8 @@ use snarkvm::{
     fields::{Field, One, PrimeField},
 };
 
-/// snarkVM's KZG10 agrees: it commits to the same point, opens to the same point, and accepts the value.
+/// snarkVM's KZG10 agrees: it commits to the same point, opens to the same point, and accepts the
+/// value.
 fn assert_snarkvm_agrees(rig: &Rig, statement: &Statement, nonce: u64) {
     let attempt = rig.engine.attempt(statement, nonce).unwrap();
     let polynomial = quotient(&attempt.seed, rig.verifier.log_n());
@@ -167,7 +170,11 @@ fn a_job_counts_its_attempts_and_returns_its_winners() {
     assert!(!block.is_empty() && block.len() < 30 && block != share);
 
     assert_eq!(run(&job(half, 100..130), u64::MAX), (30, block));
-    let swapped = Job { block_target: Target::MIN, share_target: Target::new(half).unwrap(), ..job(1, 100..130) };
+    let swapped = Job {
+        block_target: Target::MIN,
+        share_target: Target::new(half).unwrap(),
+        ..job(1, 100..130)
+    };
     assert_eq!(run(&swapped, u64::MAX), (30, share));
     assert_eq!(run(&job(u128::MAX, 5..5), u64::MAX), (0, vec![]));
 }

@@ -11,7 +11,12 @@ use snarkvm::{
 };
 
 fn items(count: u64) -> Vec<Item> {
-    let item = |nonce| Item { statement: STATEMENT, nonce, proof: SMALL.proof(&STATEMENT, nonce), claim: Claim::None };
+    let item = |nonce| Item {
+        statement: STATEMENT,
+        nonce,
+        proof: SMALL.proof(&STATEMENT, nonce),
+        claim: Claim::None,
+    };
     (0..count).map(item).collect()
 }
 
@@ -24,12 +29,16 @@ fn spoil(item: &mut Item) {
     item.proof.opening = encode(-decode(&item.proof.opening));
 }
 
-/// The batch gives, item by item, what single verification gives; and exactly the items at `bad` are refused.
+/// The batch gives, item by item, what single verification gives; and exactly the items at `bad`
+/// are refused.
 fn assert_names(items: &[Item], bad: &[usize]) {
     let results = SMALL.verifier.verify_batch(items, &weights(items.len()));
     assert_eq!(results.len(), items.len());
     for (index, (item, result)) in items.iter().zip(&results).enumerate() {
-        assert_eq!(*result, SMALL.verifier.verify(&item.statement, item.nonce, &item.proof, item.claim));
+        assert_eq!(
+            *result,
+            SMALL.verifier.verify(&item.statement, item.nonce, &item.proof, item.claim)
+        );
         assert_eq!(result.is_err(), bad.contains(&index), "item {index}");
     }
 }
@@ -54,7 +63,8 @@ fn one_bad_proof_is_named_wherever_it_stands() {
         let mut items = good.clone();
         spoil(&mut items[bad]);
         let results = SMALL.verifier.verify_batch(&items, &weights(64));
-        let failed: Vec<_> = results.iter().enumerate().filter(|(_, r)| r.is_err()).map(|(i, _)| i).collect();
+        let failed: Vec<_> =
+            results.iter().enumerate().filter(|(_, r)| r.is_err()).map(|(i, _)| i).collect();
         assert_eq!(failed, [bad]);
         assert_eq!(results[bad], Err(VerifyError::PairingFailed));
     }
@@ -94,11 +104,13 @@ fn every_rule_is_held_within_a_batch() {
 
 #[test]
 fn bad_proofs_that_cancel_out_are_told_apart_by_the_weights() {
-    // Adding [τ − z_1] to one opening and −[τ − z_0] to the other leaves errors of (z_0 − τ)·(τ − z_1) and its negative.
+    // Adding [τ − z_1] to one opening and −[τ − z_0] to the other leaves errors of (z_0 − τ)·(τ −
+    // z_1) and its negative.
     let mut items = items(2);
     let shift = |of: &Item| {
         let z = common::challenge(&Seed::new(&of.statement, of.nonce), &of.proof.commitment);
-        (SMALL.srs.powers()[1].to_projective() - G1Affine::prime_subgroup_generator() * z).to_affine()
+        (SMALL.srs.powers()[1].to_projective() - G1Affine::prime_subgroup_generator() * z)
+            .to_affine()
     };
     let (shift_0, shift_1) = (shift(&items[1]), -shift(&items[0]));
     items[0].proof.opening = common::plus(&items[0].proof.opening, &shift_0);
@@ -115,13 +127,16 @@ fn all_128_bits_of_a_weight_count() {
     let mut items = items(2);
     let difference = SMALL.srs.powers()[1].to_projective();
     // Errors in the ratio 1 : −2^127, which weights of 2^127 and 1 cancel.
-    let z: Vec<_> =
-        items.iter().map(|i| common::challenge(&Seed::new(&i.statement, i.nonce), &i.proof.commitment)).collect();
+    let z: Vec<_> = items
+        .iter()
+        .map(|i| common::challenge(&Seed::new(&i.statement, i.nonce), &i.proof.commitment))
+        .collect();
     let shift = |z| difference - G1Affine::prime_subgroup_generator() * z;
     let large = shift(z[0]).to_affine().mul_bits(BitIteratorBE::new([0, 1 << 63]));
     items[0].proof.opening = common::plus(&items[0].proof.opening, &shift(z[1]).to_affine());
     items[1].proof.opening = common::plus(&items[1].proof.opening, &(-large).to_affine());
-    let passes = |weights| SMALL.verifier.verify_batch(&items, weights).iter().all(|result| result.is_ok());
+    let passes =
+        |weights| SMALL.verifier.verify_batch(&items, weights).iter().all(|result| result.is_ok());
     assert!(passes(&[1 << 127, 1]));
     assert!(!passes(&[(1 << 127) + 1, 1]));
     assert!(!passes(&[1 << 126, 1]));
@@ -137,7 +152,10 @@ fn unusable_weights_verify_nothing() {
     refused(&[1, 2], VerifyError::MissingWeights { expected: 3, got: 2 });
     refused(&[], VerifyError::MissingWeights { expected: 3, got: 0 });
     refused(&[1, 0, 2], VerifyError::ZeroWeight { index: 1 });
-    assert!(SMALL.verifier.verify_batch(&items, &[1, 2, 3, 0]).iter().all(Result::is_ok), "spare weights are unused");
+    assert!(
+        SMALL.verifier.verify_batch(&items, &[1, 2, 3, 0]).iter().all(Result::is_ok),
+        "spare weights are unused"
+    );
     assert!(SMALL.verifier.verify_batch(&[], &[]).is_empty());
 }
 

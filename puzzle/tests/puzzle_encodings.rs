@@ -1,5 +1,5 @@
-//! Points as bytes, beside snarkVM and arkworks: the puzzle's 96 bytes are x ‖ y and nothing else, which is what each of the two
-//! libraries writes for some points and not for others.
+//! Points as bytes, beside snarkVM and arkworks: the puzzle's 96 bytes are x ‖ y and nothing else,
+//! which is what each of the two libraries writes for some points and not for others.
 
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, PrimeField as _};
@@ -20,7 +20,8 @@ const INFINITY: u8 = 1 << 6;
 /// snarkVM's generator, which is [1] of the setup.
 const OURS: &str = "66db6f1030f91f0f1824381daad6321c43739c828b3d8d69f75711a97a2d524c3d54201c61a85ca1b3835901b6a29400\
                     5544174a577f297c4f1018f44b0c699fcc3f507eb61d2ff6c894853e9bc7b94ee8909b51c3f4150d695e79495f280600";
-/// arkworks' generator: its y is the larger root. The book has these bytes (docs/src/protocol/puzzle.md).
+/// arkworks' generator: its y is the larger root. The book has these bytes
+/// (docs/src/protocol/puzzle.md).
 const THEIRS: &str = "efe91bb26eb1b9ea4e39cdff121548d55ccb37bdc8828218bb419daa2c1e958554ff87bf2562fcc8670a74fede488800\
                          a68e9c5555de82fd1a59a934363dfec20523b84fd42a186dd9523eca48b37fbdc4eeaf305d4f671fff2e10c5694a9101";
 
@@ -46,9 +47,15 @@ fn uncompressed_by_snarkvm(point: &G1Affine) -> Vec<u8> {
 fn points() -> Vec<(G1Affine, bool)> {
     let generator = G1Projective::prime_subgroup_generator();
     let multiples = std::iter::successors(Some(generator), |point| Some(*point + generator));
-    let points: Vec<_> =
-        multiples.take(16).map(|point| point.to_affine()).map(|point| (point, point.y > -point.y)).collect();
-    assert!(points.iter().any(|(_, is_large)| *is_large) && points.iter().any(|(_, is_large)| !is_large));
+    let points: Vec<_> = multiples
+        .take(16)
+        .map(|point| point.to_affine())
+        .map(|point| (point, point.y > -point.y))
+        .collect();
+    assert!(
+        points.iter().any(|(_, is_large)| *is_large)
+            && points.iter().any(|(_, is_large)| !is_large)
+    );
     points
 }
 
@@ -78,7 +85,10 @@ fn compressed_points_are_equal_and_bytes_with_infinity_are_none_of_ours() {
         assert_eq!((snarkvm.len(), &snarkvm), (48, &arkworks_bytes));
         // x ‖ y ‖ whether it is infinity.
         let bytes = point.to_bytes_le().unwrap();
-        assert_eq!((bytes.len(), &bytes[..96], bytes[96]), (97, &point::encode(&point).unwrap()[..], 0));
+        assert_eq!(
+            (bytes.len(), &bytes[..96], bytes[96]),
+            (97, &point::encode(&point).unwrap()[..], 0)
+        );
     }
 }
 
@@ -102,7 +112,8 @@ fn the_generators_are_different_points() {
     assert_eq!(hex::encode(encoded), OURS);
     let theirs = ark_bls12_377::G1Affine::generator();
     assert_ne!(arkworks(&ours), theirs);
-    // Ours has the smaller root, so that arkworks writes it alike; theirs it writes with a bit more.
+    // Ours has the smaller root, so that arkworks writes it alike; theirs it writes with a bit
+    // more.
     assert_eq!(uncompressed_by_arkworks(&arkworks(&ours)), encoded);
     let mut expected = hex::decode(THEIRS).unwrap();
     let read = point::decode(expected.as_slice().try_into().unwrap()).unwrap();

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{MAINNET, Rig, SMALL, STATEMENT, decode, encode, forge, plus, quotient, torsion_points, vectors};
+use common::{
+    MAINNET, Rig, SMALL, STATEMENT, decode, encode, forge, plus, quotient, torsion_points, vectors,
+};
 use lode_puzzle::{Claim, Half, Part, Proof, Seed, Statement, Target, VerifyError};
 use snarkvm::{
     algorithms::fft::DensePolynomial,
@@ -69,7 +71,8 @@ fn a_claimed_ticket_must_meet_its_target() {
     let proof = SMALL.proof(&STATEMENT, 0);
     let ticket = SMALL.verdict(&STATEMENT, 0, &proof, Claim::None).unwrap();
     assert_ne!(ticket.block_value(), ticket.share_value());
-    for (half, value) in [(Half::Block, ticket.block_value()), (Half::Share, ticket.share_value())] {
+    for (half, value) in [(Half::Block, ticket.block_value()), (Half::Share, ticket.share_value())]
+    {
         let claim = |target| match half {
             Half::Block => Claim::Block(target),
             Half::Share => Claim::Share(target),
@@ -87,14 +90,21 @@ fn a_claimed_ticket_must_meet_its_target() {
 fn the_target_is_checked_before_the_points() {
     let claim = Claim::Block(Target::MIN);
     let error = SMALL.verdict(&STATEMENT, 0, &Proof::ZERO, claim).unwrap_err();
-    assert!(matches!(error, VerifyError::TargetMissed { half: Half::Block, target: Target::MIN, .. }), "{error}");
+    assert!(
+        matches!(error, VerifyError::TargetMissed { half: Half::Block, target: Target::MIN, .. }),
+        "{error}"
+    );
 }
 
 #[test]
 fn coordinates_must_be_below_the_field_order() {
     for which in POINTS {
-        let x_plus_q = with(which, |bytes| [&plus_modulus(&bytes[..48]), &bytes[48..]].concat().try_into().unwrap());
-        let y_plus_q = with(which, |bytes| [&bytes[..48], &plus_modulus(&bytes[48..])].concat().try_into().unwrap());
+        let x_plus_q = with(which, |bytes| {
+            [&plus_modulus(&bytes[..48]), &bytes[48..]].concat().try_into().unwrap()
+        });
+        let y_plus_q = with(which, |bytes| {
+            [&bytes[..48], &plus_modulus(&bytes[48..])].concat().try_into().unwrap()
+        });
         let all_ones = with(which, |_| [0xff; 96]);
         for forged in [x_plus_q, y_plus_q, all_ones] {
             assert_eq!(verify(&SMALL, &forged), Err(VerifyError::CoordinateRange { which }));
@@ -112,20 +122,28 @@ fn the_cheaper_rule_is_checked_first_on_both_points() {
     let which = Part::Opening;
     assert_eq!(forge(off_curve, out_of_range), Err(VerifyError::CoordinateRange { which }));
     assert_eq!(forge(outside, off_curve), Err(VerifyError::NotOnCurve { which }));
-    assert_eq!(forge(encode(-decode(&honest.commitment)), outside), Err(VerifyError::NotInSubgroup { which }));
+    assert_eq!(
+        forge(encode(-decode(&honest.commitment)), outside),
+        Err(VerifyError::NotInSubgroup { which })
+    );
 }
 
 #[test]
 fn every_spare_bit_of_a_coordinate_is_checked() {
     // q has 377 bits: bits 377 to 383 of either coordinate are where other encodings keep flags.
     for which in POINTS {
-        for (byte, bit) in [47, 95].into_iter().flat_map(|byte| (1..8).map(move |bit| (byte, bit))) {
+        for (byte, bit) in [47, 95].into_iter().flat_map(|byte| (1..8).map(move |bit| (byte, bit)))
+        {
             let forged = with(which, |bytes| {
                 let mut bytes = *bytes;
                 bytes[byte] ^= 1 << bit;
                 bytes
             });
-            assert_eq!(verify(&SMALL, &forged), Err(VerifyError::CoordinateRange { which }), "byte {byte}, bit {bit}");
+            assert_eq!(
+                verify(&SMALL, &forged),
+                Err(VerifyError::CoordinateRange { which }),
+                "byte {byte}, bit {bit}"
+            );
         }
     }
 }
@@ -139,9 +157,15 @@ fn points_must_be_on_the_curve() {
         });
         assert_eq!(verify(&SMALL, &off), Err(VerifyError::NotOnCurve { which }));
         // Infinity as all zeros.
-        assert_eq!(verify(&SMALL, &with(which, |_| [0; 96])), Err(VerifyError::NotOnCurve { which }));
+        assert_eq!(
+            verify(&SMALL, &with(which, |_| [0; 96])),
+            Err(VerifyError::NotOnCurve { which })
+        );
     }
-    assert_eq!(verify(&SMALL, &Proof::ZERO), Err(VerifyError::NotOnCurve { which: Part::Commitment }));
+    assert_eq!(
+        verify(&SMALL, &Proof::ZERO),
+        Err(VerifyError::NotOnCurve { which: Part::Commitment })
+    );
 }
 
 #[test]
@@ -149,7 +173,10 @@ fn infinity_as_snarkvm_writes_it_is_a_point_of_order_three() {
     let infinity = G1Affine::zero();
     let bytes = encode(G1Affine::new(infinity.x, infinity.y, false));
     for which in POINTS {
-        assert_eq!(verify(&SMALL, &with(which, |_| bytes)), Err(VerifyError::NotInSubgroup { which }));
+        assert_eq!(
+            verify(&SMALL, &with(which, |_| bytes)),
+            Err(VerifyError::NotInSubgroup { which })
+        );
     }
     assert_eq!(lode_puzzle::point::encode(&infinity), None);
 }
@@ -164,9 +191,13 @@ fn a_torsion_point_redraws_no_ticket() {
             let forged = with(which, |bytes| plus(bytes, &torsion));
             assert_eq!(verify(&SMALL, &forged), Err(VerifyError::NotInSubgroup { which }));
         }
-        // Added to the commitment, then opened where the changed commitment says: a pairing cannot see the difference.
+        // Added to the commitment, then opened where the changed commitment says: a pairing cannot
+        // see the difference.
         let redrawn = forge(&SMALL.srs, &seed, &honest, &torsion);
-        assert_eq!(verify(&SMALL, &redrawn), Err(VerifyError::NotInSubgroup { which: Part::Commitment }));
+        assert_eq!(
+            verify(&SMALL, &redrawn),
+            Err(VerifyError::NotInSubgroup { which: Part::Commitment })
+        );
     }
 }
 
@@ -203,14 +234,17 @@ fn points_of_the_subgroup_that_are_not_the_proofs_fail_the_pairing() {
 #[test]
 fn a_proof_belongs_to_its_nonce_and_its_statement() {
     let proof = SMALL.proof(&STATEMENT, 0);
-    let verify = |statement: &Statement, nonce| SMALL.verdict(statement, nonce, &proof, Claim::None);
+    let verify =
+        |statement: &Statement, nonce| SMALL.verdict(statement, nonce, &proof, Claim::None);
     assert!(verify(&STATEMENT, 0).is_ok());
     for nonce in [1, 1 << 32, u64::MAX] {
         assert_eq!(verify(&STATEMENT, nonce), Err(VerifyError::PairingFailed));
     }
     // The statement differs in any one of the things that it hashes, the prover last.
     let honest = [[1; 32], [2; 32], [3; 32], [4; 32], [5; 32]];
-    let statement = |parts: [[u8; 32]; 5]| Statement::new(&parts[0], &parts[1], &parts[2], &parts[3], &parts[4]);
+    let statement = |parts: [[u8; 32]; 5]| {
+        Statement::new(&parts[0], &parts[1], &parts[2], &parts[3], &parts[4])
+    };
     let proof = SMALL.proof(&statement(honest), 0);
     let verify = |statement| SMALL.verdict(&statement, 0, &proof, Claim::None);
     assert!(verify(statement(honest)).is_ok());
@@ -229,7 +263,10 @@ fn the_vectors_refuse_the_same_forgeries() {
     let torsion = torsion_points()[0];
     let refused = [
         (Proof { opening: encode(-decode(&honest.opening)), ..honest }, VerifyError::PairingFailed),
-        (Proof { commitment: honest.opening, opening: honest.commitment }, VerifyError::PairingFailed),
+        (
+            Proof { commitment: honest.opening, opening: honest.commitment },
+            VerifyError::PairingFailed,
+        ),
         (
             Proof { opening: plus(&honest.opening, &torsion), ..honest },
             VerifyError::NotInSubgroup { which: Part::Opening },
@@ -249,5 +286,8 @@ fn decoding_stops_at_the_field_order() {
     };
     assert_eq!(lode_puzzle::point::decode(&bytes(&coordinate)), None);
     coordinate.sub_noborrow(&1.into());
-    assert_eq!(lode_puzzle::point::decode(&bytes(&coordinate)), Some(G1Affine::new(-Fq::one(), Fq::zero(), false)));
+    assert_eq!(
+        lode_puzzle::point::decode(&bytes(&coordinate)),
+        Some(G1Affine::new(-Fq::one(), Fq::zero(), false))
+    );
 }

@@ -72,13 +72,16 @@ fn the_point_of_g2_must_be_in_the_prime_order_subgroup() {
 #[test]
 fn the_powers_must_be_consecutive() {
     let (powers, tau_g2) = setup();
-    let refused = |powers, tau_g2| assert_eq!(Srs::new(powers, tau_g2).unwrap_err(), SrsError::NotConsecutive);
+    let refused = |powers, tau_g2| {
+        assert_eq!(Srs::new(powers, tau_g2).unwrap_err(), SrsError::NotConsecutive)
+    };
     for index in 1..16 {
         let mut shifted = powers.clone();
         shifted[index] = common::decode(&plus(&common::encode(powers[index]), &powers[0]));
         refused(shifted, tau_g2);
         let mut with_torsion = powers.clone();
-        with_torsion[index] = common::decode(&plus(&common::encode(powers[index]), &torsion_points()[0]));
+        with_torsion[index] =
+            common::decode(&plus(&common::encode(powers[index]), &torsion_points()[0]));
         refused(with_torsion, tau_g2);
     }
     let mut swapped = powers.clone();

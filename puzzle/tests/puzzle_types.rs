@@ -80,9 +80,15 @@ fn the_hashes_are_domain_separated_over_their_parts_in_order() {
     // Made with Python's hashlib.blake2b(digest_size=32) from the specification's words.
     let part = |byte| [byte; 32];
     let statement = Statement::new(&part(1), &part(2), &part(3), &part(4), &part(5));
-    assert_eq!(statement.to_string(), "c8eb8791d38dd7e3f8183293b765f979d54b4f386a305499ab2ca958bab9456a");
+    assert_eq!(
+        statement.to_string(),
+        "c8eb8791d38dd7e3f8183293b765f979d54b4f386a305499ab2ca958bab9456a"
+    );
     let seed = Seed::new(&statement, 0x0102030405060708);
-    assert_eq!(seed.to_string(), "c8db1e51477e856b481fecf1817bca17120e535a1d190e840b26e6b4ef5a14d5");
+    assert_eq!(
+        seed.to_string(),
+        "c8db1e51477e856b481fecf1817bca17120e535a1d190e840b26e6b4ef5a14d5"
+    );
     let proof = Proof { commitment: [6; 96], opening: [7; 96] };
     assert_eq!(
         Ticket::new(&seed, &proof).to_string(),

@@ -38,7 +38,9 @@ fn the_cpu_engine_equals_the_vectors_on_every_back_end() {
 #[test]
 fn the_verifier_accepts_the_vectors() {
     for vector in vectors() {
-        let ticket = MAINNET.verdict(&vector.statement(), vector.nonce, &vector.proof(), Claim::None).unwrap();
+        let ticket = MAINNET
+            .verdict(&vector.statement(), vector.nonce, &vector.proof(), Claim::None)
+            .unwrap();
         assert_eq!(ticket.to_string(), vector.ticket);
         assert_eq!(Seed::new(&vector.statement(), vector.nonce).to_string(), vector.seed);
     }

@@ -31,7 +31,8 @@ pub struct DevnetArgs {
     /// Stop when the chain has reached this height.
     #[arg(long, value_name = "N")]
     pub until_height: Option<Height>,
-    /// Begin anew: delete the chain, what waits for a block, and the peers first. The account stays.
+    /// Begin anew: delete the chain, what waits for a block, and the peers first. The account
+    /// stays.
     #[arg(long)]
     pub reset: bool,
     /// Where the account is.

@@ -41,12 +41,20 @@ fn import(args: ImportArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     print_stored(&account, args.format.json, out)
 }
 
-fn print_stored(account: &AccountInfo, json: bool, out: &mut dyn Write) -> Result<(), CommandError> {
+fn print_stored(
+    account: &AccountInfo,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
     if json {
         return print_json(out, &describe(account));
     }
     writeln!(out, "{}", account.address)?;
-    writeln!(out, "key in {} (keep a copy, and the passphrase: nothing else opens it)", account.path.display())?;
+    writeln!(
+        out,
+        "key in {} (keep a copy, and the passphrase: nothing else opens it)",
+        account.path.display()
+    )?;
     Ok(())
 }
 
@@ -79,7 +87,10 @@ fn export(args: &ExportArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     warn(&format!("this is the private key of {address}: whoever sees it owns the account"));
     let key = account.private_key_text();
     if args.format.json {
-        return print_json(out, &json!({ "address": address.to_string(), "private_key": key.as_str() }));
+        return print_json(
+            out,
+            &json!({ "address": address.to_string(), "private_key": key.as_str() }),
+        );
     }
     writeln!(out, "{}", key.as_str())?;
     Ok(())

@@ -10,7 +10,8 @@ use crate::{amount::Credits, cli::BalanceArgs};
 /// Carries out `lode balance`.
 ///
 /// # Errors
-/// [`CommandError::Keystore`] for an unknown account, [`CommandError::Client`], or [`CommandError::Output`].
+/// [`CommandError::Keystore`] for an unknown account, [`CommandError::Client`], or
+/// [`CommandError::Output`].
 pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let address = account_or_own(&args.keystore.open()?, args.account.as_deref(), &args.node)?;
     let client = args.node.client();
@@ -29,7 +30,8 @@ pub fn run(args: &BalanceArgs, out: &mut dyn Write) -> Result<(), CommandError> 
             }),
         );
     }
-    let (balance, immature) = (Credits::from_microcredits(account.balance), Credits::from_microcredits(immature));
+    let (balance, immature) =
+        (Credits::from_microcredits(account.balance), Credits::from_microcredits(immature));
     writeln!(out, "{balance} credits at height {}", account.height)?;
     if immature > Credits::default() {
         writeln!(out, "{immature} credits mined and not mature yet")?;

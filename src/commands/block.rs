@@ -7,7 +7,8 @@ use lode_api::{client::Client, transaction::Action};
 use super::{CommandError, print_json};
 use crate::{amount::Credits, cli::BlockArgs, text::utc};
 
-/// Carries out `lode block`. With `--json` it prints all that the node says, so that others can recompute everything.
+/// Carries out `lode block`. With `--json` it prints all that the node says, so that others can
+/// recompute everything.
 ///
 /// # Errors
 /// [`CommandError::Client`] or [`CommandError::Output`].
@@ -19,12 +20,21 @@ pub fn run(args: &BlockArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     }
     let block = client.block(&args.block)?;
     let credits = Credits::from_microcredits;
-    writeln!(out, "block       {} of epoch {}, {} confirmations", block.height, block.epoch, block.confirmations)?;
+    writeln!(
+        out,
+        "block       {} of epoch {}, {} confirmations",
+        block.height, block.epoch, block.confirmations
+    )?;
     writeln!(out, "hash        {}", block.hash)?;
     writeln!(out, "parent      {}", block.header.parent_hash)?;
     writeln!(out, "time        {}", utc(block.header.timestamp_ms))?;
     writeln!(out, "producer    {}", block.header.producer)?;
-    writeln!(out, "pays        {} credits of subsidy, {} of fees", credits(block.subsidy), credits(block.fees))?;
+    writeln!(
+        out,
+        "pays        {} credits of subsidy, {} of fees",
+        credits(block.subsidy),
+        credits(block.fees)
+    )?;
     writeln!(out, "target      {}", block.header.target)?;
     writeln!(out, "ticket      {} (nonce {})", block.proof.ticket, block.proof.nonce)?;
     writeln!(out, "work        {}", block.work)?;

@@ -1,8 +1,8 @@
-//! `lode devnet`: nodes and their miners in one process, over the same API and the same network that as many machines would
-//! use.
+//! `lode devnet`: nodes and their miners in one process, over the same API and the same network
+//! that as many machines would use.
 //!
-//! What must not be broken: whatever ends the command (Ctrl-C, the height asked for, a node that fails), the miners stop
-//! first and the nodes write everything out.
+//! What must not be broken: whatever ends the command (Ctrl-C, the height asked for, a node that
+//! fails), the miners stop first and the nodes write everything out.
 
 mod display;
 mod error;
@@ -55,11 +55,18 @@ pub fn run(args: &DevnetArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let mut devnet = Devnet::default();
     let done = runtime.block_on(async {
         // Before there is anything to stop: what comes meanwhile waits for `watch`.
-        let mut stop =
-            Stop { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
+        let mut stop = Stop {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        };
         devnet.start_nodes(args, &network, &data_dir).await?;
         for (number, node) in devnet.nodes.iter().enumerate() {
-            writeln!(out, "{:<8} http://{}/{DEVNET}", if number == 0 { DEVNET } else { "" }, node.api())?;
+            writeln!(
+                out,
+                "{:<8} http://{}/{DEVNET}",
+                if number == 0 { DEVNET } else { "" },
+                node.api()
+            )?;
         }
         writeln!(out, "account  {address}")?;
         writeln!(out, "         in {}", keystore.dir().display())?;
@@ -141,18 +148,24 @@ async fn any_failed(nodes: &mut [Node]) -> NodeError {
     .await
 }
 
-/// The devnet's account, made on first use with a passphrase beside it, so that transfers ask nothing.
+/// The devnet's account, made on first use with a passphrase beside it, so that transfers ask
+/// nothing.
 fn account(keystore: &Keystore) -> Result<Address, CommandError> {
     let listing = keystore.list()?;
     match listing.accounts.into_iter().find(|account| is_devnets(account.name.as_ref())) {
         Some(account) => Ok(account.address),
-        // The account may be in a file that cannot be read: a new one would hide the loss of what the old one mined.
+        // The account may be in a file that cannot be read: a new one would hide the loss of what
+        // the old one mined.
         None if !listing.unreadable.is_empty() => {
             let files: Vec<String> = listing.unreadable.iter().map(ToString::to_string).collect();
-            Err(node_error(format!("no devnet account is readable, and none is made anew: {}", files.join("; "))))
+            Err(node_error(format!(
+                "no devnet account is readable, and none is made anew: {}",
+                files.join("; ")
+            )))
         }
         None => {
-            let name: AccountName = DEVNET.parse().map_err(|error| node_error(format!("{error}")))?;
+            let name: AccountName =
+                DEVNET.parse().map_err(|error| node_error(format!("{error}")))?;
             Ok(keystore.create_unattended(Some(name))?.address)
         }
     }

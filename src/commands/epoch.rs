@@ -27,14 +27,17 @@ struct Duty {
 /// Carries out `lode epoch`.
 ///
 /// # Errors
-/// [`CommandError::Keystore`] for an unknown account, [`CommandError::Client`], or [`CommandError::Output`].
+/// [`CommandError::Keystore`] for an unknown account, [`CommandError::Client`], or
+/// [`CommandError::Output`].
 pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let client = args.node.client();
     let address = whose(args)?;
     if args.format.json {
         let epoch: serde_json::Value = client.get(&Client::epoch_path(args.epoch))?;
         let duty = address.map(|address| next_duty(&client, address)).transpose()?;
-        let next = duty.map(|duty| json!({ "height": duty.height, "rank": duty.rank, "provers": duty.provers }));
+        let next = duty.map(
+            |duty| json!({ "height": duty.height, "rank": duty.rank, "provers": duty.provers }),
+        );
         return print_json(
             out,
             &json!({ "epoch": epoch, "address": address.map(|a| a.to_string()), "next_duty": next }),
@@ -50,7 +53,8 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     print_duty(&next_duty(&client, address)?, out)
 }
 
-/// Without a name, the keystore's only account; without one, nobody: an epoch can be looked at without an account.
+/// Without a name, the keystore's only account; without one, nobody: an epoch can be looked at
+/// without an account.
 fn whose(args: &EpochArgs) -> Result<Option<Address>, KeystoreError> {
     let keystore = args.keystore.open()?;
     match account_or_own(&keystore, args.address.as_deref(), &args.node) {
@@ -62,7 +66,8 @@ fn whose(args: &EpochArgs) -> Result<Option<Address>, KeystoreError> {
 fn next_duty(client: &Client, address: Address) -> Result<Duty, CommandError> {
     let height = client.status()?.height.saturating_add(1);
     let roster = client.roster(height)?;
-    let rank = roster.iter().position(|ranked| ranked.0 == address).map(|index| index.saturating_add(1));
+    let rank =
+        roster.iter().position(|ranked| ranked.0 == address).map(|index| index.saturating_add(1));
     Ok(Duty { height, rank, provers: roster.len() })
 }
 
@@ -70,7 +75,11 @@ fn print_epoch(epoch: &Epoch, out: &mut dyn Write) -> Result<(), CommandError> {
     let state = if epoch.complete { "over" } else { "open: weights still grow" };
     let shares = total(epoch.shares.values().map(|count| u128::from(*count)));
     let weight = total(epoch.weights.values().map(|weight| u128::from(weight.0)));
-    writeln!(out, "epoch         {} ({state}), heights {} to {}", epoch.epoch, epoch.first_height, epoch.last_height)?;
+    writeln!(
+        out,
+        "epoch         {} ({state}), heights {} to {}",
+        epoch.epoch, epoch.first_height, epoch.last_height
+    )?;
     writeln!(out, "challenge     {}", epoch.challenge)?;
     writeln!(out, "share target  {}", epoch.share_target)?;
     writeln!(out, "proving pool  {} credits", Credits::from_microcredits(epoch.proving_pool))?;
@@ -107,12 +116,20 @@ fn print_own(epoch: &Epoch, address: Address, out: &mut dyn Write) -> Result<(),
 fn print_duty(duty: &Duty, out: &mut dyn Write) -> Result<(), CommandError> {
     let Duty { height, provers, .. } = duty;
     match duty.rank {
-        Some(1) => writeln!(out, "  next duty   height {height}: holds the right, first of {provers}")?,
-        Some(rank) => writeln!(out, "  next duty   height {height}: rank {rank} of {provers}, backs up those before")?,
+        Some(1) => {
+            writeln!(out, "  next duty   height {height}: holds the right, first of {provers}")?
+        }
+        Some(rank) => writeln!(
+            out,
+            "  next duty   height {height}: rank {rank} of {provers}, backs up those before"
+        )?,
         None if *provers == 0 => {
             writeln!(out, "  next duty   none: the roster of height {height} is empty, anyone may")?
         }
-        None => writeln!(out, "  next duty   none at height {height}: not among the {provers} of its roster")?,
+        None => writeln!(
+            out,
+            "  next duty   none at height {height}: not among the {provers} of its roster"
+        )?,
     }
     writeln!(
         out,

@@ -27,7 +27,11 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     writeln!(out, "network     {network} (node {version}), genesis {}", status.genesis_hash)?;
     writeln!(out, "tip         height {}, {}", status.height, utc(status.tip_timestamp_ms))?;
     writeln!(out, "            {}", status.tip_hash)?;
-    writeln!(out, "epoch       {}, block {block_in_epoch} of {}", status.epoch, status.epoch_length)?;
+    writeln!(
+        out,
+        "epoch       {}, block {block_in_epoch} of {}",
+        status.epoch, status.epoch_length
+    )?;
     writeln!(
         out,
         "difficulty  {} attempts a block (2^{} evaluations each), every {} ms",

@@ -1,7 +1,7 @@
 //! `lode transfer`: signs a payment and hands it to a node.
 //!
-//! What must not be broken: everything that the node can refuse is checked before anybody types a passphrase, and a
-//! lost answer never leads to paying twice without a word.
+//! What must not be broken: everything that the node can refuse is checked before anybody types a
+//! passphrase, and a lost answer never leads to paying twice without a word.
 
 use std::{
     io::Write,
@@ -15,7 +15,9 @@ use lode_api::{
     status::Status,
     transaction::{TransactionRequest, TransactionStatus},
 };
-use lode_consensus::{Action, Address, Hash, Height, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{
+    Action, Address, Hash, Height, SignedTransaction, Transaction, transaction::Transfer,
+};
 use lode_genesis::Network;
 use serde_json::json;
 
@@ -52,7 +54,8 @@ pub fn run(args: &TransferArgs, out: &mut dyn Write) -> Result<(), CommandError>
     let id = signed.id(&genesis_hash);
     send(&client, &signed, id)?;
     let transaction = &signed.transaction;
-    let included = if args.wait { Some(wait(&client, id, transaction, args.timeout)?) } else { None };
+    let included =
+        if args.wait { Some(wait(&client, id, transaction, args.timeout)?) } else { None };
     print(transaction, id, included, args.format.json, out)
 }
 
@@ -64,7 +67,9 @@ fn prepare(
     client: &Client,
 ) -> Result<(Transaction, Hash), CommandError> {
     let (amount, fee) = (args.amount.microcredits(), args.fee.microcredits());
-    let needed = amount.checked_add(fee).ok_or(CommandError::Overflow { amount: args.amount, fee: args.fee })?;
+    let needed = amount
+        .checked_add(fee)
+        .ok_or(CommandError::Overflow { amount: args.amount, fee: args.fee })?;
 
     let status = client.status()?;
     check_network(client, &status)?;
@@ -90,25 +95,31 @@ fn prepare(
     Ok((Transaction { from, fee, nonce, expiry, action }, status.genesis_hash.0))
 }
 
-/// A signature covers the genesis hash that the node gives. If a node could name another network's, it could take the
-/// signature there: the networks that come with the software are known here, of others the node's word is all there is.
+/// A signature covers the genesis hash that the node gives. If a node could name another network's,
+/// it could take the signature there: the networks that come with the software are known here, of
+/// others the node's word is all there is.
 fn check_network(client: &Client, status: &Status) -> Result<(), CommandError> {
     let network = client.network();
     if status.network != network.as_str() {
-        return Err(CommandError::WrongNetwork { expected: network.clone(), got: one_line(&status.network) });
+        return Err(CommandError::WrongNetwork {
+            expected: network.clone(),
+            got: one_line(&status.network),
+        });
     }
     let got = status.genesis_hash.0;
     match Network::load(network.as_str()) {
-        Ok(known) if known.genesis_hash != got => {
-            Err(CommandError::WrongGenesis { network: network.clone(), expected: known.genesis_hash, got })
-        }
+        Ok(known) if known.genesis_hash != got => Err(CommandError::WrongGenesis {
+            network: network.clone(),
+            expected: known.genesis_hash,
+            got,
+        }),
         _ => Ok(()),
     }
 }
 
-/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by them may be refused,
-/// or pay in another order than meant. A node without peers by choice is behind nobody; then the age of its tip is
-/// only worth a word.
+/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by
+/// them may be refused, or pay in another order than meant. A node without peers by choice is
+/// behind nobody; then the age of its tip is only worth a word.
 fn check_sync(client: &Client, force: bool) -> Result<(), CommandError> {
     let sync = client.sync()?;
     if sync.ready {
@@ -129,7 +140,8 @@ fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, Cli
     let mut waiting: Vec<u64> = own.map(|pending| pending.nonce.0).collect();
     waiting.sort_unstable();
     waiting.dedup();
-    let follows = |next: u64, nonce: &u64| if *nonce == next { next.saturating_add(1) } else { next };
+    let follows =
+        |next: u64, nonce: &u64| if *nonce == next { next.saturating_add(1) } else { next };
     Ok(waiting.iter().fold(confirmed, follows))
 }
 
@@ -143,9 +155,14 @@ fn send(client: &Client, signed: &SignedTransaction, id: Hash) -> Result<(), Com
     }
 }
 
-/// Waits until a block includes the transaction, and gives the block's height; or until none can any more. A node that is busy
-/// or restarts is asked again.
-fn wait(client: &Client, id: Hash, transaction: &Transaction, timeout_s: u64) -> Result<Height, CommandError> {
+/// Waits until a block includes the transaction, and gives the block's height; or until none can
+/// any more. A node that is busy or restarts is asked again.
+fn wait(
+    client: &Client,
+    id: Hash,
+    transaction: &Transaction,
+    timeout_s: u64,
+) -> Result<Height, CommandError> {
     let (start, timeout) = (Instant::now(), Duration::from_secs(timeout_s));
     let expiry = transaction.expiry;
     let mut backoff = Backoff::new(POLL_INTERVAL, MAX_PAUSE);
@@ -160,7 +177,9 @@ fn wait(client: &Client, id: Hash, transaction: &Transaction, timeout_s: u64) ->
             Ok(Place::Replaced { by }) if was_replaced => {
                 return Err(CommandError::Replaced { id, nonce: transaction.nonce, by });
             }
-            Ok(Place::NotIn { tip, .. }) if tip >= expiry => return Err(CommandError::Lapsed { id, expiry }),
+            Ok(Place::NotIn { tip, .. }) if tip >= expiry => {
+                return Err(CommandError::Lapsed { id, expiry });
+            }
             Ok(Place::NotIn { waits, .. }) if is_over => {
                 return Err(CommandError::NotYet { id, waited_s: timeout_s, waits, expiry });
             }
@@ -191,7 +210,8 @@ enum Place {
 fn look(client: &Client, id: Hash, transaction: &Transaction) -> Result<Place, ClientError> {
     // The height first: a transaction that is in no block afterwards is in none up to that height.
     let tip = client.status()?.height;
-    // The nonce before the transaction: one that is used before, and not by this transaction, is used by another.
+    // The nonce before the transaction: one that is used before, and not by this transaction, is
+    // used by another.
     let is_used = client.account(&transaction.from)?.nonce.0 > transaction.nonce;
     match client.transaction(&id) {
         Ok(found) if found.status == TransactionStatus::Confirmed => {
@@ -213,7 +233,9 @@ fn rival(client: &Client, replaced: &Transaction) -> String {
     let has_nonce = |transaction: &lode_api::transaction::Transaction| {
         transaction.from.0 == replaced.from && transaction.nonce.0 == replaced.nonce
     };
-    let found = listed.and_then(|list| list.transactions.into_iter().find(|placed| has_nonce(&placed.transaction)));
+    let found = listed.and_then(|list| {
+        list.transactions.into_iter().find(|placed| has_nonce(&placed.transaction))
+    });
     match found {
         Some(placed) => format!("transaction {} in block {}", placed.transaction.id, placed.height),
         None => "another transaction".to_owned(),
@@ -247,10 +269,13 @@ fn print(
             }),
         );
     }
-    let (amount, fee) = (Credits::from_microcredits(transfer.amount), Credits::from_microcredits(fee));
+    let (amount, fee) =
+        (Credits::from_microcredits(transfer.amount), Credits::from_microcredits(fee));
     writeln!(out, "{id}")?;
     match included {
-        Some(height) => writeln!(out, "{amount} credits paid to {} in block {height}, fee {fee}", transfer.to)?,
+        Some(height) => {
+            writeln!(out, "{amount} credits paid to {} in block {height}, fee {fee}", transfer.to)?
+        }
         None => {
             let to = transfer.to;
             writeln!(out, "{amount} credits on the way to {to}, fee {fee}, until height {expiry}")?;

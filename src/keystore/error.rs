@@ -53,7 +53,6 @@ pub enum KeystoreError {
     /// Another account has the name.
     #[error("the name {name} already belongs to {address}")]
     NameTaken {
-        /// The name.
         name: AccountName,
         /// The account that has it.
         address: Address,
@@ -80,7 +79,6 @@ pub enum KeystoreError {
     /// Several accounts have the name; this cannot come from this program.
     #[error("{count} accounts are named {name}; use the address")]
     Ambiguous {
-        /// The name.
         name: AccountName,
         /// How many.
         count: usize,

@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize};
 /// Longest name of an account, in bytes.
 pub const MAX_NAME_BYTES: usize = 32;
 
-/// A label for an account: 1 to 32 of `a`–`z`, `A`–`Z`, `0`–`9`, `-` and `_`, and nothing that looks like an address.
+/// A label for an account: 1 to 32 of `a`–`z`, `A`–`Z`, `0`–`9`, `-` and `_`, and nothing that
+/// looks like an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountName(String);
 
 /// A text that cannot be an account's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a name of 1 to {MAX_NAME_BYTES} letters, digits, '-' and '_' that does not start with aleo1")]
+#[error(
+    "expected a name of 1 to {MAX_NAME_BYTES} letters, digits, '-' and '_' that does not start with aleo1"
+)]
 pub struct NameError;
 
 impl AccountName {
@@ -62,12 +65,22 @@ mod tests {
 
     #[test]
     fn a_name_is_a_short_word_and_no_address() {
-        for good in ["a", "alice", "Rig-7", "under_score", "0", "aleo", &"n".repeat(MAX_NAME_BYTES)] {
+        for good in ["a", "alice", "Rig-7", "under_score", "0", "aleo", &"n".repeat(MAX_NAME_BYTES)]
+        {
             assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
         }
-        for bad in
-            ["", " ", "two words", "naïve", "a/b", "..", "a\nb", "aleo1x", "ALEO1x", &"n".repeat(MAX_NAME_BYTES + 1)]
-        {
+        for bad in [
+            "",
+            " ",
+            "two words",
+            "naïve",
+            "a/b",
+            "..",
+            "a\nb",
+            "aleo1x",
+            "ALEO1x",
+            &"n".repeat(MAX_NAME_BYTES + 1),
+        ] {
             assert_eq!(bad.parse::<AccountName>(), Err(NameError), "{bad:?}");
         }
     }

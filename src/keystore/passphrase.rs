@@ -1,7 +1,8 @@
-//! Passphrases and typed-in secrets: from a file, from a prompt that does not echo, or drawn at random.
+//! Passphrases and typed-in secrets: from a file, from a prompt that does not echo, or drawn at
+//! random.
 //!
-//! Threads: the first prompt starts the one that waits for signals, so that Ctrl-C at a prompt gives the terminal back
-//! as it was; a program that has set its own handler keeps it.
+//! Threads: the first prompt starts the one that waits for signals, so that Ctrl-C at a prompt
+//! gives the terminal back as it was; a program that has set its own handler keeps it.
 
 use std::{
     fmt,
@@ -19,7 +20,8 @@ use zeroize::Zeroizing;
 /// Longest passphrase or private key that is read, in bytes.
 pub const MAX_SECRET_BYTES: usize = 1024;
 
-/// Random bytes of a generated passphrase: 256 bits, so that its strength never depends on argon2's cost.
+/// Random bytes of a generated passphrase: 256 bits, so that its strength never depends on argon2's
+/// cost.
 const GENERATED_BYTES: usize = 32;
 
 /// How long the prompt has to restore the terminal after Ctrl-C, before the process ends.
@@ -59,7 +61,9 @@ pub enum SecretError {
     #[error("interrupted")]
     Interrupted,
     /// There is nobody to ask, or the prompt was left.
-    #[error("cannot ask for {what} on a terminal: {error} ({instead} names a file to read it from)")]
+    #[error(
+        "cannot ask for {what} on a terminal: {error} ({instead} names a file to read it from)"
+    )]
     NoTerminal {
         /// What was asked for.
         what: &'static str,
@@ -88,8 +92,8 @@ impl Passphrase {
 
     /// Reads a passphrase from a file: all of it, less one newline at the end.
     ///
-    /// A file that others may read is used all the same, for secrets that a container mounts are often like that;
-    /// [`readable_by_others`] tells a caller when to warn.
+    /// A file that others may read is used all the same, for secrets that a container mounts are
+    /// often like that; [`readable_by_others`] tells a caller when to warn.
     ///
     /// # Errors
     /// [`SecretError::Read`], [`SecretError::TooLong`] or [`SecretError::Empty`].
@@ -115,13 +119,16 @@ impl Passphrase {
         Self::ask_twice(console)
     }
 
-    /// Draws a random passphrase, 64 hexadecimal digits, for a key that is unlocked without a person.
+    /// Draws a random passphrase, 64 hexadecimal digits, for a key that is unlocked without a
+    /// person.
     ///
     /// # Errors
     /// [`SecretError::Entropy`].
     pub fn generate() -> Result<Self, SecretError> {
         let mut random = Zeroizing::new([0; GENERATED_BYTES]);
-        SysRng.try_fill_bytes(&mut random[..]).map_err(|error| SecretError::Entropy(error.to_string()))?;
+        SysRng
+            .try_fill_bytes(&mut random[..])
+            .map_err(|error| SecretError::Entropy(error.to_string()))?;
         Self::new(hex::encode(&random[..]))
     }
 
@@ -147,9 +154,11 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// Whether the group or others may read the file. Pipes and terminals are nobody's to share, and say no.
+/// Whether the group or others may read the file. Pipes and terminals are nobody's to share, and
+/// say no.
 pub fn readable_by_others(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
 }
 
 /// Asks for a private key on the terminal, without echo.
@@ -167,8 +176,9 @@ fn prompt_hidden(
     what: &'static str,
     instead: &'static str,
 ) -> Result<Zeroizing<String>, SecretError> {
-    // The prompt turns Ctrl-C into a signal to ourselves before it restores the terminal: without a handler, the
-    // process would end there and leave a terminal that does not echo. If one is set already, that is as good.
+    // The prompt turns Ctrl-C into a signal to ourselves before it restores the terminal: without a
+    // handler, the process would end there and leave a terminal that does not echo. If one is set
+    // already, that is as good.
     let _ = ctrlc::set_handler(|| {
         thread::sleep(RESTORE_TERMINAL);
         std::process::exit(INTERRUPTED_EXIT_CODE.into());
@@ -192,12 +202,18 @@ pub fn read_private_key(path: &Path) -> Result<Zeroizing<String>, SecretError> {
     } else {
         read_secret(File::open(path).map_err(failed)?, what, path)?
     };
-    let text = std::str::from_utf8(&bytes).map_err(|_| failed(io::Error::other("not UTF-8 text")))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| failed(io::Error::other("not UTF-8 text")))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Reads at most [`MAX_SECRET_BYTES`] and takes one newline off the end. The buffer never grows, so that no copy stays behind.
-fn read_secret(source: impl Read, what: &'static str, from: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+/// Reads at most [`MAX_SECRET_BYTES`] and takes one newline off the end. The buffer never grows, so
+/// that no copy stays behind.
+fn read_secret(
+    source: impl Read,
+    what: &'static str,
+    from: &Path,
+) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     // Room for the newline, and for one byte that proves there is too much.
     let limit = MAX_SECRET_BYTES + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit));
@@ -264,9 +280,18 @@ mod tests {
         assert!(matches!(from_file(b""), Err(SecretError::Empty)));
         assert!(matches!(from_file(b"\n"), Err(SecretError::Empty)));
         assert_eq!(from_file(&[b'x'; MAX_SECRET_BYTES]).unwrap().len(), MAX_SECRET_BYTES);
-        assert!(matches!(from_file(&[b'x'; MAX_SECRET_BYTES + 1]), Err(SecretError::TooLong { .. })));
-        assert!(matches!(Passphrase::from_file(Path::new("/dev/zero")), Err(SecretError::TooLong { .. })));
-        assert!(matches!(Passphrase::from_file(Path::new("/nowhere/at/all")), Err(SecretError::Read { .. })));
+        assert!(matches!(
+            from_file(&[b'x'; MAX_SECRET_BYTES + 1]),
+            Err(SecretError::TooLong { .. })
+        ));
+        assert!(matches!(
+            Passphrase::from_file(Path::new("/dev/zero")),
+            Err(SecretError::TooLong { .. })
+        ));
+        assert!(matches!(
+            Passphrase::from_file(Path::new("/nowhere/at/all")),
+            Err(SecretError::Read { .. })
+        ));
     }
 
     #[test]
@@ -296,8 +321,11 @@ mod tests {
     #[test]
     fn only_files_open_to_others_are_reported() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let set = |mode| fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
-        for (mode, open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true)] {
+        let set =
+            |mode| fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+        for (mode, open) in
+            [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true)]
+        {
             set(mode);
             assert_eq!(readable_by_others(file.path()), open, "{mode:o}");
         }

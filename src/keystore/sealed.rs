@@ -12,16 +12,18 @@
 //! }
 //! ```
 //!
-//! Bytes are lower-case hex; `name` is null for an account without one. The sealed content is the 32 bytes of the
-//! private key's seed, little-endian, as snarkVM writes them. The key of the cipher is 32 bytes of argon2id (version
-//! 1.3, RFC 9106, no secret, no associated data) of the passphrase and the salt. The cipher also authenticates
+//! Bytes are lower-case hex; `name` is null for an account without one. The sealed content is the
+//! 32 bytes of the private key's seed, little-endian, as snarkVM writes them. The key of the cipher
+//! is 32 bytes of argon2id (version 1.3, RFC 9106, no secret, no associated data) of the passphrase
+//! and the salt. The cipher also authenticates
 //!
 //! ```text
 //! "lode/keystore/v1" ‖ address (32) ‖ u32le memory_kib ‖ u32le iterations ‖ u32le parallelism ‖ salt (16) ‖ name
 //! ```
 //!
-//! What must not be broken: whoever can change the file, but does not know the passphrase, can neither make it open
-//! as another account or under another name, nor make its owner's machine spend more than [`KdfCost::check`] allows.
+//! What must not be broken: whoever can change the file, but does not know the passphrase, can
+//! neither make it open as another account or under another name, nor make its owner's machine
+//! spend more than [`KdfCost::check`] allows.
 
 use std::str::FromStr;
 
@@ -87,7 +89,8 @@ pub enum SealError {
     Failed(String),
 }
 
-/// What one guess of a passphrase costs: the parameters of argon2id. Each file keeps its own, so that they can be raised.
+/// What one guess of a passphrase costs: the parameters of argon2id. Each file keeps its own, so
+/// that they can be raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KdfCost {
     /// Memory, in KiB.
@@ -99,7 +102,8 @@ pub struct KdfCost {
 }
 
 impl Default for KdfCost {
-    /// 64 MiB and three passes: a tenth of a second on one core, the second choice of RFC 9106 with one lane.
+    /// 64 MiB and three passes: a tenth of a second on one core, the second choice of RFC 9106 with
+    /// one lane.
     fn default() -> Self {
         Self { memory_kib: 64 * 1024, iterations: 3, parallelism: 1 }
     }
@@ -112,12 +116,21 @@ impl KdfCost {
     /// Checks the bounds, before any memory is taken.
     fn check(&self) -> Result<(), SealError> {
         let range = |what, got, min, max| {
-            if (min..=max).contains(&got) { Ok(()) } else { Err(SealError::Cost { what, min, max, got }) }
+            if (min..=max).contains(&got) {
+                Ok(())
+            } else {
+                Err(SealError::Cost { what, min, max, got })
+            }
         };
         range("iterations", self.iterations, Params::MIN_T_COST, Self::MAX.iterations)?;
         range("parallelism", self.parallelism, Params::MIN_P_COST, Self::MAX.parallelism)?;
         // argon2 needs eight blocks of 1 KiB in each lane.
-        range("memory_kib", self.memory_kib, self.parallelism.saturating_mul(8), Self::MAX.memory_kib)
+        range(
+            "memory_kib",
+            self.memory_kib,
+            self.parallelism.saturating_mul(8),
+            Self::MAX.memory_kib,
+        )
     }
 }
 
@@ -205,8 +218,14 @@ impl SealedKey {
         cost: KdfCost,
     ) -> Result<Self, SealError> {
         cost.check()?;
-        let mut sealed =
-            Self { address: address_of(key)?, name, cost, salt: [0; 16], nonce: [0; 24], ciphertext: [0; 48] };
+        let mut sealed = Self {
+            address: address_of(key)?,
+            name,
+            cost,
+            salt: [0; 16],
+            nonce: [0; 24],
+            ciphertext: [0; 48],
+        };
         for random in [&mut sealed.salt[..], &mut sealed.nonce[..]] {
             SysRng.try_fill_bytes(random).map_err(failed)?;
         }
@@ -215,7 +234,11 @@ impl SealedKey {
 
         let cipher = sealed.cipher(passphrase)?;
         let tag = cipher
-            .encrypt_inout_detached(&XNonce::from(sealed.nonce), &sealed.authenticated(), (&mut seed[..]).into())
+            .encrypt_inout_detached(
+                &XNonce::from(sealed.nonce),
+                &sealed.authenticated(),
+                (&mut seed[..]).into(),
+            )
             .map_err(failed)?;
         // Encrypted in place: what the buffer holds now is no secret.
         let (body, end) = sealed.ciphertext.split_at_mut(SEED_BYTES);
@@ -232,7 +255,12 @@ impl SealedKey {
         seed.copy_from_slice(body);
         let tag = Array::try_from(tag).map_err(failed)?;
         cipher
-            .decrypt_inout_detached(&XNonce::from(self.nonce), &self.authenticated(), (&mut seed[..]).into(), &tag)
+            .decrypt_inout_detached(
+                &XNonce::from(self.nonce),
+                &self.authenticated(),
+                (&mut seed[..]).into(),
+                &tag,
+            )
             .map_err(|_| SealError::Refused)?;
 
         let key = Zeroizing::new(PrivateKey::read_le(&seed[..]).map_err(failed)?);
@@ -269,13 +297,18 @@ impl SealedKey {
 
     /// Reads a file's text and checks everything but the passphrase.
     pub(super) fn from_json(text: &[u8]) -> Result<Self, SealError> {
-        let form: FileForm = serde_json::from_slice(text).map_err(|error| SealError::Malformed(error.to_string()))?;
+        let form: FileForm = serde_json::from_slice(text)
+            .map_err(|error| SealError::Malformed(error.to_string()))?;
         if form.version != 1 {
             return Err(SealError::Version(form.version));
         }
-        let address = Address::from_str(&form.address).map_err(|error| SealError::Malformed(error.to_string()))?;
+        let address = Address::from_str(&form.address)
+            .map_err(|error| SealError::Malformed(error.to_string()))?;
         if address.to_string() != form.address {
-            return Err(SealError::Malformed(format!("{} is another way to write {address}", form.address)));
+            return Err(SealError::Malformed(format!(
+                "{} is another way to write {address}",
+                form.address
+            )));
         }
         let cost = KdfCost {
             memory_kib: form.kdf.memory_kib,

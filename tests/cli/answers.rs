@@ -92,13 +92,16 @@ pub(crate) fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// A chain at height 41 where `from` has a balance of 10 credits and the nonce 5; other routes are the test's.
+/// A chain at height 41 where `from` has a balance of 10 credits and the nonce 5; other routes are
+/// the test's.
 pub(crate) fn chain(other: impl Fn(&Request) -> Answer + Send + 'static) -> MockNode {
-    MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
-        "status" => json(&status(41)),
-        "sync" => json(&sync(None)),
-        "mempool" => json(&mempool(&[])),
-        path if path.starts_with("account/") => json(&account(10_000_000, 5)),
-        _ => other(request),
+    MockNode::start(move |request| {
+        match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
+            "status" => json(&status(41)),
+            "sync" => json(&sync(None)),
+            "mempool" => json(&mempool(&[])),
+            path if path.starts_with("account/") => json(&account(10_000_000, 5)),
+            _ => other(request),
+        }
     })
 }

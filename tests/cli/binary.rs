@@ -15,7 +15,12 @@ pub(crate) fn lode(keystore: &Path) -> Command {
 
 /// Runs a command with `input` on standard input.
 pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // A command that refuses early need not read it.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()

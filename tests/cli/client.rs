@@ -30,27 +30,31 @@ fn a_balance_is_shown_for_the_only_account_a_name_and_an_address() {
     assert_eq!(shown, expected);
 }
 
-/// A node that is behind its peers: each command says so in one line, and what it prints is the same.
+/// A node that is behind its peers: each command says so in one line, and what it prints is the
+/// same.
 #[test]
 fn a_node_that_is_not_in_sync_is_named_by_every_command() {
     let (home, _, _) = keystore();
     let golden = |text: &str| parse(text);
     let node = |reason: Option<&'static str>| {
-        MockNode::start(move |request| match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
-            "status" => json(&status(41)),
-            "sync" => json(&sync(reason)),
-            "peers" => json(&peers(Some("12D3KooWa"))),
-            "block/latest" => json(&golden(include_str!("../../api/tests/golden/block.json"))),
-            "epoch/current" => json(&golden(include_str!("../../api/tests/golden/epoch.json"))),
-            "roster/42" => json(&golden(include_str!("../../api/tests/golden/roster.json"))),
-            path if path.starts_with("account/") => json(&account(10_000_000, 5)),
-            path => refusal(404, &format!("no {path}")),
+        MockNode::start(move |request| {
+            match request.path.strip_prefix("/mocknet/").unwrap_or_default() {
+                "status" => json(&status(41)),
+                "sync" => json(&sync(reason)),
+                "peers" => json(&peers(Some("12D3KooWa"))),
+                "block/latest" => json(&golden(include_str!("../../api/tests/golden/block.json"))),
+                "epoch/current" => json(&golden(include_str!("../../api/tests/golden/epoch.json"))),
+                "roster/42" => json(&golden(include_str!("../../api/tests/golden/roster.json"))),
+                path if path.starts_with("account/") => json(&account(10_000_000, 5)),
+                path => refusal(404, &format!("no {path}")),
+            }
         })
     };
     let (behind, ready) = (node(Some("11943 blocks behind the peers")), node(None));
     for arguments in [&["balance"][..], &["status"], &["block", "latest"], &["epoch"]] {
         for json in [&[][..], &["--json"]] {
-            let run = |node: &MockNode| run_with_input(ask(node, home.path(), arguments).args(json), b"");
+            let run =
+                |node: &MockNode| run_with_input(ask(node, home.path(), arguments).args(json), b"");
             let (warned, quiet) = (run(&behind), run(&ready));
             assert!(warned.status.success() && quiet.status.success(), "{arguments:?}: {warned:?}");
             assert_eq!(warned.stdout, quiet.stdout, "{arguments:?}");
@@ -78,7 +82,10 @@ fn a_block_is_shown_to_people_and_machines() {
         "/mocknet/sync" => json(&sync(None)),
         path => refusal(404, &format!("no {path}")),
     });
-    assert_eq!(parse(&succeed(&mut ask(&node, home.path(), &["block", "latest", "--json"]))), expected);
+    assert_eq!(
+        parse(&succeed(&mut ask(&node, home.path(), &["block", "latest", "--json"]))),
+        expected
+    );
     let shown = succeed(&mut ask(&node, home.path(), &["block", "40"]));
     for part in [
         "40 of epoch 2",
@@ -164,7 +171,9 @@ fn what_is_no_nodes_answer_is_one_line() {
         ("EOF", |_| Answer::Json(200, String::new())),
         ("missing field", |_| Answer::Json(200, "{}".to_owned())),
         ("invalid", |good| Answer::Json(200, good.replace("\"height\":41", "\"height\":-1"))),
-        ("invalid", |good| Answer::Json(200, good.replace("\"height\":41", "\"height\":4294967296"))),
+        ("invalid", |good| {
+            Answer::Json(200, good.replace("\"height\":41", "\"height\":4294967296"))
+        }),
         ("invalid type", |_| Answer::Json(200, "[".repeat(1_000_000))),
         ("HTTP status 502", |_| Answer::Json(502, "Bad gateway".to_owned())),
         ("HTTP status 302", |_| Answer::Redirect("http://127.0.0.1:9/".to_owned())),
@@ -173,7 +182,10 @@ fn what_is_no_nodes_answer_is_one_line() {
         let good = good.clone();
         let node = MockNode::start(move |_| answer(&good));
         let error = fail(&mut ask(&node, home.path(), &["status"]), 1);
-        assert!(error.contains("not a Lode node's answer") && error.contains(part), "{part}: {error}");
+        assert!(
+            error.contains("not a Lode node's answer") && error.contains(part),
+            "{part}: {error}"
+        );
     }
     let node = MockNode::start(|_| Answer::Json(200, "[".repeat(1_000_000)));
     let error = fail(&mut ask(&node, home.path(), &["status", "--json"]), 1);
@@ -199,7 +211,10 @@ fn a_node_that_is_not_there_is_one_line() {
     // A proxy in the environment does not stand between this machine and itself.
     let node = chain(|_| Answer::Nothing);
     succeed(
-        ask(&node, home.path(), &["status"]).env("http_proxy", &url).env("HTTP_PROXY", &url).env("ALL_PROXY", &url),
+        ask(&node, home.path(), &["status"])
+            .env("http_proxy", &url)
+            .env("HTTP_PROXY", &url)
+            .env("ALL_PROXY", &url),
     );
 
     let node = MockNode::start(|_| Answer::Nothing);

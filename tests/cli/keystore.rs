@@ -58,8 +58,13 @@ fn an_imported_key_comes_back_and_signs() {
 
     let genesis_hash = Hash([7; 32]);
     let (from, to) = (account.address, account.address);
-    let transfer =
-        Transaction { from, fee: 2, nonce: 3, expiry: 4, action: Action::Transfer(Transfer { to, amount: 1 }) };
+    let transfer = Transaction {
+        from,
+        fee: 2,
+        nonce: 3,
+        expiry: 4,
+        action: Action::Transfer(Transfer { to, amount: 1 }),
+    };
     let signed = unlocked.sign(transfer, &genesis_hash).unwrap();
     signed.verify(&genesis_hash).unwrap();
     assert!(signed.verify(&Hash([8; 32])).is_err());
@@ -84,7 +89,11 @@ fn the_cost_is_the_files_own() {
     let (_home, cheap) = keystore();
     let account = imported(&cheap);
     // Another default does not lock anybody out.
-    let raised = Keystore::at(cheap.dir()).with_cost(KdfCost { memory_kib: 64, iterations: 2, parallelism: 4 });
+    let raised = Keystore::at(cheap.dir()).with_cost(KdfCost {
+        memory_kib: 64,
+        iterations: 2,
+        parallelism: 4,
+    });
     raised.unlock(account.address, &passphrase("swordfish")).unwrap();
     let second = raised.create(None, &passphrase("sailfish")).unwrap();
     cheap.unlock(second.address, &passphrase("sailfish")).unwrap();
@@ -93,8 +102,9 @@ fn the_cost_is_the_files_own() {
 #[test]
 fn two_files_of_one_key_have_nothing_in_common() {
     let ((_home, first), (_other, second)) = (keystore(), keystore());
-    let [a, b]: [Value; 2] =
-        [first, second].map(|keystore| serde_json::from_slice(&fs::read(imported(&keystore).path).unwrap()).unwrap());
+    let [a, b]: [Value; 2] = [first, second].map(|keystore| {
+        serde_json::from_slice(&fs::read(imported(&keystore).path).unwrap()).unwrap()
+    });
     assert_ne!(a["kdf"]["salt"], b["kdf"]["salt"]);
     assert_ne!(a["cipher"]["nonce"], b["cipher"]["nonce"]);
     assert_ne!(a["cipher"]["ciphertext"], b["cipher"]["ciphertext"]);
@@ -106,8 +116,14 @@ fn a_wrong_passphrase_is_refused_in_one_line() {
     let account = imported(&keystore);
     for wrong in ["Swordfish", "swordfish ", "swordfis", "x"] {
         let error = keystore.unlock(account.address, &passphrase(wrong)).unwrap_err();
-        assert!(matches!(error, KeystoreError::Sealed { error: SealError::Refused, .. }), "{error}");
-        assert!(error.to_string().ends_with("wrong passphrase, or the file was altered"), "{error}");
+        assert!(
+            matches!(error, KeystoreError::Sealed { error: SealError::Refused, .. }),
+            "{error}"
+        );
+        assert!(
+            error.to_string().ends_with("wrong passphrase, or the file was altered"),
+            "{error}"
+        );
     }
 }
 
@@ -140,7 +156,10 @@ fn a_missing_or_additional_byte_is_refused() {
     let end = file.len() - 1;
     for length in 0..end {
         fs::write(&account.path, &file[..length]).unwrap();
-        assert!(keystore.unlock(account.address, &passphrase("swordfish")).is_err(), "{length} bytes");
+        assert!(
+            keystore.unlock(account.address, &passphrase("swordfish")).is_err(),
+            "{length} bytes"
+        );
     }
     fs::write(&account.path, [&file[..], b"x"].concat()).unwrap();
     assert!(keystore.unlock(account.address, &passphrase("swordfish")).is_err());
@@ -166,12 +185,18 @@ fn what_is_not_secret_is_still_bound_to_the_passphrase() {
         fs::write(&account.path, &file).unwrap();
         edit(&account.path, change);
         let error = keystore.unlock(account.address, &passphrase("swordfish")).unwrap_err();
-        assert!(matches!(error, KeystoreError::Sealed { error: SealError::Refused, .. }), "{what}: {error}");
+        assert!(
+            matches!(error, KeystoreError::Sealed { error: SealError::Refused, .. }),
+            "{what}: {error}"
+        );
     }
 
     // The key of one account under the name and address of another.
     fs::write(&other.path, &file).unwrap();
-    assert!(matches!(keystore.unlock(other.address, &passphrase("swordfish")), Err(KeystoreError::Misnamed { .. })));
+    assert!(matches!(
+        keystore.unlock(other.address, &passphrase("swordfish")),
+        Err(KeystoreError::Misnamed { .. })
+    ));
     edit(&other.path, |file| file["address"] = json!(other.address.to_string()));
     let error = keystore.unlock(other.address, &passphrase("swordfish")).unwrap_err();
     assert!(matches!(error, KeystoreError::Sealed { error: SealError::Refused, .. }), "{error}");
@@ -205,14 +230,24 @@ fn a_file_cannot_ask_for_more_than_the_bounds() {
             "{what} {value}: {error}"
         );
     }
-    for (what, value) in
-        [("memory_kib", json!(-1)), ("memory_kib", json!(8.5)), ("iterations", json!("3")), ("version", json!(2))]
-    {
+    for (what, value) in [
+        ("memory_kib", json!(-1)),
+        ("memory_kib", json!(8.5)),
+        ("iterations", json!("3")),
+        ("version", json!(2)),
+    ] {
         fs::write(&account.path, &file).unwrap();
         edit(&account.path, |file| {
-            if what == "version" { file[what] = value.clone() } else { file["kdf"][what] = value.clone() }
+            if what == "version" {
+                file[what] = value.clone()
+            } else {
+                file["kdf"][what] = value.clone()
+            }
         });
-        assert!(keystore.unlock(account.address, &passphrase("swordfish")).is_err(), "{what} {value}");
+        assert!(
+            keystore.unlock(account.address, &passphrase("swordfish")).is_err(),
+            "{what} {value}"
+        );
     }
     assert!(start.elapsed() < Duration::from_secs(5), "refused before any work");
 }
@@ -248,13 +283,26 @@ fn a_crash_in_the_middle_of_writing_leaves_no_account() {
     let lode = || {
         let mut command = Command::new("sh");
         // A file of more than 512 bytes kills the process in its write, as a power cut would.
-        command.args(["-c", "ulimit -f 1; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_lode"), "account", "new"]);
+        command.args([
+            "-c",
+            "ulimit -f 1; exec \"$@\"",
+            "sh",
+            env!("CARGO_BIN_EXE_lode"),
+            "account",
+            "new",
+        ]);
         command.arg("--password-file").arg(&password_file).arg("--keystore").arg(keystore.dir());
         command
     };
     let killed = lode().output().unwrap();
-    assert_eq!(killed.status.code(), None, "expected a death by signal: {}", String::from_utf8_lossy(&killed.stderr));
-    let left: Vec<PathBuf> = fs::read_dir(keystore.dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(
+        killed.status.code(),
+        None,
+        "expected a death by signal: {}",
+        String::from_utf8_lossy(&killed.stderr)
+    );
+    let left: Vec<PathBuf> =
+        fs::read_dir(keystore.dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(fs::metadata(&left[0]).unwrap().len(), 512, "half a file under another name");
 
@@ -277,7 +325,9 @@ fn a_bad_file_does_not_hide_the_others() {
     fs::write(keystore.dir().join("huge.json"), " ".repeat(20_000)).unwrap();
     fs::write(keystore.dir().join("nested.json"), "[".repeat(10_000)).unwrap();
     fs::create_dir(keystore.dir().join("folder.json")).unwrap();
-    assert!(Command::new("mkfifo").arg(keystore.dir().join("pipe.json")).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo").arg(keystore.dir().join("pipe.json")).status().unwrap().success()
+    );
     fs::write(keystore.dir().join("notes.txt"), "not ours").unwrap();
 
     let listing = keystore.list().unwrap();
@@ -296,23 +346,40 @@ fn an_account_goes_by_address_or_name() {
     assert_eq!(keystore.only_account().unwrap(), alice);
     assert_eq!(keystore.resolve("alice").unwrap(), alice.address);
     assert_eq!(keystore.resolve(ADDRESS).unwrap(), alice.address);
-    for unknown in ["Alice", "bob", "", "aleo1", &ADDRESS[..62], &ADDRESS.replace("wvg", "wvq"), &"x".repeat(10_000)] {
+    for unknown in [
+        "Alice",
+        "bob",
+        "",
+        "aleo1",
+        &ADDRESS[..62],
+        &ADDRESS.replace("wvg", "wvq"),
+        &"x".repeat(10_000),
+    ] {
         let error = keystore.resolve(unknown).unwrap_err();
-        assert!(matches!(error, KeystoreError::Unknown { .. }) && error.to_string().len() < 400, "{error}");
+        assert!(
+            matches!(error, KeystoreError::Unknown { .. }) && error.to_string().len() < 400,
+            "{error}"
+        );
     }
     let taken = keystore.create(Some("alice".parse().unwrap()), &passphrase("x"));
-    assert!(matches!(taken, Err(KeystoreError::NameTaken { address, .. }) if address == alice.address));
+    assert!(
+        matches!(taken, Err(KeystoreError::NameTaken { address, .. }) if address == alice.address)
+    );
 
     let bob = keystore.create(Some("Bob".parse().unwrap()), &passphrase("x")).unwrap();
     let nameless = keystore.create(None, &passphrase("x")).unwrap();
     assert!(matches!(keystore.only_account(), Err(KeystoreError::SayWhich { count: 3, .. })));
-    let listed: Vec<_> = keystore.list().unwrap().accounts.into_iter().map(|account| account.address).collect();
+    let listed: Vec<_> =
+        keystore.list().unwrap().accounts.into_iter().map(|account| account.address).collect();
     assert_eq!(listed, [bob.address, alice.address, nameless.address]);
 
     // An address of somebody else is one to pay to, but not to sign with.
     fs::remove_file(&bob.path).unwrap();
     assert_eq!(keystore.resolve(&bob.address.to_string()).unwrap(), bob.address);
-    assert!(matches!(keystore.unlock(bob.address, &passphrase("x")), Err(KeystoreError::NoKey { .. })));
+    assert!(matches!(
+        keystore.unlock(bob.address, &passphrase("x")),
+        Err(KeystoreError::NoKey { .. })
+    ));
 }
 
 #[test]
@@ -332,22 +399,33 @@ fn an_unattended_account_opens_without_a_person() {
         keystore.create_unattended(Some("devnet".parse().unwrap())),
         Err(KeystoreError::NameTaken { .. })
     ));
-    assert_eq!(fs::read_dir(keystore.dir()).unwrap().count(), 2, "a refusal leaves no passphrase behind");
+    assert_eq!(
+        fs::read_dir(keystore.dir()).unwrap().count(),
+        2,
+        "a refusal leaves no passphrase behind"
+    );
 }
 
 #[test]
 fn what_is_no_private_key_is_refused_without_repeating_it() {
     let (_home, keystore) = keystore();
     let mistyped = PRIVATE_KEY.replace("kukg", "kuk0");
-    for bad in
-        ["", "APrivateKey1", ADDRESS, &PRIVATE_KEY[..58], &format!("{PRIVATE_KEY}x"), &mistyped, &"1".repeat(100_000)]
-    {
+    for bad in [
+        "",
+        "APrivateKey1",
+        ADDRESS,
+        &PRIVATE_KEY[..58],
+        &format!("{PRIVATE_KEY}x"),
+        &mistyped,
+        &"1".repeat(100_000),
+    ] {
         let error = keystore.import(bad, None, &passphrase("swordfish")).unwrap_err();
         assert!(matches!(error, KeystoreError::NotAPrivateKey), "{error}");
         assert!(bad.is_empty() || bad.len() < 20 || !error.to_string().contains(bad), "{error}");
     }
     assert!(!keystore.dir().exists(), "nothing was written");
-    let account = keystore.import(&format!("  {PRIVATE_KEY}\r\n"), None, &passphrase("swordfish")).unwrap();
+    let account =
+        keystore.import(&format!("  {PRIVATE_KEY}\r\n"), None, &passphrase("swordfish")).unwrap();
     assert_eq!(account.address.to_string(), ADDRESS);
 }
 
@@ -358,8 +436,12 @@ fn debug_shows_no_secret() {
     let unlocked = keystore.unlock(account.address, &passphrase("swordfish")).unwrap();
     let shown = format!("{unlocked:?} {:?} {account:?} {keystore:?}", passphrase("swordfish"));
     assert!(shown.contains(ADDRESS), "{shown}");
-    let numbers: Vec<_> = shown.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 20).collect();
-    assert!(numbers.is_empty() && !shown.contains("APrivateKey") && !shown.contains("swordfish"), "{shown}");
+    let numbers: Vec<_> =
+        shown.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 20).collect();
+    assert!(
+        numbers.is_empty() && !shown.contains("APrivateKey") && !shown.contains("swordfish"),
+        "{shown}"
+    );
 }
 
 proptest! {

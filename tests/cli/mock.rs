@@ -14,7 +14,6 @@ use std::{
 pub(crate) enum Answer {
     /// A status and a JSON body.
     Json(u16, String),
-    /// A redirect.
     Redirect(String),
     /// Closes the connection without a word.
     Nothing,
@@ -90,7 +89,9 @@ fn read(stream: &TcpStream) -> Option<Request> {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
         match header.trim_end().split_once(": ") {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().ok()?,
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse().ok()?
+            }
             Some(_) => {}
             None => break,
         }
@@ -104,7 +105,11 @@ fn write(mut stream: TcpStream, answer: Answer) -> std::io::Result<()> {
     let head = "Content-Type: application/json\r\nConnection: close\r\n";
     match answer {
         Answer::Json(status, body) => {
-            write!(stream, "HTTP/1.1 {status} x\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
+            write!(
+                stream,
+                "HTTP/1.1 {status} x\r\n{head}Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            )?;
         }
         Answer::Redirect(to) => {
             write!(stream, "HTTP/1.1 302 x\r\n{head}Location: {to}\r\nContent-Length: 0\r\n\r\n")?;

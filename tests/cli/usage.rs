@@ -28,7 +28,9 @@ fn home() -> (TempDir, PathBuf) {
 
 fn import(keystore: &Path, password: &Path) -> Command {
     let mut command = lode(keystore);
-    command.args(["account", "import", "--key-file", "-", "--name", "alice", "--password-file"]).arg(password);
+    command
+        .args(["account", "import", "--key-file", "-", "--name", "alice", "--password-file"])
+        .arg(password);
     command
 }
 
@@ -36,8 +38,11 @@ fn import(keystore: &Path, password: &Path) -> Command {
 fn an_account_is_made_listed_and_exported() {
     let (home, password) = home();
     let keystore = home.path().join("keystore");
-    let made =
-        succeed(lode(&keystore).args(["account", "new", "--name", "bob", "--json", "--password-file"]).arg(&password));
+    let made = succeed(
+        lode(&keystore)
+            .args(["account", "new", "--name", "bob", "--json", "--password-file"])
+            .arg(&password),
+    );
     let made: Value = serde_json::from_str(&made).unwrap();
     let address = made["address"].as_str().unwrap();
     assert!(address.starts_with("aleo1") && address.len() == 63, "{address}");
@@ -45,28 +50,45 @@ fn an_account_is_made_listed_and_exported() {
     assert!(Path::new(made["path"].as_str().unwrap()).is_file());
 
     assert_eq!(succeed(lode(&keystore).args(["account", "list"])), format!("{address}  bob\n"));
-    let listed: Value = serde_json::from_str(&succeed(lode(&keystore).args(["account", "list", "--json"]))).unwrap();
+    let listed: Value =
+        serde_json::from_str(&succeed(lode(&keystore).args(["account", "list", "--json"])))
+            .unwrap();
     assert_eq!(listed, serde_json::json!([made]));
 
     // The exported key makes the same account elsewhere.
-    let export = succeed(lode(&keystore).args(["account", "export", "bob", "--password-file"]).arg(&password));
+    let export = succeed(
+        lode(&keystore).args(["account", "export", "bob", "--password-file"]).arg(&password),
+    );
     let elsewhere = home.path().join("elsewhere");
     let output = run_with_input(&mut import(&elsewhere, &password), export.as_bytes());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8(output.stdout).unwrap().starts_with(address));
-    assert!(!fs::read_to_string(elsewhere.join(format!("{address}.json"))).unwrap().contains(export.trim()));
+    assert!(
+        !fs::read_to_string(elsewhere.join(format!("{address}.json")))
+            .unwrap()
+            .contains(export.trim())
+    );
 }
 
 #[test]
 fn an_export_warns_and_needs_the_passphrase() {
     let (home, password) = home();
-    assert!(run_with_input(&mut import(home.path(), &password), PRIVATE_KEY.as_bytes()).status.success());
+    assert!(
+        run_with_input(&mut import(home.path(), &password), PRIVATE_KEY.as_bytes())
+            .status
+            .success()
+    );
 
-    let export = run_with_input(lode(home.path()).args(["account", "export", "--password-file"]).arg(&password), b"");
+    let export = run_with_input(
+        lode(home.path()).args(["account", "export", "--password-file"]).arg(&password),
+        b"",
+    );
     assert_eq!(String::from_utf8(export.stdout).unwrap(), format!("{PRIVATE_KEY}\n"));
     let warning = String::from_utf8(export.stderr).unwrap();
     assert!(
-        warning.starts_with("warning: ") && warning.contains(ADDRESS) && warning.contains("private key"),
+        warning.starts_with("warning: ")
+            && warning.contains(ADDRESS)
+            && warning.contains("private key"),
         "{warning}"
     );
     assert!(!warning.contains(PRIVATE_KEY));
@@ -74,7 +96,10 @@ fn an_export_warns_and_needs_the_passphrase() {
     let wrong = home.path().join("wrong");
     fs::write(&wrong, "sailfish").unwrap();
     fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).unwrap();
-    let error = fail(lode(home.path()).args(["account", "export", "alice", "--password-file"]).arg(&wrong), 1);
+    let error = fail(
+        lode(home.path()).args(["account", "export", "alice", "--password-file"]).arg(&wrong),
+        1,
+    );
     assert!(error.contains("wrong passphrase"), "{error}");
 }
 
@@ -85,7 +110,10 @@ fn a_passphrase_that_others_can_read_is_reported() {
     let output = run_with_input(&mut import(home.path(), &password), PRIVATE_KEY.as_bytes());
     assert!(output.status.success());
     let warning = String::from_utf8(output.stderr).unwrap();
-    assert!(warning.starts_with("warning: others can read") && warning.lines().count() == 1, "{warning}");
+    assert!(
+        warning.starts_with("warning: others can read") && warning.lines().count() == 1,
+        "{warning}"
+    );
 }
 
 #[test]
@@ -168,7 +196,12 @@ fn a_bad_private_key_is_not_repeated() {
         let output = run_with_input(&mut import(&home.path().join("keystore"), &password), bad);
         assert_eq!(output.status.code(), Some(1));
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.starts_with("error: ") && error.lines().count() == 1 && !error.contains("zkp8cC4"), "{error}");
+        assert!(
+            error.starts_with("error: ")
+                && error.lines().count() == 1
+                && !error.contains("zkp8cC4"),
+            "{error}"
+        );
     }
 }
 
@@ -206,18 +239,34 @@ fn help_and_version_exit_0_and_teach() {
 #[test]
 fn an_answer_that_nobody_takes_is_no_panic() {
     let (home, password) = home();
-    assert!(run_with_input(&mut import(home.path(), &password), PRIVATE_KEY.as_bytes()).status.success());
+    assert!(
+        run_with_input(&mut import(home.path(), &password), PRIVATE_KEY.as_bytes())
+            .status
+            .success()
+    );
 
     // A full disk is a failure.
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = lode(home.path()).args(["account", "list"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let output = lode(home.path())
+        .args(["account", "list"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: cannot write the answer"));
+    assert!(
+        String::from_utf8(output.stderr).unwrap().starts_with("error: cannot write the answer")
+    );
 
     // A reader that has seen enough is not.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = lode(home.path()).args(["account", "list"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let output = lode(home.path())
+        .args(["account", "list"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty());
 }
@@ -227,14 +276,24 @@ fn help_that_nobody_takes_is_no_panic() {
     let (home, _) = home();
     for arguments in [&["--help"][..], &["transfer", "--help"], &["--version"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = lode(home.path()).args(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let output =
+            lode(home.path()).args(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{error}");
-        assert!(error.starts_with("error: cannot write to standard output") && error.lines().count() == 1, "{error}");
+        assert!(
+            error.starts_with("error: cannot write to standard output")
+                && error.lines().count() == 1,
+            "{error}"
+        );
 
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = lode(home.path()).args(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let output = lode(home.path())
+            .args(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
     }
     // Nor is an error.
@@ -255,7 +314,11 @@ fn variables_that_are_wrong_are_not_taken_in_silence() {
         ("HOME", "", 1, "HOME: expected an absolute path"),
     ] {
         let mut command = lode(home.path());
-        command.env_remove("LODE_KEYSTORE").env("HOME", home.path()).env(variable, value).args(["balance", "alice"]);
+        command
+            .env_remove("LODE_KEYSTORE")
+            .env("HOME", home.path())
+            .env(variable, value)
+            .args(["balance", "alice"]);
         let error = fail(&mut command, code);
         assert!(error.contains(part), "{variable}: {error}");
     }
@@ -272,5 +335,8 @@ fn the_default_keystore_is_in_the_users_data_folder() {
             .arg(&password),
     );
     let address = made.lines().next().unwrap();
-    assert!(home.path().join(format!(".local/share/lode/keystore/{address}.json")).is_file(), "{made}");
+    assert!(
+        home.path().join(format!(".local/share/lode/keystore/{address}.json")).is_file(),
+        "{made}"
+    );
 }

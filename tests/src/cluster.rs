@@ -1,7 +1,8 @@
 //! Processes of one network, each node with an address of its own.
 //!
-//! Addresses stay a node's over restarts, so that others find it again. On loopback they are of 127.0.0.0/8, where a port
-//! that was free stays free: nothing else on the machine takes ports there.
+//! Addresses stay a node's over restarts, so that others find it again. On loopback they are of
+//! 127.0.0.0/8, where a port that was free stays free: nothing else on the machine takes ports
+//! there.
 
 use std::{
     fs,
@@ -63,7 +64,8 @@ impl Cluster {
     pub fn new(network: &str) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         fs::write(folder.path().join("network.toml"), network).expect("a network file");
-        let line = network.lines().find(|line| line.starts_with("name")).expect("the network has a name");
+        let line =
+            network.lines().find(|line| line.starts_with("name")).expect("the network has a name");
         let name = line.split('"').nth(1).expect("names stand in quotes").to_owned();
         Self { folder, name }
     }
@@ -71,7 +73,8 @@ impl Cluster {
     /// A place on loopback, with an address that no other test uses.
     pub fn seat(&self) -> Seat {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        // The low bytes of the process's id, clear of 127.0.0.1, tell test binaries apart that run at the same time.
+        // The low bytes of the process's id, clear of 127.0.0.1, tell test binaries apart that run
+        // at the same time.
         let [_, _, second, third] = std::process::id().to_be_bytes();
         let [.., last] = (NEXT.fetch_add(1, Ordering::Relaxed) % 254 + 1).to_be_bytes();
         self.seat_at(Ipv4Addr::new(127, second | 0x80, third, last).into(), None)
@@ -120,14 +123,23 @@ impl Seat {
     /// `lode-node` on this network and these data.
     pub fn node_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("lode-node");
-        command.args(arguments).arg("--network").arg(&self.network_file).arg("--data-dir").arg(&self.data);
+        command
+            .args(arguments)
+            .arg("--network")
+            .arg(&self.network_file)
+            .arg("--data-dir")
+            .arg(&self.data);
         command
     }
 
     /// Starts the node and waits until its API answers.
     pub fn start(&self, arguments: &[&str]) -> Node {
         let mut command = self.node_command(arguments);
-        command.arg("--api").arg(format!("{}:{API_PORT}", self.ip)).arg("--listen").arg(self.peer_address());
+        command
+            .arg("--api")
+            .arg(format!("{}:{API_PORT}", self.ip))
+            .arg("--listen")
+            .arg(self.peer_address());
         command.env("RUST_LOG", "info");
         let mut process = Process::start(command);
         process.wait_for_line("API on ");
@@ -136,7 +148,8 @@ impl Seat {
 
     /// Starts the node with seeds, and with nobody but them.
     pub fn start_among(&self, seeds: &[String]) -> Node {
-        let mut arguments: Vec<&str> = seeds.iter().flat_map(|seed| ["--seed-peer", seed]).collect();
+        let mut arguments: Vec<&str> =
+            seeds.iter().flat_map(|seed| ["--seed-peer", seed]).collect();
         if !seeds.is_empty() {
             arguments.push("--connect-only");
         }
@@ -216,7 +229,8 @@ pub struct Arrival {
     pub at: Instant,
 }
 
-/// Sends every block that a node takes in from now on to a channel. The thread that does so ends with the node.
+/// Sends every block that a node takes in from now on to a channel. The thread that does so ends
+/// with the node.
 pub fn listen(node: &Node, number: usize, arrivals: Sender<Arrival>) {
     let response = ureq::get(format!("{}/events", node.url)).call().expect("an event stream");
     let lines = BufReader::new(response.into_body().into_reader()).lines();
@@ -228,7 +242,8 @@ pub fn listen(node: &Node, number: usize, arrivals: Sender<Arrival>) {
                 is_block = event.trim() == "block";
             } else if let Some(data) = line.strip_prefix("data:").filter(|_| is_block) {
                 let data: Value = serde_json::from_str(data).expect("JSON");
-                let hash = data["hash"].as_str().and_then(|hash| hash.parse().ok()).expect("a hash");
+                let hash =
+                    data["hash"].as_str().and_then(|hash| hash.parse().ok()).expect("a hash");
                 // The test may have ended.
                 let _ = arrivals.send(Arrival { node: number, hash, at });
             }

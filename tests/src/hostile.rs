@@ -1,8 +1,9 @@
-//! Peers that lie: they speak the protocol through the node's own network code, with keys of their own, and offer blocks whose
-//! tickets look good and whose proofs do not hold, as fast as they can.
+//! Peers that lie: they speak the protocol through the node's own network code, with keys of their
+//! own, and offer blocks whose tickets look good and whose proofs do not hold, as fast as they can.
 //!
-//! Threads: one for each peer, with a runtime of its own, so that it can live in a network namespace. They share what they
-//! forge from, which the test brings up to date with the victim's tip.
+//! Threads: one for each peer, with a runtime of its own, so that it can live in a network
+//! namespace. They share what they forge from, which the test brings up to date with the victim's
+//! tip.
 
 use std::{
     net::SocketAddr,
@@ -17,8 +18,8 @@ use std::{
 
 use lode_consensus::{ChainWork, Decode, Hash, SealedHeader};
 use lode_network::{
-    Client, Gossip, MempoolPage, Network, NetworkEvent, NetworkOptions, PeerId, Request, RequestId, Response, Service,
-    Status, Verdict, address, message::PEER_VERSION, swarm,
+    Client, Gossip, MempoolPage, Network, NetworkEvent, NetworkOptions, PeerId, Request, RequestId,
+    Response, Service, Status, Verdict, address, message::PEER_VERSION, swarm,
 };
 use lode_puzzle::{Proof, Seed, Ticket};
 use parking_lot::Mutex;
@@ -36,7 +37,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Forge {
     work: Mutex<Work>,
-    /// Two points of the right group that prove something else: the victim needs a pairing to find out.
+    /// Two points of the right group that prove something else: the victim needs a pairing to find
+    /// out.
     proof: Proof,
     next_nonce: AtomicU64,
 }
@@ -73,18 +75,28 @@ impl Forge {
     fn status(&self, lies: bool) -> Status {
         let work = self.work();
         let (tip_height, tip_hash, shown) = match lies {
-            true => (work.header.height.saturating_add(1_000_000), Hash::of("lode/test/lie", &[]), [0x7f; 32]),
+            true => (
+                work.header.height.saturating_add(1_000_000),
+                Hash::of("lode/test/lie", &[]),
+                [0x7f; 32],
+            ),
             false => (0, work.genesis_hash, [0; 32]),
         };
         let shown = ChainWork::decode(&shown).expect("any 32 bytes are work");
-        Status { version: PEER_VERSION, genesis_hash: work.genesis_hash, tip_height, tip_hash, work: shown, now_ms: 0 }
+        Status {
+            version: PEER_VERSION,
+            genesis_hash: work.genesis_hash,
+            tip_height,
+            tip_hash,
+            work: shown,
+            now_ms: 0,
+        }
     }
 }
 
 /// A lying peer that runs until it is dropped.
 #[derive(Debug)]
 pub struct Hostile {
-    /// Its id.
     pub id: PeerId,
     offered: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -92,7 +104,8 @@ pub struct Hostile {
 }
 
 impl Hostile {
-    /// A peer that dials the victim again whenever it is thrown out. It lives in a namespace, or in the caller's own.
+    /// A peer that dials the victim again whenever it is thrown out. It lives in a namespace, or in
+    /// the caller's own.
     pub fn start(forge: &Arc<Forge>, victim: SocketAddr, namespace: Option<String>) -> Self {
         Self::run(forge, victim, namespace, true)
     }
@@ -111,7 +124,10 @@ impl Hostile {
                 if let Some(namespace) = namespace {
                     netns::enter(&namespace).expect("the namespace is there");
                 }
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
                 let peer = Peer { forge: &forge, lies, offered: &offered, victims: Vec::new() };
                 runtime.block_on(peer.run(victim, &stop, &send_id));
             })
@@ -150,7 +166,8 @@ impl Peer<'_> {
             connect_only: true,
             ..NetworkOptions::new(self.forge.work().genesis_hash, folder.path().to_owned())
         };
-        let Service { mut client, mut events, stopper } = swarm::start(options).await.expect("it starts");
+        let Service { mut client, mut events, stopper } =
+            swarm::start(options).await.expect("it starts");
         // The test may have ended.
         let _ = send_id.send(client.view().local_peer);
         while !stop.load(Ordering::Relaxed) {

@@ -1,19 +1,21 @@
-//! Several processes on one machine, end to end: what the tests in this crate share. And [`sim`], where whole networks run
-//! in one thread.
+//! Several processes on one machine, end to end: what the tests in this crate share. And [`sim`],
+//! where whole networks run in one thread.
 //!
-//! - Here: [`Place`], a folder with a network's file, accounts, and processes of `lode-node` and `lode-miner` ([`Node`], [`Process`]).
-//! - [`cluster`]: several nodes that keep their addresses; [`netns`]: each in a network namespace; [`link`]: a connection that the test
-//!   can cut.
+//! - Here: [`Place`], a folder with a network's file, accounts, and processes of `lode-node` and
+//!   `lode-miner` ([`Node`], [`Process`]).
+//! - [`cluster`]: several nodes that keep their addresses; [`netns`]: each in a network namespace;
+//!   [`link`]: a connection that the test can cut.
 //! - [`inject`] and [`hostile`]: blocks that no miner would make, and peers that break the rules.
 //! - [`sim`]: the simulator, which `lode-sim` runs too.
 //!
-//! The tests are in `tests/tests`: `e2e_…` start processes, `sim_…` none, `docs_true` compares the book with the programs. The scripts
-//! beside them are in Python, so that they share no code with what they check; `tests/structure` holds the tree to its shape.
+//! The tests are in `tests/tests`: `e2e_…` start processes, `sim_…` none, `docs_true` compares the
+//! book with the programs. The scripts beside them are in Python, so that they share no code with
+//! what they check; `tests/structure` holds the tree to its shape.
 //!
 //! The binaries are the ones that `cargo test --workspace` builds beside the tests.
 //!
-//! Threads: a test's own, and one for each process's output. What must not be broken: no test leaves a process or a folder behind,
-//! and none waits longer than [`PATIENCE`].
+//! Threads: a test's own, and one for each process's output. What must not be broken: no test
+//! leaves a process or a folder behind, and none waits longer than [`PATIENCE`].
 
 pub mod cluster;
 pub mod hostile;
@@ -59,7 +61,8 @@ pub fn long() -> bool {
     std::env::var_os("LODE_TEST_LONG").is_some()
 }
 
-/// Says that a test cannot run here, and why: past the test harness's capture, in a line that `.ci/run` counts.
+/// Says that a test cannot run here, and why: past the test harness's capture, in a line that
+/// `.ci/run` counts.
 pub fn skipped(test: &str, why: &str) {
     // Where nobody reads standard error, nobody counts either.
     let _ = writeln!(std::io::stderr(), "\nSKIPPED {test}: {why}");
@@ -107,7 +110,8 @@ impl Place {
         command.args(["--api", "127.0.0.1:0", "--listen", "127.0.0.1:0"]).env("RUST_LOG", "info");
         let mut process = Process::start(command);
         let line = process.wait_for_line("API on ");
-        let url = line.split("API on ").nth(1).expect("the line was matched by it").trim().to_owned();
+        let url =
+            line.split("API on ").nth(1).expect("the line was matched by it").trim().to_owned();
         Node { process, url }
     }
 
@@ -153,7 +157,6 @@ impl Default for Place {
 
 /// A running `lode-node`.
 pub struct Node {
-    /// The process.
     pub process: Process,
     /// Where its API answers, network included.
     pub url: String,
@@ -210,8 +213,10 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (send, lines) = mpsc::channel();
-        let outputs: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().expect("piped")), Box::new(child.stderr.take().expect("piped"))];
+        let outputs: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("piped")),
+            Box::new(child.stderr.take().expect("piped")),
+        ];
         for output in outputs {
             let send = send.clone();
             thread::spawn(move || {
@@ -237,7 +242,9 @@ impl Process {
                         return line;
                     }
                 }
-                Err(error) => panic!("no line with {text:?} ({error}); there were: {:#?}", self.seen),
+                Err(error) => {
+                    panic!("no line with {text:?} ({error}); there were: {:#?}", self.seen)
+                }
             }
         }
     }
@@ -249,9 +256,15 @@ impl Process {
 
     /// Memory that it occupies now, in bytes (`VmRSS`).
     pub fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the child runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("every process has it");
-        let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .expect("the child runs");
+        let line =
+            status.lines().find(|line| line.starts_with("VmRSS:")).expect("every process has it");
+        let kib: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse().ok())
+            .expect("a number of KiB");
         kib * 1024
     }
 
@@ -259,7 +272,8 @@ impl Process {
     pub fn signal(&self, signal: i32) {
         let id = i32::try_from(self.child.id()).expect("a process id");
         #[expect(unsafe_code, reason = "libc's kill is the only way to send SIGINT")]
-        // SAFETY: kill takes two integers and touches no memory of ours; the child is not reaped yet, so that its id is its.
+        // SAFETY: kill takes two integers and touches no memory of ours; the child is not reaped
+        // yet, so that its id is its.
         let sent = unsafe { libc::kill(id, signal) };
         assert_eq!(sent, 0);
     }

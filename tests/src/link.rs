@@ -1,7 +1,7 @@
 //! A connection between two nodes that the test can cut: a relay of TCP, in this process.
 //!
-//! Threads: one listens, and two copy for each connection, one each way; they end with their connections. A cut closes all
-//! connections at once, and refuses new ones until it is mended.
+//! Threads: one listens, and two copy for each connection, one each way; they end with their
+//! connections. A cut closes all connections at once, and refuses new ones until it is mended.
 
 use std::{
     io,

@@ -1,8 +1,9 @@
 //! Network namespaces: nodes on one machine with an address each, whose cables can be pulled.
 //!
-//! All namespaces of a [`World`] hang on one bridge in a namespace of its own, the hub, so that their addresses can clash with
-//! nothing on the machine. A test runs inside the hub ([`World::run`]); what it starts elsewhere goes through
-//! `ip netns exec`, or a thread that has entered the namespace ([`enter`]). It takes root, and `ip` of iproute2.
+//! All namespaces of a [`World`] hang on one bridge in a namespace of its own, the hub, so that
+//! their addresses can clash with nothing on the machine. A test runs inside the hub
+//! ([`World::run`]); what it starts elsewhere goes through `ip netns exec`, or a thread that has
+//! entered the namespace ([`enter`]). It takes root, and `ip` of iproute2.
 //!
 //! What must not be broken: whatever ends a test, its namespaces are gone afterwards.
 
@@ -30,9 +31,14 @@ pub struct World {
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments).output().map_err(|error| format!("ip: {error}"))?;
+    let output =
+        Command::new("ip").args(arguments).output().map_err(|error| format!("ip: {error}"))?;
     let reason = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() { Ok(()) } else { Err(format!("ip {}: {}", arguments.join(" "), reason.trim())) }
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("ip {}: {}", arguments.join(" "), reason.trim()))
+    }
 }
 
 impl World {
@@ -65,7 +71,10 @@ impl World {
         for arguments in [
             &["netns", "add", &name][..],
             &["-n", &name, "link", "set", "lo", "up"],
-            &["-n", &self.hub, "link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &name],
+            &[
+                "-n", &self.hub, "link", "add", &cable, "type", "veth", "peer", "name", "eth0",
+                "netns", &name,
+            ],
             &["-n", &name, "address", "add", &address, "dev", "eth0"],
             &["-n", &name, "link", "set", "eth0", "up"],
             &["-n", &self.hub, "link", "set", &cable, "master", "br0", "up"],
@@ -114,7 +123,8 @@ impl Drop for World {
 pub fn enter(namespace: &str) -> io::Result<()> {
     let file = File::open(format!("/run/netns/{namespace}"))?;
     #[expect(unsafe_code, reason = "libc's setns is the only way into a namespace")]
-    // SAFETY: setns takes two integers and touches no memory of ours; the file is open until it returns.
+    // SAFETY: setns takes two integers and touches no memory of ours; the file is open until it
+    // returns.
     let entered = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
     if entered == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -29,13 +29,29 @@ def output(*command):
 def main():
     for check in (arrows, circles, lengths):
         check.try_out()
-    host = next(line.split()[1] for line in output("rustc", "-vV").splitlines() if line.startswith("host:"))
-    metadata = json.loads(output("cargo", "metadata", "--format-version=1", "--locked", "--filter-platform", host))
-    members = [package for package in metadata["packages"] if package["id"] in metadata["workspace_members"]]
-    listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
-    names = [name for name in listed if (name.endswith(LANGUAGES) or name in SCRIPTS) and (ROOT / name).is_file()]
+    host = next(
+        line.split()[1] for line in output("rustc", "-vV").splitlines() if line.startswith("host:")
+    )
+    metadata = json.loads(
+        output("cargo", "metadata", "--format-version=1", "--locked", "--filter-platform", host)
+    )
+    members = [
+        package
+        for package in metadata["packages"]
+        if package["id"] in metadata["workspace_members"]
+    ]
+    listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split(
+        "\0"
+    )
+    names = [
+        name
+        for name in listed
+        if (name.endswith(LANGUAGES) or name in SCRIPTS) and (ROOT / name).is_file()
+    ]
     sources = {name: (ROOT / name).read_text() for name in names}
-    targets = [target for package in members for target in package["targets"] if target["kind"] != ["test"]]
+    targets = [
+        target for package in members for target in package["targets"] if target["kind"] != ["test"]
+    ]
     roots = [pathlib.Path(target["src_path"]) for target in targets]
     found = [
         *arrows.broken(members, metadata["resolve"]["nodes"]),

@@ -75,7 +75,9 @@ def short(name):
 
 def may_use(user, name, for_tests):
     if name == "lode" or name.startswith("lode-"):
-        return short(name) in MAY_USE[user].split() or (for_tests and short(name) in TESTS_MAY_USE.split())
+        return short(name) in MAY_USE[user].split() or (
+            for_tests and short(name) in TESTS_MAY_USE.split()
+        )
     return for_tests or name not in AT_HOME or user in AT_HOME[name].split()
 
 
@@ -85,12 +87,16 @@ def broken(packages, nodes):
     for package in packages:
         user = short(package["name"])
         if user not in MAY_USE:
-            found.append(f"no crate `{user}` is planned: add it to MAY_USE in tests/structure/arrows.py, with what it may use")
+            found.append(
+                f"no crate `{user}` is planned: add it to MAY_USE in tests/structure/arrows.py, with what it may use"
+            )
             continue
         for dependency in package["dependencies"]:
             name, for_tests = dependency["name"], dependency["kind"] == "dev"
             if not may_use(user, name, for_tests):
-                found.append(f"{user} must not depend on {name}{' in tests' if for_tests else ''}: see tests/structure/arrows.py")
+                found.append(
+                    f"{user} must not depend on {name}{' in tests' if for_tests else ''}: see tests/structure/arrows.py"
+                )
         found += links(package, MUST_NOT_LINK.get(user, "").split(), nodes)
     return found
 
@@ -98,7 +104,14 @@ def broken(packages, nodes):
 def links(package, forbidden, nodes):
     """What a package is linked with, tests and build scripts aside, and must not be."""
     names = {node["id"]: name_of(node["id"]) for node in nodes}
-    needs = {node["id"]: [to["pkg"] for to in node["deps"] if any(kind["kind"] is None for kind in to["dep_kinds"])] for node in nodes}
+    needs = {
+        node["id"]: [
+            to["pkg"]
+            for to in node["deps"]
+            if any(kind["kind"] is None for kind in to["dep_kinds"])
+        ]
+        for node in nodes
+    }
     users, todo = {package["id"]: None}, [package["id"]]
     for at in todo:
         for needed in needs[at]:
@@ -111,7 +124,9 @@ def links(package, forbidden, nodes):
             way = [at]
             while users[way[-1]]:
                 way.append(users[way[-1]])
-            found.append(" -> ".join(names[step] for step in reversed(way)) + ": must not be linked there")
+            found.append(
+                " -> ".join(names[step] for step in reversed(way)) + ": must not be linked there"
+            )
     return found
 
 
@@ -125,25 +140,59 @@ def embedded(sources):
     """Of the command line's files, by name and text, those that name what only the devnet may."""
     start, crates = EMBEDDED
     named = re.compile(rf"\blode_({'|'.join(crates.split())})\b")
-    others = {name: text for name, text in sources.items() if name.startswith("src/") and not name.startswith(start)}
-    return [f"{name} must not name {match[0]}: only {start}* does" for name, text in others.items() if (match := named.search(text))]
+    others = {
+        name: text
+        for name, text in sources.items()
+        if name.startswith("src/") and not name.startswith(start)
+    }
+    return [
+        f"{name} must not name {match[0]}: only {start}* does"
+        for name, text in others.items()
+        if (match := named.search(text))
+    ]
 
 
 def try_out():
     def package(name, *needs):
-        return {"name": name, "id": f"path+file:///{short(name)}#{name}@1", "dependencies": [{"name": need, "kind": kind} for need, kind in needs]}
+        return {
+            "name": name,
+            "id": f"path+file:///{short(name)}#{name}@1",
+            "dependencies": [{"name": need, "kind": kind} for need, kind in needs],
+        }
 
     def node(package_id, *needs):
-        return {"id": package_id, "deps": [{"pkg": need, "dep_kinds": [{"kind": kind}]} for need, kind in needs]}
+        return {
+            "id": package_id,
+            "deps": [{"pkg": need, "dep_kinds": [{"kind": kind}]} for need, kind in needs],
+        }
 
-    good = package("lode-puzzle", ("lode-algebra", None), ("lode-genesis", "dev"), ("tokio", "dev"), ("hex", None))
-    upward = package("lode-puzzle", ("lode-ledger", None), ("lode-ledger", "dev"), ("rocksdb", "build"))
+    good = package(
+        "lode-puzzle",
+        ("lode-algebra", None),
+        ("lode-genesis", "dev"),
+        ("tokio", "dev"),
+        ("hex", None),
+    )
+    upward = package(
+        "lode-puzzle", ("lode-ledger", None), ("lode-ledger", "dev"), ("rocksdb", "build")
+    )
     miner = package("lode-miner")
     graph = [node(good["id"], ("r#tokio@1", "dev")), node(miner["id"], ("r#snark@1", None)), node("r#snark@1", ("r#rocksdb@2", None)),
              node("r#rocksdb@2"), node("r#tokio@1")]  # fmt: skip
     assert broken([good], graph) == [], broken([good], graph)
     assert len(broken([upward], graph)) == 3, broken([upward], graph)
-    assert broken([miner], graph) == ["lode-miner -> snark -> rocksdb: must not be linked there"], broken([miner], graph)
+    assert broken([miner], graph) == ["lode-miner -> snark -> rocksdb: must not be linked there"], (
+        broken([miner], graph)
+    )
     assert "no crate `news`" in broken([package("lode-news")], graph)[0]
-    assert embedded({"src/commands/devnet.rs": "use lode_node::Node;", "src/api.rs": "lode_nodes", "node/src/run.rs": "lode_ledger::"}) == []
+    assert (
+        embedded(
+            {
+                "src/commands/devnet.rs": "use lode_node::Node;",
+                "src/api.rs": "lode_nodes",
+                "node/src/run.rs": "lode_ledger::",
+            }
+        )
+        == []
+    )
     assert len(embedded({"src/api.rs": "use lode_ledger::Ledger;"})) == 1

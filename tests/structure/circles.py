@@ -14,10 +14,16 @@ import tempfile
 # Rings that stay: their files, and why they cannot be parted.
 ALLOWED = {}
 
-OPAQUE = re.compile(r"""//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:\\.|[^"\\])*"|'(?:\\[^\n]+?|[^\\'\n])'""", re.S)
+OPAQUE = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:\\.|[^"\\])*"|'(?:\\[^\n]+?|[^\\'\n])'""", re.S
+)
 TEST_ONLY = re.compile(r"#\s*\[cfg\((?:all\()?test\b[^\]]*\]")
-DEFINITION = re.compile(r"\b(?:fn|struct|enum|union|trait|type|const|static|macro_rules!)\s+(?:mut\s+)?(\w+)")
-MODULE = re.compile(r"""(?:#\s*\[path = "([^"]+)"\]\s*)?(?:\bpub(?:\([^)]*\))?\s+)?\bmod\s+(\w+)\s*([;{])""")
+DEFINITION = re.compile(
+    r"\b(?:fn|struct|enum|union|trait|type|const|static|macro_rules!)\s+(?:mut\s+)?(\w+)"
+)
+MODULE = re.compile(
+    r"""(?:#\s*\[path = "([^"]+)"\]\s*)?(?:\bpub(?:\([^)]*\))?\s+)?\bmod\s+(\w+)\s*([;{])"""
+)
 USE = re.compile(r"(\bpub(?:\s*\([^)]*\))?\s+)?\buse\s+([^;]+);")
 PATH = re.compile(r"(?<![\w.:$])(?:\$?crate|[A-Za-z_]\w*)(?:\s*::\s*[A-Za-z_]\w*)*")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
@@ -78,12 +84,20 @@ class Module:
             if match[3] == "{":
                 self.children[name] = Module(file, self, text[match.end() : end - 1], folder / name)
             else:
-                places = [file.parent / match[1]] if match[1] else [folder / f"{name}.rs", folder / name / "mod.rs"]
+                places = (
+                    [file.parent / match[1]]
+                    if match[1]
+                    else [folder / f"{name}.rs", folder / name / "mod.rs"]
+                )
                 path = next(path for path in places if path.exists())
                 self.children[name] = Module(path, self, code_of(path.read_text()), folder / name)
             own, at = own + text[at : match.start()], end
         text = own + text[at:]
-        self.uses = [(bool(use[1]), name, path) for use in USE.finditer(text) for name, path in leaves(use[2])]
+        self.uses = [
+            (bool(use[1]), name, path)
+            for use in USE.finditer(text)
+            for name, path in leaves(use[2])
+        ]
         text = USE.sub(" ", text)
         self.definitions = set(DEFINITION.findall(text))
         self.paths = {tuple(re.split(r"\s*::\s*", path)) for path in PATH.findall(text)}
@@ -158,7 +172,11 @@ def rust_edges(roots):
 
 def named_edges(files, pattern, suffix):
     """Between files of one language that name each other by a path from their own folder."""
-    return {file: {file.parent / f"{name}{suffix}" for name in pattern.findall(file.read_text())} & set(files) for file in files}
+    return {
+        file: {file.parent / f"{name}{suffix}" for name in pattern.findall(file.read_text())}
+        & set(files)
+        for file in files
+    }
 
 
 def rings(edges):
@@ -170,21 +188,38 @@ def rings(edges):
                 if file not in reach[start]:
                     reach[start].add(file)
                     todo.append(file)
-    return {frozenset(other for other in reach[file] if file in reach[other]) for file in edges if file in reach[file]}
+    return {
+        frozenset(other for other in reach[file] if file in reach[other])
+        for file in edges
+        if file in reach[file]
+    }
 
 
 def broken(root, roots, files):
     edges = rust_edges(roots)
-    edges.update(named_edges([file for file in files if file.suffix in (".c", ".cu", ".cuh", ".h")], INCLUDE, ""))
+    edges.update(
+        named_edges(
+            [file for file in files if file.suffix in (".c", ".cu", ".cuh", ".h")], INCLUDE, ""
+        )
+    )
     edges.update(named_edges([file for file in files if file.suffix == ".py"], IMPORT, ".py"))
     found, seen = [], set()
     for ring in sorted(rings(edges), key=sorted):
         names = [file.relative_to(root).as_posix() for file in sorted(ring)]
         seen.add(" ".join(names))
         if " ".join(names) not in ALLOWED:
-            ways = [", ".join(to.relative_to(root).name for to in sorted(edges[file] & ring)) for file in sorted(ring)]
-            found.append("a ring of files:" + "".join(f"\n    {name} needs {way}" for name, way in zip(names, ways)))
-    return found + [f"no ring any more, take it out of ALLOWED in tests/structure/circles.py: {names}" for names in ALLOWED.keys() - seen]
+            ways = [
+                ", ".join(to.relative_to(root).name for to in sorted(edges[file] & ring))
+                for file in sorted(ring)
+            ]
+            found.append(
+                "a ring of files:"
+                + "".join(f"\n    {name} needs {way}" for name, way in zip(names, ways))
+            )
+    return found + [
+        f"no ring any more, take it out of ALLOWED in tests/structure/circles.py: {names}"
+        for names in ALLOWED.keys() - seen
+    ]
 
 
 def try_out():
@@ -201,8 +236,17 @@ def try_out():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(source)
         edges = rust_edges([folder / "lib.rs"])
-        got = {file.relative_to(folder).as_posix(): {to.relative_to(folder).as_posix() for to in tos} for file, tos in edges.items()}
-        expected = {"lib.rs": set(), "a/mod.rs": {"b.rs"}, "a/inner.rs": {"a/mod.rs", "c.rs"}, "b.rs": {"a/mod.rs", "c.rs"}, "c.rs": {"a/inner.rs"}}
+        got = {
+            file.relative_to(folder).as_posix(): {to.relative_to(folder).as_posix() for to in tos}
+            for file, tos in edges.items()
+        }
+        expected = {
+            "lib.rs": set(),
+            "a/mod.rs": {"b.rs"},
+            "a/inner.rs": {"a/mod.rs", "c.rs"},
+            "b.rs": {"a/mod.rs", "c.rs"},
+            "c.rs": {"a/inner.rs"},
+        }
         assert got == expected, got
         assert rings(edges) == {frozenset(folder / name for name in sources if name != "lib.rs")}
     assert rings({1: {2}, 2: {3}, 3: {2}, 4: {4, 1}}) == {frozenset({2, 3}), frozenset({4})}

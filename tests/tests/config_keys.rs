@@ -1,4 +1,5 @@
-//! Every key of every program: which layer wins, what the book says of it, and that none is forgotten.
+//! Every key of every program: which layer wins, what the book says of it, and that none is
+//! forgotten.
 
 use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
 
@@ -23,7 +24,9 @@ fn samples(program: &str, key: &Key) -> [&'static str; 3] {
         ("lode-node", "mempool.min_fee") => ["0", "7", "5000000"],
         ("lode-node", "mempool.max_mib") => ["1", "20", "1024"],
         ("lode-node", "ledger.history") => ["1000", "1001", "4294967295"],
-        ("lode-node", "peers.listen") => ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/2", "/ip4/127.0.0.1/tcp/0"],
+        ("lode-node", "peers.listen") => {
+            ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/2", "/ip4/127.0.0.1/tcp/0"]
+        }
         ("lode-node", "peers.announce" | "peers.seeds") => {
             ["/dns/a.example/tcp/1", "/ip4/192.0.2.1/tcp/2", "/dns4/b.example/tcp/3"]
         }
@@ -35,7 +38,9 @@ fn samples(program: &str, key: &Key) -> [&'static str; 3] {
             "4294967295:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
         ],
         ("lode-node", "log.filter") => ["warn", "info,lode_core=debug", "off"],
-        ("lode-miner", "node.url") => ["http://a.example:1", "https://b.example", "http://127.0.0.1:2/x"],
+        ("lode-miner", "node.url") => {
+            ["http://a.example:1", "https://b.example", "http://127.0.0.1:2/x"]
+        }
         ("lode-miner", "node.network") => ["mainnet", "testnet", "my-net2"],
         ("lode-miner", "mining.address") => address,
         ("lode-miner", "mining.threads") => ["1", "7", "1024"],
@@ -63,7 +68,9 @@ fn toml_of(key: &Key, sample: &str) -> toml::Value {
 fn argument_of(key: &Key, sample: &str) -> String {
     match key.kind {
         // `--no-p2p` says what is not to be.
-        Kind::Switch(meaning) => format!("--{}={}", key.flag, sample.parse::<bool>().unwrap() == meaning),
+        Kind::Switch(meaning) => {
+            format!("--{}={}", key.flag, sample.parse::<bool>().unwrap() == meaning)
+        }
         _ => format!("--{}={sample}", key.flag),
     }
 }
@@ -89,11 +96,15 @@ type Layers = [Option<usize>; 3];
 fn load_layers<S: Settings + 'static>(folder: &Path, layers: &[Layers]) -> Loaded<S> {
     let program = S::PROGRAM;
     let of = |key: &Key, index: usize| samples(program.name, key)[index];
-    let (mut file, mut environment, mut arguments) = (toml::Table::new(), Vec::new(), vec!["program".to_owned()]);
+    let (mut file, mut environment, mut arguments) =
+        (toml::Table::new(), Vec::new(), vec!["program".to_owned()]);
     for (key, [in_file, in_environment, in_flags]) in S::KEYS.iter().zip(layers) {
         if let Some(index) = in_file {
             let section = file.entry(key.section).or_insert_with(|| toml::Table::new().into());
-            section.as_table_mut().unwrap().insert(key.name.to_owned(), toml_of(key, of(key, *index)));
+            section
+                .as_table_mut()
+                .unwrap()
+                .insert(key.name.to_owned(), toml_of(key, of(key, *index)));
         }
         if let Some(index) = in_environment {
             environment.push((key.variable(&program).into(), of(key, *index).into()));
@@ -108,12 +119,16 @@ fn load_layers<S: Settings + 'static>(folder: &Path, layers: &[Layers]) -> Loade
     load(&Inputs { flags, environment, named_file: Some(path), default_file: None }).unwrap()
 }
 
-/// Flags win over the environment, that over the file, and that over the default, for every key whatever the others do.
+/// Flags win over the environment, that over the file, and that over the default, for every key
+/// whatever the others do.
 fn layers_win_in_order<S: Settings + Debug + 'static>() {
     let folder = tempfile::tempdir().unwrap();
     let layer = || proptest::option::of(0..3_usize);
     let layers = proptest::collection::vec([layer(), layer(), layer()], S::KEYS.len());
-    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) });
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(64)
+    });
     let outcome = runner.run(&layers, |layers| {
         let loaded = load_layers::<S>(folder.path(), &layers);
         for (key, [in_file, in_environment, in_flags]) in S::KEYS.iter().zip(&layers) {
@@ -123,9 +138,15 @@ fn layers_win_in_order<S: Settings + Debug + 'static>() {
                 None => key.default_value::<S>(),
             };
             prop_assert_eq!(value_in(&loaded.settings, key), expected, "{}", key.path());
-            let layer = [in_flags, in_environment, in_file].iter().position(|given| given.is_some());
+            let layer =
+                [in_flags, in_environment, in_file].iter().position(|given| given.is_some());
             let layer = layer.map_or(0, |above| 3 - above);
-            prop_assert_eq!(usize::from(loaded.source(key.section, key.name).layer()), layer, "{}", key.path());
+            prop_assert_eq!(
+                usize::from(loaded.source(key.section, key.name).layer()),
+                layer,
+                "{}",
+                key.path()
+            );
         }
         Ok(())
     });
@@ -139,7 +160,9 @@ fn no_key_is_forgotten<S: Settings + Debug + PartialEq + 'static>() {
     let fields: BTreeSet<String> = toml::Table::try_from(&everything.settings)
         .unwrap()
         .iter()
-        .flat_map(|(section, keys)| keys.as_table().unwrap().keys().map(move |name| format!("{section}.{name}")))
+        .flat_map(|(section, keys)| {
+            keys.as_table().unwrap().keys().map(move |name| format!("{section}.{name}"))
+        })
         .collect();
     assert_eq!(fields, S::KEYS.iter().map(Key::path).collect());
 
@@ -152,7 +175,10 @@ fn no_key_is_forgotten<S: Settings + Debug + PartialEq + 'static>() {
             "{}: a default, or a word on what holds without",
             key.path()
         );
-        let line = help.lines().find(|line| line.trim_start().starts_with(&format!("--{}", key.flag))).unwrap();
+        let line = help
+            .lines()
+            .find(|line| line.trim_start().starts_with(&format!("--{}", key.flag)))
+            .unwrap();
         let default = match (key.kind, default) {
             (Kind::Switch(_), _) => continue,
             (_, Some(toml::Value::String(text))) => text,
@@ -173,7 +199,8 @@ fn no_key_is_forgotten<S: Settings + Debug + PartialEq + 'static>() {
     assert_eq!(again.settings, everything.settings, "{shown}");
 }
 
-/// The page has a row for each key, and for nothing else: key, default, variables, flag, and what its values do.
+/// The page has a row for each key, and for nothing else: key, default, variables, flag, and what
+/// its values do.
 fn the_book_has_every_key<S: Settings + 'static>(page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/src").join(page);
     let text = fs::read_to_string(path).unwrap();
@@ -189,10 +216,14 @@ fn the_book_has_every_key<S: Settings + 'static>(page: &str) {
             (None, value) => format!("`{}`", value.unwrap()),
         };
         let own = key.variable(&S::PROGRAM);
-        let variables = key.also.map_or_else(|| format!("`{own}`"), |also| format!("`{own}`, `{also}`"));
-        let expected = [format!("`{}`", key.path()), default, variables, format!("`--{}`", key.flag)];
-        let row =
-            rows.iter().find(|row| row[0] == expected[0]).unwrap_or_else(|| panic!("{page} lacks {}", key.path()));
+        let variables =
+            key.also.map_or_else(|| format!("`{own}`"), |also| format!("`{own}`, `{also}`"));
+        let expected =
+            [format!("`{}`", key.path()), default, variables, format!("`--{}`", key.flag)];
+        let row = rows
+            .iter()
+            .find(|row| row[0] == expected[0])
+            .unwrap_or_else(|| panic!("{page} lacks {}", key.path()));
         assert_eq!(row[..4], expected, "{page}");
         assert!(row[4].len() > 20, "{page} says what {} does", key.path());
     }

@@ -30,12 +30,14 @@ fn the_table_of_offences_is_the_one_in_the_source() {
         .filter(|cells| cells.len() == 4 && cells[1].parse::<u32>().is_ok())
         .map(|cells| (cells[0].to_owned(), cells[1].to_owned(), cells[2] == "yes"))
         .collect();
-    let real =
-        Penalty::ALL.map(|penalty| (format!("{penalty:?}"), penalty.points().to_string(), penalty.disconnects()));
+    let real = Penalty::ALL.map(|penalty| {
+        (format!("{penalty:?}"), penalty.points().to_string(), penalty.disconnects())
+    });
     assert_eq!(told, BTreeSet::from(real));
 }
 
-/// Names of functions and of files in the folders of tests, and in the sources, where unit tests are.
+/// Names of functions and of files in the folders of tests, and in the sources, where unit tests
+/// are.
 fn names(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -44,7 +46,8 @@ fn names(folder: &Path, found: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
             let text = fs::read_to_string(&path).unwrap();
-            let functions = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+            let functions =
+                text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
             found.extend(functions.map(str::to_owned));
         }
     }
@@ -53,7 +56,8 @@ fn names(folder: &Path, found: &mut BTreeSet<String>) {
 /// What stands in backticks and could be the name of a test.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     let is_name = |text: &&str| {
-        text.contains('_') && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        text.contains('_')
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     cell.split('`').skip(1).step_by(2).filter(is_name)
 }
@@ -69,7 +73,8 @@ fn the_tests_that_the_book_names_exist() {
         }
     }
     let page = page("network-tests.md");
-    let named: Vec<&str> = rows(&page).flat_map(|cells| cells.into_iter().flat_map(quoted)).collect();
+    let named: Vec<&str> =
+        rows(&page).flat_map(|cells| cells.into_iter().flat_map(quoted)).collect();
     assert!(named.len() > 100, "the page has its tables: {}", named.len());
     let missing: Vec<_> = named.into_iter().filter(|name| !existing.contains(*name)).collect();
     assert!(missing.is_empty(), "there are no such tests: {missing:?}");

@@ -1,4 +1,5 @@
-//! A node and a miner as an operator starts them: mining, paying, stopping, killing, starting again.
+//! A node and a miner as an operator starts them: mining, paying, stopping, killing, starting
+//! again.
 
 use std::{
     process::Command,
@@ -17,7 +18,8 @@ fn mine_pay_and_recompute() {
 
     // Two epochs of ten blocks.
     node.wait_for_height(21);
-    let balance = |address: &str| node.get(&format!("account/{address}"))["balance"].as_u64().unwrap();
+    let balance =
+        |address: &str| node.get(&format!("account/{address}"))["balance"].as_u64().unwrap();
     wait_for("a spendable balance", || balance(&alice) > 2_000_000);
 
     let base = node.url.trim_end_matches("/fastnet").to_owned();
@@ -100,7 +102,9 @@ fn pending_transactions_survive_a_kill() {
     let (alice, bob) = (place.account("alice"), place.account("bob"));
     let node = place.start_node();
     let miner = place.start_miner(&node, &alice);
-    wait_for("a spendable balance", || node.get(&format!("account/{alice}"))["balance"].as_u64().unwrap() > 2_000_000);
+    wait_for("a spendable balance", || {
+        node.get(&format!("account/{alice}"))["balance"].as_u64().unwrap() > 2_000_000
+    });
     assert!(miner.interrupt().success());
     let base = node.url.trim_end_matches("/fastnet").to_owned();
     let paid = place.lode(&[
@@ -124,7 +128,9 @@ fn pending_transactions_survive_a_kill() {
     let node = place.start_node();
     assert_eq!(node.get("mempool")["transactions"].as_array().unwrap().len(), 1);
     let _miner = place.start_miner(&node, &alice);
-    wait_for("the payment", || node.get(&format!("account/{bob}"))["balance"].as_u64() == Some(1_000_000));
+    wait_for("the payment", || {
+        node.get(&format!("account/{bob}"))["balance"].as_u64() == Some(1_000_000)
+    });
 }
 
 #[test]
@@ -132,21 +138,37 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
     let place = Place::new();
     let devnet = |until: &str| {
         let folder = place.path("devnet");
-        place.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0", "--until-height", until])
+        place.lode(&[
+            "devnet",
+            "--data-dir",
+            folder.to_str().unwrap(),
+            "--api",
+            "127.0.0.1:0",
+            "--until-height",
+            until,
+        ])
     };
     let first = devnet("2");
     assert!(first.status.success(), "{first:?}");
     // Blocks may have come while it stopped.
     let text = String::from_utf8_lossy(&first.stdout).into_owned();
-    let stopped = text.lines().find_map(|line| line.strip_prefix("stopped at height ")?.split(';').next());
+    let stopped =
+        text.lines().find_map(|line| line.strip_prefix("stopped at height ")?.split(';').next());
     let height: u32 = stopped.unwrap_or_else(|| panic!("{text}")).parse().unwrap();
     assert!(height >= 2, "{text}");
     let second = devnet(&(height + 1).to_string());
     assert!(second.status.success(), "{second:?}");
     let text = String::from_utf8_lossy(&second.stdout);
-    assert!(text.contains(&format!("/devnet, height {height}\n")), "it starts where the first one ended: {text}");
+    assert!(
+        text.contains(&format!("/devnet, height {height}\n")),
+        "it starts where the first one ended: {text}"
+    );
     let accounts = place.lode(&["account", "list"]);
-    assert_eq!(String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(), 1, "one account: {accounts:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(),
+        1,
+        "one account: {accounts:?}"
+    );
 }
 
 /// What the network was before: another genesis, under the same name.
@@ -160,12 +182,23 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
     let options = lode_ledger::LedgerOptions::default();
     drop(lode_ledger::Ledger::open(&folder.join("chain"), before, options).unwrap());
     let dir = folder.to_str().unwrap();
-    let arguments = ["devnet", "--nodes", "2", "--data-dir", dir, "--api", "127.0.0.1:0", "--until-height", "1"];
+    let arguments = [
+        "devnet",
+        "--nodes",
+        "2",
+        "--data-dir",
+        dir,
+        "--api",
+        "127.0.0.1:0",
+        "--until-height",
+        "1",
+    ];
 
     let refused = place.lode(&arguments);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     let line = one_line(&refused.stderr);
-    for part in [folder.join("chain").to_str().unwrap(), "expected", "found", "lode devnet --reset"] {
+    for part in [folder.join("chain").to_str().unwrap(), "expected", "found", "lode devnet --reset"]
+    {
         assert!(line.contains(part), "{part} in {line}");
     }
 
@@ -179,7 +212,15 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
     let (second, key) = (folder.join("nodes/2"), std::fs::read(folder.join("peer.key")).unwrap());
-    let known = ["chain", "mempool.journal", "shares.journal", "peers.json", "bans.json", "peer.key", "nodes"];
+    let known = [
+        "chain",
+        "mempool.journal",
+        "shares.journal",
+        "peers.json",
+        "bans.json",
+        "peer.key",
+        "nodes",
+    ];
     for file in files(&folder).union(&files(&second)) {
         assert!(known.contains(&file.as_str()), "{file} is nothing that a reset knows of");
     }
@@ -188,25 +229,33 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
     let again = place.lode(&[&arguments[..], &["--reset"]].concat());
     assert!(again.status.success(), "{again:?}");
     let text = String::from_utf8_lossy(&again.stdout);
-    for path in [folder.join("mempool.journal"), second.join("chain"), second.join("shares.journal")] {
+    for path in
+        [folder.join("mempool.journal"), second.join("chain"), second.join("shares.journal")]
+    {
         assert!(text.contains(&format!("removed  {}\n", path.display())), "{text}");
     }
     assert!(text.contains("/devnet, height 0\n"), "{text}");
     assert_eq!(std::fs::read(folder.join("peer.key")).unwrap(), key, "a node stays who it is");
     let accounts = place.lode(&["account", "list"]);
-    assert_eq!(String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(), 1, "one account: {accounts:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(),
+        1,
+        "one account: {accounts:?}"
+    );
 }
 
 #[test]
 fn a_devnet_of_three_nodes_ends_with_one_tip() {
     let place = Place::new();
     let folder = place.path("devnet");
-    let arguments = ["devnet", "--nodes", "3", "--api", "127.0.0.1:0", "--until-height", "12", "--data-dir"];
+    let arguments =
+        ["devnet", "--nodes", "3", "--api", "127.0.0.1:0", "--until-height", "12", "--data-dir"];
     let devnet = place.lode(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
     let text = String::from_utf8_lossy(&devnet.stdout);
     assert!(devnet.status.success(), "{devnet:?}");
     assert_eq!(text.matches("http://127.0.0.1:").count(), 3, "{text}");
-    let agreed = text.lines().find(|line| line.starts_with("3 nodes, one tip: ")).expect("they agree");
+    let agreed =
+        text.lines().find(|line| line.starts_with("3 nodes, one tip: ")).expect("they agree");
     let height: u32 = agreed.split(' ').nth(4).unwrap().parse().unwrap();
     assert!(height >= 12, "{agreed}");
 }
@@ -217,7 +266,8 @@ fn a_damaged_key_is_not_replaced_by_a_new_account() {
     std::fs::create_dir(place.path("keystore")).unwrap();
     std::fs::write(place.path("keystore/damaged.json"), "{").unwrap();
     let folder = place.path("devnet");
-    let refused = place.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0"]);
+    let refused =
+        place.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(one_line(&refused.stderr).contains("damaged.json"));
     assert_eq!(std::fs::read_dir(place.path("keystore")).unwrap().count(), 1, "nothing was made");
@@ -242,9 +292,11 @@ fn a_node_explains_what_it_cannot_do() {
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let broken = write("broken.toml", lode_tests::FAST_NETWORK.replace("maturity = 5", "maturity = 0"));
+    let broken =
+        write("broken.toml", lode_tests::FAST_NETWORK.replace("maturity = 5", "maturity = 0"));
     assert!(run(&["--network", &broken, "--data-dir", data]).contains("maturity"));
-    let misspelt = write("misspelt.toml", lode_tests::FAST_NETWORK.replace("share_window", "shares_window"));
+    let misspelt =
+        write("misspelt.toml", lode_tests::FAST_NETWORK.replace("share_window", "shares_window"));
     assert!(run(&["--network", &misspelt, "--data-dir", data]).contains("shares_window"));
     let no_folder = write("file", "not a folder".to_owned());
     assert!(run(&["--network", fastnet, "--data-dir", &no_folder]).contains(&no_folder));
@@ -252,13 +304,15 @@ fn a_node_explains_what_it_cannot_do() {
     let node = place.start_node();
     let api = node.url.trim_start_matches("http://").trim_end_matches("/fastnet").to_owned();
     let elsewhere = place.path("elsewhere");
-    let taken = run(&["--network", fastnet, "--data-dir", elsewhere.to_str().unwrap(), "--api", &api]);
+    let taken =
+        run(&["--network", fastnet, "--data-dir", elsewhere.to_str().unwrap(), "--api", &api]);
     assert!(taken.contains(&api), "{taken}");
     let locked = run(&["--network", fastnet, "--data-dir", data, "--api", "127.0.0.1:0"]);
     assert!(locked.contains("in use"), "{locked}");
     assert!(node.process.interrupt().success());
 
-    let other = write("other.toml", lode_tests::FAST_NETWORK.replace("maturity = 5", "maturity = 6"));
+    let other =
+        write("other.toml", lode_tests::FAST_NETWORK.replace("maturity = 5", "maturity = 6"));
     let mixed = run(&["--network", &other, "--data-dir", data, "--api", "127.0.0.1:0"]);
     assert!(mixed.contains("genesis"), "{mixed}");
     for line in [&taken, &locked, &mixed] {

@@ -1,7 +1,8 @@
-//! A node, and peers of another implementation: js-libp2p, with Lode's protocols written from the book (`tests/foreign`).
+//! A node, and peers of another implementation: js-libp2p, with Lode's protocols written from the
+//! book (`tests/foreign`).
 //!
-//! `./x test` installs Node.js and js-libp2p, and says where they are. Without that the test is skipped, and fails with
-//! `CI=true`.
+//! `./x test` installs Node.js and js-libp2p, and says where they are. Without that the test is
+//! skipped, and fails with `CI=true`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 /// Blocks before the foreign peer comes: two epochs and a bit.
 const BLOCKS: u64 = 25;
 
-/// What becomes of each offence: how often it is done, how often the connection ends over it, and whether the peer is
-/// taken back. By the table in `lode_network::penalty`, 100 points are a ban.
+/// What becomes of each offence: how often it is done, how often the connection ends over it, and
+/// whether the peer is taken back. By the table in `lode_network::penalty`, 100 points are a ban.
 const OUTCOMES: [(&str, u64, u64, bool); 15] = [
     // Not worth a point.
     ("unknown protocol", 6, 0, true),
@@ -50,7 +51,8 @@ struct Foreign<'a> {
 impl<'a> Foreign<'a> {
     fn new(installed: &Path, folder: PathBuf, node: &'a Node) -> Self {
         fs::create_dir(&folder).unwrap();
-        std::os::unix::fs::symlink(installed.join("node_modules"), folder.join("node_modules")).unwrap();
+        std::os::unix::fs::symlink(installed.join("node_modules"), folder.join("node_modules"))
+            .unwrap();
         for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/foreign")).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_file() {
@@ -64,7 +66,9 @@ impl<'a> Foreign<'a> {
         let (status, peers) = (self.node.get("status"), self.node.get("peers"));
         let mut command = Command::new(&self.node_js);
         command.current_dir(&self.folder).arg(script);
-        command.arg(peers["addresses"][0].as_str().unwrap()).arg(status["genesis_hash"].as_str().unwrap());
+        command
+            .arg(peers["addresses"][0].as_str().unwrap())
+            .arg(status["genesis_hash"].as_str().unwrap());
         command.arg(status["epoch_length"].to_string()).arg(&self.node.url);
         Process::start(command)
     }
@@ -91,13 +95,17 @@ fn hear_blocks(honest: &mut Process, node: &Node, number: usize) {
 /// What the foreign peer knows after its sync is what the node says over HTTP.
 fn check_synced(node: &Node, synced: &Value) {
     let status = node.get("status");
-    let names = |what: &str| format!("/lode/{}/{what}/1", &status["genesis_hash"].as_str().unwrap()[..16]);
+    let names =
+        |what: &str| format!("/lode/{}/{what}/1", &status["genesis_hash"].as_str().unwrap()[..16]);
     assert_eq!(synced["agent"], concat!("lode/", env!("CARGO_PKG_VERSION")));
     assert_eq!(synced["protocol_version"], names("identify"));
     let protocols: BTreeSet<String> = serde_json::from_value(synced["protocols"].clone()).unwrap();
     let requests = ["status", "headers", "bodies", "mempool", "kad"].map(names);
-    for protocol in requests.iter().map(String::as_str).chain(["/ipfs/id/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0"])
-    {
+    for protocol in requests.iter().map(String::as_str).chain([
+        "/ipfs/id/1.0.0",
+        "/ipfs/ping/1.0.0",
+        "/meshsub/1.1.0",
+    ]) {
         assert!(protocols.contains(protocol), "{protocol} is not in {protocols:?}");
     }
     assert_eq!(synced["status"]["version"], 1);
@@ -106,7 +114,10 @@ fn check_synced(node: &Node, synced: &Value) {
     assert_eq!(synced["status"]["hash"], status["tip_hash"]);
     assert_eq!((&synced["status"]["work"], &synced["work"]), (&status["work"], &status["work"]));
     let hashes = synced["hashes"].as_array().unwrap();
-    assert_eq!((json!(hashes.len()), &synced["headers"]), (status["height"].clone(), &status["height"]));
+    assert_eq!(
+        (json!(hashes.len()), &synced["headers"]),
+        (status["height"].clone(), &status["height"])
+    );
     let mut shares = 0;
     for (height, hash) in (1..).zip(hashes) {
         let block = node.get(&format!("block/{height}"));
@@ -124,13 +135,18 @@ fn check_offences(garbage: &mut Process) -> BTreeSet<String> {
         let done = event(garbage, "offence");
         let text = |field: &str| done[field].as_str().unwrap().to_owned();
         let served = done["served"].as_bool().unwrap();
-        outcomes.insert(text("name"), (done["done"].as_u64().unwrap(), done["closed"].as_u64().unwrap(), served));
+        outcomes.insert(
+            text("name"),
+            (done["done"].as_u64().unwrap(), done["closed"].as_u64().unwrap(), served),
+        );
         if !served {
             banned.insert(text("peer"));
         }
     }
-    let expected: BTreeMap<_, _> =
-        OUTCOMES.into_iter().map(|(name, done, closed, served)| (name.to_owned(), (done, closed, served))).collect();
+    let expected: BTreeMap<_, _> = OUTCOMES
+        .into_iter()
+        .map(|(name, done, closed, served)| (name.to_owned(), (done, closed, served)))
+        .collect();
     assert_eq!(outcomes, expected);
     banned
 }
@@ -169,10 +185,17 @@ fn a_foreign_peer_follows_the_chain_while_others_send_garbage() {
     assert!(garbage.wait().success());
 
     // What the node knows of the honest one, which it has served all the time.
-    let honest_peer =
-        || node.peers().into_iter().find(|peer| peer["peer_id"] == synced["peer"]).expect("it is connected");
+    let honest_peer = || {
+        node.peers()
+            .into_iter()
+            .find(|peer| peer["peer_id"] == synced["peer"])
+            .expect("it is connected")
+    };
     wait_for("only the honest peer", || node.peer_count() == 1);
-    assert_eq!((&honest_peer()["agent"], &honest_peer()["penalty_points"]), (&json!("lode-foreign/1"), &json!(0)));
+    assert_eq!(
+        (&honest_peer()["agent"], &honest_peer()["penalty_points"]),
+        (&json!("lode-foreign/1"), &json!(0))
+    );
     hear_blocks(&mut honest, &node, 2);
     honest.signal(libc::SIGINT);
     let end = event(&mut honest, "end");

@@ -1,5 +1,5 @@
-//! Nodes and miners as their operators start them, on one machine: who joins late, who comes back, who was cut off, and who
-//! listened to a liar first.
+//! Nodes and miners as their operators start them, on one machine: who joins late, who comes back,
+//! who was cut off, and who listened to a liar first.
 
 use lode_tests::{
     FAST_NETWORK, Node,
@@ -36,7 +36,11 @@ fn three_miners_one_cut_off_and_one_late_end_on_one_tip() {
     wait_for("the better chain", || node_a.tip().work > alone.work && node_a.height() >= fork + 12);
     link.mend();
     wait_for("the reorg", || node_c.tip().work > alone.work);
-    assert_ne!(node_c.get(&format!("block/{}", alone.height))["hash"], alone.hash.to_string(), "it left its own chain");
+    assert_ne!(
+        node_c.get(&format!("block/{}", alone.height))["hash"],
+        alone.hash.to_string(),
+        "it left its own chain"
+    );
 
     // Two that find a block at the same moment leave a tie: the last blocks are one miner's.
     let node_late = late.start_among(&[c.peer_address()]);
@@ -69,7 +73,11 @@ fn a_node_comes_back_by_what_it_remembers_though_most_of_it_is_stale() {
     // Of the two that it knows one is no more, and a third one never was.
     gone.stop();
     let stale = cluster.seat();
-    std::fs::write(returns.file("peers.json"), book.replace(&moves.ip.to_string(), &stale.ip.to_string())).unwrap();
+    std::fs::write(
+        returns.file("peers.json"),
+        book.replace(&moves.ip.to_string(), &stale.ip.to_string()),
+    )
+    .unwrap();
 
     injector.blocks(&node, 20);
     let back = returns.start(&[]);

@@ -1,6 +1,7 @@
-//! What a network of nodes must show, measured: `LODE_TEST_LONG=1 cargo test --release --workspace --test
-//! e2e_network_figures -- --nocapture --test-threads=1` prints each figure against its bound. The default run makes small
-//! versions of the same, and asserts nothing about time.
+//! What a network of nodes must show, measured:
+//! `LODE_TEST_LONG=1 cargo test --release --workspace --test e2e_network_figures -- --nocapture --test-threads=1`
+//! prints each figure against its bound. The default run makes small versions of the same, and
+//! asserts nothing about time.
 
 use std::{
     collections::BTreeMap,
@@ -40,7 +41,10 @@ fn log_n() -> u8 {
 /// Prints a figure of the long run. Timing is measured here, not asserted: the machine may be busy.
 fn report(what: &str, measured: &str, bound: &str, holds: bool) {
     if long() {
-        println!("{what}: measured {measured}, bound {bound}: {}", if holds { "holds" } else { "DOES NOT HOLD" });
+        println!(
+            "{what}: measured {measured}, bound {bound}: {}",
+            if holds { "holds" } else { "DOES NOT HOLD" }
+        );
     }
 }
 
@@ -58,7 +62,8 @@ fn a_network_parted_two_to_three_ends_on_one_tip() {
     let mut nodes = vec![two[0].start_among(&[]), two[1].start_among(&[two[0].peer_address()])];
     let mut links = Vec::new();
     for (number, seat) in three.iter().enumerate() {
-        let across: Vec<Link> = two.iter().map(|seat| Link::new(seat.peer_address().parse().unwrap(), true)).collect();
+        let across: Vec<Link> =
+            two.iter().map(|seat| Link::new(seat.peer_address().parse().unwrap(), true)).collect();
         let mut seeds: Vec<String> = across.iter().map(Link::address).collect();
         seeds.extend(three[..number].iter().map(Seat::peer_address));
         nodes.push(seat.start_among(&seeds));
@@ -144,7 +149,10 @@ fn a_cold_sync_is_as_fast_as_its_proofs() {
     let (alone, rate) = (batch_rate_per_s(&made), made.len() as f64 / full.as_secs_f64());
     report(
         &format!("cold sync of {} proofs, fully verified", made.len()),
-        &format!("{rate:.0} proofs/s, {:.0} % of the batch verifier's {alone:.0}", 100.0 * rate / alone),
+        &format!(
+            "{rate:.0} proofs/s, {:.0} % of the batch verifier's {alone:.0}",
+            100.0 * rate / alone
+        ),
         "60 %",
         rate >= 0.6 * alone,
     );
@@ -179,7 +187,9 @@ fn an_announced_block_is_accepted_by_all() {
     let settling = if long() { 10 } else { 1 };
     for round in 0..settling + blocks {
         injector.shares(&nodes[0], shares);
-        wait_for("the shares at every node", || nodes.iter().all(|node| node.waiting_shares() == shares as u64));
+        wait_for("the shares at every node", || {
+            nodes.iter().all(|node| node.waiting_shares() == shares as u64)
+        });
         // Until then a node may give out work from before the shares.
         thread::sleep(TEMPLATE_AGE);
         let attempt = injector.next_block(&nodes[0]);
@@ -188,12 +198,16 @@ fn an_announced_block_is_accepted_by_all() {
         let deadline = Instant::now() + Duration::from_secs(30);
         while seen.len() < nodes.len() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let arrival = arrivals.recv_timeout(left).unwrap_or_else(|_| panic!("round {round}: only {seen:?}"));
+            let arrival = arrivals
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("round {round}: only {seen:?}"));
             seen.insert(arrival.node, arrival.at);
         }
         if round >= settling {
             let announced = seen[&0];
-            delays.extend((1..nodes.len()).map(|node| seen[&node].saturating_duration_since(announced)));
+            delays.extend(
+                (1..nodes.len()).map(|node| seen[&node].saturating_duration_since(announced)),
+            );
         }
     }
     let tip = wait_for_one_tip(&nodes.iter().collect::<Vec<_>>());
@@ -235,7 +249,8 @@ fn ten_liars_are_thrown_out_and_hold_up_nobody() {
     const LIARS: u8 = 10;
     let network = willing_network(log_n());
     let (cluster, injector) = (Cluster::new(&network), Injector::new(&network));
-    // Each with an address of its own where that can be; else bans go by peer, as they do on loopback.
+    // Each with an address of its own where that can be; else bans go by peer, as they do on
+    // loopback.
     let mut world = World::new().ok();
     let mut seat = |subnet: u8| match &mut world {
         Some(world) => {
@@ -256,7 +271,9 @@ fn ten_liars_are_thrown_out_and_hold_up_nobody() {
     let most = lies.values().copied().max().unwrap_or(0);
     assert!(most <= 5, "{lies:?}");
     report(
-        &format!("{LIARS} peers offering invalid proofs ({offered} of them): checked of each before its ban, at most"),
+        &format!(
+            "{LIARS} peers offering invalid proofs ({offered} of them): checked of each before its ban, at most"
+        ),
         &most.to_string(),
         "5",
         most <= 5,

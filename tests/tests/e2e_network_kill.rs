@@ -1,7 +1,7 @@
 //! kill -9 of any node at random moments while all of them mine.
 //!
-//! `LODE_TEST_SEED` chooses the moments; the default run makes a few cycles, `LODE_TEST_LONG` a thousand
-//! (`LODE_TEST_CYCLES` as many as it says).
+//! `LODE_TEST_SEED` chooses the moments; the default run makes a few cycles, `LODE_TEST_LONG` a
+//! thousand (`LODE_TEST_CYCLES` as many as it says).
 
 use std::{
     thread,
@@ -18,7 +18,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 const NODES: usize = 3;
 /// Longest time that a node lives before it is killed, in ms.
 const MAX_LIFE_MS: u64 = 400;
-/// How long after a block was seen elsewhere a kill still meets the moment in which the victim stores it, in ms.
+/// How long after a block was seen elsewhere a kill still meets the moment in which the victim
+/// stores it, in ms.
 const MAX_AIM_MS: u64 = 30;
 /// Longest wait for a block to aim at: reorganisations may leave one node without for a while.
 const AIM_PATIENCE: Duration = Duration::from_secs(2);
@@ -47,14 +48,16 @@ fn start(seats: &[Seat], number: usize) -> Node {
 /// Starts a node that was killed. The others run, so that it has nothing to complain about.
 fn restart(seats: &[Seat], number: usize) -> Node {
     let node = start(seats, number);
-    let complaint = node.process.seen().iter().find(|line| line.contains(" WARN ") || line.contains("ERROR "));
+    let complaint =
+        node.process.seen().iter().find(|line| line.contains(" WARN ") || line.contains("ERROR "));
     assert_eq!(complaint, None, "the restart is clean");
     node
 }
 
 #[test]
 fn kill_any_node_at_any_moment_and_no_committed_block_is_lost() {
-    let (seed, cycles) = (number("LODE_TEST_SEED", 20), number("LODE_TEST_CYCLES", if long() { 1_000 } else { 8 }));
+    let (seed, cycles) =
+        (number("LODE_TEST_SEED", 20), number("LODE_TEST_CYCLES", if long() { 1_000 } else { 8 }));
     let mut rng = StdRng::seed_from_u64(seed);
     let cluster = Cluster::new(FAST_NETWORK);
     let seats = cluster.seats(NODES);
@@ -77,14 +80,18 @@ fn kill_any_node_at_any_moment_and_no_committed_block_is_lost() {
             }
         }
         let most_ms = if rng.random() { MAX_AIM_MS } else { MAX_LIFE_MS };
-        let word = last_word(&nodes[victim], Instant::now() + Duration::from_millis(rng.random_range(0..most_ms)));
+        let word = last_word(
+            &nodes[victim],
+            Instant::now() + Duration::from_millis(rng.random_range(0..most_ms)),
+        );
         nodes.remove(victim).process.kill();
 
         let begun = Instant::now();
         nodes.insert(victim, restart(&seats, victim));
         restarts.push(begun.elapsed());
         let node = &nodes[victim];
-        // It may have gone on to a better chain already, never to a worse one, and what was stored stays stored.
+        // It may have gone on to a better chain already, never to a worse one, and what was stored
+        // stays stored.
         assert!(node.tip().work >= word.work, "cycle {cycle}: {word:?} is lost");
         let stored = node.get(&format!("block/{}", word.hash));
         assert_eq!(stored["height"], word.height, "cycle {cycle}");

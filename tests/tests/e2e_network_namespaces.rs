@@ -1,4 +1,5 @@
-//! Rules that go by address, with an address for every node: each lives in a network namespace of its own.
+//! Rules that go by address, with an address for every node: each lives in a network namespace of
+//! its own.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +21,8 @@ use serde_json::Value;
 /// Connections with one address that a node takes.
 const MAX_PER_IP: usize = 4;
 
-/// Seats with these addresses, each in its namespace; or nothing, said visibly, where there can be no namespaces.
+/// Seats with these addresses, each in its namespace; or nothing, said visibly, where there can be
+/// no namespaces.
 fn seats(test: &str, cluster: &Cluster, addresses: &[[u8; 4]]) -> Option<(World, Vec<Seat>)> {
     let mut world = World::new().map_err(|error| skipped(test, &error)).ok()?;
     let seat = |address: &[u8; 4]| {
@@ -42,7 +44,10 @@ fn a_liar_is_banned_by_its_address_and_a_restart_does_not_forget() {
     let network = willing_network(6);
     let (cluster, injector) = (Cluster::new(&network), Injector::new(&network));
     let addresses = [[100, 65, 0, 1], [100, 66, 0, 1], [100, 67, 0, 1]];
-    let Some((world, seats)) = seats("a_liar_is_banned_by_its_address", &cluster, &addresses) else { return };
+    let Some((world, seats)) = seats("a_liar_is_banned_by_its_address", &cluster, &addresses)
+    else {
+        return;
+    };
     let [victim, liar, honest] = &seats[..] else { panic!("three seats") };
     world.run(|| {
         let mut node = victim.start_among(&[]);
@@ -50,11 +55,13 @@ fn a_liar_is_banned_by_its_address_and_a_restart_does_not_forget() {
         let address = victim.peer_address().parse().unwrap();
         let hostile = Hostile::start(&forge, address, liar.namespace.clone());
         wait_for("the ban", || node.bans() == [liar.ip.to_string()]);
-        let lies = node.process.rest().iter().filter(|line| line.contains("InvalidProof: ")).count();
+        let lies =
+            node.process.rest().iter().filter(|line| line.contains("InvalidProof: ")).count();
         assert!((1..=5).contains(&lies), "{lies}");
         drop(hostile);
 
-        // Not even a new key gets in from there, before a restart and after it; from elsewhere everybody does.
+        // Not even a new key gets in from there, before a restart and after it; from elsewhere
+        // everybody does.
         let peers_of = |node: &Node| node.peers().iter().map(ip_of).collect::<Vec<_>>();
         let in_vain = Hostile::start(&forge, address, liar.namespace.clone());
         node.stop();
@@ -76,21 +83,27 @@ fn one_address_gets_few_places_and_leaves_the_others_theirs() {
     let network = willing_network(6);
     let cluster = Cluster::new(&network);
     let addresses = [[100, 65, 0, 1], [100, 66, 0, 1], [100, 67, 0, 1]];
-    let Some((world, seats)) = seats("one_address_gets_few_places", &cluster, &addresses) else { return };
+    let Some((world, seats)) = seats("one_address_gets_few_places", &cluster, &addresses) else {
+        return;
+    };
     let [victim, crowd, single] = &seats[..] else { panic!("three seats") };
     world.run(|| {
         let node = victim.start_among(&[]);
-        // They lie about what they have, so that the node hears of them; they are not asked for long.
+        // They lie about what they have, so that the node hears of them; they are not asked for
+        // long.
         let injector = Injector::new(&network);
         let forge = Forge::new(&node, injector.next_block(&node).proof);
         let quiet = |namespace: &Option<String>| {
             Hostile::start_quiet(&forge, victim.peer_address().parse().unwrap(), namespace.clone())
         };
-        let crowd_peers: Vec<Hostile> = (0..MAX_PER_IP + 3).map(|_| quiet(&crowd.namespace)).collect();
+        let crowd_peers: Vec<Hostile> =
+            (0..MAX_PER_IP + 3).map(|_| quiet(&crowd.namespace)).collect();
         let of_crowd = || node.peers().iter().filter(|peer| ip_of(peer) == crowd.ip).count();
         wait_for("a full house", || of_crowd() == MAX_PER_IP);
         let late = quiet(&single.namespace);
-        wait_for("room for another address", || node.peers().iter().any(|peer| ip_of(peer) == single.ip));
+        wait_for("room for another address", || {
+            node.peers().iter().any(|peer| ip_of(peer) == single.ip)
+        });
         let until = Instant::now() + Duration::from_secs(2);
         while Instant::now() < until {
             assert!(of_crowd() <= MAX_PER_IP);
@@ -123,13 +136,21 @@ fn what_a_node_chooses_by_itself_is_spread_over_subnets() {
         [100, 67, 0, 1],
         [100, 67, 9, 2],
     ];
-    let Some((world, seats)) = seats("what_a_node_chooses_by_itself", &cluster, &addresses) else { return };
+    let Some((world, seats)) = seats("what_a_node_chooses_by_itself", &cluster, &addresses) else {
+        return;
+    };
     let seed = &seats[0];
     world.run(|| {
         let mut nodes = vec![seed.start(&[])];
-        nodes.extend(seats[1..].iter().map(|seat| seat.start(&["--seed-peer", &seed.peer_address()])));
+        nodes.extend(
+            seats[1..].iter().map(|seat| seat.start(&["--seed-peer", &seed.peer_address()])),
+        );
         let chosen = |node: &Node| -> Vec<[u8; 2]> {
-            let outbound = node.peers().into_iter().filter(|peer| peer["outbound"] == true).map(|peer| ip_of(&peer));
+            let outbound = node
+                .peers()
+                .into_iter()
+                .filter(|peer| peer["outbound"] == true)
+                .map(|peer| ip_of(&peer));
             let own = outbound.filter(|ip| *ip != seed.ip);
             own.map(|ip| [ip.octets()[0], ip.octets()[1]]).collect()
         };
@@ -160,7 +181,10 @@ fn a_pulled_cable_splits_the_chain_and_plugging_it_in_heals_it() {
     let network = willing_network(6);
     let (cluster, injector) = (Cluster::new(&network), Injector::new(&network));
     let addresses = [[100, 65, 0, 1], [100, 66, 0, 1], [100, 67, 0, 1]];
-    let Some((world, seats)) = seats("a_pulled_cable_splits_the_chain", &cluster, &addresses) else { return };
+    let Some((world, seats)) = seats("a_pulled_cable_splits_the_chain", &cluster, &addresses)
+    else {
+        return;
+    };
     let [a, b, c] = &seats[..] else { panic!("three seats") };
     world.run(|| {
         let node_a = a.start_among(&[]);
@@ -172,7 +196,8 @@ fn a_pulled_cable_splits_the_chain_and_plugging_it_in_heals_it() {
         world.plug(c.namespace.as_deref().unwrap(), false);
         injector.blocks(&node_a, 25);
         assert_eq!(wait_for_one_tip(&[&node_a, &node_b]).height, 28);
-        // The bridge is the API's way too: the node that is cut off still has its chain when it comes back.
+        // The bridge is the API's way too: the node that is cut off still has its chain when it
+        // comes back.
         world.plug(c.namespace.as_deref().unwrap(), true);
         assert_eq!(wait_for_one_tip(&[&node_a, &node_b, &node_c]).height, 28);
     });

@@ -28,6 +28,10 @@ fn twenty_nodes_converge_whatever_happens() {
 fn the_same_seed_makes_the_same_run() {
     let scenario = || Scenario::random(77, 8, 15 * MINUTE);
     let (first, second) = (run(scenario()), run(scenario()));
-    assert_eq!((first.trace, first.events, first.height), (second.trace, second.events, second.height), "seed 77");
+    assert_eq!(
+        (first.trace, first.events, first.height),
+        (second.trace, second.events, second.height),
+        "seed 77"
+    );
     assert_ne!(run(Scenario::random(78, 8, 15 * MINUTE)).trace, first.trace);
 }

@@ -11,8 +11,8 @@ use super::{
 use crate::field::{Fq, FqParams, Params, inverse::inverse, montgomery};
 use core::arch::x86_64::*;
 
-/// Eight elements of Fq, multiplied by `vpmadd52` or in double precision. With `IFMA`, these are used only where the processor has
-/// AVX-512 IFMA.
+/// Eight elements of Fq, multiplied by `vpmadd52` or in double precision. With `IFMA`, these are
+/// used only where the processor has AVX-512 IFMA.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Fq8<const IFMA: bool>(pub(crate) [__m512i; 8]);
@@ -105,7 +105,8 @@ impl<const IFMA: bool> Fq8<IFMA> {
         }
     }
 
-    /// `out = a·b/R + addend`: a value; the addend's limbs may have any sign, its sum with the product must not be negative.
+    /// `out = a·b/R + addend`: a value; the addend's limbs may have any sign, its sum with the
+    /// product must not be negative.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(crate) fn mul_add_to(out: &mut Self, a: &Self, b: &Self, addend: &Self) {
@@ -244,7 +245,8 @@ impl<const IFMA: bool> Fq8<IFMA> {
 
     /// `1/a` in every lane of a factor, as a factor; `None` if any lane is zero.
     ///
-    /// The product of all lanes is inverted once, and the inverse unfolded (Montgomery's trick, over a tree).
+    /// The product of all lanes is inverted once, and the inverse unfolded (Montgomery's trick,
+    /// over a tree).
     #[inline(never)]
     #[target_feature(enable = "avx512f")]
     pub(crate) fn inverse(&self) -> Option<Self> {

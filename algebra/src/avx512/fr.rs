@@ -1,7 +1,8 @@
 //! Eight elements of Fr: five limbs of 52 bits, R = 2^260 = 219·r.
 //!
-//! A multiplication is 100 `vpmadd52`. Memory holds elements as [`Fr`] does, x·2^256 mod r. Lanes keep that form: a product with a constant
-//! stays in it if the constant is held as c·2^260, and a product of two elements if one of them is taken times 16.
+//! A multiplication is 100 `vpmadd52`. Memory holds elements as [`Fr`] does, x·2^256 mod r. Lanes
+//! keep that form: a product with a constant stays in it if the constant is held as c·2^260, and a
+//! product of two elements if one of them is taken times 16.
 
 use super::{MASK52, transpose::transpose8};
 use crate::field::{Fr, FrParams, Params, montgomery};
@@ -26,7 +27,8 @@ const NEG_INV: u64 = FrParams::NEG_INV & MASK52;
 /// `2^260·2^256 mod r`: takes c·2^256 to c·2^260 under a product of [`Fr`], which divides by 2^256.
 const TO_CONSTANT: Fr = Fr::from_montgomery(montgomery::power_of_two(260, &FrParams::MODULUS));
 
-/// What takes a constant under a product of lanes, which divides by 2^260, to the element: c·2^260 to c·2^256.
+/// What takes a constant under a product of lanes, which divides by 2^260, to the element: c·2^260
+/// to c·2^256.
 pub(crate) const TO_ELEMENT: Limbs = super::to_limbs52(&FrParams::R);
 
 /// A small multiple of r in limbs.
@@ -46,7 +48,8 @@ pub(crate) fn constant(c: &Fr) -> Limbs {
     super::to_limbs52(&(*c * TO_CONSTANT).montgomery())
 }
 
-/// `Σ a·b/R` over pairs of factors: limbs up to 2^57, below `r·(1 + Σ ab/(R·r²))` in all. The order of the rows is that of [`super::fq`].
+/// `Σ a·b/R` over pairs of factors: limbs up to 2^57, below `r·(1 + Σ ab/(R·r²))` in all. The order
+/// of the rows is that of [`super::fq`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn product<const PAIRS: usize>(pairs: [(&[__m512i; 5], &[__m512i; 5]); PAIRS]) -> [__m512i; 5] {
@@ -144,8 +147,10 @@ impl Fr8 {
         let element = |lane: usize| &elements[at[lane]];
         let mut pairs = [_mm512_setzero_si512(); 4];
         for (i, pair) in pairs.iter_mut().enumerate() {
-            let [low, high]: [*const __m256i; 2] =
-                [core::ptr::from_ref(element(2 * i)).cast(), core::ptr::from_ref(element(2 * i + 1)).cast()];
+            let [low, high]: [*const __m256i; 2] = [
+                core::ptr::from_ref(element(2 * i)).cast(),
+                core::ptr::from_ref(element(2 * i + 1)).cast(),
+            ];
             // SAFETY: an element is 32 bytes.
             let (low, high) = unsafe { (_mm256_loadu_si256(low), _mm256_loadu_si256(high)) };
             *pair = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
@@ -169,9 +174,10 @@ impl Fr8 {
     #[target_feature(enable = "avx512f")]
     pub(crate) fn store_each(&self, elements: &mut [Fr], at: &[usize; 8]) {
         for (i, pair) in self.to_pairs().into_iter().enumerate() {
-            for (lane, half) in
-                [(2 * i, _mm512_castsi512_si256(pair)), (2 * i + 1, _mm512_extracti64x4_epi64::<1>(pair))]
-            {
+            for (lane, half) in [
+                (2 * i, _mm512_castsi512_si256(pair)),
+                (2 * i + 1, _mm512_extracti64x4_epi64::<1>(pair)),
+            ] {
                 let element: *mut __m256i = core::ptr::from_mut(&mut elements[at[lane]]).cast();
                 // SAFETY: an element is 32 bytes.
                 unsafe { _mm256_storeu_si256(element, half) };
@@ -186,9 +192,18 @@ impl Fr8 {
         let mask = _mm512_set1_epi64(MASK52 as i64);
         Self([
             _mm512_and_si512(w0, mask),
-            _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<52>(w0), _mm512_slli_epi64::<12>(w1)), mask),
-            _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<40>(w1), _mm512_slli_epi64::<24>(w2)), mask),
-            _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<28>(w2), _mm512_slli_epi64::<36>(w3)), mask),
+            _mm512_and_si512(
+                _mm512_or_si512(_mm512_srli_epi64::<52>(w0), _mm512_slli_epi64::<12>(w1)),
+                mask,
+            ),
+            _mm512_and_si512(
+                _mm512_or_si512(_mm512_srli_epi64::<40>(w1), _mm512_slli_epi64::<24>(w2)),
+                mask,
+            ),
+            _mm512_and_si512(
+                _mm512_or_si512(_mm512_srli_epi64::<28>(w2), _mm512_slli_epi64::<36>(w3)),
+                mask,
+            ),
             _mm512_srli_epi64::<16>(w3),
         ])
     }
@@ -232,7 +247,8 @@ impl Fr8 {
         }
     }
 
-    /// `a·b/R` of factors: limbs up to 2^57, neither value nor factor, below `r·(1 + ab/(R·r²))` in all.
+    /// `a·b/R` of factors: limbs up to 2^57, neither value nor factor, below `r·(1 + ab/(R·r²))` in
+    /// all.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(crate) fn product(&self, other: &Self) -> Self {
@@ -340,10 +356,14 @@ fn split_pairs(pairs: [__m512i; 4]) -> [__m512i; 4] {
     // Words 0 and 1, then 2 and 3, of the four elements of two registers.
     let low = _mm512_setr_epi64(0, 4, 8, 12, 1, 5, 9, 13);
     let high = _mm512_setr_epi64(2, 6, 10, 14, 3, 7, 11, 15);
-    let (a, b) =
-        (_mm512_permutex2var_epi64(pairs[0], low, pairs[1]), _mm512_permutex2var_epi64(pairs[2], low, pairs[3]));
-    let (c, d) =
-        (_mm512_permutex2var_epi64(pairs[0], high, pairs[1]), _mm512_permutex2var_epi64(pairs[2], high, pairs[3]));
+    let (a, b) = (
+        _mm512_permutex2var_epi64(pairs[0], low, pairs[1]),
+        _mm512_permutex2var_epi64(pairs[2], low, pairs[3]),
+    );
+    let (c, d) = (
+        _mm512_permutex2var_epi64(pairs[0], high, pairs[1]),
+        _mm512_permutex2var_epi64(pairs[2], high, pairs[3]),
+    );
     [
         _mm512_shuffle_i64x2::<LOW_HALVES>(a, b),
         _mm512_shuffle_i64x2::<HIGH_HALVES>(a, b),
@@ -362,8 +382,10 @@ fn join_pairs([w0, w1, w2, w3]: [__m512i; 4]) -> [__m512i; 4] {
     // Whole elements: 0 and 2, 4 and 6; 1 and 3, 5 and 7.
     let first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
     let second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    let (e02, e46) = (_mm512_permutex2var_epi64(a, first, c), _mm512_permutex2var_epi64(a, second, c));
-    let (e13, e57) = (_mm512_permutex2var_epi64(b, first, d), _mm512_permutex2var_epi64(b, second, d));
+    let (e02, e46) =
+        (_mm512_permutex2var_epi64(a, first, c), _mm512_permutex2var_epi64(a, second, c));
+    let (e13, e57) =
+        (_mm512_permutex2var_epi64(b, first, d), _mm512_permutex2var_epi64(b, second, d));
     [
         _mm512_shuffle_i64x2::<LOW_HALVES>(e02, e13),
         _mm512_shuffle_i64x2::<HIGH_HALVES>(e02, e13),

@@ -1,7 +1,8 @@
 //! Products of eight elements of Fq by `vpmadd52`.
 //!
-//! A multiplication is 256 of them: 128 for the product, 8 for the quotient digits of Montgomery's reduction, 120 for
-//! their multiples of q (of the 128, the lowest column's cancel: its carry is known without them).
+//! A multiplication is 256 of them: 128 for the product, 8 for the quotient digits of Montgomery's
+//! reduction, 120 for their multiples of q (of the 128, the lowest column's cancel: its carry is
+//! known without them).
 
 use super::{
     MASK52,
@@ -11,8 +12,9 @@ use core::arch::x86_64::*;
 
 /// The rows of the reduction and of the product, on the sixteen columns `t`.
 ///
-/// Their order is the point. Each quotient digit depends on the one before through two multiplications; between them stand a
-/// row of the product and a row of the reduction that nobody waits for, so that the multipliers never idle.
+/// Their order is the point. Each quotient digit depends on the one before through two
+/// multiplications; between them stand a row of the product and a row of the reduction that nobody
+/// waits for, so that the multipliers never idle.
 macro_rules! columns {
     ($t:ident, $a:ident, $b:ident, $q:ident, $neg_inv:ident, $mask:ident) => {
         /// Column i of the quotient.
@@ -21,12 +23,14 @@ macro_rules! columns {
                 _mm512_madd52lo_epu64(_mm512_setzero_si512(), $t[$i], $neg_inv)
             };
         }
-        /// What column i+1 needs from digit i. Column i becomes a multiple of 2^52, by less than 2^52: the carry is the ceiling.
+        /// What column i+1 needs from digit i. Column i becomes a multiple of 2^52, by less than
+        /// 2^52: the carry is the ceiling.
         macro_rules! next_column {
             ($i:literal, $digit:ident) => {
                 let carry = _mm512_srli_epi64::<52>(_mm512_add_epi64($t[$i], $mask));
                 let low = _mm512_madd52lo_epu64(carry, $digit, $q[1]);
-                $t[$i + 1] = _mm512_add_epi64(_mm512_madd52hi_epu64($t[$i + 1], $digit, $q[0]), low);
+                $t[$i + 1] =
+                    _mm512_add_epi64(_mm512_madd52hi_epu64($t[$i + 1], $digit, $q[0]), low);
             };
         }
         /// What the later columns need from digit i.
@@ -43,11 +47,17 @@ macro_rules! columns {
     };
 }
 
-/// `a·b/R + addend` of factors, below `q·(1 + ab/(R·q²)) + addend`. With `VALUE` the result is a value, and `addend` is added: limbs
-/// of any sign below 2^60, positive in all. Otherwise the result is a factor and `addend` is ignored.
+/// `a·b/R + addend` of factors, below `q·(1 + ab/(R·q²)) + addend`. With `VALUE` the result is a
+/// value, and `addend` is added: limbs of any sign below 2^60, positive in all. Otherwise the
+/// result is a factor and `addend` is ignored.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline(never)]
-pub(super) fn product<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, b: &Limbs8, addend: &Limbs8) {
+pub(super) fn product<const VALUE: bool>(
+    out: &mut Limbs8,
+    a: &Limbs8,
+    b: &Limbs8,
+    addend: &Limbs8,
+) {
     let zero = _mm512_setzero_si512();
     let neg_inv = _mm512_set1_epi64(NEG_INV as i64);
     let mask = _mm512_set1_epi64(MASK52 as i64);
@@ -126,7 +136,8 @@ pub(super) fn squared<const VALUE: bool>(out: &mut Limbs8, a: &Limbs8, addend: &
     macro_rules! diagonal {
         ($i:literal) => {
             t[2 * $i] = _mm512_madd52lo_epu64(_mm512_add_epi64(t[2 * $i], t[2 * $i]), a[$i], a[$i]);
-            t[2 * $i + 1] = _mm512_madd52hi_epu64(_mm512_add_epi64(t[2 * $i + 1], t[2 * $i + 1]), a[$i], a[$i]);
+            t[2 * $i + 1] =
+                _mm512_madd52hi_epu64(_mm512_add_epi64(t[2 * $i + 1], t[2 * $i + 1]), a[$i], a[$i]);
         };
     }
     columns!(t, a, a, q, neg_inv, mask);

@@ -1,4 +1,5 @@
-//! What both ways to multiply eight elements of Fq share: the modulus in limbs, and how columns become limbs.
+//! What both ways to multiply eight elements of Fq share: the modulus in limbs, and how columns
+//! become limbs.
 
 use super::{MASK52, to_limbs52};
 use crate::field::{FqParams, Params};

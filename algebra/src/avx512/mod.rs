@@ -1,26 +1,31 @@
 //! Eight field elements side by side in AVX-512 registers, in limbs of 52 bits.
 //!
-//! `vpmadd52luq` and `vpmadd52huq` add the low or high 52 bits of a product of two 52-bit numbers to a 64-bit accumulator:
-//! twelve bits of room above each limb delay carries to the end of a multiplication. An element takes one limb of eight
-//! registers each ("struct of arrays"): lane `l` of the registers is the l-th element.
+//! `vpmadd52luq` and `vpmadd52huq` add the low or high 52 bits of a product of two 52-bit numbers
+//! to a 64-bit accumulator: twelve bits of room above each limb delay carries to the end of a
+//! multiplication. An element takes one limb of eight registers each ("struct of arrays"): lane `l`
+//! of the registers is the l-th element.
 //!
-//! The instructions read the low 52 bits of their factors only. A *factor* therefore may carry rubbish above bit 52 of its limbs,
-//! as long as that was added to the limb above; a *value* has it masked off, and can be added and subtracted. Functions say which
-//! they return.
+//! The instructions read the low 52 bits of their factors only. A *factor* therefore may carry
+//! rubbish above bit 52 of its limbs, as long as that was added to the limb above; a *value* has it
+//! masked off, and can be added and subtracted. Functions say which they return.
 //!
-//! Values are not reduced: each function says how large its result may be, in multiples of the modulus. Montgomery's R is so
-//! much larger than the modulus that no product of what occurs here comes out above twice the modulus.
+//! Values are not reduced: each function says how large its result may be, in multiples of the
+//! modulus. Montgomery's R is so much larger than the modulus that no product of what occurs here
+//! comes out above twice the modulus.
 //!
-//! Processors with AVX-512 but without these instructions multiply the limbs of Fq in double precision.
+//! Processors with AVX-512 but without these instructions multiply the limbs of Fq in double
+//! precision.
 //!
-//! What must not be broken: every function here runs only where the processor has AVX-512 F, and IFMA where it says so. They are declared with
-//! `target_feature`, so that calling one from code without these features takes an `unsafe` block that says why it may.
+//! What must not be broken: every function here runs only where the processor has AVX-512 F, and
+//! IFMA where it says so. They are declared with `target_feature`, so that calling one from code
+//! without these features takes an `unsafe` block that says why it may.
 
 /// Runs an expression of lane functions, in methods that are inlined.
 macro_rules! lanes {
     ($expression:expr) => {
-        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F, and IFMA if they are to multiply with that
-        // (`Backend::Ifma`, `Backend::Avx512`). The methods here are inlined into functions compiled for these features.
+        // SAFETY: these lanes are used only where the processor was found to have AVX-512 F, and
+        // IFMA if they are to multiply with that (`Backend::Ifma`, `Backend::Avx512`). The methods
+        // here are inlined into functions compiled for these features.
         unsafe { $expression }
     };
 }
@@ -55,7 +60,8 @@ pub(crate) const fn to_limbs52<const W: usize, const L: usize>(words: &[u64; W])
     limbs
 }
 
-/// The integer in limbs of 52 bits, each below 2^52, as 64-bit words; the caller knows that it fits.
+/// The integer in limbs of 52 bits, each below 2^52, as 64-bit words; the caller knows that it
+/// fits.
 pub(crate) const fn from_limbs52<const L: usize, const W: usize>(limbs: &[u64; L]) -> [u64; W] {
     let mut words = [0; W];
     let mut i = 0;

@@ -1,6 +1,9 @@
-//! Between rows (one element's limbs side by side) and lanes (one limb of eight elements side by side).
+//! Between rows (one element's limbs side by side) and lanes (one limb of eight elements side by
+//! side).
 
-use core::arch::x86_64::{__m512i, _mm512_shuffle_i64x2, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64};
+use core::arch::x86_64::{
+    __m512i, _mm512_shuffle_i64x2, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+};
 
 /// Transposes an 8×8 matrix of 64-bit words: 24 shuffles. Its own inverse.
 #[inline]
@@ -23,8 +26,14 @@ pub(crate) fn transpose8(rows: [__m512i; 8]) -> [__m512i; 8] {
 fn columns(rows: [__m512i; 4]) -> [__m512i; 4] {
     const EVEN: i32 = 0x88;
     const ODD: i32 = 0xdd;
-    let (a, b) = (_mm512_shuffle_i64x2::<EVEN>(rows[0], rows[1]), _mm512_shuffle_i64x2::<EVEN>(rows[2], rows[3]));
-    let (c, d) = (_mm512_shuffle_i64x2::<ODD>(rows[0], rows[1]), _mm512_shuffle_i64x2::<ODD>(rows[2], rows[3]));
+    let (a, b) = (
+        _mm512_shuffle_i64x2::<EVEN>(rows[0], rows[1]),
+        _mm512_shuffle_i64x2::<EVEN>(rows[2], rows[3]),
+    );
+    let (c, d) = (
+        _mm512_shuffle_i64x2::<ODD>(rows[0], rows[1]),
+        _mm512_shuffle_i64x2::<ODD>(rows[2], rows[3]),
+    );
     [
         _mm512_shuffle_i64x2::<EVEN>(a, b),
         _mm512_shuffle_i64x2::<ODD>(a, b),

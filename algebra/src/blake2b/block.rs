@@ -29,7 +29,8 @@ pub(super) const SIGMA: [[usize; 16]; 10] = [
     [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
 ];
 
-/// The first word of the parameter block: 64 bytes of output, no key, fanout and depth 1 (RFC 7693, section 2.5).
+/// The first word of the parameter block: 64 bytes of output, no key, fanout and depth 1 (RFC 7693,
+/// section 2.5).
 pub(super) const PARAMETERS: u64 = 0x0101_0040;
 
 /// The only block of the messages, their counter left zero.
@@ -41,7 +42,11 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn new(head: &[u8]) -> Self {
-        assert!(head.len() <= MAX_HEAD_BYTES, "a head of {} bytes does not fit a block", head.len());
+        assert!(
+            head.len() <= MAX_HEAD_BYTES,
+            "a head of {} bytes does not fit a block",
+            head.len()
+        );
         let mut block = [0; 128];
         block[..head.len()].copy_from_slice(head);
         let mut words = [0; 16];

@@ -48,9 +48,10 @@ pub(super) fn expand(template: &Template, low: &mut [[Fr; 8]], high: &mut [[Fr; 
     for (group, (low, high)) in low.iter_mut().zip(high).enumerate() {
         // SAFETY: this function and the kernel need the same instructions.
         let [l0, l1, l2, l3, h0, h1, h2, h3] = unsafe { digest(template, group as u32) };
-        for (words, out) in
-            [([l0, l1, l2, _mm512_and_si512(l3, top)], low), ([h0, h1, h2, _mm512_and_si512(h3, top)], high)]
-        {
+        for (words, out) in [
+            ([l0, l1, l2, _mm512_and_si512(l3, top)], low),
+            ([h0, h1, h2, _mm512_and_si512(h3, top)], high),
+        ] {
             Fr8::from_words(words).product(&to_element).to_value().reduce_once().store(out);
         }
     }
@@ -63,7 +64,8 @@ fn kernel(template: &Template) -> Kernel {
     if template.length() <= 64 { digest::<8> } else { digest::<16> }
 }
 
-/// The digests for the counters of a group of eight, word k in register k; only the first `WORDS` words of the block are not zero.
+/// The digests for the counters of a group of eight, word k in register k; only the first `WORDS`
+/// words of the block are not zero.
 #[target_feature(enable = "avx512f")]
 fn digest<const WORDS: usize>(template: &Template, group: u32) -> [__m512i; 8] {
     let splat = |word: u64| _mm512_set1_epi64(word as i64);
@@ -71,11 +73,15 @@ fn digest<const WORDS: usize>(template: &Template, group: u32) -> [__m512i; 8] {
     for (m, word) in m.iter_mut().zip(&template.words) {
         *m = splat(*word);
     }
-    let counters = _mm512_add_epi64(splat(u64::from(group) * 8), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+    let counters =
+        _mm512_add_epi64(splat(u64::from(group) * 8), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
     let (word, bits) = template.place();
     m[word] = _mm512_or_si512(m[word], _mm512_sll_epi64(counters, _mm_cvtsi32_si128(bits as i32)));
     if bits > 32 {
-        m[word + 1] = _mm512_or_si512(m[word + 1], _mm512_srl_epi64(counters, _mm_cvtsi32_si128(64 - bits as i32)));
+        m[word + 1] = _mm512_or_si512(
+            m[word + 1],
+            _mm512_srl_epi64(counters, _mm_cvtsi32_si128(64 - bits as i32)),
+        );
     }
 
     let mut v = [splat(0); 16];

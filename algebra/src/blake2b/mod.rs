@@ -1,5 +1,5 @@
-//! BLAKE2b-512 of many short messages that differ in a counter: `B512(head ‖ u32le(i))` for i = 0, 1, 2 … (RFC 7693, no key), each a
-//! single block. With lanes, eight states stand side by side.
+//! BLAKE2b-512 of many short messages that differ in a counter: `B512(head ‖ u32le(i))` for i = 0,
+//! 1, 2 … (RFC 7693, no key), each a single block. With lanes, eight states stand side by side.
 //!
 //! No threads, nothing allocated. What must not be broken: all back ends give the same bytes.
 
@@ -16,7 +16,8 @@ use block::Template;
 /// `out[i] ← B512(head ‖ u32le(i))`.
 ///
 /// # Panics
-/// If the head is longer than [`MAX_HEAD_BYTES`], or the processor lacks the back end's instructions.
+/// If the head is longer than [`MAX_HEAD_BYTES`], or the processor lacks the back end's
+/// instructions.
 pub fn digests(backend: Backend, head: &[u8], out: &mut [[u8; 64]]) {
     let template = Template::new(head);
     let mut first = 0;
@@ -31,14 +32,16 @@ pub fn digests(backend: Backend, head: &[u8], out: &mut [[u8; 64]]) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = backend;
     for (counter, digest) in (0..).zip(out.iter_mut()).skip(first) {
-        for (bytes, word) in digest.as_chunks_mut::<8>().0.iter_mut().zip(scalar::digest(&template, counter)) {
+        for (bytes, word) in
+            digest.as_chunks_mut::<8>().0.iter_mut().zip(scalar::digest(&template, counter))
+        {
             *bytes = word.to_le_bytes();
         }
     }
 }
 
-/// Two elements of 252 bits from each digest: with `d = B512(head ‖ u32le(i))`, `low[i] ← le(d[0..32]) mod 2^252` and
-/// `high[i] ← le(d[32..64]) mod 2^252`.
+/// Two elements of 252 bits from each digest: with `d = B512(head ‖ u32le(i))`,
+/// `low[i] ← le(d[0..32]) mod 2^252` and `high[i] ← le(d[32..64]) mod 2^252`.
 ///
 /// # Panics
 /// As [`digests`], and if the slices differ in length.
@@ -68,7 +71,9 @@ pub fn expand(backend: Backend, head: &[u8], low: &mut [Fr], high: &mut [Fr]) {
         for (group, (low, high)) in (0..).zip(low.iter_mut().zip(high.iter_mut())) {
             // SAFETY: the back end was checked.
             let digests = unsafe { lanes::digests_of_group(&template, group) };
-            for ((low, high), [l0, l1, l2, l3, h0, h1, h2, h3]) in low.iter_mut().zip(high).zip(digests) {
+            for ((low, high), [l0, l1, l2, l3, h0, h1, h2, h3]) in
+                low.iter_mut().zip(high).zip(digests)
+            {
                 (*low, *high) = (element([l0, l1, l2, l3]), element([h0, h1, h2, h3]));
             }
         }

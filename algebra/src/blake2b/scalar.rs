@@ -23,7 +23,12 @@ pub(super) fn digest(template: &Template, counter: u32) -> [u64; 8] {
             mix(&mut v, [i, 4 + i, 8 + i, 12 + i], m[s[2 * i]], m[s[2 * i + 1]]);
         }
         for i in 0..4 {
-            mix(&mut v, [i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4], m[s[8 + 2 * i]], m[s[9 + 2 * i]]);
+            mix(
+                &mut v,
+                [i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4],
+                m[s[8 + 2 * i]],
+                m[s[9 + 2 * i]],
+            );
         }
     }
     core::array::from_fn(|i| h[i] ^ v[i] ^ v[i + 8])

@@ -1,5 +1,6 @@
-//! Montgomery multiplication with mulx, adcx and adox: two carry chains run side by side, which compilers do not emit
-//! (Ozturk et al., New instructions supporting large integer arithmetic on Intel architecture processors, 2012).
+//! Montgomery multiplication with mulx, adcx and adox: two carry chains run side by side, which
+//! compilers do not emit (Ozturk et al., New instructions supporting large integer arithmetic on
+//! Intel architecture processors, 2012).
 //!
 //! What must not be broken: these functions run only where the processor has BMI2 and ADX.
 
@@ -30,7 +31,8 @@ macro_rules! first_row {
     };
 }
 
-/// `t += a·b[i]`, the carry out of the top in `high`: low halves on the overflow chain, high halves on the carry chain.
+/// `t += a·b[i]`, the carry out of the top in `high`: low halves on the overflow chain, high halves
+/// on the carry chain.
 macro_rules! next_row {
     ($i:literal; $($limb:literal: $t:literal),+) => {
         concat!(
@@ -50,7 +52,8 @@ macro_rules! next_row {
     };
 }
 
-/// `t = (t + high·2^(64·N) + m·p) / 2^64` with the m that makes it exact. The result fits N limbs, since p leaves a bit free.
+/// `t = (t + high·2^(64·N) + m·p) / 2^64` with the m that makes it exact. The result fits N limbs,
+/// since p leaves a bit free.
 macro_rules! reduce_row {
     ($inverse:literal, $top:literal; $($limb:literal: $t:literal -> $below:literal),+) => {
         concat!(
@@ -103,8 +106,9 @@ macro_rules! row_fr {
 #[inline]
 pub(crate) unsafe fn mul_fq(a: &[u64; 6], b: &[u64; 6]) -> [u64; 6] {
     let mut t = [0u64; 6];
-    // SAFETY: BMI2 and ADX are the caller's promise. The block reads the six words behind `a` and behind `b` and the seven
-    // of FQ, writes registers only, and leaves stack and direction flag alone.
+    // SAFETY: BMI2 and ADX are the caller's promise. The block reads the six words behind `a` and
+    // behind `b` and the seven of FQ, writes registers only, and leaves stack and direction flag
+    // alone.
     unsafe {
         asm!(
             first_row!("1": "t1" -> "t2", "2": "t2" -> "t3", "3": "t3" -> "t4", "4": "t4" -> "t5", "5": "t5" -> "high"),

@@ -1,9 +1,11 @@
-//! Inversion modulo a prime by divsteps (Bernstein and Yang, Fast constant-time gcd computation and modular inversion,
-//! 2019), 62 at a time on signed 62-bit limbs, as libsecp256k1's `modinv64_var` does it. Variable time: nothing here is secret.
+//! Inversion modulo a prime by divsteps (Bernstein and Yang, Fast constant-time gcd computation and
+//! modular inversion, 2019), 62 at a time on signed 62-bit limbs, as libsecp256k1's `modinv64_var`
+//! does it. Variable time: nothing here is secret.
 
 use super::prime::Params;
 
-/// Signed limbs of 62 bits, least significant first, the last one holding the sign. Seven for Fq, five used for Fr.
+/// Signed limbs of 62 bits, least significant first, the last one holding the sign. Seven for Fq,
+/// five used for Fr.
 type Signed62 = [i64; 7];
 
 const MASK: u64 = u64::MAX >> 2;
@@ -60,7 +62,8 @@ fn divsteps(eta: &mut i64, mut f: u64, mut g: u64) -> Transition {
         if left == 0 {
             break;
         }
-        // Cancel as many low bits of g as the steps until the next swap allow: w = −g/f mod 2^k, k ≤ 6 or 4.
+        // Cancel as many low bits of g as the steps until the next swap allow: w = −g/f mod 2^k, k
+        // ≤ 6 or 4.
         let w = if *eta < 0 {
             *eta = -*eta;
             (f, g) = (g, f.wrapping_neg());
@@ -84,7 +87,14 @@ fn divsteps(eta: &mut i64, mut f: u64, mut g: u64) -> Transition {
 
 /// `[d, e] ← t·[d, e] / 2^62 mod p`, both kept in (−2p, p).
 #[inline(always)]
-fn update_de(d: &mut Signed62, e: &mut Signed62, t: &Transition, modulus: &Signed62, modulus_inv: u64, limbs: usize) {
+fn update_de(
+    d: &mut Signed62,
+    e: &mut Signed62,
+    t: &Transition,
+    modulus: &Signed62,
+    modulus_inv: u64,
+    limbs: usize,
+) {
     let (d_sign, e_sign) = (d[limbs - 1] >> 63, e[limbs - 1] >> 63);
     // Multiples of p that make up for negative d and e, and then clear the low 62 bits.
     let mut p_d = (t.u & d_sign) + (t.v & e_sign);
@@ -124,7 +134,8 @@ fn update_fg(f: &mut Signed62, g: &mut Signed62, t: &Transition, used: usize) {
     g[used - 1] = carry_g as i64;
 }
 
-/// Folds the top limb of f and g into the one below while it holds nothing but the sign, and returns how many limbs stay.
+/// Folds the top limb of f and g into the one below while it holds nothing but the sign, and
+/// returns how many limbs stay.
 #[inline(always)]
 fn shrink(f: &mut Signed62, g: &mut Signed62, used: usize) -> usize {
     let sign_only = |x: i64| x == 0 || x == -1;
@@ -146,15 +157,22 @@ fn to_signed<const N: usize>(value: &[u64; N]) -> Signed62 {
     for (i, limb) in out.iter_mut().enumerate().take(signed_limbs(N)) {
         let (word, shift) = (i * 62 / 64, i * 62 % 64);
         let low = value.get(word).copied().unwrap_or(0) >> shift;
-        // A shift of 0 would take all of the next word; it happens for i = 0 only, whose 62 bits lie in one word.
-        let high = if shift == 0 { 0 } else { value.get(word + 1).copied().unwrap_or(0) << (64 - shift) };
+        // A shift of 0 would take all of the next word; it happens for i = 0 only, whose 62 bits
+        // lie in one word.
+        let high =
+            if shift == 0 { 0 } else { value.get(word + 1).copied().unwrap_or(0) << (64 - shift) };
         *limb = ((low | high) & MASK) as i64;
     }
     out
 }
 
 /// `±value mod p` in [0, p), for a value in (−2p, p).
-fn from_signed<const N: usize>(value: &Signed62, negate: bool, modulus: &Signed62, limbs: usize) -> [u64; N] {
+fn from_signed<const N: usize>(
+    value: &Signed62,
+    negate: bool,
+    modulus: &Signed62,
+    limbs: usize,
+) -> [u64; N] {
     let mut value = *value;
     add_if_negative(&mut value, modulus, limbs);
     if negate {

@@ -1,10 +1,11 @@
 //! The prime fields of BLS12-377 in Montgomery form, one element at a time.
 //!
-//! [`Fq`] (377 bits, six 64-bit limbs, R = 2^384) holds the coordinates of points, [`Fr`] (253 bits, four limbs, R = 2^256)
-//! the scalars. This is the portable code: it serves single elements, tables and tests. The kernels in bulk have lanes of
-//! their own and take and give these types.
+//! [`Fq`] (377 bits, six 64-bit limbs, R = 2^384) holds the coordinates of points, [`Fr`] (253
+//! bits, four limbs, R = 2^256) the scalars. This is the portable code: it serves single elements,
+//! tables and tests. The kernels in bulk have lanes of their own and take and give these types.
 //!
-//! What must not be broken: the limbs are always below the modulus, so that equality of limbs is equality of elements.
+//! What must not be broken: the limbs are always below the modulus, so that equality of limbs is
+//! equality of elements.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod adx;
@@ -45,7 +46,8 @@ impl<P: Params<N>, const N: usize> Fp<P, N> {
     /// The length of [`Self::to_bytes`].
     pub const BYTES: usize = 8 * N;
 
-    /// The element whose Montgomery form is `limbs`; the caller vouches that they are below the modulus.
+    /// The element whose Montgomery form is `limbs`; the caller vouches that they are below the
+    /// modulus.
     #[inline(always)]
     pub(crate) const fn from_montgomery(limbs: [u64; N]) -> Self {
         Self { limbs, params: PhantomData }
@@ -59,7 +61,8 @@ impl<P: Params<N>, const N: usize> Fp<P, N> {
 
     /// The element `value`, or `None` if it is not below the modulus.
     pub fn from_canonical(value: [u64; N]) -> Option<Self> {
-        less_than(&value, &P::MODULUS).then(|| Self::from_montgomery(mul_mod::<P, N>(&value, &P::R2)))
+        less_than(&value, &P::MODULUS)
+            .then(|| Self::from_montgomery(mul_mod::<P, N>(&value, &P::R2)))
     }
 
     /// The element as an integer below the modulus, least significant limb first.
@@ -69,7 +72,8 @@ impl<P: Params<N>, const N: usize> Fp<P, N> {
         mul_mod::<P, N>(&self.limbs, &one)
     }
 
-    /// The element in `8·N` little-endian bytes, or `None` if the length is another or the value is not below the modulus.
+    /// The element in `8·N` little-endian bytes, or `None` if the length is another or the value is
+    /// not below the modulus.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         (bytes.len() == Self::BYTES).then(|| Self::from_canonical(from_le_bytes(bytes))).flatten()
     }
@@ -90,7 +94,8 @@ impl<P: Params<N>, const N: usize> Fp<P, N> {
         // Horner over digits of 32 bits: 2^32 < p, so that a digit is an element.
         let shift = Self::from(1u64 << 32);
         bytes.chunks(4).rev().fold(Self::ZERO, |sum, chunk| {
-            let digit = chunk.iter().rev().fold(0u64, |digit, byte| (digit << 8) | u64::from(*byte));
+            let digit =
+                chunk.iter().rev().fold(0u64, |digit, byte| (digit << 8) | u64::from(*byte));
             sum * shift + Self::from(digit)
         })
     }
@@ -128,14 +133,16 @@ impl<P: Params<N>, const N: usize> Fp<P, N> {
 
     /// `1/self`, or `None` for zero. Variable time.
     pub fn inverse(&self) -> Option<Self> {
-        // The limbs hold x·R: their inverse is x^(−1)·R^(−1), and R³/R brings it back into Montgomery form.
+        // The limbs hold x·R: their inverse is x^(−1)·R^(−1), and R³/R brings it back into
+        // Montgomery form.
         let inverse = inverse::inverse::<P, N>(&self.limbs)?;
         let r3 = mul_mod::<P, N>(&P::R2, &P::R2);
         Some(Self::from_montgomery(mul_mod::<P, N>(&inverse, &r3)))
     }
 
-    /// Replaces every element by its inverse with one inversion in all, and leaves zeros as they are
-    /// (Montgomery, Speeding the Pollard and elliptic curve methods of factorization, 1987, section 10.3.1).
+    /// Replaces every element by its inverse with one inversion in all, and leaves zeros as they
+    /// are (Montgomery, Speeding the Pollard and elliptic curve methods of factorization, 1987,
+    /// section 10.3.1).
     ///
     /// # Panics
     /// If `scratch` is shorter than `elements`.

@@ -1,8 +1,10 @@
-//! Arithmetic modulo a prime on arrays of 64-bit limbs, least significant first, portable and branch-free.
+//! Arithmetic modulo a prime on arrays of 64-bit limbs, least significant first, portable and
+//! branch-free.
 
 use super::prime::Params;
 
-/// `a + b·c + carry`, as (low, high) words. Never overflows: (2^64 − 1)² + 2·(2^64 − 1) = 2^128 − 1.
+/// `a + b·c + carry`, as (low, high) words. Never overflows: (2^64 − 1)² + 2·(2^64 − 1) = 2^128
+/// − 1.
 #[inline(always)]
 pub(crate) const fn mac(a: u64, b: u64, c: u64, carry: u64) -> (u64, u64) {
     let wide = a as u128 + (b as u128) * (c as u128) + carry as u128;
@@ -45,9 +47,14 @@ pub(crate) const fn less_than<const N: usize>(a: &[u64; N], b: &[u64; N]) -> boo
     sub(a, b).1
 }
 
-/// `condition ? a : b` without a branch: the limbs are as good as random, a branch would be mispredicted half the time.
+/// `condition ? a : b` without a branch: the limbs are as good as random, a branch would be
+/// mispredicted half the time.
 #[inline(always)]
-pub(crate) const fn select<const N: usize>(condition: bool, a: &[u64; N], b: &[u64; N]) -> [u64; N] {
+pub(crate) const fn select<const N: usize>(
+    condition: bool,
+    a: &[u64; N],
+    b: &[u64; N],
+) -> [u64; N] {
     let mask = (condition as u64).wrapping_neg();
     let mut out = [0; N];
     let mut i = 0;
@@ -80,19 +87,24 @@ pub(crate) const fn sub_mod<P: Params<N>, const N: usize>(a: &[u64; N], b: &[u64
     corrected
 }
 
-/// `a·b / 2^(64·N) mod p` for `a·b < 2^(64·N)·p`, in particular for `b < p` and any `a` whose top bit is clear.
+/// `a·b / 2^(64·N) mod p` for `a·b < 2^(64·N)·p`, in particular for `b < p` and any `a` whose top
+/// bit is clear.
 #[inline(always)]
 pub(crate) const fn mul_mod<P: Params<N>, const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
     reduce_once(&mul_loose::<P, N>(a, b), &P::MODULUS)
 }
 
-/// `a·b / 2^(64·N)` modulo p, but only below `p + a·b/2^(64·N)`; for a and b whose top bits are clear.
+/// `a·b / 2^(64·N)` modulo p, but only below `p + a·b/2^(64·N)`; for a and b whose top bits are
+/// clear.
 ///
-/// Montgomery's multiplication, operand scanning with the two inner loops merged. The top limb of p leaves a bit free, so that
-/// the two carries of a row sum into one limb (Gautam Botrel, Gus Gutoski, Thomas Piellard: Faster big-integer modular
-/// multiplication for most moduli, 2020).
+/// Montgomery's multiplication, operand scanning with the two inner loops merged. The top limb of p
+/// leaves a bit free, so that the two carries of a row sum into one limb (Gautam Botrel, Gus
+/// Gutoski, Thomas Piellard: Faster big-integer modular multiplication for most moduli, 2020).
 #[inline(always)]
-pub(crate) const fn mul_loose<P: Params<N>, const N: usize>(a: &[u64; N], b: &[u64; N]) -> [u64; N] {
+pub(crate) const fn mul_loose<P: Params<N>, const N: usize>(
+    a: &[u64; N],
+    b: &[u64; N],
+) -> [u64; N] {
     let p = &P::MODULUS;
     let mut t = [0u64; N];
     let mut i = 0;
@@ -113,7 +125,8 @@ pub(crate) const fn mul_loose<P: Params<N>, const N: usize>(a: &[u64; N], b: &[u
     t
 }
 
-/// `−p^(−1) mod 2^64` for odd `p`, by Newton's iteration: each step doubles the number of correct low bits.
+/// `−p^(−1) mod 2^64` for odd `p`, by Newton's iteration: each step doubles the number of correct
+/// low bits.
 pub(crate) const fn neg_inv(p: u64) -> u64 {
     let mut inverse = 1u64;
     let mut bits = 1;

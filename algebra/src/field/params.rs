@@ -1,5 +1,5 @@
-//! The two primes of BLS12-377, from its parameter x = 0x8508c00000000001 (Bowe et al., ZEXE, 2018, appendix C):
-//! r = x⁴ − x² + 1 and q = (x − 1)²·r/3 + x.
+//! The two primes of BLS12-377, from its parameter x = 0x8508c00000000001 (Bowe et al., ZEXE, 2018,
+//! appendix C): r = x⁴ − x² + 1 and q = (x − 1)²·r/3 + x.
 
 use super::{
     montgomery::{neg_inv, power_of_two},
@@ -29,7 +29,8 @@ impl Params<6> for FqParams {
 pub struct FrParams;
 
 impl Params<4> for FrParams {
-    const MODULUS: [u64; 4] = [0x0a11800000000001, 0x59aa76fed0000001, 0x60b44d1e5c37b001, 0x12ab655e9a2ca556];
+    const MODULUS: [u64; 4] =
+        [0x0a11800000000001, 0x59aa76fed0000001, 0x60b44d1e5c37b001, 0x12ab655e9a2ca556];
     const NEG_INV: u64 = neg_inv(Self::MODULUS[0]);
     const R: [u64; 4] = power_of_two(256, &Self::MODULUS);
     const R2: [u64; 4] = power_of_two(512, &Self::MODULUS);

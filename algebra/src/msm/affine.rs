@@ -1,12 +1,15 @@
-//! Many additions of affine points at once, with one inversion for all (Montgomery's trick): 5 multiplications, 1 squaring and a
-//! share of the inversion for each, against 7 for mixed twisted Edwards and 10 for mixed Jacobian coordinates.
+//! Many additions of affine points at once, with one inversion for all (Montgomery's trick): 5
+//! multiplications, 1 squaring and a share of the inversion for each, against 7 for mixed twisted
+//! Edwards and 10 for mixed Jacobian coordinates.
 //!
-//! An addition runs in two passes. The first computes the differences `dx` of the x-coordinates and their running products; the
-//! second goes backwards from the inverse of the whole product and finishes each addition. Even and odd vectors make up two
-//! chains, so that two multiplications that do not wait for each other stand side by side.
+//! An addition runs in two passes. The first computes the differences `dx` of the x-coordinates and
+//! their running products; the second goes backwards from the inverse of the whole product and
+//! finishes each addition. Even and odd vectors make up two chains, so that two multiplications
+//! that do not wait for each other stand side by side.
 //!
-//! Additions whose `dx` is zero (doublings, and points that cancel) have no slope. They show in the product, which then is zero, and
-//! are taken out: finding them costs nothing as long as there are none.
+//! Additions whose `dx` is zero (doublings, and points that cancel) have no slope. They show in the
+//! product, which then is zero, and are taken out: finding them costs nothing as long as there are
+//! none.
 
 use super::lanes::Lanes;
 
@@ -14,8 +17,8 @@ use super::lanes::Lanes;
 pub(crate) struct Batch<L> {
     /// The differences, a value for each vector.
     pub(crate) dx: Vec<L>,
-    /// Entry v is the product of the differences of the vectors v−2, v−4 …; once they are inverted, entry v+2 is the inverse of
-    /// the product of the vectors v, v−2 …
+    /// Entry v is the product of the differences of the vectors v−2, v−4 …; once they are inverted,
+    /// entry v+2 is the inverse of the product of the vectors v, v−2 …
     products: Vec<L>,
     /// Which lanes take part.
     pub(crate) masks: Vec<u8>,
@@ -34,11 +37,15 @@ pub(crate) struct Work<L> {
 impl<L: Lanes> Batch<L> {
     /// For at most `vectors` vectors at once.
     pub(crate) fn new(vectors: usize) -> Self {
-        Self { dx: vec![L::one(); vectors], products: vec![L::one(); vectors + 2], masks: vec![0; vectors] }
+        Self {
+            dx: vec![L::one(); vectors],
+            products: vec![L::one(); vectors + 2],
+            masks: vec![0; vectors],
+        }
     }
 
-    /// Multiplies the difference of a vector, which stands in `dx`, to its chain. Lanes outside the mask take no part. The vectors
-    /// come in rising order.
+    /// Multiplies the difference of a vector, which stands in `dx`, to its chain. Lanes outside the
+    /// mask take no part. The vectors come in rising order.
     #[inline(always)]
     pub(crate) fn push(&mut self, vector: usize, mask: u8) {
         let dx = &mut self.dx[vector];
@@ -53,8 +60,8 @@ impl<L: Lanes> Batch<L> {
         L::mul(&mut next[0], &products[vector], dx);
     }
 
-    /// Inverts the products of the first `vectors` vectors. Lanes whose difference is zero are taken out of their masks first, and
-    /// `excluded` is told: vector and lanes.
+    /// Inverts the products of the first `vectors` vectors. Lanes whose difference is zero are
+    /// taken out of their masks first, and `excluded` is told: vector and lanes.
     #[inline(always)]
     pub(crate) fn invert(&mut self, vectors: usize, excluded: impl FnMut(usize, u8)) {
         let mut product = L::one();

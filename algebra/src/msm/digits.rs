@@ -13,7 +13,8 @@ pub(crate) struct Digit {
     pub(crate) bucket: u32,
     /// 0, 1 or 2: the exponent of ζ, the point's x-coordinate is multiplied by β^unit.
     pub(crate) unit: u32,
-    /// Whether the point's y-coordinate is negated: by the sign, and by ζ, which negates it as well.
+    /// Whether the point's y-coordinate is negated: by the sign, and by ζ, which negates it as
+    /// well.
     pub(crate) negative: bool,
 }
 
@@ -54,9 +55,15 @@ fn mul_high(a: u128, b: u128) -> u128 {
     a1 * b1 + (left >> 64) + (right >> 64) + (middle >> 64)
 }
 
-/// Calls `push(bucket, entry)` for the digits other than zero of scalars, the first of which belongs to base `first`.
+/// Calls `push(bucket, entry)` for the digits other than zero of scalars, the first of which
+/// belongs to base `first`.
 #[inline(always)]
-pub(crate) fn recode_each(window: &Window, first: usize, scalars: &[Fr], mut push: impl FnMut(u32, u32)) {
+pub(crate) fn recode_each(
+    window: &Window,
+    first: usize,
+    scalars: &[Fr],
+    mut push: impl FnMut(u32, u32),
+) {
     for (base, scalar) in (first..).zip(scalars) {
         recode(window, &scalar.to_canonical(), |position, digit| {
             let sign = if digit.negative { NEGATIVE } else { 0 };

@@ -33,16 +33,23 @@ const RECIPROCAL: [u64; 3] = {
 /// x² in limbs.
 const ZETA_LIMBS: [u64; 3] = to_limbs52(&[ZETA as u64, (ZETA >> 64) as u64]);
 
-/// Calls `push(bucket, entry)` for the digits other than zero of eight scalars, the first of which belongs to base `first`.
+/// Calls `push(bucket, entry)` for the digits other than zero of eight scalars, the first of which
+/// belongs to base `first`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn recode_eight(window: &Window, first: usize, scalars: &[Fr; 8], mut push: impl FnMut(u32, u32)) {
+pub(crate) fn recode_eight(
+    window: &Window,
+    first: usize,
+    scalars: &[Fr; 8],
+    mut push: impl FnMut(u32, u32),
+) {
     let (mut k0, mut k1) = split(scalars);
     let zero = _mm512_setzero_si512();
     let splat = |x: i64| _mm512_set1_epi64(x);
     let (one, base, twice_base) = (splat(1), splat(1 << window.bits), splat(2 << window.bits));
     let digit_mask = splat((1 << window.bits) - 1);
-    let (bits, row_bits) = (_mm_cvtsi32_si128(window.bits as i32), _mm_cvtsi32_si128(window.bits as i32 - 1));
+    let (bits, row_bits) =
+        (_mm_cvtsi32_si128(window.bits as i32), _mm_cvtsi32_si128(window.bits as i32 - 1));
     let carry_bits = _mm_cvtsi32_si128(64 - window.bits as i32);
     // What is shifted between the halves of k₀ and k₁, and the entries of each position.
     let shift = |k: [__m512i; 2]| {
@@ -51,7 +58,10 @@ pub(crate) fn recode_eight(window: &Window, first: usize, scalars: &[Fr; 8], mut
     };
     let lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
     let stride = splat((CELLS * window.positions) as i64);
-    let mut entry = _mm512_add_epi64(splat(cell_index(window, first, 0).into()), _mm512_mul_epu32(lanes, stride));
+    let mut entry = _mm512_add_epi64(
+        splat(cell_index(window, first, 0).into()),
+        _mm512_mul_epu32(lanes, stride),
+    );
     let (mut carry0, mut carry1) = (zero, zero);
     for _ in 0..window.positions {
         let a = _mm512_add_epi64(_mm512_and_si512(k0[0], digit_mask), carry0);
@@ -99,7 +109,8 @@ pub(crate) fn recode_eight(window: &Window, first: usize, scalars: &[Fr; 8], mut
     }
 }
 
-/// `(k₀, k₁)` with k = k₀ + k₁·x² in 64-bit words; k₁ is rounded down, or one less with a chance of 2^(−20): k₀ < x²·(1 + 2^(−20)).
+/// `(k₀, k₁)` with k = k₀ + k₁·x² in 64-bit words; k₁ is rounded down, or one less with a chance of
+/// 2^(−20): k₀ < x²·(1 + 2^(−20)).
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn split(scalars: &[Fr; 8]) -> ([__m512i; 2], [__m512i; 2]) {
@@ -110,7 +121,8 @@ fn split(scalars: &[Fr; 8]) -> ([__m512i; 2], [__m512i; 2]) {
     let mask = _mm512_set1_epi64(MASK52 as i64);
     let splat = |limb: u64| _mm512_set1_epi64(limb as i64);
 
-    // floor(k/2^104)·reciprocal/2^178, without the two lowest columns, whose carry is far below 2^178.
+    // floor(k/2^104)·reciprocal/2^178, without the two lowest columns, whose carry is far below
+    // 2^178.
     let reciprocal = RECIPROCAL.map(splat);
     let mut t = [zero; 4];
     for i in 0..3 {
@@ -129,7 +141,10 @@ fn split(scalars: &[Fr; 8]) -> ([__m512i; 2], [__m512i; 2]) {
     }
     // Limbs 1 to 3 of t stand for 2^156 and up: 178 = 156 + 22.
     let cut = |low, high| {
-        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<22>(low), _mm512_slli_epi64::<30>(high)), mask)
+        _mm512_and_si512(
+            _mm512_or_si512(_mm512_srli_epi64::<22>(low), _mm512_slli_epi64::<30>(high)),
+            mask,
+        )
     };
     let quotient = [cut(t[1], t[2]), cut(t[2], t[3]), _mm512_srli_epi64::<22>(t[3])];
 
@@ -140,7 +155,8 @@ fn split(scalars: &[Fr; 8]) -> ([__m512i; 2], [__m512i; 2]) {
         for j in 0..3 - i {
             product[i + j] = _mm512_madd52lo_epu64(product[i + j], quotient[i], zeta[j]);
             if i + j < 2 {
-                product[i + j + 1] = _mm512_madd52hi_epu64(product[i + j + 1], quotient[i], zeta[j]);
+                product[i + j + 1] =
+                    _mm512_madd52hi_epu64(product[i + j + 1], quotient[i], zeta[j]);
             }
         }
     }

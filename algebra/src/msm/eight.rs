@@ -48,7 +48,16 @@ impl<const IFMA: bool> Lanes for Fq8<IFMA> {
     #[inline(always)]
     fn gather(cells: &[Row], at: impl Fn(usize) -> usize) -> Self {
         let cell = |lane: usize| &cells[at(lane)];
-        lanes!(Fq8::from_rows([cell(0), cell(1), cell(2), cell(3), cell(4), cell(5), cell(6), cell(7)]))
+        lanes!(Fq8::from_rows([
+            cell(0),
+            cell(1),
+            cell(2),
+            cell(3),
+            cell(4),
+            cell(5),
+            cell(6),
+            cell(7)
+        ]))
     }
 
     #[inline(always)]
@@ -116,7 +125,11 @@ impl<const IFMA: bool> Lanes for Fq8<IFMA> {
 
     #[inline(always)]
     fn square_sub(out: &mut Self, a: &Self, b: &Self, c: &Self, raise: &Multiple) {
-        lanes!(Fq8::square_add_to(out, a, &Fq8::zero().limbs_sub(b).limbs_sub(b).limbs_sub(c).limbs_raise(raise)));
+        lanes!(Fq8::square_add_to(
+            out,
+            a,
+            &Fq8::zero().limbs_sub(b).limbs_sub(b).limbs_sub(c).limbs_raise(raise)
+        ));
     }
 
     #[inline(always)]

@@ -1,11 +1,13 @@
 //! What the sums over points need of a back end: elements of Fq, one or eight side by side.
 //!
-//! The algorithms above are written once, over this trait. Values stay below a small multiple of q, which the caller tracks: a
-//! difference is raised by a [`Lanes::Multiple`] of q, so that lanes without reduction never go below zero. Lanes that
-//! reduce ignore it. A *factor* may only be multiplied; a *value* may be added and subtracted as well.
+//! The algorithms above are written once, over this trait. Values stay below a small multiple of q,
+//! which the caller tracks: a difference is raised by a [`Lanes::Multiple`] of q, so that lanes
+//! without reduction never go below zero. Lanes that reduce ignore it. A *factor* may only be
+//! multiplied; a *value* may be added and subtracted as well.
 //!
-//! Eight elements take 512 bytes and live in memory. Results therefore go where the caller wants them, through `out`: returned by value
-//! they would be copied, and the copies would take as long as the multiplications.
+//! Eight elements take 512 bytes and live in memory. Results therefore go where the caller wants
+//! them, through `out`: returned by value they would be copied, and the copies would take as long
+//! as the multiplications.
 
 use super::{digits::recode_each, window::Window};
 use crate::field::{Fq, Fr};
@@ -78,7 +80,8 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     /// `1/a` as a factor, or `None` if any lane is zero modulo q.
     fn inverse(a: &Self) -> Option<Self>;
 
-    /// Calls `push(bucket, entry)` for the digits other than zero of scalars, the first of which belongs to base `first`.
+    /// Calls `push(bucket, entry)` for the digits other than zero of scalars, the first of which
+    /// belongs to base `first`.
     #[inline(always)]
     fn recode(window: &Window, first: usize, scalars: &[Fr], push: impl FnMut(u32, u32)) {
         recode_each(window, first, scalars, push);
@@ -96,8 +99,10 @@ pub(crate) fn prefetch<T>(slice: &[T], index: usize) {
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let element: *const i8 = slice.as_ptr().wrapping_add(index).cast();
-        // SAFETY: SSE is part of x86-64, and a prefetch of any address has no effect on the program.
-        let prefetch = |offset: usize| unsafe { _mm_prefetch::<_MM_HINT_T0>(element.wrapping_add(offset)) };
+        // SAFETY: SSE is part of x86-64, and a prefetch of any address has no effect on the
+        // program.
+        let prefetch =
+            |offset: usize| unsafe { _mm_prefetch::<_MM_HINT_T0>(element.wrapping_add(offset)) };
         let mut offset = 0;
         while offset < size_of::<T>() {
             prefetch(offset);

@@ -1,18 +1,22 @@
 //! Multi-scalar multiplication over fixed bases: `Σ kᵢ·Pᵢ` for points Pᵢ that stay the same.
 //!
-//! Every base's multiples by 2^(c·j) are tabulated, so that the digits of all positions j of all scalars go to one set of buckets. What
-//! is left is a sum of n·⌈126/c⌉ points into 4^c/6 buckets, and the buckets' weighted sum: for n = 2^13 and c = 8, 131,072 + 2·10,923
-//! additions less one for each bucket's first point, each of about 6 multiplications in Fq.
+//! Every base's multiples by 2^(c·j) are tabulated, so that the digits of all positions j of all
+//! scalars go to one set of buckets. What is left is a sum of n·⌈126/c⌉ points into 4^c/6 buckets,
+//! and the buckets' weighted sum: for n = 2^13 and c = 8, 131,072 + 2·10,923 additions less one for
+//! each bucket's first point, each of about 6 multiplications in Fq.
 //!
-//! - [`window`](self) digits are Eisenstein integers, after the endomorphism: a third of the buckets that signed digits have;
+//! - [`window`](self) digits are Eisenstein integers, after the endomorphism: a third of the
+//!   buckets that signed digits have;
 //! - points are affine and added in batches with one inversion, lanes running over buckets;
-//! - the table takes 16·4 cells for each base, 32 MiB for n = 2^13 with lanes, and is built in a fifth of a second: there is no point in
-//!   keeping it on disk.
+//! - the table takes 16·4 cells for each base, 32 MiB for n = 2^13 with lanes, and is built in a
+//!   fifth of a second: there is no point in keeping it on disk.
 //!
-//! No threads: a multiplication runs on the caller's, in a [`Scratch`] of its own. The table is shared.
+//! No threads: a multiplication runs on the caller's, in a [`Scratch`] of its own. The table is
+//! shared.
 //!
-//! What must not be broken: any scalars give the right sum. Points that meet their double or their negative, in buckets or in
-//! sums of buckets, are taken out of their batch and added by complete formulas; a bucket with too many points spills them.
+//! What must not be broken: any scalars give the right sum. Points that meet their double or their
+//! negative, in buckets or in sums of buckets, are taken out of their batch and added by complete
+//! formulas; a bucket with too many points spills them.
 
 mod affine;
 mod digits;
@@ -87,7 +91,8 @@ pub enum TableError {
     /// Too few or too many bases.
     #[error("expected 1 to {MAX_BASES} bases, got {0}")]
     Size(usize),
-    /// A base is not on the curve, or not in the subgroup of order r, where the endomorphism multiplies by x².
+    /// A base is not on the curve, or not in the subgroup of order r, where the endomorphism
+    /// multiplies by x².
     #[error("base {0} is not a point of the subgroup of order r")]
     Subgroup(usize),
     /// No table is as small as that.
@@ -104,18 +109,21 @@ pub enum TableError {
 }
 
 impl FixedBase {
-    /// Tabulates the multiples of bases in the subgroup of order r, in at most `max_bytes`: the fastest table that fits.
+    /// Tabulates the multiples of bases in the subgroup of order r, in at most `max_bytes`: the
+    /// fastest table that fits.
     ///
     /// # Errors
-    /// [`TableError`]; in particular, no table takes less than 4 cells of 64 bytes, or 48 without lanes, for each of 16 multiples
-    /// of each base.
+    /// [`TableError`]; in particular, no table takes less than 4 cells of 64 bytes, or 48 without
+    /// lanes, for each of 16 multiples of each base.
     pub fn new(backend: Backend, bases: &[Affine], max_bytes: usize) -> Result<Self, TableError> {
         let backend = backend.checked()?;
         if bases.is_empty() || bases.len() > MAX_BASES {
             return Err(TableError::Size(bases.len()));
         }
         let members = are_in_subgroup(backend, bases);
-        if let Some(base) = bases.iter().zip(members).position(|(base, member)| !base.is_on_curve() || !member) {
+        if let Some(base) =
+            bases.iter().zip(members).position(|(base, member)| !base.is_on_curve() || !member)
+        {
             return Err(TableError::Subgroup(base));
         }
         let position_bytes = match backend {
@@ -123,8 +131,9 @@ impl FixedBase {
             Backend::Ifma | Backend::Avx512 => Table::<Fq8<true>>::position_bytes(bases.len()),
             _ => Table::<One<Portable>>::position_bytes(bases.len()),
         };
-        let window = Window::for_bases(bases.len(), max_bytes / position_bytes)
-            .ok_or(TableError::Memory { expected: Window::MIN_POSITIONS * position_bytes, got: max_bytes })?;
+        let window = Window::for_bases(bases.len(), max_bytes / position_bytes).ok_or(
+            TableError::Memory { expected: Window::MIN_POSITIONS * position_bytes, got: max_bytes },
+        )?;
         Ok(Self(match backend {
             // SAFETY: the back end was checked.
             #[cfg(target_arch = "x86_64")]
@@ -170,14 +179,21 @@ impl FixedBase {
             #[cfg(target_arch = "x86_64")]
             Tables::Ifma(table) => Scratches::Ifma(sum::Scratch::new(&table.window, table.bases)),
             #[cfg(target_arch = "x86_64")]
-            Tables::Avx512(table) => Scratches::Avx512(sum::Scratch::new(&table.window, table.bases)),
+            Tables::Avx512(table) => {
+                Scratches::Avx512(sum::Scratch::new(&table.window, table.bases))
+            }
             #[cfg(target_arch = "x86_64")]
-            Tables::Scalar(table) => Scratches::Scalar(sum::Scratch::new(&table.window, table.bases)),
-            Tables::Portable(table) => Scratches::Portable(sum::Scratch::new(&table.window, table.bases)),
+            Tables::Scalar(table) => {
+                Scratches::Scalar(sum::Scratch::new(&table.window, table.bases))
+            }
+            Tables::Portable(table) => {
+                Scratches::Portable(sum::Scratch::new(&table.window, table.bases))
+            }
         })
     }
 
-    /// `Σ scalars[i]·bases[i]` over the scalars given, or `None` if that is the point at infinity. Variable time.
+    /// `Σ scalars[i]·bases[i]` over the scalars given, or `None` if that is the point at infinity.
+    /// Variable time.
     ///
     /// # Panics
     /// If there are more scalars than bases, or the scratch is another table's.
@@ -188,7 +204,8 @@ impl FixedBase {
         }
     }
 
-    /// [`Self::multiply`], given up soon after the flag is set: it is looked at every millisecond or so.
+    /// [`Self::multiply`], given up soon after the flag is set: it is looked at every millisecond
+    /// or so.
     ///
     /// # Errors
     /// [`Stopped`] if it was given up.
@@ -201,19 +218,30 @@ impl FixedBase {
         scratch: &mut Scratch,
         scalars: &[Fr],
     ) -> Result<Option<Affine>, Stopped> {
-        assert!(scalars.len() <= self.bases(), "{} scalars for {} bases", scalars.len(), self.bases());
+        assert!(
+            scalars.len() <= self.bases(),
+            "{} scalars for {} bases",
+            scalars.len(),
+            self.bases()
+        );
         let sum = match (&self.0, &mut scratch.0) {
             // SAFETY: a table of this kind exists only where the back end was checked.
             #[cfg(target_arch = "x86_64")]
-            (Tables::Ifma(table), Scratches::Ifma(scratch)) => unsafe { multiply_ifma(table, scratch, scalars, stop) },
+            (Tables::Ifma(table), Scratches::Ifma(scratch)) => unsafe {
+                multiply_ifma(table, scratch, scalars, stop)
+            },
             // SAFETY: a table of this kind exists only where the back end was checked.
             #[cfg(target_arch = "x86_64")]
             (Tables::Avx512(table), Scratches::Avx512(scratch)) => unsafe {
                 multiply_avx512(table, scratch, scalars, stop)
             },
             #[cfg(target_arch = "x86_64")]
-            (Tables::Scalar(table), Scratches::Scalar(scratch)) => multiply_one(table, scratch, scalars, stop),
-            (Tables::Portable(table), Scratches::Portable(scratch)) => multiply_one(table, scratch, scalars, stop),
+            (Tables::Scalar(table), Scratches::Scalar(scratch)) => {
+                multiply_one(table, scratch, scalars, stop)
+            }
+            (Tables::Portable(table), Scratches::Portable(scratch)) => {
+                multiply_one(table, scratch, scalars, stop)
+            }
             #[cfg(target_arch = "x86_64")]
             _ => panic!("the scratch is that of a table for another back end"),
         };

@@ -1,10 +1,12 @@
 //! The buckets' sums: in each round, every bucket that has a point left adds it to its sum.
 //!
-//! Lanes run over buckets, ordered by falling number of points, so that the buckets of a round are the first ones and no two
-//! lanes meet in a bucket. Sums stay in lanes from the first round to the last; only the points come from the table by rows.
+//! Lanes run over buckets, ordered by falling number of points, so that the buckets of a round are
+//! the first ones and no two lanes meet in a bucket. Sums stay in lanes from the first round to the
+//! last; only the points come from the table by rows.
 //!
-//! The buckets go through all their rounds a chunk at a time: what a round works on then stays in the second cache. A point of the
-//! table is used once, from the third cache or from memory: each is asked for while the round before it multiplies.
+//! The buckets go through all their rounds a chunk at a time: what a round works on then stays in
+//! the second cache. A point of the table is used once, from the third cache or from memory: each
+//! is asked for while the round before it multiplies.
 
 use super::{
     affine::{Batch, Work},
@@ -14,8 +16,8 @@ use super::{
 };
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// How many buckets go through their rounds together: sums, differences and products take 256 bytes of each. More would fall out of
-/// the second cache, fewer would mean more inversions.
+/// How many buckets go through their rounds together: sums, differences and products take 256 bytes
+/// of each. More would fall out of the second cache, fewer would mean more inversions.
 const CHUNK: usize = 1024;
 
 /// How many vectors ahead the y-coordinates are asked for.
@@ -103,8 +105,9 @@ impl<L: Lanes> Sums<L> {
         }
     }
 
-    /// Sums the schedule's points, from a table of four cells for each: x, βx, β²x and y. Returns the bound of the coordinates
-    /// in multiples of q, or `None` if it was told to stop. Entries that cannot be added here go to `leftovers`.
+    /// Sums the schedule's points, from a table of four cells for each: x, βx, β²x and y. Returns
+    /// the bound of the coordinates in multiples of q, or `None` if it was told to stop. Entries
+    /// that cannot be added here go to `leftovers`.
     #[inline(always)]
     pub(crate) fn accumulate(
         &mut self,
@@ -143,7 +146,14 @@ impl<L: Lanes> Sums<L> {
             if points.points == 0 {
                 break;
             }
-            bound = self.round(table, points, &schedule.order()[start..], start / L::WIDTH, bound, leftovers);
+            bound = self.round(
+                table,
+                points,
+                &schedule.order()[start..],
+                start / L::WIDTH,
+                bound,
+                leftovers,
+            );
         }
         bound
     }
@@ -169,8 +179,8 @@ impl<L: Lanes> Sums<L> {
         }
     }
 
-    /// One addition for each of some buckets, whose sums are the vectors from `first` on. Coordinates up to `bound·q` become such
-    /// up to the returned bound.
+    /// One addition for each of some buckets, whose sums are the vectors from `first` on.
+    /// Coordinates up to `bound·q` become such up to the returned bound.
     #[inline(always)]
     fn round(
         &mut self,
@@ -229,8 +239,11 @@ impl<L: Lanes> Sums<L> {
         raises: &Raises<L>,
     ) {
         for (vector, work) in vectors.into_iter().zip(&mut self.work) {
-            // The y-coordinates of the vectors that follow, in falling order, and the next round's x-coordinates.
-            if let Some(ahead) = vector.checked_sub(AHEAD).and_then(|ahead| points.entries::<L>(ahead)) {
+            // The y-coordinates of the vectors that follow, in falling order, and the next round's
+            // x-coordinates.
+            if let Some(ahead) =
+                vector.checked_sub(AHEAD).and_then(|ahead| points.entries::<L>(ahead))
+            {
                 prefetch_all::<L>(table, ahead, y_cell);
             }
             if let Some(next) = points.next::<L>(vector) {
@@ -242,12 +255,24 @@ impl<L: Lanes> Sums<L> {
             let Some(entries) = points.entries::<L>(vector) else { continue };
             let y2 = L::gather(table, |lane| y_cell(entries[lane]));
             let negative = L::signs(entries);
-            L::signed_sub_factor(&mut work.numerator, &y2, negative, &self.y[first + vector], &raises.dy);
+            L::signed_sub_factor(
+                &mut work.numerator,
+                &y2,
+                negative,
+                &self.y[first + vector],
+                &raises.dy,
+            );
             L::mul(&mut work.slope, &work.numerator, &work.inverse);
         }
         for (vector, work) in vectors.into_iter().zip(&mut self.work) {
             // x₁ + x₂ = 2·x₁ + dx up to multiples of q: the point's x need not be fetched again.
-            L::square_sub(&mut work.x, &work.slope, &self.x[first + vector], &self.batch.dx[vector], &raises.x);
+            L::square_sub(
+                &mut work.x,
+                &work.slope,
+                &self.x[first + vector],
+                &self.batch.dx[vector],
+                &raises.x,
+            );
         }
         for (vector, work) in vectors.into_iter().zip(&mut self.work) {
             let (x, y) = (&mut self.x[first + vector], &mut self.y[first + vector]);

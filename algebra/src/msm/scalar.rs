@@ -30,7 +30,8 @@ pub(crate) struct Adx;
 impl Multiply for Adx {
     #[inline(always)]
     fn mul(a: &[u64; 6], b: &[u64; 6]) -> [u64; 6] {
-        // SAFETY: this type is used where the processor was found to have BMI2 and ADX (`Backend::Scalar`).
+        // SAFETY: this type is used where the processor was found to have BMI2 and ADX
+        // (`Backend::Scalar`).
         unsafe { crate::field::adx::mul_fq(a, b) }
     }
 }
@@ -161,6 +162,8 @@ impl<M: Multiply> Lanes for One<M> {
     }
 
     fn inverse(a: &Self) -> Option<Self> {
-        Fq::from_montgomery(a.canonical().limbs).inverse().map(|inverse| Self::new(inverse.montgomery()))
+        Fq::from_montgomery(a.canonical().limbs)
+            .inverse()
+            .map(|inverse| Self::new(inverse.montgomery()))
     }
 }

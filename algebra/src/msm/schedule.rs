@@ -2,9 +2,10 @@
 
 /// The points of every bucket, and the buckets by falling number of points.
 ///
-/// Digits are written down as they come, and counted by bucket; [`Self::sort`] then orders the buckets and puts every digit in its
-/// place: round t holds the t-th point of every bucket that has so many, in the order of the buckets. A bucket takes as many
-/// points as there are rounds; what is beyond goes to `spilled`. Scalars at random spill hardly any, equal ones do.
+/// Digits are written down as they come, and counted by bucket; [`Self::sort`] then orders the
+/// buckets and puts every digit in its place: round t holds the t-th point of every bucket that has
+/// so many, in the order of the buckets. A bucket takes as many points as there are rounds; what is
+/// beyond goes to `spilled`. Scalars at random spill hardly any, equal ones do.
 pub(crate) struct Schedule {
     /// Bucket and entry of each digit.
     digits: Vec<(u16, u32)>,
@@ -14,7 +15,8 @@ pub(crate) struct Schedule {
     order: Vec<u16>,
     /// For each bucket, its rank in `order`, and how many of its points have found their place.
     places: Vec<Place>,
-    /// `starts[count]`: where the buckets with that count begin in `order`; scratch of [`Self::sort`].
+    /// `starts[count]`: where the buckets with that count begin in `order`; scratch of
+    /// [`Self::sort`].
     starts: Vec<u32>,
     /// `active[t]`: how many buckets have more than t points: the first ones of `order`.
     active: Vec<usize>,
@@ -41,7 +43,8 @@ pub(crate) const PADDING: usize = super::lanes::MAX_WIDTH;
 impl Schedule {
     /// For `buckets` bucket numbers, of which `points` points fill `filled` evenly.
     pub(crate) fn new(buckets: usize, filled: usize, points: usize) -> Self {
-        // A bucket's number of points is about Poisson distributed: the mean plus four deviations, and a few for small means.
+        // A bucket's number of points is about Poisson distributed: the mean plus four deviations,
+        // and a few for small means.
         let mean = points.div_ceil(filled);
         let rounds = (mean + 4 * mean.isqrt() + 4).min(MAX_ROUNDS);
         Self {
@@ -72,8 +75,8 @@ impl Schedule {
         self.counts[usize::from(bucket)] += 1;
     }
 
-    /// Orders the buckets that have points by falling number of points, and puts the points in their places. To be called after the
-    /// last [`Self::push`].
+    /// Orders the buckets that have points by falling number of points, and puts the points in
+    /// their places. To be called after the last [`Self::push`].
     pub(crate) fn sort(&mut self) {
         let capped = |count: u32| (count as usize).min(self.rounds);
         // A counting sort. Count c starts where the buckets with more points end.
@@ -127,8 +130,9 @@ impl Schedule {
         self.counts[bucket as usize] > 0
     }
 
-    /// The entries of a round for some buckets in a row of [`Self::order`], those that have a point for it, and [`PADDING`] entries
-    /// without meaning. No entries if there is no such round, or no such bucket.
+    /// The entries of a round for some buckets in a row of [`Self::order`], those that have a point
+    /// for it, and [`PADDING`] entries without meaning. No entries if there is no such round, or no
+    /// such bucket.
     #[inline(always)]
     pub(crate) fn round(&self, round: usize, buckets: core::ops::Range<usize>) -> &[u32] {
         let active = self.active.get(round).copied().unwrap_or(0).min(buckets.end);

@@ -12,7 +12,8 @@ use crate::{
 #[cfg(target_arch = "x86_64")]
 use {super::scalar::Adx, crate::avx512::fq::Fq8};
 
-/// Points in coordinates X, Y, ZZ and ZZZ, as [`crate::Projective`]: X and Y are values below 8·q, ZZ and ZZZ factors.
+/// Points in coordinates X, Y, ZZ and ZZZ, as [`crate::Projective`]: X and Y are values below 8·q,
+/// ZZ and ZZZ factors.
 #[derive(Clone, Copy)]
 struct Lifted<L> {
     x: L,
@@ -26,7 +27,10 @@ struct Lifted<L> {
 /// # Panics
 /// If the processor lacks the back end's instructions.
 pub fn are_in_subgroup(backend: Backend, points: &[Affine]) -> Vec<bool> {
-    assert!(backend.is_available(), "the processor lacks the instructions of the back end {backend}");
+    assert!(
+        backend.is_available(),
+        "the processor lacks the instructions of the back end {backend}"
+    );
     match backend {
         // SAFETY: the back end was checked.
         #[cfg(target_arch = "x86_64")]
@@ -54,9 +58,10 @@ fn are_members_avx512(points: &[Affine]) -> Vec<bool> {
 
 /// For each point of the curve, whether ζP = x²·P (see [`Affine::is_in_subgroup`]).
 ///
-/// The formulas are those for different points, none of them at infinity. Points of the subgroup never break that: what is added on the way
-/// to x²·P are multiples of P by numbers between 1 and r that differ, and whose sum is not r. Where other points break it, ZZ becomes zero, stays
-/// so, and is no coordinate of ζP.
+/// The formulas are those for different points, none of them at infinity. Points of the subgroup
+/// never break that: what is added on the way to x²·P are multiples of P by numbers between 1 and r
+/// that differ, and whose sum is not r. Where other points break it, ZZ becomes zero, stays so, and
+/// is no coordinate of ζP.
 #[inline(always)]
 pub(crate) fn are_members<L: Lanes>(points: &[Affine]) -> Vec<bool> {
     let mut members = Vec::with_capacity(points.len());
@@ -82,9 +87,10 @@ fn members_of_vector<L: Lanes>(points: &[Affine]) -> u8 {
             }
         }
     }
-    // ζP = (βx, −y): X − βx·ZZ and Y + y·ZZZ are to be zero, ZZ is not. Either coordinate alone would do: x²P = −ζP holds for (0, ±1)
-    // alone, since gcd(x⁴ + x² + 1, h·r) = 3, and x²P = −P or ζ⁻¹P for points of order 2 alone, and of both ZZ is zero. Comparing
-    // both costs little and needs no such argument.
+    // ζP = (βx, −y): X − βx·ZZ and Y + y·ZZZ are to be zero, ZZ is not. Either coordinate alone
+    // would do: x²P = −ζP holds for (0, ±1) alone, since gcd(x⁴ + x² + 1, h·r) = 3, and x²P = −P or
+    // ζ⁻¹P for points of order 2 alone, and of both ZZ is zero. Comparing both costs little and
+    // needs no such argument.
     let [none, two, eight] = [0, 2, 8].map(L::multiple_of_q);
     let (mut product, mut zeta_x, mut difference) = (zero, zero, zero);
     L::mul(&mut zeta_x, &x, &L::gather(&[L::cell(&BETA)], |_| 0));
@@ -145,7 +151,8 @@ fn add<L: Lanes>(p: &mut Lifted<L>, other: &Lifted<L>, zero: &L) {
     L::sub_factor(&mut difference, &q, &p.x, &eight);
     L::mul_sub(&mut product, &s1, &ppp, zero, &none);
     L::mul_sub(&mut p.y, &dy, &difference, &product, &two);
-    for (coordinate, factor, other) in [(&mut p.zz, &pp, &other.zz), (&mut p.zzz, &ppp, &other.zzz)] {
+    for (coordinate, factor, other) in [(&mut p.zz, &pp, &other.zz), (&mut p.zzz, &ppp, &other.zzz)]
+    {
         L::mul(&mut product, coordinate, other);
         L::mul(coordinate, &product, factor);
     }

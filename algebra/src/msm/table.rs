@@ -11,7 +11,8 @@ use crate::{
     memory::on_huge_pages,
 };
 
-/// `2^(bits·position)·base` for every base and position: cells [`cell_index`] and the three behind it, all below q.
+/// `2^(bits·position)·base` for every base and position: cells [`cell_index`] and the three behind
+/// it, all below q.
 pub(crate) struct Table<L: Lanes> {
     pub(crate) cells: Vec<L::Cell>,
     pub(crate) window: Window,
@@ -27,8 +28,11 @@ impl<L: Lanes> Table<L> {
     /// The table of bases in the subgroup of order r, at least one.
     #[inline(always)]
     pub(crate) fn new(bases: &[Affine], window: Window) -> Self {
-        let mut table =
-            Self { cells: on_huge_pages(CELLS * bases.len() * window.positions), window, bases: bases.len() };
+        let mut table = Self {
+            cells: on_huge_pages(CELLS * bases.len() * window.positions),
+            window,
+            bases: bases.len(),
+        };
         let vectors = bases.len().div_ceil(L::WIDTH);
         let (mut x, mut y): (Vec<L>, Vec<L>) = bases.chunks(L::WIDTH).map(load_points::<L>).unzip();
         let beta = load(&[L::cell(&BETA)]);

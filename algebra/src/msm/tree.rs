@@ -87,7 +87,8 @@ impl<L: Lanes> Tree<L> {
         }
     }
 
-    /// Sums every list: afterwards it holds one point, or none for the point at infinity. New points are appended.
+    /// Sums every list: afterwards it holds one point, or none for the point at infinity. New
+    /// points are appended.
     #[inline(always)]
     pub(crate) fn sum_lists(&mut self, points: &mut Points<L>, lists: &mut Lists) {
         while self.pair_up(points, lists) {
@@ -106,7 +107,8 @@ impl<L: Lanes> Tree<L> {
         }
     }
 
-    /// Replaces the pairs of every list by the points that their sums will be; whether there are any.
+    /// Replaces the pairs of every list by the points that their sums will be; whether there are
+    /// any.
     #[inline(always)]
     fn pair_up(&mut self, points: &Points<L>, lists: &mut Lists) -> bool {
         let first_sum = points.len();
@@ -137,10 +139,16 @@ impl<L: Lanes> Tree<L> {
         self.count > 0
     }
 
-    /// Puts the sums of some vectors of pairs into the points from `first_sum` on. Whether some are at infinity: these are left with both
-    /// coordinates zero.
+    /// Puts the sums of some vectors of pairs into the points from `first_sum` on. Whether some are
+    /// at infinity: these are left with both coordinates zero.
     #[inline(always)]
-    fn add_pairs(&mut self, points: &mut Points<L>, first_sum: usize, start: usize, end: usize) -> bool {
+    fn add_pairs(
+        &mut self,
+        points: &mut Points<L>,
+        first_sum: usize,
+        start: usize,
+        end: usize,
+    ) -> bool {
         let bound = points.bound;
         let raise = L::multiple_of_q(bound);
         for vector in start..end {
@@ -181,7 +189,13 @@ impl<L: Lanes> Tree<L> {
             }
             for (vector, work) in vectors.rev().zip(&mut self.work) {
                 let (mut x, mut y) = (work.x, work.y);
-                L::square_sub(&mut x, &work.slope, &work.x, &self.batch.dx[vector - start], raise_x);
+                L::square_sub(
+                    &mut x,
+                    &work.slope,
+                    &work.x,
+                    &self.batch.dx[vector - start],
+                    raise_x,
+                );
                 L::sub_factor(&mut work.difference, &work.x, &x, raise_difference);
                 L::mul_sub(&mut y, &work.slope, &work.difference, &work.y, &raise);
                 let out = &mut points.cells[2 * (first_sum + vector * L::WIDTH)..][..2 * L::WIDTH];
@@ -206,7 +220,8 @@ impl<L: Lanes> Tree<L> {
 fn add_completely<L: Lanes>(points: &mut Points<L>, sum: usize, pair: [u32; 2]) -> bool {
     let [a, b] = pair.map(|point| read_point(points, point as usize));
     let point = (a.to_projective() + b.to_projective()).to_affine();
-    let cells = point.map_or([L::Cell::default(); 2], |point| [L::cell(&point.x), L::cell(&point.y)]);
+    let cells =
+        point.map_or([L::Cell::default(); 2], |point| [L::cell(&point.x), L::cell(&point.y)]);
     points.cells[2 * sum..2 * sum + 2].copy_from_slice(&cells);
     point.is_none()
 }
@@ -262,21 +277,30 @@ mod tests {
         }))
     }
 
-    /// (2, 3) and twice itself, (0, 1), with coordinates as large as the bound allows, and as small.
+    /// (2, 3) and twice itself, (0, 1), with coordinates as large as the bound allows, and as
+    /// small.
     fn check<const IFMA: bool>(bound: u32) {
         let p = Affine { x: Fq::from(2), y: Fq::from(3) };
         let q = Affine { x: Fq::ZERO, y: Fq::ONE };
         let sum = (p.to_projective() + q.to_projective()).to_affine().unwrap();
         for raises in 0..16u32 {
             let raise = |place: u32| if raises >> place & 1 == 1 { bound - 1 } else { 0 };
-            let cells =
-                vec![raised(&p.x, raise(0)), raised(&p.y, raise(1)), raised(&q.x, raise(2)), raised(&q.y, raise(3))];
+            let cells = vec![
+                raised(&p.x, raise(0)),
+                raised(&p.y, raise(1)),
+                raised(&q.x, raise(2)),
+                raised(&q.y, raise(3)),
+            ];
             let mut points = Points::<Fq8<IFMA>> { cells, bound };
             let mut lists = Lists::default();
             (0..2).for_each(|point| lists.push(point));
             lists.end();
             Tree::new(8).sum_lists(&mut points, &mut lists);
-            assert_eq!(read_point(&points, lists.sum(0) as usize), sum, "bound {bound}, raises {raises:04b}");
+            assert_eq!(
+                read_point(&points, lists.sum(0) as usize),
+                sum,
+                "bound {bound}, raises {raises:04b}"
+            );
         }
     }
 

@@ -1,13 +1,14 @@
 //! Transforms of eight elements at a time, in AVX-512 IFMA lanes.
 //!
-//! In natural order, lane l of vector v holds element 8v + l. Layers whose stride is a multiple of eight then add vectors to vectors. The three
-//! innermost layers stay within blocks of 64 elements, eight vectors: these are transposed, so that lane l of vector v of
-//! the block holds element 8l + v, and the layers again add vectors to vectors. What is bit-reversed stays transposed: where one
+//! In natural order, lane l of vector v holds element 8v + l. Layers whose stride is a multiple of
+//! eight then add vectors to vectors. The three innermost layers stay within blocks of 64 elements,
+//! eight vectors: these are transposed, so that lane l of vector v of the block holds element 8l +
+//! v, and the layers again add vectors to vectors. What is bit-reversed stays transposed: where one
 //! transform ends so, the next begins.
 //!
-//! Sums are not reduced. A layer adds up to 2·r; the three layers that skip multiplications by 1 double what starts below 2·r. So
-//! after both directions of at most 15 layers each, elements are below 70·r, and 2^260 is 219·r. Limbs carry only where they are to be
-//! multiplied.
+//! Sums are not reduced. A layer adds up to 2·r; the three layers that skip multiplications by 1
+//! double what starts below 2·r. So after both directions of at most 15 layers each, elements are
+//! below 70·r, and 2^260 is 219·r. Limbs carry only where they are to be multiplied.
 
 use super::roots::{powers, reverse_bits};
 use crate::{
@@ -23,7 +24,8 @@ pub(crate) struct Twiddles {
     log_n: u32,
     /// Block b of the outer layers of [`to_reversed`]: `ω^(−reversed b)`.
     by_block: Vec<Limbs>,
-    /// For each block of 64, the twiddles of the layers of stride 4, 2 and 1: 1, 2 and 4 vectors, lanes as the block's.
+    /// For each block of 64, the twiddles of the layers of stride 4, 2 and 1: 1, 2 and 4 vectors,
+    /// lanes as the block's.
     inner_by_block: Vec<[Fr8; 7]>,
     /// The twiddles of the innermost layers of [`from_reversed`], by domain and coset: 1, 2 and 4.
     inner_by_place: [[Limbs; 7]; 2],
@@ -53,7 +55,8 @@ impl Twiddles {
             powers(step, 1 << layer).into_iter().map(move |power| power * base)
         };
         let inner = |shift| {
-            let twiddles: Vec<Limbs> = (0..3).flat_map(|l| layer(shift, l)).map(|twiddle| constant(&twiddle)).collect();
+            let twiddles: Vec<Limbs> =
+                (0..3).flat_map(|l| layer(shift, l)).map(|twiddle| constant(&twiddle)).collect();
             core::array::from_fn(|place| twiddles[place])
         };
         let outer = |shift| {
@@ -70,24 +73,27 @@ impl Twiddles {
     }
 }
 
-/// `Σ_j data[j]·ω^(−i·j)` for every i, from natural order to bit-reversed order, transposed. With `SKIP`, multiplications by 1 are
-/// left out of the first three layers, for data below 2·r.
+/// `Σ_j data[j]·ω^(−i·j)` for every i, from natural order to bit-reversed order, transposed. With
+/// `SKIP`, multiplications by 1 are left out of the first three layers, for data below 2·r.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(crate) fn to_reversed<const SKIP: bool>(twiddles: &Twiddles, data: &mut [Fr8]) {
     let mut stride = data.len() / 2;
     let mut first = true;
-    // Three layers at a time, as long as there are as many: eight vectors then stay near from one layer to the next.
+    // Three layers at a time, as long as there are as many: eight vectors then stay near from one
+    // layer to the next.
     while stride >= 4 {
         let quarter = stride / 4;
         for (block, vectors) in data.chunks_exact_mut(2 * stride).enumerate() {
             for place in 0..quarter {
-                for (half, layer, multiple) in [(4, 1, &TWICE), (2, 2, &TIMES_4), (1, 4, &TIMES_8)] {
+                for (half, layer, multiple) in [(4, 1, &TWICE), (2, 2, &TIMES_4), (1, 4, &TIMES_8)]
+                {
                     for part in 0..layer {
                         let twiddle = block * layer + part;
                         for pair in 0..half {
                             let low = place + (part * 2 * half + pair) * quarter;
                             let (a, b) = two(vectors, low, low + half * quarter);
-                            // Without a product nothing is reduced, and sums double: not more than three times.
+                            // Without a product nothing is reduced, and sums double: not more than
+                            // three times.
                             if SKIP && first && twiddle == 0 {
                                 sum_and_difference(a, b, multiple);
                             } else {
@@ -110,7 +116,8 @@ pub(crate) fn to_reversed<const SKIP: bool>(twiddles: &Twiddles, data: &mut [Fr8
         }
         stride /= 2;
     }
-    for (vectors, twiddles) in data.as_chunks_mut::<8>().0.iter_mut().zip(&twiddles.inner_by_block) {
+    for (vectors, twiddles) in data.as_chunks_mut::<8>().0.iter_mut().zip(&twiddles.inner_by_block)
+    {
         Fr8::transpose(vectors);
         for (half, layer, first) in [(4, 1, 0), (2, 2, 1), (1, 4, 3)] {
             for part in 0..layer {
@@ -124,8 +131,8 @@ pub(crate) fn to_reversed<const SKIP: bool>(twiddles: &Twiddles, data: &mut [Fr8
     }
 }
 
-/// The values on the domain (coset 0) or its coset (1) of the polynomial with coefficients `data`, from bit-reversed order, transposed,
-/// to natural order.
+/// The values on the domain (coset 0) or its coset (1) of the polynomial with coefficients `data`,
+/// from bit-reversed order, transposed, to natural order.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(crate) fn from_reversed(twiddles: &Twiddles, coset: usize, data: &mut [Fr8]) {
     let inner = &twiddles.inner_by_place[coset];
@@ -186,7 +193,12 @@ pub(crate) fn load(data: &mut [Fr8], elements: &[Fr]) {
 
 /// Coefficients to values, in memory and in natural order.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn evaluate_all(twiddles: &Twiddles, coset: usize, data: &mut [Fr8], elements: &mut [Fr]) {
+pub(crate) fn evaluate_all(
+    twiddles: &Twiddles,
+    coset: usize,
+    data: &mut [Fr8],
+    elements: &mut [Fr],
+) {
     for (place, vector) in data.iter_mut().enumerate() {
         *vector = Fr8::load_each(elements, &natural(place, elements.len()));
     }
@@ -203,12 +215,14 @@ pub(crate) fn powers_of_generator(twiddles: &Twiddles) -> &[Fr8] {
     &twiddles.by_place[0][(1 << (twiddles.log_n - 4)) - 1..]
 }
 
-/// Where the lanes of vector `place` of what is bit-reversed and transposed belong in natural order, of n elements in all.
+/// Where the lanes of vector `place` of what is bit-reversed and transposed belong in natural
+/// order, of n elements in all.
 #[inline(always)]
 pub(crate) fn natural(place: usize, n: usize) -> [usize; 8] {
     const REVERSED: [usize; 8] = [0, 4, 2, 6, 1, 5, 3, 7];
     let (block, vector) = (place / 8, place % 8);
-    // Element 64·block + 8·lane + vector, reversed: the vector's bits on top, then the lane's, then the block's.
+    // Element 64·block + 8·lane + vector, reversed: the vector's bits on top, then the lane's, then
+    // the block's.
     let first = REVERSED[vector] * (n / 8) + reverse_bits(block, n.ilog2() - 6);
     REVERSED.map(|lane| first + lane * (n / 64))
 }

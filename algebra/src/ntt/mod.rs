@@ -1,10 +1,11 @@
 //! Number-theoretic transforms over Fr, of n = 2^log_n elements.
 //!
-//! The domain is H = {ω^0 … ω^(n−1)}, ω = 22^((r−1)/n); its coset is ψH with ψ = 22^((r−1)/2n), so that ψ² = ω and ψ^n = −1. Nothing is
-//! allocated after [`Domain::new`] and [`Domain::workspace`].
+//! The domain is H = {ω^0 … ω^(n−1)}, ω = 22^((r−1)/n); its coset is ψH with ψ = 22^((r−1)/2n), so
+//! that ψ² = ω and ψ^n = −1. Nothing is allocated after [`Domain::new`] and [`Domain::workspace`].
 //!
-//! Inside, one kernel goes from natural to bit-reversed order and the other one back, so that a transform and the next one back
-//! need no permutation. Both multiply first and add then: sums grow by little in each layer, and are reduced at the end only.
+//! Inside, one kernel goes from natural to bit-reversed order and the other one back, so that a
+//! transform and the next one back need no permutation. Both multiply first and add then: sums grow
+//! by little in each layer, and are reduced at the end only.
 //!
 //! No threads. What must not be broken: all back ends give the same elements, reduced.
 
@@ -68,7 +69,8 @@ impl Domain {
     /// The largest domain is of `2^MAX_LOG_N` elements.
     pub const MAX_LOG_N: u32 = 15;
 
-    /// The domain of `2^log_n` elements. Domains below 2^6 are computed one element at a time on every back end.
+    /// The domain of `2^log_n` elements. Domains below 2^6 are computed one element at a time on
+    /// every back end.
     pub fn new(backend: Backend, log_n: u32) -> Result<Self, DomainError> {
         let backend = backend.checked()?;
         if !(1..=Self::MAX_LOG_N).contains(&log_n) {
@@ -86,7 +88,10 @@ impl Domain {
             Backend::Ifma if log_n >= lanes::MIN_LOG_N => {
                 // SAFETY: the back end was checked.
                 unsafe {
-                    Kernels::Ifma(lanes::Twiddles::new(log_n, omega, psi), Constants::new(log_n, size_inv, psi_inv))
+                    Kernels::Ifma(
+                        lanes::Twiddles::new(log_n, omega, psi),
+                        Constants::new(log_n, size_inv, psi_inv),
+                    )
                 }
             }
             #[cfg(target_arch = "x86_64")]
@@ -113,7 +118,9 @@ impl Domain {
         Workspace(match &self.kernels {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: these kernels exist only where the back end was checked.
-            Kernels::Ifma(twiddles, _) => Memory::Lanes(core::array::from_fn(|_| unsafe { lanes::zeros(twiddles) })),
+            Kernels::Ifma(twiddles, _) => {
+                Memory::Lanes(core::array::from_fn(|_| unsafe { lanes::zeros(twiddles) }))
+            }
             _ => Memory::Elements(core::array::from_fn(|_| vec![Fr::ZERO; self.size()])),
         })
     }
@@ -151,7 +158,9 @@ impl Domain {
             }
             #[cfg(target_arch = "x86_64")]
             (Kernels::Scalar(twiddles), _) => evaluate_each::<Adx>(twiddles, coset, elements),
-            (Kernels::Portable(twiddles), _) => evaluate_each::<scalar::Portable>(twiddles, coset, elements),
+            (Kernels::Portable(twiddles), _) => {
+                evaluate_each::<scalar::Portable>(twiddles, coset, elements)
+            }
             #[cfg(target_arch = "x86_64")]
             _ => wrong_workspace(),
         }
@@ -168,7 +177,9 @@ impl Domain {
             }
             #[cfg(target_arch = "x86_64")]
             (Kernels::Scalar(twiddles), _) => interpolate_each::<Adx>(twiddles, elements, factor),
-            (Kernels::Portable(twiddles), _) => interpolate_each::<scalar::Portable>(twiddles, elements, factor),
+            (Kernels::Portable(twiddles), _) => {
+                interpolate_each::<scalar::Portable>(twiddles, elements, factor)
+            }
             #[cfg(target_arch = "x86_64")]
             _ => wrong_workspace(),
         }
@@ -181,7 +192,11 @@ pub(crate) fn wrong_workspace() -> ! {
 }
 
 #[inline(never)]
-fn evaluate_each<M: scalar::Multiply>(twiddles: &scalar::Twiddles, coset: usize, elements: &mut [Fr]) {
+fn evaluate_each<M: scalar::Multiply>(
+    twiddles: &scalar::Twiddles,
+    coset: usize,
+    elements: &mut [Fr],
+) {
     permute(elements);
     scalar::from_reversed::<M>(twiddles, coset, elements);
     elements.iter_mut().for_each(|element| *element = scalar::reduced(element));
@@ -195,7 +210,10 @@ fn interpolate_each<'a, M: scalar::Multiply>(
 ) {
     scalar::to_reversed::<M>(twiddles, elements);
     permute(elements);
-    elements.iter_mut().enumerate().for_each(|(i, element)| *element = scalar::scaled::<M>(element, factor(i)));
+    elements
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, element)| *element = scalar::scaled::<M>(element, factor(i)));
 }
 
 /// To bit-reversed order, or back.

@@ -29,7 +29,8 @@ pub(crate) struct Adx;
 impl Multiply for Adx {
     #[inline(always)]
     fn mul(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
-        // SAFETY: this type is used where the processor was found to have BMI2 and ADX (`Backend::Scalar`).
+        // SAFETY: this type is used where the processor was found to have BMI2 and ADX
+        // (`Backend::Scalar`).
         unsafe { crate::field::adx::mul_fr(a, b) }
     }
 }
@@ -41,7 +42,8 @@ const TWICE: [u64; 4] = montgomery::add(&FrParams::MODULUS, &FrParams::MODULUS).
 pub(crate) struct Twiddles {
     /// Block b of every layer of [`to_reversed`]: `ω^(−reversed b)`, n/2 of them.
     by_block: Vec<Fr>,
-    /// Layer of half-size s of [`from_reversed`]: `s` twiddles from s−1 on, for the domain, then for its coset.
+    /// Layer of half-size s of [`from_reversed`]: `s` twiddles from s−1 on, for the domain, then
+    /// for its coset.
     by_place: [Vec<Fr>; 2],
 }
 
@@ -52,7 +54,9 @@ impl Twiddles {
         // A power of two in the exponent of a root of unity of order n: ω^(−1) = ω^(n−1).
         let inverse = omega.pow(&[(1 << log_n) - 1]);
         let inverse_powers = powers(inverse, half);
-        let by_block = (0..half).map(|block| inverse_powers[reverse_bits(block, log_n.saturating_sub(1))]).collect();
+        let by_block = (0..half)
+            .map(|block| inverse_powers[reverse_bits(block, log_n.saturating_sub(1))])
+            .collect();
         let by_place = [Fr::ONE, psi].map(|shift| {
             let mut twiddles = Vec::with_capacity(half * 2);
             for layer in 0..log_n {
@@ -85,8 +89,8 @@ pub(crate) fn to_reversed<M: Multiply>(twiddles: &Twiddles, data: &mut [Fr]) {
     }
 }
 
-/// The values on the domain (coset 0) or its coset (1) of the polynomial with coefficients `data`, from bit-reversed order to natural
-/// order; below 4·r.
+/// The values on the domain (coset 0) or its coset (1) of the polynomial with coefficients `data`,
+/// from bit-reversed order to natural order; below 4·r.
 #[inline(always)]
 pub(crate) fn from_reversed<M: Multiply>(twiddles: &Twiddles, coset: usize, data: &mut [Fr]) {
     let mut stride = 1;
@@ -94,14 +98,17 @@ pub(crate) fn from_reversed<M: Multiply>(twiddles: &Twiddles, coset: usize, data
         let twiddles = &twiddles.by_place[coset][stride - 1..][..stride];
         for block in data.chunks_exact_mut(2 * stride) {
             let (low, high) = block.split_at_mut(stride);
-            low.iter_mut().zip(high).zip(twiddles).for_each(|((a, b), twiddle)| butterfly::<M>(a, b, twiddle));
+            low.iter_mut()
+                .zip(high)
+                .zip(twiddles)
+                .for_each(|((a, b), twiddle)| butterfly::<M>(a, b, twiddle));
         }
         stride *= 2;
     }
 }
 
-/// `(a, b) ← (a + w·b, a − w·b)` for a and b below 4·r; so are the results (Harvey, Faster arithmetic for number-theoretic
-/// transforms, 2014).
+/// `(a, b) ← (a + w·b, a − w·b)` for a and b below 4·r; so are the results (Harvey, Faster
+/// arithmetic for number-theoretic transforms, 2014).
 #[inline(always)]
 fn butterfly<M: Multiply>(a: &mut Fr, b: &mut Fr, w: &Fr) {
     let product = M::mul(&b.montgomery(), &w.montgomery());
@@ -114,7 +121,10 @@ fn butterfly<M: Multiply>(a: &mut Fr, b: &mut Fr, w: &Fr) {
 /// `x·factor`, reduced, for x below 4·r.
 #[inline(always)]
 pub(crate) fn scaled<M: Multiply>(x: &Fr, factor: &Fr) -> Fr {
-    Fr::from_montgomery(montgomery::reduce_once(&M::mul(&x.montgomery(), &factor.montgomery()), &FrParams::MODULUS))
+    Fr::from_montgomery(montgomery::reduce_once(
+        &M::mul(&x.montgomery(), &factor.montgomery()),
+        &FrParams::MODULUS,
+    ))
 }
 
 /// x below 4·r, reduced.

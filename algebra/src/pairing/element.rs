@@ -13,9 +13,10 @@ use core::marker::PhantomData;
 
 /// `WIDTH` elements of Fq.
 ///
-/// Lanes do not reduce sums. They stand for integers of any sign, and what may be done to them follows from their size: products come
-/// out between 0 and 2·q, and take factors between −2^17·q and 2^17·q. Limbs are sums of fewer than 2^10 limbs of products or of
-/// [`Self::carried`] elements.
+/// Lanes do not reduce sums. They stand for integers of any sign, and what may be done to them
+/// follows from their size: products come out between 0 and 2·q, and take factors between −2^17·q
+/// and 2^17·q. Limbs are sums of fewer than 2^10 limbs of products or of [`Self::carried`]
+/// elements.
 ///
 /// Every method is inlined into callers that were compiled for the back end's instructions.
 pub(super) trait Element: Copy {
@@ -103,7 +104,10 @@ impl<M: Multiply> Element for Single<M> {
     #[inline(never)]
     fn mul(&self, other: &Self) -> Self {
         let product = M::mul(&self.0.montgomery(), &other.0.montgomery());
-        Self(Fq::from_montgomery(montgomery::reduce_once(&product, &FqParams::MODULUS)), PhantomData)
+        Self(
+            Fq::from_montgomery(montgomery::reduce_once(&product, &FqParams::MODULUS)),
+            PhantomData,
+        )
     }
 
     #[inline(always)]

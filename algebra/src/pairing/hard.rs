@@ -1,4 +1,5 @@
-//! The last part of the final exponentiation, in the cyclotomic subgroup of Fq¹²: the elements whose order divides q⁴ − q² + 1.
+//! The last part of the final exponentiation, in the cyclotomic subgroup of Fq¹²: the elements
+//! whose order divides q⁴ − q² + 1.
 
 use super::{element::Single, tower::Fq12};
 use crate::{Fq, curve::X, msm::Multiply};
@@ -33,8 +34,9 @@ fn power_of_x<C: Cyclotomic>(g: &C) -> C {
     power.squared(squares)
 }
 
-/// g^(3·(q⁴ − q² + 1)/r) (Ghammam and Fouotsa, On the computation of the optimal ate pairing at the 192-bit security level, 2016,
-/// table 1), where 3·(q⁴ − q² + 1)/r = (x − 1)²·(q³ + x·q² + (x² − 1)·q + x³ − x) + 3.
+/// g^(3·(q⁴ − q² + 1)/r) (Ghammam and Fouotsa, On the computation of the optimal ate pairing at the
+/// 192-bit security level, 2016, table 1), where 3·(q⁴ − q² + 1)/r = (x − 1)²·(q³ + x·q² + (x² −
+/// 1)·q + x³ − x) + 3.
 pub(super) fn hard_power<C: Cyclotomic>(g: &C, powers: &C::Powers) -> C {
     let x = power_of_x(g);
     let x_2 = g.squared(1).conjugate().mul(&x);

@@ -1,11 +1,13 @@
 //! The lines of Miller's loop for points of G2 that are known beforehand.
 //!
-//! G2 is the curve y² = x³ + 1/u over Fq², and (x, y) stands for (x·w², y·w³) on the curve over Fq¹². A line through T with slope λ is, at
-//! a point (x, y) of G1, `y − λ·x·w + (λ·x_T − y_T)·w³`. Divided by y, which no power of an element of Fq survives, that is
-//! `1 + a·(x/y)·w + b·(1/y)·w³` with constants a = −λ and b = λ·x_T − y_T.
+//! G2 is the curve y² = x³ + 1/u over Fq², and (x, y) stands for (x·w², y·w³) on the curve over
+//! Fq¹². A line through T with slope λ is, at a point (x, y) of G1, `y − λ·x·w + (λ·x_T − y_T)·w³`.
+//! Divided by y, which no power of an element of Fq survives, that is `1 + a·(x/y)·w + b·(1/y)·w³`
+//! with constants a = −λ and b = λ·x_T − y_T.
 //!
-//! The loop f ← f²·(line of bit i) over the 64 bits of the curve's parameter is cut in as many parts as there are lanes. Each
-//! begins with 1, all run side by side, and f is the product of the parts' results, raised to powers of two.
+//! The loop f ← f²·(line of bit i) over the 64 bits of the curve's parameter is cut in as many
+//! parts as there are lanes. Each begins with 1, all run side by side, and f is the product of the
+//! parts' results, raised to powers of two.
 
 use super::{
     element::{Element, Single},
@@ -13,7 +15,8 @@ use super::{
 };
 use crate::{Affine, Fq, curve::X, msm::Portable};
 
-/// A point of G2 other than infinity, on y² = x³ + 1/u over Fq² = Fq\[u\]/(u² + 5): coordinates c₀ + c₁u.
+/// A point of G2 other than infinity, on y² = x³ + 1/u over Fq² = Fq\[u\]/(u² + 5): coordinates
+/// c₀ + c₁u.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct G2 {
     /// The x-coordinate.
@@ -29,7 +32,8 @@ struct Line<E> {
     b: Fq2<E>,
 }
 
-/// A step of the loop, for all parts: whether it begins with a square, and a line for each of two points.
+/// A step of the loop, for all parts: whether it begins with a square, and a line for each of two
+/// points.
 pub(super) struct Step<E> {
     squares: bool,
     lines: [Line<E>; 2],
@@ -43,7 +47,8 @@ pub(super) const fn bits_of_part(width: usize) -> usize {
     BITS / width
 }
 
-/// The lines for the bits from the highest down, twice each: that of the doubling, and that of the addition where there is one.
+/// The lines for the bits from the highest down, twice each: that of the doubling, and that of the
+/// addition where there is one.
 type Constants = [[Option<Line<Single<Portable>>>; 2]; BITS];
 
 /// `None` for a point that does not have order r.
@@ -89,7 +94,9 @@ pub(super) fn steps<E: Tower>(points: &[G2; 2]) -> Option<Vec<Step<E>>> {
             }
             let lines = [0, 1].map(|point: usize| {
                 let element = |of: fn(&Line<Single<Portable>>) -> &Single<Portable>| {
-                    E::from_lanes(|lane| constants(point, lane).as_ref().map_or(Fq::ZERO, |line| of(line).get()))
+                    E::from_lanes(|lane| {
+                        constants(point, lane).as_ref().map_or(Fq::ZERO, |line| of(line).get())
+                    })
                 };
                 Line {
                     a: Fq2(element(|line| &line.a.0), element(|line| &line.a.1)),
@@ -103,7 +110,8 @@ pub(super) fn steps<E: Tower>(points: &[G2; 2]) -> Option<Vec<Step<E>>> {
     Some(steps)
 }
 
-/// The results of the parts, one in each lane, for points of the subgroup of order r, `None` being infinity: its lines are 1.
+/// The results of the parts, one in each lane, for points of the subgroup of order r, `None` being
+/// infinity: its lines are 1.
 #[inline(always)]
 pub(super) fn miller_loop<E: Tower>(steps: &[Step<E>], points: [Option<Affine>; 2]) -> Fq12<E> {
     // No point of odd order has y = 0.
@@ -120,8 +128,9 @@ pub(super) fn miller_loop<E: Tower>(steps: &[Step<E>], points: [Option<Affine>; 
             f = f.square();
         }
         // (1 + a·w + b·w³)·(1 + c·w + d·w³)
-        let [[a, b], [c, d]] =
-            [0, 1].map(|i: usize| [step.lines[i].a.scale(&factors[i].0), step.lines[i].b.scale(&factors[i].1)]);
+        let [[a, b], [c, d]] = [0, 1].map(|i: usize| {
+            [step.lines[i].a.scale(&factors[i].0), step.lines[i].b.scale(&factors[i].1)]
+        });
         let (ac, bd) = (a.mul(&c), b.mul(&d));
         let cross = a.add(&b).mul(&c.add(&d)).sub(&ac).sub(&bd);
         f = f.mul_short(&[one.add(&bd.times_u()), a.add(&c), ac, b.add(&d), cross]);

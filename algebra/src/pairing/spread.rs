@@ -1,7 +1,8 @@
 //! One element of Fq¹² spread over lanes, for chains of squares that wait for each other.
 //!
-//! Fq¹² = Fq⁴[w]/(w³ − s) over Fq⁴ = Fq[s]/(s⁴ + 5). Each of the three coefficients in Fq⁴ takes a vector: the coefficients of
-//! s⁰ … s³, twice. A cyclotomic square is three vectors of products, eight lanes of each, where one element at a time takes 18 products.
+//! Fq¹² = Fq⁴[w]/(w³ − s) over Fq⁴ = Fq[s]/(s⁴ + 5). Each of the three coefficients in Fq⁴ takes a
+//! vector: the coefficients of s⁰ … s³, twice. A cyclotomic square is three vectors of products,
+//! eight lanes of each, where one element at a time takes 18 products.
 
 use super::{
     element::{Element, RAISE},
@@ -11,11 +12,13 @@ use super::{
 use crate::{Fq, avx512::fq::Fq8};
 use core::arch::x86_64::*;
 
-/// Vector i lane j is the coefficient of w^(i + 3j), and so is lane j + 4: below 128·q in size, after n squares below 128·2^n·q.
+/// Vector i lane j is the coefficient of w^(i + 3j), and so is lane j + 4: below 128·q in size,
+/// after n squares below 128·2^n·q.
 #[derive(Clone, Copy)]
 pub(super) struct Spread<const IFMA: bool>([Fq8<IFMA>; 3]);
 
-/// So many squares may follow each other before their 2·ᾱ, which no product reduces, must be reduced.
+/// So many squares may follow each other before their 2·ᾱ, which no product reduces, must be
+/// reduced.
 const SQUARES: usize = 7;
 
 /// What takes coefficients to those of the q-th, q²-th and q³-th power.
@@ -42,7 +45,8 @@ pub(super) fn unzip<const IFMA: bool>(f: &Fq12<Fq8<IFMA>>) -> [Spread<IFMA>; 8] 
     let mut out = [Spread([Fq8::zero(); 3]); 8];
     for (lane, spread) in out.iter_mut().enumerate() {
         for (i, vector) in spread.0.iter_mut().enumerate() {
-            let [a, b, c, d] = [&rows[i][lane], &rows[i + 3][lane], &rows[i + 6][lane], &rows[i + 9][lane]];
+            let [a, b, c, d] =
+                [&rows[i][lane], &rows[i + 3][lane], &rows[i + 6][lane], &rows[i + 9][lane]];
             *vector = Fq8::from_rows([a, b, c, d, a, b, c, d]);
         }
     }
@@ -59,7 +63,8 @@ fn product<const IFMA: bool>(a: &Fq8<IFMA>, b: &Fq8<IFMA>, addend: &Fq8<IFMA>) -
     out
 }
 
-/// Lanes for [`_mm512_permutex2var_epi64`]: 0 to 7 are those of the first vector, 8 to 15 those of the second.
+/// Lanes for [`_mm512_permutex2var_epi64`]: 0 to 7 are those of the first vector, 8 to 15 those of
+/// the second.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn lanes(at: [i64; 8]) -> __m512i {
@@ -75,8 +80,8 @@ fn minus_5(x: __m512i) -> __m512i {
 
 /// The products that make up 3·(a + b·s)² for a = e₀ + e₂s² and b = e₁ + e₃s²:
 ///
-/// 0: 6e₀e₂, 1: 3(e₀ + e₂)(e₀ − 5e₂), 2: 6e₁e₃, 3: 3(e₁ + e₃)(e₁ − 5e₃), 4: 6e₀e₁, 5: −30e₂e₃, 6: 6e₀e₃, 7: 6e₂e₁; with `TIMES_S`,
-/// 6 and 7 come times −5.
+/// 0: 6e₀e₂, 1: 3(e₀ + e₂)(e₀ − 5e₂), 2: 6e₁e₃, 3: 3(e₁ + e₃)(e₁ − 5e₃), 4: 6e₀e₁, 5: −30e₂e₃, 6:
+/// 6e₀e₃, 7: 6e₂e₁; with `TIMES_S`, 6 and 7 come times −5.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn square_products<const IFMA: bool, const TIMES_S: bool>(e: &Fq8<IFMA>) -> Fq8<IFMA> {
@@ -97,11 +102,13 @@ fn square_products<const IFMA: bool, const TIMES_S: bool>(e: &Fq8<IFMA>) -> Fq8<
     product(&a, &b, &Fq8::zero())
 }
 
-/// From [`square_products`] of α, 3α² − 2ē, or with `TIMES_S` 3s·α² + 2ē, where ē is e with −s for s.
+/// From [`square_products`] of α, 3α² − 2ē, or with `TIMES_S` 3s·α² + 2ē, where ē is e with −s for
+/// s.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn square_sum<const IFMA: bool, const TIMES_S: bool>(p: &Fq8<IFMA>, e: &Fq8<IFMA>) -> Fq8<IFMA> {
-    // 3α² = (p₁ + 2p₀ − 5p₂, p₄ + p₅, p₃ + p₀ + 2p₂, p₆ + p₇), and s takes (e₀, e₁, e₂, e₃) to (−5e₃, e₀, e₁, e₂).
+    // 3α² = (p₁ + 2p₀ − 5p₂, p₄ + p₅, p₃ + p₀ + 2p₂, p₆ + p₇), and s takes (e₀, e₁, e₂, e₃) to
+    // (−5e₃, e₀, e₁, e₂).
     let (first, second, third, shifts) = if TIMES_S {
         ([6, 1, 4, 3], [7, 0, 5, 0], [2, 2, 2, 2], [0, 2, 0, 1])
     } else {
@@ -243,7 +250,8 @@ fn reduced<const IFMA: bool>(x: &Fq8<IFMA>) -> Fq8<IFMA> {
     product(x, &Fq8::one(), &Fq8::zero())
 }
 
-// SAFETY, for all of these: such elements exist only where the processor was found to have AVX-512 F, and IFMA if they multiply with it.
+// SAFETY, for all of these: such elements exist only where the processor was found to have AVX-512
+// F, and IFMA if they multiply with it.
 impl<const IFMA: bool> Cyclotomic for Spread<IFMA> {
     type Powers = Powers<IFMA>;
 

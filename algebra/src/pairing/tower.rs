@@ -1,9 +1,10 @@
 //! The extension fields Fq² = Fq[u]/(u² + 5), Fq⁶ = Fq²[v]/(v³ − u) and Fq¹² = Fq⁶[w]/(w² − v).
 //!
-//! So u = w⁶, and Fq¹² is Fq[w]/(w¹² + 5) as well. [`Fq12`] holds the coefficients of w⁰ … w⁵ in Fq².
+//! So u = w⁶, and Fq¹² is Fq[w]/(w¹² + 5) as well. [`Fq12`] holds the coefficients of w⁰ … w⁵ in
+//! Fq².
 //!
-//! Sizes, in multiples of q (see [`Element`]): a product in Fq² is below 10, one in Fq⁶ below 70, one in Fq¹² below 200, and sums of
-//! up to 32 of these may be multiplied again.
+//! Sizes, in multiples of q (see [`Element`]): a product in Fq² is below 10, one in Fq⁶ below 70,
+//! one in Fq¹² below 200, and sums of up to 32 of these may be multiplied again.
 
 use super::element::{Element, Single};
 #[cfg(target_arch = "x86_64")]
@@ -40,7 +41,8 @@ pub(super) type Fq6<E> = [Fq2<E>; 3];
 #[derive(Clone, Copy)]
 pub(super) struct Fq12<E>(pub(super) [Fq2<E>; 6]);
 
-/// What a tower stands on. Its products are not inlined, and compiled for the back end's instructions: the tower consists of little else.
+/// What a tower stands on. Its products are not inlined, and compiled for the back end's
+/// instructions: the tower consists of little else.
 pub(super) trait Tower: Element {
     /// [`Fq2::karatsuba`], not inlined.
     fn mul_fq2(a: &Fq2<Self>, b: &Fq2<Self>) -> Fq2<Self>;
@@ -224,8 +226,8 @@ impl<E: Tower> Fq12<E> {
         Self::from_halves(&sub(&sub(&sum, &product), &times_v(&product)), &add(&product, &product))
     }
 
-    /// The square of an element whose order divides q⁴ − q² + 1: 9 squares in Fq² (Granger and Scott, Faster squaring in the
-    /// cyclotomic subgroup of sixth degree extensions, 2010).
+    /// The square of an element whose order divides q⁴ − q² + 1: 9 squares in Fq² (Granger and
+    /// Scott, Faster squaring in the cyclotomic subgroup of sixth degree extensions, 2010).
     #[inline(always)]
     pub(super) fn cyclotomic_square(&self) -> Self {
         let c = &self.0;

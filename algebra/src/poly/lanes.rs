@@ -36,7 +36,9 @@ pub(crate) fn quotient(
     }
     to_reversed::<false>(twiddles, x);
     let sum = Fr8::splat(&constants.sum);
-    for (place, ((c, d), difference)) in c.iter().zip(x.iter()).zip(&constants.difference).enumerate() {
+    for (place, ((c, d), difference)) in
+        c.iter().zip(x.iter()).zip(&constants.difference).enumerate()
+    {
         let h_8 = Fr8::sum_of_products(&c.to_factor(), &sum, &d.to_factor(), difference);
         h_8.to_value().reduce_once().store_each(h, &natural(place, h.len()));
     }
@@ -47,17 +49,21 @@ const CHAINS: usize = 4;
 
 /// [`crate::Domain::divide_by_linear`].
 ///
-/// Horner's rule on 32 parts of the polynomial at once: first their values at z, from which follows what each part takes over from the
-/// parts above it, then the quotient's coefficients.
+/// Horner's rule on 32 parts of the polynomial at once: first their values at z, from which follows
+/// what each part takes over from the parts above it, then the quotient's coefficients.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(crate) fn divide_by_linear(f: &[Fr], z: &Fr, quotient: &mut [Fr]) -> Fr {
     let part = f.len() / (8 * CHAINS);
-    let places = |chain: usize, place: usize| core::array::from_fn(|lane| (8 * chain + lane) * part + place);
+    let places =
+        |chain: usize, place: usize| core::array::from_fn(|lane| (8 * chain + lane) * part + place);
     let factor = Fr8::splat(&constant(z));
     let mut sums = [Fr8::splat(&[0; 5]); CHAINS];
     for place in (0..part).rev() {
         for (chain, sum) in sums.iter_mut().enumerate() {
-            *sum = sum.product(&factor).limbs_add(&Fr8::load_each(f, &places(chain, place))).to_factor();
+            *sum = sum
+                .product(&factor)
+                .limbs_add(&Fr8::load_each(f, &places(chain, place)))
+                .to_factor();
         }
     }
     let mut values = [[Fr::ZERO; 8]; CHAINS];
@@ -88,7 +94,13 @@ pub(crate) fn divide_by_linear(f: &[Fr], z: &Fr, quotient: &mut [Fr]) -> Fr {
 
 /// `Σ f(ω^i)·ω^i/(z − ω^i)` for f = a, b and a·b; z must not lie in the domain.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn barycentric_sums(twiddles: &Twiddles, data: &mut [Vec<Fr8>; 3], a: &[Fr], b: &[Fr], z: &Fr) -> [Fr; 3] {
+pub(crate) fn barycentric_sums(
+    twiddles: &Twiddles,
+    data: &mut [Vec<Fr8>; 3],
+    a: &[Fr],
+    b: &[Fr],
+    z: &Fr,
+) -> [Fr; 3] {
     let prefixes = data[0].as_chunks_mut::<2>().0;
     let half = lanes::powers_of_generator(twiddles);
     let z_8 = Fr8::splat(&constant(z));
@@ -120,9 +132,14 @@ pub(crate) fn barycentric_sums(twiddles: &Twiddles, data: &mut [Vec<Fr8>; 3], a:
                 let inverse = chains[side].mul(&prefixes[place][side]);
                 chains[side] = chains[side].mul(&differences[side]);
                 let weight = inverse.mul(&half[place]);
-                let (a, b) = (Fr8::load(&a[place + side * half.len()]), Fr8::load(&b[place + side * half.len()]));
+                let (a, b) = (
+                    Fr8::load(&a[place + side * half.len()]),
+                    Fr8::load(&b[place + side * half.len()]),
+                );
                 let weighted = a.mul(&weight).masked();
-                for (sum, term) in sums.iter_mut().zip([weighted, b.product(&weight), weighted.product(&b)]) {
+                for (sum, term) in
+                    sums.iter_mut().zip([weighted, b.product(&weight), weighted.product(&b)])
+                {
                     *sum = sum.limbs_add(&term);
                 }
             }

@@ -38,7 +38,8 @@ pub(crate) fn quotient<M: Multiply>(
     // The values of a and b on the coset are times n: d comes out times n² besides.
     let half = (Fr::ONE + Fr::ONE).inverse().unwrap_or_default();
     let (sum, difference) = (half * size_inv, half * size_inv * size_inv);
-    for ((h, (c, d)), inverse_coset) in h.iter_mut().zip(c.iter().zip(x.iter())).zip(inverse_coset) {
+    for ((h, (c, d)), inverse_coset) in h.iter_mut().zip(c.iter().zip(x.iter())).zip(inverse_coset)
+    {
         *h = scaled::<M>(c, &sum) - scaled::<M>(&scaled::<M>(d, inverse_coset), &difference);
     }
 }
@@ -68,7 +69,9 @@ pub(crate) fn barycentric_sums<M: Multiply>(
     // ω^(i + n/2) = −ω^i.
     let powers = || half.iter().copied().chain(half.iter().map(|power| -*power));
     let mut chain = Fr::ONE;
-    for ((difference, prefix), power) in differences.iter_mut().zip(prefixes.iter_mut()).zip(powers()) {
+    for ((difference, prefix), power) in
+        differences.iter_mut().zip(prefixes.iter_mut()).zip(powers())
+    {
         *difference = *z - power;
         *prefix = chain;
         chain = scaled::<M>(&chain, difference);
@@ -82,7 +85,9 @@ pub(crate) fn barycentric_sums<M: Multiply>(
     for (((inverse, power), a), b) in differences.iter().zip(powers()).zip(a).zip(b) {
         let weight = scaled::<M>(inverse, &power);
         let weighted = scaled::<M>(a, &weight);
-        for (sum, term) in sums.iter_mut().zip([weighted, scaled::<M>(b, &weight), scaled::<M>(&weighted, b)]) {
+        for (sum, term) in
+            sums.iter_mut().zip([weighted, scaled::<M>(b, &weight), scaled::<M>(&weighted, b)])
+        {
             *sum += term;
         }
     }

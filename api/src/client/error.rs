@@ -58,7 +58,9 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Refused { status, .. } | Self::Status { status, .. } => *status >= 500 || *status == 429,
+            Self::Refused { status, .. } | Self::Status { status, .. } => {
+                *status >= 500 || *status == 429
+            }
             Self::Unexpected { .. } => false,
         }
     }
@@ -86,8 +88,11 @@ mod tests {
         for passing in [refused(500), refused(503), refused(429), bare(502), unreachable, timeout] {
             assert!(passing.is_passing(), "{passing:?}");
         }
-        let unexpected = ClientError::Unexpected { node: node(), path: String::new(), reason: String::new() };
-        for lasting in [refused(400), refused(404), refused(409), refused(422), bare(302), unexpected] {
+        let unexpected =
+            ClientError::Unexpected { node: node(), path: String::new(), reason: String::new() };
+        for lasting in
+            [refused(400), refused(404), refused(409), refused(422), bare(302), unexpected]
+        {
             assert!(!lasting.is_passing(), "{lasting:?}");
         }
     }

@@ -43,7 +43,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For a person who asks about anything: a full block takes some 6 MiB as JSON, a full mempool more.
+    /// For a person who asks about anything: a full block takes some 6 MiB as JSON, a full mempool
+    /// more.
     pub const COMMAND: Self = Self {
         user_agent: concat!("lode/", env!("CARGO_PKG_VERSION")),
         max_answer_bytes: 64 << 20,
@@ -99,7 +100,9 @@ impl NodeClient {
     pub fn networks(&self) -> Result<Vec<NetworkName>, ClientError> {
         let root: Root = self.get("/")?;
         let name = |name: &String| {
-            name.parse().map_err(|_| self.unexpected("/", &format!("{} is no network's name", quoted(name))))
+            name.parse().map_err(|_| {
+                self.unexpected("/", &format!("{} is no network's name", quoted(name)))
+            })
         };
         root.networks.iter().map(name).collect()
     }
@@ -116,11 +119,16 @@ impl NodeClient {
     /// As [`Self::get`], of an answer that the node may hold back for so long.
     fn get_held<T: DeserializeOwned>(&self, path: &str, held: Duration) -> Result<T, ClientError> {
         let request = self.agent.get(format!("{}{path}", self.node)).config();
-        let request = request.timeout_global(Some(self.limits.call_timeout.saturating_add(held))).build();
+        let request =
+            request.timeout_global(Some(self.limits.call_timeout.saturating_add(held))).build();
         self.read(path, request.call())
     }
 
-    fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+    fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
         self.read(path, self.agent.post(format!("{}{path}", self.node)).send_json(body))
     }
 
@@ -131,19 +139,27 @@ impl NodeClient {
     ) -> Result<T, ClientError> {
         let mut response = response.map_err(|error| self.failure(path, error))?;
         let status = response.status();
-        let body = response.body_mut().with_config().limit(self.limits.max_answer_bytes).read_to_vec();
+        let body =
+            response.body_mut().with_config().limit(self.limits.max_answer_bytes).read_to_vec();
         let body = body.map_err(|error| self.failure(path, error))?;
         if status.is_success() {
             let mut json = serde_json::Deserializer::from_slice(&body);
             let answer = serde_path_to_error::deserialize(&mut json);
             let answer = answer.map_err(|error| self.unexpected(path, &misread(&error)))?;
-            return json.end().map(|()| answer).map_err(|error| self.unexpected(path, &error.to_string()));
+            return json
+                .end()
+                .map(|()| answer)
+                .map_err(|error| self.unexpected(path, &error.to_string()));
         }
         let status = status.as_u16();
         match serde_json::from_slice::<ApiError>(&body) {
-            Ok(refusal) if status >= 400 => Err(ClientError::Refused { status, reason: one_line(&refusal.error) }),
+            Ok(refusal) if status >= 400 => {
+                Err(ClientError::Refused { status, reason: one_line(&refusal.error) })
+            }
             // A proxy between us and the node, for example.
-            _ => Err(ClientError::Status { node: self.node.clone(), path: path.to_owned(), status }),
+            _ => {
+                Err(ClientError::Status { node: self.node.clone(), path: path.to_owned(), status })
+            }
         }
     }
 
@@ -151,18 +167,28 @@ impl NodeClient {
         let node = self.node.clone();
         match error {
             ureq::Error::Timeout(phase) => ClientError::Timeout { node, phase: phase.to_string() },
-            ureq::Error::BodyExceedsLimit(limit) => self.unexpected(path, &format!("more than {limit} bytes")),
-            ureq::Error::Io(error) => ClientError::Unreachable { node, reason: one_line(&error.to_string()) },
+            ureq::Error::BodyExceedsLimit(limit) => {
+                self.unexpected(path, &format!("more than {limit} bytes"))
+            }
+            ureq::Error::Io(error) => {
+                ClientError::Unreachable { node, reason: one_line(&error.to_string()) }
+            }
             ureq::Error::HostNotFound
             | ureq::Error::ConnectionFailed
             | ureq::Error::BodyStalled
-            | ureq::Error::Protocol(_) => ClientError::Unreachable { node, reason: one_line(&error.to_string()) },
+            | ureq::Error::Protocol(_) => {
+                ClientError::Unreachable { node, reason: one_line(&error.to_string()) }
+            }
             other => self.unexpected(path, &other.to_string()),
         }
     }
 
     fn unexpected(&self, path: &str, reason: &str) -> ClientError {
-        ClientError::Unexpected { node: self.node.clone(), path: path.to_owned(), reason: one_line(reason) }
+        ClientError::Unexpected {
+            node: self.node.clone(),
+            path: path.to_owned(),
+            reason: one_line(reason),
+        }
     }
 }
 
@@ -184,7 +210,8 @@ impl Client {
         &self.node
     }
 
-    /// `GET /{network}/{path}`: an answer as any type, such as [`serde_json::Value`] for all that the node says.
+    /// `GET /{network}/{path}`: an answer as any type, such as [`serde_json::Value`] for all that
+    /// the node says.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with the node's reason, or why there is no usable answer.

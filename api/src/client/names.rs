@@ -52,7 +52,9 @@ pub struct NetworkName(String);
 
 /// A text that no network can have as its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a network's name: a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} characters")]
+#[error(
+    "expected a network's name: a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} characters"
+)]
 pub struct NetworkNameError;
 
 impl FromStr for NetworkName {
@@ -126,7 +128,17 @@ mod tests {
     fn a_network_name_is_one_path_segment() {
         assert!("devnet".parse::<NetworkName>().is_ok());
         assert!("my-net-2".parse::<NetworkName>().is_ok());
-        for bad in ["", "Devnet", "2net", "-net", "a/b", "a b", "..", "dév", &"n".repeat(MAX_NAME_BYTES + 1)] {
+        for bad in [
+            "",
+            "Devnet",
+            "2net",
+            "-net",
+            "a/b",
+            "a b",
+            "..",
+            "dév",
+            &"n".repeat(MAX_NAME_BYTES + 1),
+        ] {
             assert_eq!(bad.parse::<NetworkName>(), Err(NetworkNameError), "{bad:?}");
         }
     }

@@ -45,7 +45,10 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn account_transactions(&self, address: &Address) -> Result<AccountTransactions, ClientError> {
+    pub fn account_transactions(
+        &self,
+        address: &Address,
+    ) -> Result<AccountTransactions, ClientError> {
         self.get(&format!("account/{}/transactions", AddressText(*address)))
     }
 
@@ -111,15 +114,24 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]; with any but a status of 4xx the node may have taken it all the same.
-    pub fn submit_transaction(&self, request: &TransactionRequest) -> Result<TransactionAccepted, ClientError> {
+    pub fn submit_transaction(
+        &self,
+        request: &TransactionRequest,
+    ) -> Result<TransactionAccepted, ClientError> {
         self.node.post(&self.path("transaction"), request)
     }
 
-    /// Work for `address`; with `after`, held back until there is other work than that, at most `wait`.
+    /// Work for `address`; with `after`, held back until there is other work than that, at most
+    /// `wait`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn job(&self, address: &Address, after: Option<&Hash>, wait: Duration) -> Result<MiningJob, ClientError> {
+    pub fn job(
+        &self,
+        address: &Address,
+        after: Option<&Hash>,
+        wait: Duration,
+    ) -> Result<MiningJob, ClientError> {
         let mut path = self.path(&format!("mining/job?address={}", AddressText(*address)));
         let Some(after) = after else { return self.node.get(&path) };
         path.push_str(&format!("&after={after}&wait_ms={}", wait.as_millis()));

@@ -50,8 +50,9 @@ pub(crate) fn point_bytes(point: &G1Projective) -> Option<[u8; 96]> {
     bytes.try_into().ok()
 }
 
-/// The fastest of arkworks' ways for full scalars and these sizes: signed digits in short Weierstrass form. `msm_unchecked` and
-/// `msm_chunks` call this after a conversion; over points in twisted Edwards form it takes a fifth longer.
+/// The fastest of arkworks' ways for full scalars and these sizes: signed digits in short
+/// Weierstrass form. `msm_unchecked` and `msm_chunks` call this after a conversion; over points in
+/// twisted Edwards form it takes a fifth longer.
 pub(crate) fn msm(bases: &[G1Affine], scalars: &[BigInteger256]) -> G1Projective {
     G1Projective::msm_bigint(bases, scalars)
 }
@@ -76,7 +77,9 @@ fn domain(n: usize) -> Radix2EvaluationDomain<Fr> {
 /// Reads x ‖ y, checking range and curve.
 fn decode(bytes: &[u8; 96]) -> Option<G1Affine> {
     let coordinate = |bytes: &[u8]| {
-        let limbs = std::array::from_fn(|i| u64::from_le_bytes(std::array::from_fn(|byte| bytes[8 * i + byte])));
+        let limbs = std::array::from_fn(|i| {
+            u64::from_le_bytes(std::array::from_fn(|byte| bytes[8 * i + byte]))
+        });
         Fq::from_bigint(ark_ff::BigInt::new(limbs))
     };
     let point = G1Affine::new_unchecked(coordinate(&bytes[..48])?, coordinate(&bytes[48..])?);
@@ -92,8 +95,9 @@ fn point_of_g2(point: &aleo::G2Affine) -> G2Affine {
 
 /// A and B.
 fn expansion(seed: &[u8; 32], n: usize) -> impl Iterator<Item = [Fr; 2]> {
-    expand(seed, n)
-        .map(|string| halves(&string).map(|limbs| Fr::from_bigint(BigInteger256::new(limbs)).expect("below r")))
+    expand(seed, n).map(|string| {
+        halves(&string).map(|limbs| Fr::from_bigint(BigInteger256::new(limbs)).expect("below r"))
+    })
 }
 
 /// A whole attempt on arkworks' primitives.
@@ -125,7 +129,8 @@ impl Prover {
     /// h = (a·b − c)/(X^n − 1), by its values on a coset.
     fn quotient(&self, seed: &[u8; 32]) -> Vec<Fr> {
         let coset = self.domain.get_coset(Fr::GENERATOR).expect("the generator is not zero");
-        let (mut a, mut b): (Vec<_>, Vec<_>) = expansion(seed, self.powers.len()).map(|[a, b]| (a, b)).unzip();
+        let (mut a, mut b): (Vec<_>, Vec<_>) =
+            expansion(seed, self.powers.len()).map(|[a, b]| (a, b)).unzip();
         let mut c: Vec<_> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
         for values in [&mut a, &mut b, &mut c] {
             self.domain.ifft_in_place(values);
@@ -133,7 +138,8 @@ impl Prover {
         }
         let vanishing = Fr::GENERATOR.pow([self.powers.len() as u64]) - Fr::one();
         let vanishing_inv = vanishing.inverse().expect("the coset is not the domain");
-        let mut h: Vec<_> = a.iter().zip(&b).zip(&c).map(|((a, b), c)| (*a * b - c) * vanishing_inv).collect();
+        let mut h: Vec<_> =
+            a.iter().zip(&b).zip(&c).map(|((a, b), c)| (*a * b - c) * vanishing_inv).collect();
         coset.ifft_in_place(&mut h);
         h
     }
@@ -208,7 +214,9 @@ impl Verifier {
         let mut inverses: Vec<Fr> = self.elements.iter().map(|element| z - element).collect();
         batch_inversion(&mut inverses);
         let (mut sum_a, mut sum_b, mut sum_c) = (Fr::zero(), Fr::zero(), Fr::zero());
-        for ((inverse, element), [a, b]) in inverses.iter().zip(&self.elements).zip(expansion(seed, n)) {
+        for ((inverse, element), [a, b]) in
+            inverses.iter().zip(&self.elements).zip(expansion(seed, n))
+        {
             let weight = *inverse * element;
             let weighted_a = weight * a;
             sum_a += weighted_a;
@@ -222,7 +230,8 @@ impl Verifier {
     fn hold(&self, opened: &[Opened], weights: &[Fr]) -> bool {
         let openings: Vec<_> = opened.iter().map(|o| o.opening).collect();
         let commitments = opened.iter().map(|o| o.commitment);
-        let bases: Vec<_> = commitments.chain(openings.iter().copied()).chain([self.generator]).collect();
+        let bases: Vec<_> =
+            commitments.chain(openings.iter().copied()).chain([self.generator]).collect();
         let value: Fr = opened.iter().zip(weights).map(|(o, weight)| *weight * o.value).sum();
         let points = opened.iter().zip(weights).map(|(o, weight)| *weight * o.point);
         let scalars: Vec<_> = weights.iter().copied().chain(points).chain([-value]).collect();
@@ -251,5 +260,6 @@ fn challenge(seed: &[u8; 32], commitment: &[u8; 96]) -> [u8; 64] {
 /// The two halves of a string as integers below 2^252, in limbs.
 fn halves(string: &[u8; 64]) -> [[u64; 4]; 2] {
     let limb = |i: usize| u64::from_le_bytes(std::array::from_fn(|byte| string[8 * i + byte]));
-    [0, 4].map(|half| [limb(half), limb(half + 1), limb(half + 2), limb(half + 3) & ((1 << 60) - 1)])
+    [0, 4]
+        .map(|half| [limb(half), limb(half + 1), limb(half + 2), limb(half + 3) & ((1 << 60) - 1)])
 }

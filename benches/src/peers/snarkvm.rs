@@ -1,4 +1,5 @@
-//! snarkVM 4.11. Whole attempts and verifications on its primitives are `lode-puzzle`'s reference engine and reference verifier.
+//! snarkVM 4.11. Whole attempts and verifications on its primitives are `lode-puzzle`'s reference
+//! engine and reference verifier.
 
 use lode_puzzle::{Srs, point};
 use snarkvm::{
@@ -72,7 +73,8 @@ fn domain(n: usize) -> EvaluationDomain<Fr> {
     EvaluationDomain::new(n).expect("the field has such a domain")
 }
 
-/// A polynomial to commit to and to open: what is left of an attempt when everything but KZG10 is taken away.
+/// A polynomial to commit to and to open: what is left of an attempt when everything but KZG10 is
+/// taken away.
 pub(crate) struct Kzg10 {
     polynomial: DensePolynomial<Fr>,
     point: Fr,
@@ -80,7 +82,8 @@ pub(crate) struct Kzg10 {
 
 impl Kzg10 {
     pub(crate) fn new(coefficients: &[[u8; 64]], point: &[u8; 64]) -> Self {
-        let polynomial = DensePolynomial::from_coefficients_vec(coefficients.iter().map(fr).collect());
+        let polynomial =
+            DensePolynomial::from_coefficients_vec(coefficients.iter().map(fr).collect());
         Self { polynomial, point: fr(point) }
     }
 
@@ -91,8 +94,10 @@ impl Kzg10 {
             powers_of_beta_times_gamma_g: Cow::Borrowed(&[]),
         };
         let (commitment, randomness) =
-            KZG10::commit(&powers, &(&self.polynomial).into(), None, None).expect("the degree fits");
-        let opening = KZG10::open(&powers, &self.polynomial, self.point, &randomness).expect("the degree fits");
+            KZG10::commit(&powers, &(&self.polynomial).into(), None, None)
+                .expect("the degree fits");
+        let opening = KZG10::open(&powers, &self.polynomial, self.point, &randomness)
+            .expect("the degree fits");
         [commitment.0, opening.w]
     }
 }

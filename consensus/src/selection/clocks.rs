@@ -1,8 +1,8 @@
 //! Exponential clocks, compared in integers.
 //!
-//! −log2 of a uniform number, over a weight, rings first with a probability of W_i / ΣW; and the first of many small
-//! clocks is distributed like one large clock. Logarithms are computed bit by bit in integers, so that every
-//! implementation compares alike.
+//! −log2 of a uniform number, over a weight, rings first with a probability of W_i / ΣW; and the
+//! first of many small clocks is distributed like one large clock. Logarithms are computed bit by
+//! bit in integers, so that every implementation compares alike.
 
 use std::cmp::Ordering;
 
@@ -16,9 +16,11 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Earlier first, ties by address bytes. Cross-multiplied in 128 bits: both factors are below 2^64.
+    /// Earlier first, ties by address bytes. Cross-multiplied in 128 bits: both factors are below
+    /// 2^64.
     pub(super) fn compare(&self, other: &Self) -> Ordering {
-        let product = |numerator: u64, weight: u64| u128::from(numerator).saturating_mul(weight.into());
+        let product =
+            |numerator: u64, weight: u64| u128::from(numerator).saturating_mul(weight.into());
         product(self.numerator, other.weight)
             .cmp(&product(other.numerator, self.weight))
             .then_with(|| self.prover.cmp(&other.prover))
@@ -32,8 +34,8 @@ pub(super) fn exponential(x: u128) -> u64 {
 
 /// `log2(x)` with 32 fractional bits, rounded down bit by bit, for x from 1 to 2^64.
 ///
-/// The mantissa m stands for a number from 1 to 2, with 63 fractional bits; squaring it doubles the logarithm, and
-/// each time it reaches 2 the next bit is one.
+/// The mantissa m stands for a number from 1 to 2, with 63 fractional bits; squaring it doubles the
+/// logarithm, and each time it reaches 2 the next bit is one.
 pub fn lg(x: u128) -> u64 {
     if x >= 1 << 64 {
         return 64 << 32;
@@ -69,7 +71,8 @@ mod tests {
         assert_eq!(lg(2), 1 << 32);
         assert_eq!(lg(1 << 63), 63 << 32);
         assert_eq!(lg(1 << 64), 64 << 32);
-        // log2(3) = 1.58496250072…, and 0.58496250072·2^32 = 2512394809.98…, rounded down bit by bit.
+        // log2(3) = 1.58496250072…, and 0.58496250072·2^32 = 2512394809.98…, rounded down bit by
+        // bit.
         assert_eq!(lg(3), (1 << 32) + 2_512_394_809);
     }
 

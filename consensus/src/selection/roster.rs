@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{Address, Hash, Height, hash::blake2b_512};
 
-/// The duty roster of `height`: provers in rank order, from the weights of the epoch before and the hash of the block
-/// before. The first holds the right, the next ones back it up. Empty: anyone may.
+/// The duty roster of `height`: provers in rank order, from the weights of the epoch before and the
+/// hash of the block before. The first holds the right, the next ones back it up. Empty: anyone
+/// may.
 pub fn roster(weights: &Weights, parent_hash: &Hash, height: Height) -> Vec<Address> {
     let mut clocks: Vec<Clock> = weights
         .iter()
@@ -40,9 +41,13 @@ mod tests {
 
     #[test]
     fn rosters_of_the_documentation() {
-        // docs/src/protocol/rights.md; more of them, from the same second implementation, in tests/consensus_golden.rs.
-        let weights = Weights::from([(prover(1), 65_536), (prover(2), 131_072), (prover(3), 32_768)]);
-        let ranks = |height| roster(&weights, &Hash([9; 32]), height).iter().map(|a| a.0[0]).collect::<Vec<_>>();
+        // docs/src/protocol/rights.md; more of them, from the same second implementation, in
+        // tests/consensus_golden.rs.
+        let weights =
+            Weights::from([(prover(1), 65_536), (prover(2), 131_072), (prover(3), 32_768)]);
+        let ranks = |height| {
+            roster(&weights, &Hash([9; 32]), height).iter().map(|a| a.0[0]).collect::<Vec<_>>()
+        };
         assert_eq!(ranks(1), [2, 1, 3]);
         assert_eq!(ranks(2), [1, 2, 3]);
         assert_eq!(ranks(3), [3, 2, 1]);
@@ -56,7 +61,9 @@ mod tests {
     fn first_place_falls_in_proportion_to_weight() {
         // 1 : 3 over 4,000 heights; five standard deviations are 137.
         let weights = Weights::from([(prover(1), 10), (prover(2), 30)]);
-        let wins = (0..4_000).filter(|height| roster(&weights, &Hash([1; 32]), *height)[0] == prover(1)).count();
+        let wins = (0..4_000)
+            .filter(|height| roster(&weights, &Hash([1; 32]), *height)[0] == prover(1))
+            .count();
         assert!(wins.abs_diff(1_000) < 137, "{wins}");
     }
 
@@ -65,7 +72,9 @@ mod tests {
         // One address of 30 against 30 addresses of 1, over 4,000 heights.
         let mut weights: Weights = (1..=30).map(|number| (prover(number), 1)).collect();
         weights.insert(prover(200), 30);
-        let wins = (0..4_000).filter(|height| roster(&weights, &Hash([2; 32]), *height)[0] == prover(200)).count();
+        let wins = (0..4_000)
+            .filter(|height| roster(&weights, &Hash([2; 32]), *height)[0] == prover(200))
+            .count();
         assert!(wins.abs_diff(2_000) < 159, "{wins}");
     }
 

@@ -1,11 +1,14 @@
-//! What a prover's right is measured in: shares, of which each epoch counts half as much as the next one.
+//! What a prover's right is measured in: shares, of which each epoch counts half as much as the
+//! next one.
 //!
-//! W_i(e) = floor(W_i(e−1) / 2) + 2^16 · shares_i(e), frozen at the end of epoch e. A prover's weight is a leaf of the state
-//! tree that is written when the prover has a share, and at no other time: all that happens to it until then, a halving
-//! for each epoch that ends, follows from its age. So the end of an epoch visits nobody.
+//! W_i(e) = floor(W_i(e−1) / 2) + 2^16 · shares_i(e), frozen at the end of epoch e. A prover's
+//! weight is a leaf of the state tree that is written when the prover has a share, and at no other
+//! time: all that happens to it until then, a halving for each epoch that ends, follows from its
+//! age. So the end of an epoch visits nobody.
 //!
-//! What must not be broken: a leaf read in any later epoch gives what halving it at the end of each epoch would have
-//! given (`floor(floor(W / 2) / 2) = floor(W / 4)`, so that the halvings can be done at once).
+//! What must not be broken: a leaf read in any later epoch gives what halving it at the end of each
+//! epoch would have given (`floor(floor(W / 2) / 2) = floor(W / 4)`, so that the halvings can be
+//! done at once).
 
 use std::collections::BTreeMap;
 
@@ -32,16 +35,16 @@ pub fn beneficiary(prover: &Address) -> Address {
 /// The leaf of [`StateKey::Weight`](crate::StateKey::Weight), and of
 /// [`StateKey::WeightSum`](crate::StateKey::WeightSum) for all provers together.
 ///
-/// The sum follows the same recurrence over all shares. As it rounds once where the weights round one by one, it is at least
-/// their sum.
+/// The sum follows the same recurrence over all shares. As it rounds once where the weights round
+/// one by one, it is at least their sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weight {
     /// The epoch of the last share that counted.
     pub epoch: Epoch,
     /// W at the end of the epoch before.
     pub carried: u64,
-    /// Shares that counted in the epoch so far. [`ChainSpec::check`](crate::ChainSpec::check) makes sure that they
-    /// fit.
+    /// Shares that counted in the epoch so far. [`ChainSpec::check`](crate::ChainSpec::check) makes
+    /// sure that they fit.
     pub shares: u16,
 }
 
@@ -49,12 +52,14 @@ impl Weight {
     /// Bytes of an encoded leaf.
     pub const BYTES: usize = 4 + 8 + 2;
 
-    /// W at the end of an epoch, with the shares that have counted so far. The leaf must be the last one that was written up to
-    /// that epoch, or be of the epoch after it: of earlier ones it knows nothing, `None`.
+    /// W at the end of an epoch, with the shares that have counted so far. The leaf must be the
+    /// last one that was written up to that epoch, or be of the epoch after it: of earlier ones it
+    /// knows nothing, `None`.
     pub fn at_end_of(&self, epoch: Epoch) -> Option<u64> {
         match epoch.checked_sub(self.epoch) {
             Some(age) => {
-                let weight = (self.carried >> 1).saturating_add(SHARE_WEIGHT.saturating_mul(self.shares.into()));
+                let weight = (self.carried >> 1)
+                    .saturating_add(SHARE_WEIGHT.saturating_mul(self.shares.into()));
                 Some(weight.checked_shr(age).unwrap_or(0))
             }
             None if epoch.checked_add(1) == Some(self.epoch) => Some(self.carried),
@@ -62,7 +67,8 @@ impl Weight {
         }
     }
 
-    /// The leaf with `shares` more in an epoch, which is its own or a later one. `None`: more than the leaf can count.
+    /// The leaf with `shares` more in an epoch, which is its own or a later one. `None`: more than
+    /// the leaf can count.
     #[must_use]
     pub fn counting(self, epoch: Epoch, shares: u16) -> Option<Self> {
         let rolled = match epoch.checked_sub(1) {
@@ -114,11 +120,17 @@ mod tests {
     fn a_leaf_decays_by_half() {
         let leaf = Weight { epoch: 7, carried: 65_537, shares: 2 };
         let weights: Vec<_> = (5..=9).map(|epoch| leaf.at_end_of(epoch)).collect();
-        assert_eq!(weights, [None, Some(65_537), Some(32_768 + 131_072), Some(81_920), Some(40_960)]);
+        assert_eq!(
+            weights,
+            [None, Some(65_537), Some(32_768 + 131_072), Some(81_920), Some(40_960)]
+        );
         assert_eq!(leaf.at_end_of(u32::MAX), Some(0));
         assert_eq!(leaf.counting(7, 3), Some(Weight { shares: 5, ..leaf }));
         assert_eq!(leaf.counting(9, 1), Some(Weight { epoch: 9, carried: 81_920, shares: 1 }));
-        assert_eq!(Weight::default().counting(0, 1), Some(Weight { epoch: 0, carried: 0, shares: 1 }));
+        assert_eq!(
+            Weight::default().counting(0, 1),
+            Some(Weight { epoch: 0, carried: 0, shares: 1 })
+        );
         assert_eq!(leaf.counting(7, u16::MAX), None);
         assert_eq!(leaf.counting(8, u16::MAX).map(|leaf| leaf.shares), Some(u16::MAX));
     }

@@ -1,12 +1,14 @@
 //! Transactions: one envelope for all kinds, signed with Aleo keys (specification section 3).
 //!
-//! [`Transaction`] is the envelope: who pays, what, in which order and until when. [`Action`] is what it asks for, one
-//! variant and one file for each kind. Everything outside this crate that holds, passes on, orders or counts transactions
-//! goes by the envelope and by what every kind answers alike: [`encoded_len`](Encode::encoded_len), [`Transaction::check_static`],
+//! [`Transaction`] is the envelope: who pays, what, in which order and until when. [`Action`] is
+//! what it asks for, one variant and one file for each kind. Everything outside this crate that
+//! holds, passes on, orders or counts transactions goes by the envelope and by what every kind
+//! answers alike: [`encoded_len`](Encode::encoded_len), [`Transaction::check_static`],
 //! [`Transaction::cost`] and [`Transaction::parties`].
 //!
-//! What must not be broken: a kind that this software does not know is refused by the decoder, by its tag; and no signed
-//! transaction has more than [`MAX_TRANSACTION_BYTES`], whichever way it comes.
+//! What must not be broken: a kind that this software does not know is refused by the decoder, by
+//! its tag; and no signed transaction has more than [`MAX_TRANSACTION_BYTES`], whichever way it
+//! comes.
 
 mod error;
 mod signed;
@@ -130,7 +132,8 @@ impl Transaction {
         each_once
     }
 
-    /// The account that receives credits, which must be an address. The sender is checked with the signature.
+    /// The account that receives credits, which must be an address. The sender is checked with the
+    /// signature.
     pub fn recipient(&self) -> Option<Address> {
         match &self.action {
             Action::Transfer(transfer) => Some(transfer.to),

@@ -24,7 +24,8 @@ pub struct SignedTransaction {
 }
 
 impl Transaction {
-    /// Signs the transaction for one network with the sender's key. The caller brings the generator.
+    /// Signs the transaction for one network with the sender's key. The caller brings the
+    /// generator.
     pub fn sign<R: Rng + CryptoRng>(
         self,
         key: &PrivateKey<MainnetV0>,
@@ -43,7 +44,8 @@ impl Transaction {
 impl SignedTransaction {
     /// Bytes of a signature.
     pub const SIGNATURE_BYTES: usize = SIGNATURE_BYTES;
-    /// Bytes of the shortest signed transaction: what a decoder holds a count to, and no transaction's size.
+    /// Bytes of the shortest signed transaction: what a decoder holds a count to, and no
+    /// transaction's size.
     pub const MIN_BYTES: usize = Self::bytes_with_body(Action::MIN_BYTES);
 
     /// Bytes of a signed transaction whose action has a body of so many bytes.
@@ -61,7 +63,8 @@ impl SignedTransaction {
         SignatureClaim { from: self.transaction.from, message: id, signature: self.signature }
     }
 
-    /// What a transaction with this id still has to show: that whom it names are addresses, and that its signature holds.
+    /// What a transaction with this id still has to show: that whom it names are addresses, and
+    /// that its signature holds.
     pub fn obligations(&self, id: Hash) -> impl Iterator<Item = Obligation> {
         let recipient = self.transaction.recipient().map(Obligation::Address);
         recipient.into_iter().chain([Obligation::Signature(self.claim(id))])
@@ -73,8 +76,8 @@ impl SignedTransaction {
     }
 }
 
-/// A signed transaction with its id on one network, which is computed once. What waits, is checked or is listed carries it
-/// along.
+/// A signed transaction with its id on one network, which is computed once. What waits, is checked
+/// or is listed carries it along.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HashedTransaction {
     signed: SignedTransaction,
@@ -122,12 +125,18 @@ impl Encode for SignedTransaction {
 }
 
 impl Decode for SignedTransaction {
-    /// Refuses what is longer than [`MAX_TRANSACTION_BYTES`]; each kind's own limits bound what is read before that.
+    /// Refuses what is longer than [`MAX_TRANSACTION_BYTES`]; each kind's own limits bound what is
+    /// read before that.
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let signed = Self { transaction: Transaction::decode_from(reader)?, signature: reader.array()? };
+        let signed =
+            Self { transaction: Transaction::decode_from(reader)?, signature: reader.array()? };
         let got = signed.encoded_len();
         if got > MAX_TRANSACTION_BYTES {
-            return Err(DecodeError::TooMany { what: "transaction bytes", limit: MAX_TRANSACTION_BYTES, got });
+            return Err(DecodeError::TooMany {
+                what: "transaction bytes",
+                limit: MAX_TRANSACTION_BYTES,
+                got,
+            });
         }
         Ok(signed)
     }

@@ -12,7 +12,11 @@ pub(super) fn end<V: StateView>(
     mined: &mut Mined,
 ) -> Result<Emission, ApplyError<V::Error>> {
     let emission = Emission::of(height);
-    leaves.add(StateKey::ProvingPool(params.epoch_of(height)), emission.proving_pool, "a proving pool")?;
+    leaves.add(
+        StateKey::ProvingPool(params.epoch_of(height)),
+        emission.proving_pool,
+        "a proving pool",
+    )?;
     leaves.add(StateKey::ShareFund, emission.share_fund, "the share fund")?;
     mined.credit(producer, emission.producer)?;
     Ok(emission)

@@ -1,6 +1,8 @@
 //! Why a transaction or a block does not apply.
 
-use crate::{Hash, Height, StateKey, codec::DecodeError, state::SupplyError, transaction::StaticError};
+use crate::{
+    Hash, Height, StateKey, codec::DecodeError, state::SupplyError, transaction::StaticError,
+};
 
 /// The rule that a transaction breaks, given the state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +64,8 @@ pub enum ApplyError<E> {
         /// What the fund holds.
         fund: u64,
     },
-    /// The state after the block has another root than the header says. Found by the store, which holds the tree.
+    /// The state after the block has another root than the header says. Found by the store, which
+    /// holds the tree.
     #[error("state root: expected {expected}, got {got}")]
     StateRoot {
         /// The root computed.
@@ -94,7 +97,10 @@ impl<E> ApplyError<E> {
     pub fn marks_invalid(&self) -> bool {
         matches!(
             self,
-            Self::Transaction { .. } | Self::ShareCounted { .. } | Self::ShareFund { .. } | Self::StateRoot { .. }
+            Self::Transaction { .. }
+                | Self::ShareCounted { .. }
+                | Self::ShareFund { .. }
+                | Self::StateRoot { .. }
         )
     }
 }

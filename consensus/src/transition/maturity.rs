@@ -21,8 +21,10 @@ pub(super) fn begin<V: StateView>(
     for credit in leaves.get::<Pending>(key)?.unwrap_or_default().0 {
         let key = StateKey::Account(credit.address);
         let mut account: Account = leaves.get(key)?.unwrap_or_default();
-        account.balance =
-            account.balance.checked_add(credit.amount).ok_or(ApplyError::Overflow("a matured balance"))?;
+        account.balance = account
+            .balance
+            .checked_add(credit.amount)
+            .ok_or(ApplyError::Overflow("a matured balance"))?;
         leaves.set(key, Some(account.encode()));
     }
     leaves.set(key, None);

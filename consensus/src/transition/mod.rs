@@ -1,6 +1,8 @@
-//! The state transition: what a block does to balances, funds, pools and weights (specification sections 4 and 5).
+//! The state transition: what a block does to balances, funds, pools and weights (specification
+//! sections 4 and 5).
 //!
-//! What happens in block h, in this order, each part in a file of its own with a beginning (`begin`), an end (`end`) or both:
+//! What happens in block h, in this order, each part in a file of its own with a beginning
+//! (`begin`), an end (`end`) or both:
 //!
 //! 1. `maturity` begins: what was mined at h − M moves to balances.
 //! 2. Roll-over, if h is the first block of an epoch: weights are halved when they are read (see
@@ -8,12 +10,13 @@
 //! 3. Agenda and matching: the market's, of which nothing is there yet.
 //! 4. `transactions`: one after the other, each whole or not at all.
 //! 5. `emission` ends: the subsidy is minted.
-//! 6. `shares` end: they are paid from the share fund, and count in the weights. Before all else, `shares` begin: none may
-//!    have been counted by an earlier block.
+//! 6. `shares` end: they are paid from the share fund, and count in the weights. Before all else,
+//!    `shares` begin: none may have been counted by an earlier block.
 //! 7. `maturity` ends: everything mined at h waits in `pending/h`.
 //! 8. `supply` ends: nothing came from nowhere.
 //!
-//! What must not be broken: a transaction that fails leaves nothing behind, and the supply adds up after every block.
+//! What must not be broken: a transaction that fails leaves nothing behind, and the supply adds up
+//! after every block.
 
 mod emission;
 mod error;
@@ -65,7 +68,8 @@ pub fn genesis(params: &ChainSpec) -> (Changes, Supply) {
     (changes, Supply { genesis, balances, share_fund, ..Supply::default() })
 }
 
-/// Applies a block whose proofs hold to the state of its parent. The store must still compare the state root.
+/// Applies a block whose proofs hold to the state of its parent. The store must still compare the
+/// state root.
 pub fn apply<V: StateView>(
     params: &ChainSpec,
     block: &VerifiedBlock,
@@ -75,14 +79,16 @@ pub fn apply<V: StateView>(
     let body = &block.block().body;
     let mut executor = Executor::new(params, block.context(), view)?;
     for (index, signed) in body.transactions.iter().enumerate() {
-        executor.transaction(&signed.transaction)?.map_err(|error| ApplyError::Transaction { index, error })?;
+        executor
+            .transaction(&signed.transaction)?
+            .map_err(|error| ApplyError::Transaction { index, error })?;
     }
     let provers: Vec<Address> = body.shares.iter().map(|share| share.prover).collect();
     executor.finish(block.block().header.producer, &provers)
 }
 
-/// A block's state transition in the making. Block templates use it too: a transaction that is refused changes
-/// nothing.
+/// A block's state transition in the making. Block templates use it too: a transaction that is
+/// refused changes nothing.
 #[derive(Debug)]
 pub struct Executor<'a, V> {
     params: &'a ChainSpec,
@@ -93,13 +99,18 @@ pub struct Executor<'a, V> {
 
 impl<'a, V: StateView> Executor<'a, V> {
     /// Starts a block: all that happens before its transactions.
-    pub fn new(params: &'a ChainSpec, context: &'a ChainContext, view: &'a V) -> Result<Self, ApplyError<V::Error>> {
+    pub fn new(
+        params: &'a ChainSpec,
+        context: &'a ChainContext,
+        view: &'a V,
+    ) -> Result<Self, ApplyError<V::Error>> {
         let mut leaves = Overlay::new(view);
         maturity::begin(&mut leaves, params, context.height)?;
         Ok(Self { params, context, leaves, fees: 0 })
     }
 
-    /// Applies one transaction, whose signature the caller has checked. The outer error is the store's.
+    /// Applies one transaction, whose signature the caller has checked. The outer error is the
+    /// store's.
     pub fn transaction(
         &mut self,
         transaction: &Transaction,
@@ -107,8 +118,13 @@ impl<'a, V: StateView> Executor<'a, V> {
         transactions::apply(&mut self.leaves, self.context.height, &mut self.fees, transaction)
     }
 
-    /// Closes the block: all that happens after its transactions. One prover for each share, in any order.
-    pub fn finish(self, producer: Address, provers: &[Address]) -> Result<AppliedBlock, ApplyError<V::Error>> {
+    /// Closes the block: all that happens after its transactions. One prover for each share, in any
+    /// order.
+    pub fn finish(
+        self,
+        producer: Address,
+        provers: &[Address],
+    ) -> Result<AppliedBlock, ApplyError<V::Error>> {
         let Self { params, context, mut leaves, fees } = self;
         let mut mined = Mined::default();
         mined.credit(producer, fees)?;

@@ -20,7 +20,10 @@ impl<'a, V: StateView> Overlay<'a, V> {
     }
 
     /// The leaf as the block has it so far.
-    pub(super) fn get<T: Decode>(&mut self, key: StateKey) -> Result<Option<T>, ApplyError<V::Error>> {
+    pub(super) fn get<T: Decode>(
+        &mut self,
+        key: StateKey,
+    ) -> Result<Option<T>, ApplyError<V::Error>> {
         let bytes = match self.after.get(&key) {
             Some(bytes) => bytes.as_deref(),
             None => self.read(key)?,
@@ -43,7 +46,12 @@ impl<'a, V: StateView> Overlay<'a, V> {
     }
 
     /// Adds to a leaf that holds an amount, and gives the sum.
-    pub(super) fn add(&mut self, key: StateKey, amount: u64, what: &'static str) -> Result<u64, ApplyError<V::Error>> {
+    pub(super) fn add(
+        &mut self,
+        key: StateKey,
+        amount: u64,
+        what: &'static str,
+    ) -> Result<u64, ApplyError<V::Error>> {
         let Amount(before) = self.get(key)?.unwrap_or_default();
         let sum = before.checked_add(amount).ok_or(ApplyError::Overflow(what))?;
         if amount > 0 {
@@ -60,6 +68,9 @@ impl<'a, V: StateView> Overlay<'a, V> {
 }
 
 /// What is in a leaf's bytes.
-pub(super) fn decode<T: Decode, E>(key: StateKey, bytes: Option<&[u8]>) -> Result<Option<T>, ApplyError<E>> {
+pub(super) fn decode<T: Decode, E>(
+    key: StateKey,
+    bytes: Option<&[u8]>,
+) -> Result<Option<T>, ApplyError<E>> {
     bytes.map(T::decode).transpose().map_err(|error| ApplyError::Leaf { key, error })
 }

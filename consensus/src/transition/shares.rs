@@ -1,7 +1,8 @@
-//! Shares: each counts once in a chain, is paid from the share fund, and adds to the weight of whom it counts for.
+//! Shares: each counts once in a chain, is paid from the share fund, and adds to the weight of whom
+//! it counts for.
 //!
-//! What must not be broken: weights are written for the provers of the block's shares, and for nobody else: the end of an
-//! epoch changes no leaf.
+//! What must not be broken: weights are written for the provers of the block's shares, and for
+//! nobody else: the end of an epoch changes no leaf.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +72,8 @@ fn pay<V: StateView>(
     let ChainContext { height, target, first_target, .. } = *context;
     let share_pay = reward::share_pay(height, target, first_target, params.shares_per_block);
     let count = u64::try_from(provers.len()).unwrap_or(u64::MAX);
-    let needed = share_pay.checked_mul(count).ok_or(ApplyError::Overflow("the pay of the shares"))?;
+    let needed =
+        share_pay.checked_mul(count).ok_or(ApplyError::Overflow("the pay of the shares"))?;
     let Amount(fund) = leaves.get(StateKey::ShareFund)?.unwrap_or_default();
     let rest = fund.checked_sub(needed).ok_or(ApplyError::ShareFund { needed, fund })?;
     leaves.set(StateKey::ShareFund, Some(Amount(rest).encode()));

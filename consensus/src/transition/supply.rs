@@ -38,7 +38,9 @@ pub(super) fn end<V: StateView>(
 fn sum<E>(key: StateKey, bytes: Option<&[u8]>) -> Result<u64, ApplyError<E>> {
     Ok(match key {
         StateKey::Account(_) => decode::<Account, E>(key, bytes)?.unwrap_or_default().balance,
-        StateKey::ShareFund | StateKey::ProvingPool(_) => decode::<Amount, E>(key, bytes)?.unwrap_or_default().0,
+        StateKey::ShareFund | StateKey::ProvingPool(_) => {
+            decode::<Amount, E>(key, bytes)?.unwrap_or_default().0
+        }
         StateKey::Pending(_) => decode::<Pending, E>(key, bytes)?
             .unwrap_or_default()
             .0

@@ -6,8 +6,8 @@ use crate::{
     transaction::{Action, Transfer},
 };
 
-/// Applies one transaction, whose signature the caller has checked, and adds its fee to the block's. The outer error is the
-/// store's.
+/// Applies one transaction, whose signature the caller has checked, and adds its fee to the
+/// block's. The outer error is the store's.
 pub(super) fn apply<V: StateView>(
     leaves: &mut Overlay<'_, V>,
     height: Height,
@@ -29,7 +29,8 @@ pub(super) fn apply<V: StateView>(
     Ok(applied)
 }
 
-/// The sender after it has paid for the transaction, and the block's fees with it: the same for all kinds.
+/// The sender after it has paid for the transaction, and the block's fees with it: the same for all
+/// kinds.
 fn debit(
     transaction: &Transaction,
     sender: Account,
@@ -45,14 +46,17 @@ fn debit(
         return Err(TransactionError::Nonce { expected: sender.nonce, got: nonce });
     }
     let needed = transaction.cost()?;
-    let balance =
-        sender.balance.checked_sub(needed).ok_or(TransactionError::Balance { needed, balance: sender.balance })?;
+    let balance = sender
+        .balance
+        .checked_sub(needed)
+        .ok_or(TransactionError::Balance { needed, balance: sender.balance })?;
     let nonce = nonce.checked_add(1).ok_or(TransactionError::Overflow("the sender's nonce"))?;
     let fees = fees.checked_add(fee).ok_or(TransactionError::Overflow("the block's fees"))?;
     Ok((Account { balance, nonce }, fees))
 }
 
-/// Moves what a sender, who has paid already, transfers. Nothing is written before all is known to fit.
+/// Moves what a sender, who has paid already, transfers. Nothing is written before all is known to
+/// fit.
 fn transfer<V: StateView>(
     leaves: &mut Overlay<'_, V>,
     transfer: &Transfer,
@@ -61,7 +65,8 @@ fn transfer<V: StateView>(
 ) -> Result<Result<(), TransactionError>, ApplyError<V::Error>> {
     let to_key = StateKey::Account(transfer.to);
     // A transfer to oneself is debited first, so the recipient is read after that.
-    let recipient = if from_key == to_key { sender } else { leaves.get(to_key)?.unwrap_or_default() };
+    let recipient =
+        if from_key == to_key { sender } else { leaves.get(to_key)?.unwrap_or_default() };
     let Some(balance) = recipient.balance.checked_add(transfer.amount) else {
         return Ok(Err(TransactionError::Overflow("the recipient's balance")));
     };

@@ -23,8 +23,16 @@ impl TreeReader for MemoryTree {
         Ok(self.nodes.get(key).cloned())
     }
 
-    fn get_value_option(&self, max_version: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
-        Ok(self.values.range((key, 0)..=(key, max_version)).next_back().and_then(|(_, value)| value.clone()))
+    fn get_value_option(
+        &self,
+        max_version: Version,
+        key: KeyHash,
+    ) -> anyhow::Result<Option<OwnedValue>> {
+        Ok(self
+            .values
+            .range((key, 0)..=(key, max_version))
+            .next_back()
+            .and_then(|(_, value)| value.clone()))
     }
 
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
@@ -35,7 +43,8 @@ impl TreeReader for MemoryTree {
 impl MemoryTree {
     /// Writes the changes as the next version, and gives the root.
     pub(crate) fn write(&mut self, version: Version, changes: &Changes) -> Hash {
-        let (root, update) = StateTree::new(&*self).put_value_set(value_set(changes), version).unwrap();
+        let (root, update) =
+            StateTree::new(&*self).put_value_set(value_set(changes), version).unwrap();
         self.nodes.extend(update.node_batch.nodes().clone());
         let values = update.node_batch.values().iter();
         self.values.extend(values.map(|((version, key), value)| ((*key, *version), value.clone())));
@@ -43,8 +52,13 @@ impl MemoryTree {
     }
 
     /// The value of a leaf, and a proof of it, or of its absence.
-    pub(crate) fn prove(&self, version: Version, key: &StateKey) -> (Option<OwnedValue>, StateProof) {
-        let (value, proof) = StateTree::new(self).get_with_proof(KeyHash(key.hash().0), version).unwrap();
+    pub(crate) fn prove(
+        &self,
+        version: Version,
+        key: &StateKey,
+    ) -> (Option<OwnedValue>, StateProof) {
+        let (value, proof) =
+            StateTree::new(self).get_with_proof(KeyHash(key.hash().0), version).unwrap();
         (value, StateProof::from_jmt(&proof).unwrap())
     }
 }

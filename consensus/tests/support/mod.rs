@@ -1,5 +1,5 @@
-//! Chains in memory: a network with easy targets, three accounts, blocks whose tickets meet their targets, and a judge
-//! of proofs that looks at tickets only. Everything is deterministic.
+//! Chains in memory: a network with easy targets, three accounts, blocks whose tickets meet their
+//! targets, and a judge of proofs that looks at tickets only. Everything is deterministic.
 #![allow(dead_code, reason = "each test uses its part")]
 
 pub(crate) mod memory_tree;
@@ -11,8 +11,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Action, Address, Block, Body, ChainSpec, Decode, Epoch, Hash, Header, Height, Obligation, Share, ShareId,
-    SignedTransaction, StateKey, Transaction,
+    Account, Action, Address, Block, Body, ChainSpec, Decode, Epoch, Hash, Header, Height,
+    Obligation, Share, ShareId, SignedTransaction, StateKey, Transaction,
     obligation::{self, ProofChecker, Verdict},
     rules::{Ancestry, BlockError, ChainContext, ContextualBlock, VerifiedBlock, statement_of},
     state::{Amount, Credit, Pending, Supply},
@@ -20,7 +20,9 @@ use lode_consensus::{
     transition::{self, AppliedBlock, ApplyError, StateView},
     tree::{self, Changes},
 };
-use lode_puzzle::{Claim, Half, Item, LogSize, Proof, Seed, Statement, Target, Ticket, VerifyError};
+use lode_puzzle::{
+    Claim, Half, Item, LogSize, Proof, Seed, Statement, Target, Ticket, VerifyError,
+};
 use rand::{SeedableRng, rngs::StdRng};
 use snarkvm::console::{
     account::{Address as AleoAddress, PrivateKey},
@@ -41,16 +43,19 @@ pub(crate) static KEYS: LazyLock<Vec<PrivateKey<MainnetV0>>> = LazyLock::new(|| 
 });
 
 /// The addresses of [`KEYS`].
-static ADDRESSES: LazyLock<Vec<Address>> =
-    LazyLock::new(|| KEYS.iter().map(|key| Address::try_from(&AleoAddress::try_from(key).unwrap()).unwrap()).collect());
+static ADDRESSES: LazyLock<Vec<Address>> = LazyLock::new(|| {
+    KEYS.iter()
+        .map(|key| Address::try_from(&AleoAddress::try_from(key).unwrap()).unwrap())
+        .collect()
+});
 
 /// The address of a key.
 pub(crate) fn account(index: usize) -> Address {
     ADDRESSES[index]
 }
 
-/// Epochs of 5 blocks, up to 4 shares in a block, anchors up to 3 back, maturity of 4. One attempt in two makes a
-/// block, and every one a share.
+/// Epochs of 5 blocks, up to 4 shares in a block, anchors up to 3 back, maturity of 4. One attempt
+/// in two makes a block, and every one a share.
 pub(crate) fn params() -> ChainSpec {
     let mut allocations: Vec<_> = (0..3).map(|index| (account(index), ALLOCATION)).collect();
     allocations.sort_unstable();
@@ -114,7 +119,9 @@ impl State {
     }
 
     pub(crate) fn proving_pool(&self, epoch: Epoch) -> u64 {
-        self.leaves.get(&StateKey::ProvingPool(epoch)).map_or(0, |leaf| Amount::decode(leaf).unwrap().0)
+        self.leaves
+            .get(&StateKey::ProvingPool(epoch))
+            .map_or(0, |leaf| Amount::decode(leaf).unwrap().0)
     }
 
     pub(crate) fn share_fund(&self) -> u64 {
@@ -171,8 +178,13 @@ impl Oracle {
     }
 }
 
-/// A proof that holds for the [`Oracle`] only, with the first nonce from `nonce` on whose ticket the caller accepts.
-pub(crate) fn attempt(statement: &Statement, nonce: u64, accept: impl Fn(&Ticket) -> bool) -> (u64, Proof) {
+/// A proof that holds for the [`Oracle`] only, with the first nonce from `nonce` on whose ticket
+/// the caller accepts.
+pub(crate) fn attempt(
+    statement: &Statement,
+    nonce: u64,
+    accept: impl Fn(&Ticket) -> bool,
+) -> (u64, Proof) {
     (nonce..)
         .map(|nonce| (nonce, Proof { commitment: [nonce as u8; 96], opening: [1; 96] }))
         .find(|(nonce, proof)| accept(&Ticket::new(&Seed::new(statement, *nonce), proof)))
@@ -210,7 +222,8 @@ impl Chain {
         Self { params, hashes: vec![genesis.hash()], blocks: vec![genesis], states: vec![state] }
     }
 
-    /// A chain with this many empty blocks on top of genesis, each on time, all made by the first account.
+    /// A chain with this many empty blocks on top of genesis, each on time, all made by the first
+    /// account.
     pub(crate) fn of_length(params: ChainSpec, blocks: u32) -> Self {
         let mut chain = Self::new(params);
         for _ in 0..blocks {
@@ -236,7 +249,8 @@ impl Chain {
         context
     }
 
-    /// A block on top of the tip that keeps every rule if its body does. An invalid body leaves its state root zero.
+    /// A block on top of the tip that keeps every rule if its body does. An invalid body leaves its
+    /// state root zero.
     pub(crate) fn block(&self, body: Body) -> Block {
         let context = self.context();
         let parent = &self.blocks.last().unwrap().header;
@@ -260,7 +274,8 @@ impl Chain {
         block.header.transactions_root = block.body.transactions_root();
         block.header.shares_root = block.body.shares_root();
         if let Ok(contextual) = ContextualBlock::new(block.clone(), self.context(), &self.params)
-            && let Ok(applied) = transition::apply(&self.params, &contextual.assume_verified(), self.state())
+            && let Ok(applied) =
+                transition::apply(&self.params, &contextual.assume_verified(), self.state())
         {
             let mut state = self.state().clone();
             state.write(&applied.changes);
@@ -273,7 +288,8 @@ impl Chain {
     pub(crate) fn prove(&self, mut block: Block) -> Block {
         let statement = statement_of(&block.header, &self.context());
         let target = block.header.target;
-        (block.nonce, block.proof) = attempt(&statement, 0, |ticket| target.is_met_by(ticket.block_value()));
+        (block.nonce, block.proof) =
+            attempt(&statement, 0, |ticket| target.is_met_by(ticket.block_value()));
         block
     }
 
@@ -294,7 +310,14 @@ impl Chain {
     }
 
     /// A signed transfer of the account with this key index, valid for ever.
-    pub(crate) fn transfer(&self, from: usize, to: Address, amount: u64, fee: u64, nonce: u64) -> SignedTransaction {
+    pub(crate) fn transfer(
+        &self,
+        from: usize,
+        to: Address,
+        amount: u64,
+        fee: u64,
+        nonce: u64,
+    ) -> SignedTransaction {
         self.sign(
             from,
             Transaction {
@@ -318,8 +341,12 @@ impl Chain {
         contextual.prove(&Oracle::default(), &[])
     }
 
-    /// Applies a block that passed [`Self::check`] to the tip's state, as a store does, and compares the state root.
-    pub(crate) fn apply(&self, block: &VerifiedBlock) -> Result<(AppliedBlock, State), ApplyError<Infallible>> {
+    /// Applies a block that passed [`Self::check`] to the tip's state, as a store does, and
+    /// compares the state root.
+    pub(crate) fn apply(
+        &self,
+        block: &VerifiedBlock,
+    ) -> Result<(AppliedBlock, State), ApplyError<Infallible>> {
         let applied = transition::apply(&self.params, block, self.state())?;
         let mut state = self.state().clone();
         state.write(&applied.changes);
@@ -363,12 +390,14 @@ impl Chain {
     }
 }
 
-/// Weights by their definition, from one end of an epoch to the next: halved, and 2^16 for each share.
+/// Weights by their definition, from one end of an epoch to the next: halved, and 2^16 for each
+/// share.
 pub(crate) fn weights_after(
     before: &BTreeMap<Address, u64>,
     shares: &BTreeMap<Address, u64>,
 ) -> BTreeMap<Address, u64> {
-    let mut weights: BTreeMap<Address, u64> = before.iter().map(|(prover, weight)| (*prover, weight / 2)).collect();
+    let mut weights: BTreeMap<Address, u64> =
+        before.iter().map(|(prover, weight)| (*prover, weight / 2)).collect();
     for (prover, count) in shares {
         *weights.entry(*prover).or_default() += count << 16;
     }

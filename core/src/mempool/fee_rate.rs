@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// A fee in relation to the bytes that it pays for. Two rates are compared as fractions, in 128 bits: no division, nothing is
-/// rounded.
+/// A fee in relation to the bytes that it pays for. Two rates are compared as fractions, in 128
+/// bits: no division, nothing is rounded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FeeRate {
     fee: u64,
@@ -16,18 +16,19 @@ impl FeeRate {
         Self { fee, bytes: (bytes as u64).max(1) }
     }
 
-    /// What so many bytes cost at this rate, rounded down: a transaction of this size has a higher rate exactly if its fee is
-    /// above.
+    /// What so many bytes cost at this rate, rounded down: a transaction of this size has a higher
+    /// rate exactly if its fee is above.
     pub(super) fn fee_of(self, bytes: usize) -> u64 {
         let fee = u128::from(self.fee) * bytes as u128 / u128::from(self.bytes);
         u64::try_from(fee).unwrap_or(u64::MAX)
     }
 
-    /// The least fee with which a transaction of so many bytes may replace one of this rate: fee and rate must both be 10 %
-    /// higher, rounded up, and the fee at least 1 microcredit.
+    /// The least fee with which a transaction of so many bytes may replace one of this rate: fee
+    /// and rate must both be 10 % higher, rounded up, and the fee at least 1 microcredit.
     pub(super) fn replacement_fee(self, bytes: usize) -> u64 {
         let fee = self.fee.saturating_add(self.fee.div_ceil(10).max(1));
-        let by_rate = (u128::from(self.fee) * 11 * bytes as u128).div_ceil(u128::from(self.bytes) * 10);
+        let by_rate =
+            (u128::from(self.fee) * 11 * bytes as u128).div_ceil(u128::from(self.bytes) * 10);
         fee.max(u64::try_from(by_rate).unwrap_or(u64::MAX))
     }
 }

@@ -19,7 +19,6 @@ pub struct AccountState {
 /// A transaction and where in the chain it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedTransaction {
-    /// Its id.
     pub id: Hash,
     /// The transaction.
     pub signed: SignedTransaction,
@@ -32,7 +31,11 @@ impl Moment<'_> {
     ///
     /// # Errors
     /// [`lode_ledger::LedgerError::NotRetained`] for a height whose state is not there.
-    pub fn account(&self, owner: &Address, height: Option<Height>) -> Result<AccountState, QueryError> {
+    pub fn account(
+        &self,
+        owner: &Address,
+        height: Option<Height>,
+    ) -> Result<AccountState, QueryError> {
         let tip = self.reader.tip_height()?;
         let at = height.unwrap_or(tip);
         let proven = self.reader.account_proof(owner, at)?;
@@ -40,8 +43,9 @@ impl Moment<'_> {
         let block_hash = self.reader.block_hash_at(at)?.ok_or_else(lost)?;
         // What waited for maturity at an older height is not kept by address.
         let immature = if at == tip { Some(self.reader.immature(owner)?) } else { None };
-        let total =
-            |amounts: Vec<(Height, u64)>| amounts.iter().fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount));
+        let total = |amounts: Vec<(Height, u64)>| {
+            amounts.iter().fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount))
+        };
         Ok(AccountState { proven, block_hash, immature: immature.map(total) })
     }
 
@@ -57,7 +61,8 @@ impl Moment<'_> {
     ) -> Result<Page<PlacedTransaction>, QueryError> {
         let genesis_hash = self.genesis_hash();
         let places = self.reader.account_transactions(owner, before)?;
-        let places = places.map(|place| place.map(|place| Place { height: place.height, index: place.index }));
+        let places = places
+            .map(|place| place.map(|place| Place { height: place.height, index: place.index }));
         self.page(limit, places, |block, place| {
             let signed = block.body.transactions.get(place.slot())?.clone();
             Some(PlacedTransaction { id: signed.id(&genesis_hash), signed, place })

@@ -19,11 +19,8 @@ pub enum BlockId {
 /// A block and its place among the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockAnswer {
-    /// Its hash.
     pub hash: Hash,
-    /// The block.
     pub block: Block,
-    /// Its epoch.
     pub epoch: Epoch,
     /// The network's genesis hash.
     pub genesis_hash: Hash,
@@ -86,14 +83,16 @@ impl Moment<'_> {
         })
     }
 
-    /// The hash of a block's ancestor at a height below its own, on the chain or off it. A branch is no longer than the
-    /// retained history.
+    /// The hash of a block's ancestor at a height below its own, on the chain or off it. A branch
+    /// is no longer than the retained history.
     fn ancestor(&self, block: &BlockEntry, height: Height) -> Result<Hash, QueryError> {
         let (mut hash, mut at) = (block.header.parent_hash, block.header.height.saturating_sub(1));
         while at > height {
             if self.reader.is_on_chain(&hash, at)? {
                 let below = self.reader.block_hash_at(height)?;
-                let lost = || QueryError::Contradiction(format!("the chain has no block at height {height}"));
+                let lost = || {
+                    QueryError::Contradiction(format!("the chain has no block at height {height}"))
+                };
                 return below.ok_or_else(lost);
             }
             (hash, at) = (self.entry(&hash)?.header.parent_hash, at.saturating_sub(1));
@@ -101,12 +100,16 @@ impl Moment<'_> {
         Ok(hash)
     }
 
-    /// A transaction of the chain, or else the one given, which was seen to wait before this moment: one that a block
-    /// takes in between is found in the block.
+    /// A transaction of the chain, or else the one given, which was seen to wait before this
+    /// moment: one that a block takes in between is found in the block.
     ///
     /// # Errors
     /// [`QueryError::NoTransaction`] if it is neither.
-    pub fn transaction(&self, id: &Hash, waiting: Option<SignedTransaction>) -> Result<TransactionAnswer, QueryError> {
+    pub fn transaction(
+        &self,
+        id: &Hash,
+        waiting: Option<SignedTransaction>,
+    ) -> Result<TransactionAnswer, QueryError> {
         let Some(place) = self.reader.transaction_place(id)? else {
             let signed = waiting.ok_or(QueryError::NoTransaction(*id))?;
             return Ok(TransactionAnswer { signed, place: None });

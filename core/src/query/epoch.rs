@@ -21,9 +21,7 @@ pub struct EpochAnswer {
     pub epoch: Epoch,
     /// The challenge that its proofs answer.
     pub challenge: Hash,
-    /// Its first height.
     pub first_height: Height,
-    /// Its last height.
     pub last_height: Height,
     /// The target of its shares.
     pub share_target: Target,
@@ -51,7 +49,6 @@ pub struct ProverShares {
 /// A share and where in the chain it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedShare {
-    /// The share.
     pub share: Share,
     /// Where it is.
     pub place: Place,
@@ -77,9 +74,14 @@ impl Moment<'_> {
     ///
     /// # Errors
     /// [`lode_ledger::LedgerError::NotRetained`] for a height whose state is not there.
-    pub fn weight(&self, address: &Address, height: Option<Height>) -> Result<WeightState, QueryError> {
+    pub fn weight(
+        &self,
+        address: &Address,
+        height: Option<Height>,
+    ) -> Result<WeightState, QueryError> {
         let at = height.map_or_else(|| self.reader.tip_height(), Ok)?;
-        let (weight, sum) = (self.reader.weight_proof(address, at)?, self.reader.weight_sum_proof(at)?);
+        let (weight, sum) =
+            (self.reader.weight_proof(address, at)?, self.reader.weight_sum_proof(at)?);
         let lost = || QueryError::Contradiction(format!("the chain has no block at height {at}"));
         let block_hash = self.reader.block_hash_at(at)?.ok_or_else(lost)?;
         Ok(WeightState { epoch: self.params().epoch_of(at), block_hash, weight, sum })
@@ -126,7 +128,12 @@ impl Moment<'_> {
     ///
     /// # Errors
     /// The database's.
-    pub fn prover_shares(&self, prover: &Address, limit: usize, before: Height) -> Result<ProverShares, QueryError> {
+    pub fn prover_shares(
+        &self,
+        prover: &Address,
+        limit: usize,
+        before: Height,
+    ) -> Result<ProverShares, QueryError> {
         let mut total = 0_usize;
         for share in self.reader.prover_shares(prover, Height::MAX)?.take(MAX_COUNTED_SHARES) {
             share?;
@@ -134,12 +141,15 @@ impl Moment<'_> {
         }
         let places = self.reader.prover_shares(prover, before)?;
         let places = places.map(|place| place.map(|(height, index)| Place { height, index }));
-        let page =
-            self.page(limit, places, |block, place| Some((place, block.body.shares.get(place.slot())?.clone())))?;
+        let page = self.page(limit, places, |block, place| {
+            Some((place, block.body.shares.get(place.slot())?.clone()))
+        })?;
         let mut items = Vec::with_capacity(page.items.len());
         for (place, share) in page.items {
             let challenge = self.reader.epoch_challenge(self.params().epoch_of(place.height))?;
-            let lost = || QueryError::Contradiction(format!("height {} has no epoch challenge", place.height));
+            let lost = || {
+                QueryError::Contradiction(format!("height {} has no epoch challenge", place.height))
+            };
             items.push(PlacedShare { share, place, epoch_challenge: challenge.ok_or_else(lost)? });
         }
         let page = Page { items, next: page.next };

@@ -1,11 +1,12 @@
-//! Questions about the chain: one function an answer, each over one moment of the ledger, with a typed result.
+//! Questions about the chain: one function an answer, each over one moment of the ledger, with a
+//! typed result.
 //!
 //! Purpose: what HTTP and pages show is found here, and nothing here knows how it is shown.
 //!
 //! Threads and queues: none; a question reads the database on its caller's thread.
 //!
-//! What must not be broken: an answer never mixes two moments, whatever reorg happens meanwhile; every list is
-//! bounded by a limit that the caller gives.
+//! What must not be broken: an answer never mixes two moments, whatever reorg happens meanwhile;
+//! every list is bounded by a limit that the caller gives.
 
 mod account;
 mod block;
@@ -50,7 +51,9 @@ pub enum QueryError {
         current: Epoch,
     },
     /// The roster is not known yet.
-    #[error("no roster for height {height}: it is drawn from the block before, and the tip is at {tip}")]
+    #[error(
+        "no roster for height {height}: it is drawn from the block before, and the tip is at {tip}"
+    )]
     NoRoster {
         /// The height that was asked for.
         height: Height,
@@ -66,7 +69,8 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// Whether the question is about something that there is not (yet, or any more), and the node is well.
+    /// Whether the question is about something that there is not (yet, or any more), and the node
+    /// is well.
     pub fn is_absence(&self) -> bool {
         match self {
             Self::NoHeight { .. }

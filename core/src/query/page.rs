@@ -31,8 +31,8 @@ pub struct Page<T> {
 }
 
 impl Moment<'_> {
-    /// Looks up the items at `places`. Since pages continue at a height, a page ends only where a block does: the last
-    /// block may take it beyond `limit`.
+    /// Looks up the items at `places`. Since pages continue at a height, a page ends only where a
+    /// block does: the last block may take it beyond `limit`.
     pub(super) fn page<T>(
         &self,
         limit: usize,
@@ -45,7 +45,9 @@ impl Moment<'_> {
             let place = place?;
             let block = match &open {
                 Some((height, block)) if *height == place.height => block,
-                Some((height, _)) if items.len() >= limit => return Ok(Page { items, next: Some(*height) }),
+                Some((height, _)) if items.len() >= limit => {
+                    return Ok(Page { items, next: Some(*height) });
+                }
                 _ => {
                     let block = self.reader.block_at(place.height)?.map(|(_, block)| block);
                     &open.insert((place.height, block.ok_or_else(|| lost(place))?)).1

@@ -10,7 +10,6 @@ use super::{Moment, QueryError};
 pub struct ChainStatus {
     /// The network's genesis hash.
     pub genesis_hash: Hash,
-    /// The tip's hash.
     pub tip_hash: Hash,
     /// The tip's header.
     pub tip: Header,

@@ -1,7 +1,8 @@
 //! The service as the API's backend.
 //!
-//! Threads: checks and writes run on tokio's blocking threads. A semaphore admits [`MAX_CHECKS`](super::MAX_CHECKS) at a time; a caller
-//! waits for a place at most [`MAX_CHECK_WAIT`] and is then told that the node is busy.
+//! Threads: checks and writes run on tokio's blocking threads. A semaphore admits
+//! [`MAX_CHECKS`](super::MAX_CHECKS) at a time; a caller waits for a place at most
+//! [`MAX_CHECK_WAIT`] and is then told that the node is busy.
 
 use std::{
     sync::{
@@ -17,7 +18,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{ChainService, Counters};
 use crate::{
-    AttemptOutcome, Backend, Clock, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
+    AttemptOutcome, Backend, Clock, MempoolView, MiningCounters, MiningJob, NetworkInfo,
+    SubmitError, SyncInfo,
     events::EventLog,
     p2p::{P2pView, sync_info},
     sync::{PeersView, status},
@@ -88,7 +90,11 @@ impl<C: Clock> Backend for Handle<C> {
     fn mempool(&self) -> MempoolView {
         let pools = self.service.pools();
         MempoolView {
-            transactions: pools.mempool.in_order().map(|(id, signed)| (id, signed.clone())).collect(),
+            transactions: pools
+                .mempool
+                .in_order()
+                .map(|(id, signed)| (id, signed.clone()))
+                .collect(),
             bytes: pools.mempool.bytes(),
             shares: pools.shares.len(),
         }
@@ -98,11 +104,19 @@ impl<C: Clock> Backend for Handle<C> {
         self.service.pools().mempool.get(id).cloned()
     }
 
-    async fn submit_transaction(&self, transaction: SignedTransaction) -> Result<Hash, SubmitError> {
+    async fn submit_transaction(
+        &self,
+        transaction: SignedTransaction,
+    ) -> Result<Hash, SubmitError> {
         self.service.check(move |service| service.take_transaction(transaction)).await
     }
 
-    async fn job(&self, prover: Address, after: Option<Hash>, wait: Duration) -> Result<MiningJob, SubmitError> {
+    async fn job(
+        &self,
+        prover: Address,
+        after: Option<Hash>,
+        wait: Duration,
+    ) -> Result<MiningJob, SubmitError> {
         self.service.check_prover(&prover)?;
         let deadline = Instant::now() + wait;
         let mut tip = self.service.watch_tip();
@@ -111,14 +125,17 @@ impl<C: Clock> Backend for Handle<C> {
             if let Some(reason) = self.peers.as_ref().and_then(P2pView::mining_obstacle) {
                 return Err(SubmitError::NoWork(reason));
             }
-            let template = self.service.check(move |service| service.fresh_template(prover)).await?;
+            let template =
+                self.service.check(move |service| service.fresh_template(prover)).await?;
             let now = Instant::now();
             if after != Some(template.job.content_hash) || now >= deadline {
                 return Ok(template.job.clone());
             }
             let age_ms = self.service.now_ms().saturating_sub(template.built_ms);
-            let fresh_for = Duration::from_millis(self.service.template_age_ms().saturating_sub(age_ms).max(1));
-            // Whichever comes first: the tip moves, the template gets old, or the caller has waited long enough.
+            let fresh_for =
+                Duration::from_millis(self.service.template_age_ms().saturating_sub(age_ms).max(1));
+            // Whichever comes first: the tip moves, the template gets old, or the caller has waited
+            // long enough.
             let _ = timeout_at(deadline.min(now + fresh_for), tip.changed()).await;
         }
     }
@@ -157,7 +174,12 @@ impl<C: Clock> Backend for Handle<C> {
             // Without peers there is nothing to catch up with: the tip's age decides.
             None => {
                 let service = &self.service;
-                sync_info(status(&service.ledger, service.tip(), service.now_ms(), &PeersView::default()))
+                sync_info(status(
+                    &service.ledger,
+                    service.tip(),
+                    service.now_ms(),
+                    &PeersView::default(),
+                ))
             }
         }
     }

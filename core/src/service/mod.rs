@@ -1,16 +1,16 @@
 //! The chain service: the one writer of the ledger, the mempool and the pool of shares.
 //!
-//! Every check and write is a plain function that any thread may call; the simulator calls them under its own clock,
-//! checker and entropy. [`Handle`] puts them behind the API.
+//! Every check and write is a plain function that any thread may call; the simulator calls them
+//! under its own clock, checker and entropy. [`Handle`] puts them behind the API.
 //!
-//! Threads: none of its own. The API's calls run on tokio's blocking threads ([`Handle`] says how many); jobs of the
-//! sync machine run where its driver puts them.
+//! Threads: none of its own. The API's calls run on tokio's blocking threads ([`Handle`] says how
+//! many); jobs of the sync machine run where its driver puts them.
 //!
-//! Queues: events go to a log that keeps the last ones ([`crate::events`]). What the API took in waits to be published in a
-//! queue of [`MAX_ACCEPTED`]; the oldest gives way.
+//! Queues: events go to a log that keeps the last ones ([`crate::events`]). What the API took in
+//! waits to be published in a queue of [`MAX_ACCEPTED`]; the oldest gives way.
 //!
-//! What must not be broken: the two pools change under the same lock as the chain, so that a template never mixes two
-//! tips; a signature or a proof is checked outside of that lock.
+//! What must not be broken: the two pools change under the same lock as the chain, so that a
+//! template never mixes two tips; a signature or a proof is checked outside of that lock.
 
 mod api;
 mod peers;
@@ -46,8 +46,8 @@ use crate::{
 
 pub use api::{Handle, MAX_CHECK_WAIT};
 
-/// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest priority, so that
-/// these come first.
+/// Checks of blocks, attempts and transactions that run at the same time. Miners run at the lowest
+/// priority, so that these come first.
 pub const MAX_CHECKS: usize = 2;
 
 /// Blocks, shares and transactions that were taken in here and wait to be published to peers.
@@ -84,7 +84,8 @@ pub struct ChainService<C> {
     /// Rings when something waits in [`Pools::accepted`].
     accepted: Notify,
     counters: Counters,
-    /// Why nothing more should be taken in: a check or a write panicked, perhaps between two steps that belong together.
+    /// Why nothing more should be taken in: a check or a write panicked, perhaps between two steps
+    /// that belong together.
     failure: watch::Sender<Option<String>>,
 }
 
@@ -123,21 +124,22 @@ impl<C> fmt::Debug for ChainService<C> {
 }
 
 impl<C: Clock> ChainService<C> {
-    /// Starts the service over an open ledger. `journals` is the folder of the two journals, if there are to be any; what
-    /// they hold goes through every check again.
+    /// Starts the service over an open ledger. `journals` is the folder of the two journals, if
+    /// there are to be any; what they hold goes through every check again.
     pub fn new(
         ledger: Arc<Ledger>,
         effects: Effects<C>,
         limits: MempoolLimits,
         journals: Option<&Path>,
     ) -> Result<Self, LedgerError> {
-        let (journals, transactions, shares) = match journals.map(|folder| Journals::open(folder, limits)) {
-            Some(opened) => {
-                let (journals, transactions, shares) = opened.map_err(journal_error)?;
-                (Some(journals), transactions, shares)
-            }
-            None => (None, Vec::new(), Vec::new()),
-        };
+        let (journals, transactions, shares) =
+            match journals.map(|folder| Journals::open(folder, limits)) {
+                Some(opened) => {
+                    let (journals, transactions, shares) = opened.map_err(journal_error)?;
+                    (Some(journals), transactions, shares)
+                }
+                None => (None, Vec::new(), Vec::new()),
+            };
         let (tip_hash, context, work) = {
             let reader = ledger.read();
             let (_, tip_hash) = reader.tip()?;
@@ -167,12 +169,18 @@ impl<C: Clock> ChainService<C> {
             failure: watch::Sender::new(None),
         };
         let (waiting, counted) = (transactions.len(), shares.len());
-        let transactions = transactions.into_iter().filter_map(|signed| service.take_transaction(signed).ok()).count();
+        let transactions = transactions
+            .into_iter()
+            .filter_map(|signed| service.take_transaction(signed).ok())
+            .count();
         let shares = shares.into_iter().filter(|share| service.take_attempt(share).is_ok()).count();
         if waiting + counted > 0 {
-            info!("{transactions} of {waiting} transactions and {shares} of {counted} shares still wait for a block");
+            info!(
+                "{transactions} of {waiting} transactions and {shares} of {counted} shares still wait for a block"
+            );
         }
-        // What was loaded is neither a submission nor news to peers, who ask for what waits when they connect.
+        // What was loaded is neither a submission nor news to peers, who ask for what waits when
+        // they connect.
         service.counters.reset();
         service.pools().accepted.clear();
         service.save()?;
@@ -234,7 +242,8 @@ impl<C: Clock> ChainService<C> {
     /// Stores a proven block and brings the pools up to the new tip.
     ///
     /// # Errors
-    /// Those of [`Ledger::store`]. A block that turns out not to apply is no error: the outcome names it.
+    /// Those of [`Ledger::store`]. A block that turns out not to apply is no error: the outcome
+    /// names it.
     pub fn connect(&self, block: VerifiedBlock) -> Result<StoreOutcome, LedgerError> {
         let mut pools = self.pools();
         let outcome = self.ledger.store(block)?;
@@ -253,9 +262,10 @@ impl<C: Clock> ChainService<C> {
         let reader = self.ledger.read();
         let (tip, tip_hash) = reader.tip()?;
         let next = tip.saturating_add(1);
-        let account = |address: &Address| Ok::<_, LedgerError>(reader.account(address)?.unwrap_or_default());
-        // What came off the chain waits again, as far as it still fits: the oldest block's transactions first, and
-        // those that waited already behind them, for the nonces' sake.
+        let account =
+            |address: &Address| Ok::<_, LedgerError>(reader.account(address)?.unwrap_or_default());
+        // What came off the chain waits again, as far as it still fits: the oldest block's
+        // transactions first, and those that waited already behind them, for the nonces' sake.
         let off_chain: Vec<&Block> = events
             .iter()
             .rev()
@@ -308,17 +318,24 @@ impl<C: Clock> ChainService<C> {
 
 impl Journals {
     /// Opens both, and gives what they hold.
-    fn open(folder: &Path, limits: MempoolLimits) -> io::Result<(Self, Vec<SignedTransaction>, Vec<Share>)> {
-        let of_transactions = JournalLimits { record_bytes: MAX_TRANSACTION_BYTES, waiting_bytes: limits.max_bytes };
-        let of_shares = JournalLimits { record_bytes: Share::BYTES, waiting_bytes: MAX_SHARES * Share::BYTES };
-        let (transactions, waiting) = Journal::open(&folder.join("mempool.journal"), of_transactions)?;
+    fn open(
+        folder: &Path,
+        limits: MempoolLimits,
+    ) -> io::Result<(Self, Vec<SignedTransaction>, Vec<Share>)> {
+        let of_transactions =
+            JournalLimits { record_bytes: MAX_TRANSACTION_BYTES, waiting_bytes: limits.max_bytes };
+        let of_shares =
+            JournalLimits { record_bytes: Share::BYTES, waiting_bytes: MAX_SHARES * Share::BYTES };
+        let (transactions, waiting) =
+            Journal::open(&folder.join("mempool.journal"), of_transactions)?;
         let (shares, counted) = Journal::open(&folder.join("shares.journal"), of_shares)?;
         Ok((Self { transactions, shares }, waiting, counted))
     }
 }
 
 impl Pools {
-    /// Notes a transaction that has just been taken in. A journal that cannot be written costs durability, nothing else.
+    /// Notes a transaction that has just been taken in. A journal that cannot be written costs
+    /// durability, nothing else.
     fn journal_transaction(&mut self, signed: &SignedTransaction) {
         let Some(Journals { transactions, .. }) = &mut self.journals else {
             return;
@@ -338,7 +355,11 @@ impl Pools {
         let Some(Journals { shares, .. }) = &mut self.journals else {
             return;
         };
-        let written = if shares.is_long() { shares.rewrite(self.shares.iter()) } else { shares.append(share) };
+        let written = if shares.is_long() {
+            shares.rewrite(self.shares.iter())
+        } else {
+            shares.append(share)
+        };
         if let Err(error) = written {
             warn!("the shares' journal cannot be written: {error}");
         }
@@ -351,7 +372,9 @@ impl Counters {
     }
 
     fn reset(&self) {
-        for counter in [&self.templates, &self.submissions, &self.blocks, &self.shares, &self.refused] {
+        for counter in
+            [&self.templates, &self.submissions, &self.blocks, &self.shares, &self.refused]
+        {
             counter.store(0, Ordering::Relaxed);
         }
     }
@@ -359,7 +382,9 @@ impl Counters {
 
 /// Lets a share of a block that came off the chain wait again, if it fits the new chain.
 fn wait_again(pool: &mut SharePool, share: &Share, context: &ChainContext) {
-    if let (Ok(claim), Some(anchor_height)) = (context.share_item(share), context.anchor_height(&share.anchor_hash)) {
+    if let (Ok(claim), Some(anchor_height)) =
+        (context.share_item(share), context.anchor_height(&share.anchor_hash))
+    {
         let id = ShareId { statement: claim.statement, nonce: claim.nonce };
         pool.insert(id, WaitingShare { share: share.clone(), anchor_height });
     }

@@ -1,10 +1,11 @@
-//! What peers bring and ask for: the checks of shares and transactions, cheapest first, pages of what waits for a
-//! block, and the way out for what this node took in by itself.
+//! What peers bring and ask for: the checks of shares and transactions, cheapest first, pages of
+//! what waits for a block, and the way out for what this node took in by itself.
 
 use std::sync::Arc;
 
 use lode_consensus::{
-    ChainWork, Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext, transaction::HashedTransaction,
+    ChainWork, Hash, Height, Share, ShareId, SignedTransaction, rules::ChainContext,
+    transaction::HashedTransaction,
 };
 use lode_network::{Gossip, MempoolPage};
 use lode_puzzle::{Claim, Item, Seed, Ticket};
@@ -30,8 +31,9 @@ impl<C: Clock> ChainService<C> {
         self.pools().work
     }
 
-    /// What can be said of a share without its proof, and what the proof must show. [`Fault::Sender`](crate::Fault) is
-    /// what anybody who knows the anchor can see; everything else depends on where this node stands.
+    /// What can be said of a share without its proof, and what the proof must show.
+    /// [`Fault::Sender`](crate::Fault) is what anybody who knows the anchor can see; everything
+    /// else depends on where this node stands.
     pub(crate) fn check_share(&self, share: &Share) -> Result<Item, SubmitError> {
         let context = self.context();
         let item = context.share_item(share)?;
@@ -49,8 +51,8 @@ impl<C: Clock> ChainService<C> {
         }
     }
 
-    /// [`Self::check_transaction`] for one from a peer: a gap before its nonce may be about to close, as what fills it is
-    /// checked at the same time.
+    /// [`Self::check_transaction`] for one from a peer: a gap before its nonce may be about to
+    /// close, as what fills it is checked at the same time.
     pub(crate) fn check_relayed(&self, transaction: &HashedTransaction) -> Result<(), SubmitError> {
         match self.check_transaction(transaction) {
             Err(SubmitError::Mempool(MempoolError::NonceGap { .. })) => Ok(()),
@@ -63,8 +65,8 @@ impl<C: Clock> ChainService<C> {
         HashedTransaction::new(signed, &self.ledger.network().genesis_hash)
     }
 
-    /// What waits for a block, all shares first, then transactions in the order in which blocks take them: one page of
-    /// that sequence, after the first `skip`.
+    /// What waits for a block, all shares first, then transactions in the order in which blocks
+    /// take them: one page of that sequence, after the first `skip`.
     pub(crate) fn mempool_page(&self, skip: u32) -> MempoolPage {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let pools = self.pools();
@@ -78,7 +80,8 @@ impl<C: Clock> ChainService<C> {
         self.pools().accepted.drain(..).collect()
     }
 
-    /// Rings when something was taken in that peers should hear of: for the driver of the sync machine.
+    /// Rings when something was taken in that peers should hear of: for the driver of the sync
+    /// machine.
     pub fn accepted(&self) -> &Notify {
         &self.accepted
     }

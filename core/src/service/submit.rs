@@ -1,5 +1,5 @@
-//! What comes through this node's own API: blocks, attempts and transactions, each checked at once on the caller's
-//! thread, and published to peers when it is taken in.
+//! What comes through this node's own API: blocks, attempts and transactions, each checked at once
+//! on the caller's thread, and published to peers when it is taken in.
 
 use std::sync::Arc;
 
@@ -21,13 +21,16 @@ use crate::{
     template::{Ingredients, Template},
 };
 
-/// A template is built anew after a quarter of the block interval, but not before and not later than these.
+/// A template is built anew after a quarter of the block interval, but not before and not later
+/// than these.
 const TEMPLATE_AGE_MS: std::ops::RangeInclusive<u64> = 250..=4_000;
 
 impl<C: Clock> ChainService<C> {
     /// Takes a block: checks it, stores it, and follows it if its chain has the most work.
     pub fn take_block(&self, block: Block) -> Result<Hash, SubmitError> {
-        if let Some(wait_ms) = rules::deferral_ms(self.ledger.params(), &block.header, self.now_ms()) {
+        if let Some(wait_ms) =
+            rules::deferral_ms(self.ledger.params(), &block.header, self.now_ms())
+        {
             return Err(SubmitError::Future { wait_ms });
         }
         let hash = block.hash();
@@ -60,9 +63,12 @@ impl<C: Clock> ChainService<C> {
         Ok(id)
     }
 
-    /// What can be said of a transaction without its signature: whether it is new, and whether it fits the state and
-    /// what waits already.
-    pub(crate) fn check_transaction(&self, transaction: &HashedTransaction) -> Result<(), SubmitError> {
+    /// What can be said of a transaction without its signature: whether it is new, and whether it
+    /// fits the state and what waits already.
+    pub(crate) fn check_transaction(
+        &self,
+        transaction: &HashedTransaction,
+    ) -> Result<(), SubmitError> {
         let (id, signed) = (transaction.id(), transaction.signed());
         let pools = self.pools();
         let reader = self.ledger.read();
@@ -74,7 +80,10 @@ impl<C: Clock> ChainService<C> {
     }
 
     /// Checks recipient and signature: milliseconds of work, unless they were checked before.
-    pub(crate) fn verify_transaction(&self, transaction: &HashedTransaction) -> Result<(), SubmitError> {
+    pub(crate) fn verify_transaction(
+        &self,
+        transaction: &HashedTransaction,
+    ) -> Result<(), SubmitError> {
         // One by one, the cheapest first.
         transaction.obligations().try_for_each(|obligation| Ok(self.judge(obligation, &[])?))
     }
@@ -93,7 +102,10 @@ impl<C: Clock> ChainService<C> {
     }
 
     /// Lets a transaction wait that was verified.
-    pub(crate) fn add_transaction(&self, transaction: &HashedTransaction) -> Result<Hash, SubmitError> {
+    pub(crate) fn add_transaction(
+        &self,
+        transaction: &HashedTransaction,
+    ) -> Result<Hash, SubmitError> {
         let (id, signed) = (transaction.id(), transaction.signed());
         let mut pools = self.pools();
         let reader = self.ledger.read();
@@ -123,8 +135,10 @@ impl<C: Clock> ChainService<C> {
         }
         let ticket = Ticket::new(&Seed::new(&id.statement, id.nonce), &attempt.proof);
         let is_share = context.share_target.is_met_by(ticket.share_value());
-        // Held to the target of the job: if the tip has moved since, that makes the attempt late and not wrong.
-        let block_target = template.as_ref().map_or(context.target, |template| template.job.header.target);
+        // Held to the target of the job: if the tip has moved since, that makes the attempt late
+        // and not wrong.
+        let block_target =
+            template.as_ref().map_or(context.target, |template| template.job.header.target);
         let meets_block = block_target.is_met_by(ticket.block_value());
         let mut outcome = AttemptOutcome::default();
         let mut late = None;
@@ -170,7 +184,8 @@ impl<C: Clock> ChainService<C> {
         Ok(outcome)
     }
 
-    /// Lets a share whose proof holds wait for a block, if it fits the present tip and there is room.
+    /// Lets a share whose proof holds wait for a block, if it fits the present tip and there is
+    /// room.
     pub(crate) fn add_share(&self, share: &Share) -> bool {
         let mut pools = self.pools();
         let context = pools.context.clone();
@@ -207,7 +222,9 @@ impl<C: Clock> ChainService<C> {
         }
         let Pools { mempool, shares, .. } = &*pools;
         let ingredients = Ingredients { ledger: &self.ledger, mempool, shares, now_ms };
-        let template = Arc::new(ingredients.template(prover).map_err(|error| SubmitError::Template(Arc::new(error)))?);
+        let template = Arc::new(
+            ingredients.template(prover).map_err(|error| SubmitError::Template(Arc::new(error)))?,
+        );
         pools.templates.insert(template.clone());
         Counters::count(&self.counters.templates);
         Ok(template)

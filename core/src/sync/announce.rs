@@ -1,10 +1,12 @@
-//! Relay of announced blocks: a header and its proof, passed on as soon as they are proven, before the body is here.
+//! Relay of announced blocks: a header and its proof, passed on as soon as they are proven, before
+//! the body is here.
 //!
-//! Owns the announcements that are not settled, and the hashes of those that were. Returns verdicts, charges, and what a good
-//! header says of whoever brought it; the header itself goes into the tree.
+//! Owns the announcements that are not settled, and the hashes of those that were. Returns
+//! verdicts, charges, and what a good header says of whoever brought it; the header itself goes
+//! into the tree.
 //!
-//! What must not be broken: a header is judged cheapest check first, and each gets its one verdict: at once, when its
-//! check is done, or when the wait for its parent ends.
+//! What must not be broken: a header is judged cheapest check first, and each gets its one verdict:
+//! at once, when its check is done, or when the wait for its parent ends.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -24,8 +26,8 @@ use super::{
     effect::{Effect, Effects},
     jobs::{AnnouncedTask, Origin},
     limits::{
-        MAX_ANNOUNCED, MAX_DEFERRAL_MS, MAX_DEFERRED, MAX_DEFERRED_PER_PEER, MAX_ORPHANS, MAX_ORPHANS_PER_PEER,
-        ORPHAN_MS, RELAY_DEPTH,
+        MAX_ANNOUNCED, MAX_DEFERRAL_MS, MAX_DEFERRED, MAX_DEFERRED_PER_PEER, MAX_ORPHANS,
+        MAX_ORPHANS_PER_PEER, ORPHAN_MS, RELAY_DEPTH,
     },
     tree::{HeaderTree, Known, Origins, Standing},
     view::View,
@@ -50,8 +52,8 @@ struct Deferred {
 #[derive(Debug)]
 pub(super) struct Announcements {
     orphans: Vec<Orphan>,
-    /// How many headers had come into the tree when the orphans' parents were last looked for. Nothing after a block that did
-    /// not come through the tree.
+    /// How many headers had come into the tree when the orphans' parents were last looked for.
+    /// Nothing after a block that did not come through the tree.
     looked_at: Option<u64>,
     deferred: Vec<Deferred>,
     /// Headers that wait for their check, or are in it.
@@ -83,17 +85,29 @@ impl Announcements {
         let hash = sealed.hash();
         if tree.is_invalid(&hash) {
             // These very bytes were found wrong before: whoever passes them on did not look.
-            return Ok(reject(view, tree, hash, origin, Penalty::InvalidHeader, &"known to be invalid"));
+            return Ok(reject(
+                view,
+                tree,
+                hash,
+                origin,
+                Penalty::InvalidHeader,
+                &"known to be invalid",
+            ));
         }
         let reader = view.service.ledger().read();
         let (tip, _) = view.service.tip();
         match tree.look_up(&reader, &hash)? {
             Known::No => {}
-            Known::Proven(standing) if standing.height >= tip => return Ok(Effects::verdict(origin, Verdict::Accept)),
+            Known::Proven(standing) if standing.height >= tip => {
+                return Ok(Effects::verdict(origin, Verdict::Accept));
+            }
             Known::Proven(_) | Known::Invalid => return Ok(Effects::ignore(origin)),
         }
         let parent_hash = sealed.header.parent_hash;
-        if tree.is_invalid_block(&hash) || tree.is_invalid_block(&parent_hash) || self.checking.contains(&hash) {
+        if tree.is_invalid_block(&hash)
+            || tree.is_invalid_block(&parent_hash)
+            || self.checking.contains(&hash)
+        {
             return Ok(Effects::ignore(origin));
         }
         let params = view.service.ledger().params();
@@ -110,14 +124,18 @@ impl Announcements {
         };
         match fit(view, tree, &reader, parent, sealed)? {
             None => Ok(Effects::ignore(origin)),
-            Some(Err(error)) => Ok(reject(view, tree, hash, origin, Penalty::InvalidHeader, &error)),
-            Some(Ok(header)) => match queues.announced.push(origin.peer, AnnouncedTask { header, origin }) {
-                Ok(()) => {
-                    self.checking.insert(hash);
-                    Ok(Effects::none())
+            Some(Err(error)) => {
+                Ok(reject(view, tree, hash, origin, Penalty::InvalidHeader, &error))
+            }
+            Some(Ok(header)) => {
+                match queues.announced.push(origin.peer, AnnouncedTask { header, origin }) {
+                    Ok(()) => {
+                        self.checking.insert(hash);
+                        Ok(Effects::none())
+                    }
+                    Err(task) => Ok(Effects::ignore(task.origin)),
                 }
-                Err(task) => Ok(Effects::ignore(task.origin)),
-            },
+            }
         }
     }
 
@@ -188,7 +206,12 @@ impl Announcements {
     }
 
     /// Lets a header wait for its parent, and has whoever announced it asked for what lies between.
-    fn orphan<C: Clock>(&mut self, view: &View<C>, header: SealedHeader, origin: Origin) -> Effects {
+    fn orphan<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        header: SealedHeader,
+        origin: Origin,
+    ) -> Effects {
         if !view.peers.contains(&origin.peer) {
             return Effects::ignore(origin);
         }
@@ -201,7 +224,11 @@ impl Announcements {
         if self.orphans.len() >= MAX_ORPHANS || own >= MAX_ORPHANS_PER_PEER {
             effects.extend(Effects::ignore(origin));
         } else {
-            self.orphans.push(Orphan { header, origin, until_ms: view.now_ms.saturating_add(ORPHAN_MS) });
+            self.orphans.push(Orphan {
+                header,
+                origin,
+                until_ms: view.now_ms.saturating_add(ORPHAN_MS),
+            });
         }
         effects
     }
@@ -232,11 +259,13 @@ impl Announcements {
         expired.map(|orphan| Effect::Judge(orphan.origin, Verdict::Ignore)).collect()
     }
 
-    /// The headers from the future whose time has come: each is to be judged as if it were announced now, by nobody who waits
-    /// for a verdict.
+    /// The headers from the future whose time has come: each is to be judged as if it were
+    /// announced now, by nobody who waits for a verdict.
     pub(super) fn due<C: Clock>(&mut self, view: &View<C>) -> Vec<(SealedHeader, Origin)> {
         let (params, local_ms) = (view.service.ledger().params(), view.service.now_ms());
-        let has_come = |deferred: &mut Deferred| deferral_ms(params, &deferred.header.header, local_ms).is_none();
+        let has_come = |deferred: &mut Deferred| {
+            deferral_ms(params, &deferred.header.header, local_ms).is_none()
+        };
         let come = self.deferred.extract_if(.., has_come);
         come.map(|Deferred { header, peer }| (header, Origin { peer, gossip: None })).collect()
     }
@@ -257,8 +286,8 @@ impl Announcements {
     }
 }
 
-/// Holds an announced header to its parent. Nothing if it is not looked at: it is old, of too little work, or on a branch that
-/// cannot be followed.
+/// Holds an announced header to its parent. Nothing if it is not looked at: it is old, of too
+/// little work, or on a branch that cannot be followed.
 fn fit<C: Clock>(
     view: &View<C>,
     tree: &HeaderTree,

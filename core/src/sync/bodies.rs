@@ -1,10 +1,12 @@
-//! Body sync: fetches the bodies of the best chain of headers, from several peers at once, and connects them in order.
+//! Body sync: fetches the bodies of the best chain of headers, from several peers at once, and
+//! connects them in order.
 //!
-//! Owns the path to the best header, how far each of its bodies has come, and how each peer delivers. Returns questions for
-//! bodies, charges, and which blocks are stored; headers whose blocks are stored leave the tree.
+//! Owns the path to the best header, how far each of its bodies has come, and how each peer
+//! delivers. Returns questions for bodies, charges, and which blocks are stored; headers whose
+//! blocks are stored leave the tree.
 //!
-//! What must not be broken: a body that does not match its header speaks against who sent it and not against the header;
-//! a block that breaks a rule takes all that descend from it along.
+//! What must not be broken: a body that does not match its header speaks against who sent it and
+//! not against the header; a block that breaks a rule takes all that descend from it along.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,7 +25,8 @@ use super::{
     effect::{Effect, Effects, Question},
     jobs::{BodyResult, BodyTask},
     limits::{
-        BODY_WINDOW, LATE_BODIES_MS, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH, WITHHELD_AFTER_MS,
+        BODY_WINDOW, LATE_BODIES_MS, MAX_BODIES_IN_FLIGHT, MAX_SERVERS, NEXT_BODY_MS, RELAY_DEPTH,
+        WITHHELD_AFTER_MS,
     },
     path::{Path, better},
     peers::Peer,
@@ -105,14 +108,17 @@ impl BodySync {
         }
     }
 
-    /// Bodies did not come in time. They may still be on their way, and their peer is asked for no more meanwhile. It is charged
-    /// if that is its fault: it has brought nothing since the last time, or cannot bring even one at a time.
+    /// Bodies did not come in time. They may still be on their way, and their peer is asked for no
+    /// more meanwhile. It is charged if that is its fault: it has brought nothing since the last
+    /// time, or cannot bring even one at a time.
     pub(super) fn is_late<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Effects {
-        let (Some(supplier), Some(peer)) = (self.suppliers.get_mut(&id), view.peers.get(&id)) else {
+        let (Some(supplier), Some(peer)) = (self.suppliers.get_mut(&id), view.peers.get(&id))
+        else {
             return Effects::none();
         };
         let is_slow = supplier.is_late();
-        let mut effects = Effects::one(Effect::AwaitLate(id, view.now_ms.saturating_add(LATE_BODIES_MS)));
+        let mut effects =
+            Effects::one(Effect::AwaitLate(id, view.now_ms.saturating_add(LATE_BODIES_MS)));
         // Requests that are late together are so for one reason.
         if !is_slow && !peer.owes_bodies(view.now_ms) {
             effects.penalize(id, Penalty::Stall, &"no answer in time");
@@ -127,13 +133,15 @@ impl BodySync {
 
     /// Forgets how far a body has come.
     fn forget(&mut self, hash: &Hash) {
-        if let Some(BodyState::Checking { bytes } | BodyState::Proven { bytes, .. }) = self.states.remove(hash) {
+        if let Some(BodyState::Checking { bytes } | BodyState::Proven { bytes, .. }) =
+            self.states.remove(hash)
+        {
             self.bytes_held = self.bytes_held.saturating_sub(bytes);
         }
     }
 
-    /// Stores the next block of the best chain if it is proven, or gives the next branch its turn. Returns nothing if neither
-    /// is to be done; otherwise it is to be called again.
+    /// Stores the next block of the best chain if it is proven, or gives the next branch its turn.
+    /// Returns nothing if neither is to be done; otherwise it is to be called again.
     pub(super) fn connect<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -147,14 +155,19 @@ impl BodySync {
         }
     }
 
-    /// Gives the next branch its turn if nobody gives the body that the path needs first. Returns whether there is such a
-    /// branch.
+    /// Gives the next branch its turn if nobody gives the body that the path needs first. Returns
+    /// whether there is such a branch.
     ///
-    /// A header is passed on before its body is seen, so a miner that announces a block and keeps its body would leave the
-    /// whole network waiting, each node on a tip of its own, while other miners' blocks of the same work pass by.
+    /// A header is passed on before its body is seen, so a miner that announces a block and keeps
+    /// its body would leave the whole network waiting, each node on a tip of its own, while other
+    /// miners' blocks of the same work pass by.
     fn pass_over_withheld<C: Clock>(&mut self, view: &View<C>, tree: &mut HeaderTree) -> bool {
-        let is_here =
-            |hash: &Hash| matches!(self.states.get(hash), Some(BodyState::Checking { .. } | BodyState::Proven { .. }));
+        let is_here = |hash: &Hash| {
+            matches!(
+                self.states.get(hash),
+                Some(BodyState::Checking { .. } | BodyState::Proven { .. })
+            )
+        };
         let Some((_, first)) = self.path.first().filter(|(_, hash)| !is_here(hash)) else {
             self.awaited = None;
             return false;
@@ -201,7 +214,9 @@ impl BodySync {
         let mut effects = Effects::none();
         let outcome = match view.service.connect(*block) {
             Ok(outcome) => outcome,
-            Err(error @ (LedgerError::ReorgTooDeep { .. } | LedgerError::InvalidAncestor { .. })) => {
+            Err(
+                error @ (LedgerError::ReorgTooDeep { .. } | LedgerError::InvalidAncestor { .. }),
+            ) => {
                 self.drop_branch(tree.remove_branch(&hash));
                 effects.push(Effect::Release(hash));
                 effects.extend(Effects::of_lost_fork(error)?);
@@ -228,7 +243,12 @@ impl BodySync {
     }
 
     /// Takes note of what storing a block did.
-    fn stored<C: Clock>(&mut self, view: &View<C>, tree: &mut HeaderTree, outcome: &StoreOutcome) -> Effects {
+    fn stored<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+        outcome: &StoreOutcome,
+    ) -> Effects {
         let mut effects = Effects::none();
         if let Some((refused, error)) = &outcome.refused {
             let server = self.servers.remove(refused);
@@ -262,8 +282,8 @@ impl BodySync {
         effects
     }
 
-    /// Whoever keeps the very next block waiting is not waited for alone: it is asked of another peer, if there is one. The
-    /// first answer counts, whosever it is.
+    /// Whoever keeps the very next block waiting is not waited for alone: it is asked of another
+    /// peer, if there is one. The first answer counts, whosever it is.
     fn ask_again<C: Clock>(&mut self, view: &View<C>) {
         let Some((height, hash)) = self.path.first() else {
             return;
@@ -298,7 +318,8 @@ impl BodySync {
         let is_missing = |(_, hash): &(&Height, &Hash)| !self.states.contains_key(*hash);
         let window = self.path.hashes().iter().take(BODY_WINDOW).filter(is_missing);
         let missing: Vec<(Height, Hash)> = window.map(|(height, hash)| (*height, *hash)).collect();
-        let mut in_flight = self.states.values().filter(|state| matches!(state, BodyState::Asked(..))).count();
+        let mut in_flight =
+            self.states.values().filter(|state| matches!(state, BodyState::Asked(..))).count();
         let mut plan = Plan::new();
         for (height, hash) in missing {
             let Some(node) = tree.get(&hash) else {
@@ -306,7 +327,9 @@ impl BodySync {
             };
             let empty = Body::default();
             let header = node.header.header();
-            if header.transactions_root == empty.transactions_root() && header.shares_root == empty.shares_root() {
+            if header.transactions_root == empty.transactions_root()
+                && header.shares_root == empty.shares_root()
+            {
                 let source = node.source;
                 effects.extend(self.check(view, tree, queues, hash, (empty, source))?);
                 continue;
@@ -324,7 +347,11 @@ impl BodySync {
             for hash in &hashes {
                 self.states.insert(*hash, BodyState::Asked(id, view.now_ms));
             }
-            effects.push(Effect::Ask(id, Question::Bodies(hashes.clone()), Request::Bodies { hashes }));
+            effects.push(Effect::Ask(
+                id,
+                Question::Bodies(hashes.clone()),
+                Request::Bodies { hashes },
+            ));
         }
         Ok(effects)
     }
@@ -338,7 +365,9 @@ impl BodySync {
         id: PeerId,
         (hashes, bodies): (Vec<Hash>, Vec<Option<Body>>),
     ) -> Result<Effects, LedgerError> {
-        if let Some(supplier) = self.suppliers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some)) {
+        if let Some(supplier) =
+            self.suppliers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some))
+        {
             supplier.delivers();
         }
         let mut effects = Effects::none();
@@ -398,9 +427,11 @@ impl BodySync {
             }
         };
         let params = view.service.ledger().params();
-        let context = ChainContext::gather(params, view.genesis_hash(), height.saturating_sub(1), &chain)?;
+        let context =
+            ChainContext::gather(params, view.genesis_hash(), height.saturating_sub(1), &chain)?;
         let bytes = body.encoded_len();
-        let task = BodyTask { header: node.header.clone(), body, context, assumed: node.assumed, server };
+        let task =
+            BodyTask { header: node.header.clone(), body, context, assumed: node.assumed, server };
         if queues.bodies.push(server, task).is_ok() {
             self.bytes_held = self.bytes_held.saturating_add(bytes);
             self.states.insert(hash, BodyState::Checking { bytes });
@@ -420,19 +451,23 @@ impl BodySync {
             let Some(BodyState::Checking { bytes }) = self.states.get(&hash) else {
                 continue;
             };
-            let (bytes, supplier) = (*bytes, server.and_then(|server| self.suppliers.get_mut(&server)));
+            let (bytes, supplier) =
+                (*bytes, server.and_then(|server| self.suppliers.get_mut(&server)));
             match result {
                 Ok(block) => {
                     if let Some(supplier) = supplier {
                         supplier.delays = 0;
                     }
-                    self.states.insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
+                    self.states
+                        .insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
                     if tree.is_withheld(&hash) {
                         tree.release_withheld();
                     }
                 }
                 Err(error) => {
-                    if let (BlockError::Roots(_), Some(server), Some(supplier)) = (&error, server, supplier) {
+                    if let (BlockError::Roots(_), Some(server), Some(supplier)) =
+                        (&error, server, supplier)
+                    {
                         supplier.lacks(hash, view.now_ms);
                         effects.penalize(server, Penalty::BodyMismatch, &error);
                     }

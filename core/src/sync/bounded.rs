@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-/// A set of at most `limit` values; the oldest gives way. Seeing a value again does not make it younger.
+/// A set of at most `limit` values; the oldest gives way. Seeing a value again does not make it
+/// younger.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
     values: BTreeSet<T>,

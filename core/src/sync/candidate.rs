@@ -1,9 +1,11 @@
-//! A chain of headers that one peer claims is better: judged header by header, in bounded memory, before any of it counts.
+//! A chain of headers that one peer claims is better: judged header by header, in bounded memory,
+//! before any of it counts.
 //!
-//! Received headers are checked against their context at once and wait in segments for their proofs. Proven ones are
-//! held until the chain's work suffices. Where more come than are held, the oldest are dropped, and the hash of one in
-//! some hundred is kept: a header's hash stands for all headers before it, so that they can be asked for again later and
-//! taken without their proofs (`replay`).
+//! Received headers are checked against their context at once and wait in segments for their
+//! proofs. Proven ones are held until the chain's work suffices. Where more come than are held, the
+//! oldest are dropped, and the hash of one in some hundred is kept: a header's hash stands for all
+//! headers before it, so that they can be asked for again later and taken without their proofs
+//! (`replay`).
 
 use std::collections::VecDeque;
 
@@ -52,8 +54,8 @@ pub(super) struct Candidate {
     pub(super) height: Height,
     /// Whether the peer has no more.
     pub(super) exhausted: bool,
-    /// How long it takes until a header may be looked at that was left out because it lies in the future, in ms: the claim
-    /// cannot be held against the peer then.
+    /// How long it takes until a header may be looked at that was left out because it lies in the
+    /// future, in ms: the claim cannot be held against the peer then.
     pub(super) left_out_ms: Option<u64>,
     /// Whether the block that the operator assumes to be valid is in the proven part.
     assumed: bool,
@@ -75,7 +77,13 @@ pub(super) enum Refusal {
 }
 
 impl Candidate {
-    pub(super) fn new(id: u64, bounds: SyncBounds, claim: (Hash, ChainWork), fork_hash: Hash, fork: Standing) -> Self {
+    pub(super) fn new(
+        id: u64,
+        bounds: SyncBounds,
+        claim: (Hash, ChainWork),
+        fork_hash: Hash,
+        fork: Standing,
+    ) -> Self {
         Self {
             id,
             bounds,
@@ -136,8 +144,8 @@ impl Candidate {
         self.dropped.len() >= self.bounds.checkpoints
     }
 
-    /// Takes consecutive headers on top of the last one, and gives the segments to be proven. `base` is the chain that
-    /// ends in the fork, `now_ms` local time.
+    /// Takes consecutive headers on top of the last one, and gives the segments to be proven.
+    /// `base` is the chain that ends in the fork, `now_ms` local time.
     pub(super) fn extend<A: Ancestry<Error = LedgerError>>(
         &mut self,
         headers: Vec<SealedHeader>,
@@ -168,12 +176,17 @@ impl Candidate {
             let rest = contextual.split_off(contextual.len().min(MAX_BATCH));
             let segment = self.oldest_segment.saturating_add(self.segments.len() as u64);
             self.segments.push_back(Segment::Waiting);
-            tasks.push(SegmentTask { candidate: self.id, segment, headers: std::mem::replace(&mut contextual, rest) });
+            tasks.push(SegmentTask {
+                candidate: self.id,
+                segment,
+                headers: std::mem::replace(&mut contextual, rest),
+            });
         }
         Ok(tasks)
     }
 
-    /// Takes the result of a segment's check. `assume` names the block that the operator assumes to be valid.
+    /// Takes the result of a segment's check. `assume` names the block that the operator assumes to
+    /// be valid.
     pub(super) fn prove(
         &mut self,
         segment: u64,
@@ -181,7 +194,8 @@ impl Candidate {
         assume: Option<(Height, Hash)>,
     ) -> Result<(), BlockError> {
         let proven: Vec<VerifiedHeader> = results.into_iter().collect::<Result<_, _>>()?;
-        let place = segment.checked_sub(self.oldest_segment).and_then(|place| usize::try_from(place).ok());
+        let place =
+            segment.checked_sub(self.oldest_segment).and_then(|place| usize::try_from(place).ok());
         if let Some(waiting) = place.and_then(|place| self.segments.get_mut(place)) {
             *waiting = Segment::Proven(proven);
         }
@@ -211,11 +225,21 @@ impl Candidate {
         }
     }
 
-    /// Whether the proven part may go to the tree: it has more work than `best` and no less than `minimum`, and if the
-    /// operator assumes a block at some height to be valid, it is known whether that one is in it.
-    pub(super) fn suffices(&self, best: ChainWork, minimum: ChainWork, assume: Option<Height>) -> bool {
-        let assumption_is_clear = assume.is_none_or(|height| self.height >= height) || self.is_done();
-        !self.held.is_empty() && best.moves_to(self.work) && self.work >= minimum && assumption_is_clear
+    /// Whether the proven part may go to the tree: it has more work than `best` and no less than
+    /// `minimum`, and if the operator assumes a block at some height to be valid, it is known
+    /// whether that one is in it.
+    pub(super) fn suffices(
+        &self,
+        best: ChainWork,
+        minimum: ChainWork,
+        assume: Option<Height>,
+    ) -> bool {
+        let assumption_is_clear =
+            assume.is_none_or(|height| self.height >= height) || self.is_done();
+        !self.held.is_empty()
+            && best.moves_to(self.work)
+            && self.work >= minimum
+            && assumption_is_clear
     }
 
     /// Whether there is nothing more to come.
@@ -223,7 +247,8 @@ impl Candidate {
         self.exhausted && self.unproven == 0
     }
 
-    /// Takes the held headers out. Those that were dropped before them have to be asked for again first.
+    /// Takes the held headers out. Those that were dropped before them have to be asked for again
+    /// first.
     pub(super) fn accept(&mut self, assume: Option<Height>) -> Accepted {
         let assumed_to = assume.filter(|_| self.assumed);
         let tail = std::mem::take(&mut self.held);
@@ -238,7 +263,13 @@ impl Candidate {
                 if checkpoints.back() != Some(&last) {
                     checkpoints.push_back(last);
                 }
-                Accepted::Replay(Replay::new((base_hash, base), checkpoints, tail, self.work, assumed_to))
+                Accepted::Replay(Replay::new(
+                    (base_hash, base),
+                    checkpoints,
+                    tail,
+                    self.work,
+                    assumed_to,
+                ))
             }
         }
     }

@@ -1,14 +1,15 @@
 //! Whether this machine's clock agrees with those of its peers.
 //!
-//! Owns what each peer's status said of its clock, and what follows from all of them. Returns nothing: the fault is shown by
-//! the status, and said in the log when it begins and when it ends.
+//! Owns what each peer's status said of its clock, and what follows from all of them. Returns
+//! nothing: the fault is shown by the status, and said in the log when it begins and when it ends.
 //!
-//! A peer's clock is read between question and answer, so that it lies between two readings of our own. What is kept is by how
-//! much it differs at least: slow lines and machines that slept in between make no difference where there is none. The median of
-//! the peers decides, of those that this node dialled if they are enough, since anybody can dial it.
+//! A peer's clock is read between question and answer, so that it lies between two readings of our
+//! own. What is kept is by how much it differs at least: slow lines and machines that slept in
+//! between make no difference where there is none. The median of the peers decides, of those that
+//! this node dialled if they are enough, since anybody can dial it.
 //!
-//! What must not be broken: no rule of the chain goes by this, the clock is never set, and a single peer that dialled this node
-//! says nothing.
+//! What must not be broken: no rule of the chain goes by this, the clock is never set, and a single
+//! peer that dialled this node says nothing.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -25,7 +26,8 @@ pub struct ClockFault {
     pub offset_ms: i64,
     /// How many peers say so, or are outvoted.
     pub peers: usize,
-    /// Whether what is mined by this clock is worth nothing: enough peers agree, or their blocks are left out for its sake.
+    /// Whether what is mined by this clock is worth nothing: enough peers agree, or their blocks
+    /// are left out for its sake.
     pub is_certain: bool,
 }
 
@@ -37,7 +39,10 @@ impl fmt::Display for ClockFault {
         } else {
             ("ahead of", "nodes refuse this one's blocks until their time comes")
         };
-        write!(f, "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose {consequence}")
+        write!(
+            f,
+            "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose {consequence}"
+        )
     }
 }
 
@@ -68,14 +73,22 @@ impl ClockCheck {
         self.offsets_ms.remove(id);
     }
 
-    /// Judges this machine's clock anew. `leaves_out` if blocks were left out lately because they lie in the future.
+    /// Judges this machine's clock anew. `leaves_out` if blocks were left out lately because they
+    /// lie in the future.
     pub(super) fn judge<C: Clock>(&mut self, view: &View<C>, leaves_out: bool) {
         let is_outbound = |id: &PeerId| view.peers.get(id).is_some_and(|peer| peer.outbound);
-        let outbound: Vec<i64> =
-            self.offsets_ms.iter().filter(|(id, _)| is_outbound(id)).map(|(_, offset)| *offset).collect();
+        let outbound: Vec<i64> = self
+            .offsets_ms
+            .iter()
+            .filter(|(id, _)| is_outbound(id))
+            .map(|(_, offset)| *offset)
+            .collect();
         let dials = !outbound.is_empty();
-        let offsets =
-            if outbound.len() >= CLOCK_QUORUM { outbound } else { self.offsets_ms.values().copied().collect() };
+        let offsets = if outbound.len() >= CLOCK_QUORUM {
+            outbound
+        } else {
+            self.offsets_ms.values().copied().collect()
+        };
         let (peers, offset_ms) = (offsets.len(), median(offsets));
         let is_enough = peers >= CLOCK_QUORUM;
         let limit_ms = view.service.ledger().params().future_limit_ms;
@@ -86,7 +99,9 @@ impl ClockCheck {
         let fault = is_wrong.then_some(ClockFault { offset_ms, peers, is_certain });
         match (&self.fault, &fault) {
             (None, Some(fault)) => warn!("{fault}"),
-            (Some(old), Some(new)) if old.offset_ms.signum() != new.offset_ms.signum() => warn!("{new}"),
+            (Some(old), Some(new)) if old.offset_ms.signum() != new.offset_ms.signum() => {
+                warn!("{new}")
+            }
             (Some(_), None) => info!("nothing speaks against this machine's clock any more"),
             (None, None) | (Some(_), Some(_)) => {}
         }
@@ -94,7 +109,8 @@ impl ClockCheck {
     }
 }
 
-/// How far another clock that showed `peer_ms` is from this one at least, if it was read between two readings of this one.
+/// How far another clock that showed `peer_ms` is from this one at least, if it was read between
+/// two readings of this one.
 fn least_offset_ms(peer_ms: u64, asked_ms: u64, answered_ms: u64) -> i64 {
     let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     let (peer, first, last) = (signed(peer_ms), signed(asked_ms), signed(answered_ms));
@@ -102,11 +118,13 @@ fn least_offset_ms(peer_ms: u64, asked_ms: u64, answered_ms: u64) -> i64 {
     if peer > last { peer.saturating_sub(last) } else { peer.saturating_sub(first).min(0) }
 }
 
-/// The middle one; of two, the one nearer to zero, and zero if they contradict each other. Zero of none.
+/// The middle one; of two, the one nearer to zero, and zero if they contradict each other. Zero of
+/// none.
 fn median(mut offsets_ms: Vec<i64>) -> i64 {
     offsets_ms.sort_unstable();
     let middle = |place: usize| offsets_ms.get(place).copied().unwrap_or(0);
-    let (low, high) = (middle(offsets_ms.len().saturating_sub(1) / 2), middle(offsets_ms.len() / 2));
+    let (low, high) =
+        (middle(offsets_ms.len().saturating_sub(1) / 2), middle(offsets_ms.len() / 2));
     if low > 0 { low } else { high.min(0) }
 }
 
@@ -140,7 +158,9 @@ mod tests {
     #[test]
     fn it_is_named_in_words() {
         let name = |offset_ms| ClockFault { offset_ms, peers: 2, is_certain: true }.to_string();
-        assert!(name(90_500).starts_with("this machine's clock seems 90 s behind its peers' (2 asked)"));
+        assert!(
+            name(90_500).starts_with("this machine's clock seems 90 s behind its peers' (2 asked)")
+        );
         assert!(name(-61_000).starts_with("this machine's clock seems 61 s ahead of its peers'"));
     }
 }

@@ -1,10 +1,11 @@
-//! What the parts of the machine want done, as values: the switchboard carries them out, in their order.
+//! What the parts of the machine want done, as values: the switchboard carries them out, in their
+//! order.
 //!
-//! Owns nothing. A part returns [`Effects`] from each call; their number is bounded by what the call was given: a few for each
-//! header, share, transaction, body or peer.
+//! Owns nothing. A part returns [`Effects`] from each call; their number is bounded by what the
+//! call was given: a few for each header, share, transaction, body or peer.
 //!
-//! What must not be broken: effects are carried out in the order in which they were returned, each before the next part is
-//! called, so that a part may rely on what it has asked for.
+//! What must not be broken: effects are carried out in the order in which they were returned, each
+//! before the next part is called, so that a part may rely on what it has asked for.
 
 use std::fmt;
 
@@ -48,11 +49,13 @@ pub(super) enum Effect {
     Publish(Gossip),
     /// To the network, if a message waits for a verdict.
     Judge(Origin, Verdict),
-    /// To the network and the peer table: an offence, and what it was. A peer that has earned a ban loses all that waits.
+    /// To the network and the peer table: an offence, and what it was. A peer that has earned a ban
+    /// loses all that waits.
     Penalize(PeerId, Penalty, String),
     /// To the peer table: a peer said where it stands.
     Status(PeerId, Status),
-    /// To the peer table: a peer has brought headers that were proven, with so much work up to a height.
+    /// To the peer table: a peer has brought headers that were proven, with so much work up to a
+    /// height.
     Shows(PeerId, ChainWork, Height),
     /// To the peer table: a peer's chain holds a block with so much work, at a height.
     Reaches(PeerId, ChainWork, Height),
@@ -101,7 +104,11 @@ impl Effects {
     /// A peer's headers show less work than it claims to have.
     pub(super) fn low_work(peer: PeerId, claimed: ChainWork, shown: ChainWork) -> Self {
         let mut effects = Self::one(Effect::Discredit(peer));
-        effects.penalize(peer, Penalty::LowWork, &format_args!("it claims a work of {claimed} and shows {shown}"));
+        effects.penalize(
+            peer,
+            Penalty::LowWork,
+            &format_args!("it claims a work of {claimed} and shows {shown}"),
+        );
         effects
     }
 
@@ -115,8 +122,8 @@ impl Effects {
         Self::verdict(origin, Verdict::Ignore)
     }
 
-    /// What follows from a chain that cannot be followed: if it leaves this one below what can be undone, an operator has to
-    /// decide; if its root is gone, or was found invalid, nothing.
+    /// What follows from a chain that cannot be followed: if it leaves this one below what can be
+    /// undone, an operator has to decide; if its root is gone, or was found invalid, nothing.
     pub(super) fn of_lost_fork(error: LedgerError) -> Result<Self, LedgerError> {
         match error {
             LedgerError::ReorgTooDeep { .. } => Ok(Self::one(Effect::Halt(error.to_string()))),

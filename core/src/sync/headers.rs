@@ -1,11 +1,11 @@
 //! Header sync: which peers' chains are judged, and what becomes of them.
 //!
-//! Owns the tree of proven headers, the candidates (a chain of headers for each peer that is read), the one whose peer has left,
-//! and the chain that is read for the second time. Returns questions for headers, what they say of whoever brought them, and
-//! charges.
+//! Owns the tree of proven headers, the candidates (a chain of headers for each peer that is read),
+//! the one whose peer has left, and the chain that is read for the second time. Returns questions
+//! for headers, what they say of whoever brought them, and charges.
 //!
-//! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below the minimum work; a claim is
-//! held against a peer only as it stood when it was asked.
+//! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below
+//! the minimum work; a claim is held against a peer only as it stood when it was asked.
 
 use std::cmp::Reverse;
 
@@ -19,8 +19,8 @@ use super::{
     config::SyncConfig,
     effect::{Effect, Effects, Question},
     limits::{
-        BUSY_PAUSE_MS, HEADERS_PER_REQUEST, LEFT_OUT_MS, MAX_CANDIDATES, MAX_DEEP_CHAINS, MAX_FUTURE_PAUSE_MS,
-        MAX_INBOUND_CANDIDATES,
+        BUSY_PAUSE_MS, HEADERS_PER_REQUEST, LEFT_OUT_MS, MAX_CANDIDATES, MAX_DEEP_CHAINS,
+        MAX_FUTURE_PAUSE_MS, MAX_INBOUND_CANDIDATES,
     },
     peers::Peer,
     rereading::Rereading,
@@ -31,7 +31,6 @@ use super::{
 };
 use crate::Clock;
 
-/// The header sync.
 #[derive(Debug)]
 pub(super) struct HeaderSync {
     /// Proven headers above the ledger.
@@ -90,13 +89,20 @@ impl HeaderSync {
     /// Whether the peer may be asked for headers now.
     fn is_free<C: Clock>(&self, view: &View<C>, id: &PeerId) -> bool {
         let is_early = self.sources.get(id).is_some_and(|source| view.now_ms < source.not_until_ms);
-        let is_free = |peer: &Peer| peer.status.is_some() && !peer.is_asked_headers && !peer.is_paused(view.now_ms);
+        let is_free = |peer: &Peer| {
+            peer.status.is_some() && !peer.is_asked_headers && !peer.is_paused(view.now_ms)
+        };
         view.peers.get(id).is_some_and(is_free) && !is_early
     }
 
     /// Moves a candidate's headers to the tree if their work suffices.
-    pub(super) fn accept<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
-        let (best, minimum, assume) = (self.best_work(view), view.config.minimum_work, view.assumed_height());
+    pub(super) fn accept<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        id: PeerId,
+    ) -> Result<Effects, LedgerError> {
+        let (best, minimum, assume) =
+            (self.best_work(view), view.config.minimum_work, view.assumed_height());
         let Some(candidate) = self.sources.candidate_mut(&id) else {
             return Ok(Effects::none());
         };
@@ -119,7 +125,11 @@ impl HeaderSync {
         match candidate.accept(assume) {
             Accepted::Replay(replay) => self.rereading.begin(replay, view.now_ms),
             Accepted::All { headers, base_work, assumed_to } => {
-                self.tree.plant(headers, base_work, Origins { goal: None, assumed_to, source: Some(id) });
+                self.tree.plant(
+                    headers,
+                    base_work,
+                    Origins { goal: None, assumed_to, source: Some(id) },
+                );
             }
         }
         Ok(Effects::one(shows))
@@ -138,14 +148,18 @@ impl HeaderSync {
         if !candidate.is_endless() && (!candidate.is_done() || peer.is_asked_headers || waits) {
             return Effects::none();
         }
-        // Whoever reorganises meanwhile ends with more work than it claimed, never with less. Who claims no more than what is
-        // here by now may be on this node's own chain, and have nothing to add to headers that another peer began.
+        // Whoever reorganises meanwhile ends with more work than it claimed, never with less. Who
+        // claims no more than what is here by now may be on this node's own chain, and have nothing
+        // to add to headers that another peer began.
         let claims_more = best.moves_to(candidate.claimed_work);
-        let is_short = claims_more && candidate.claimed_work > candidate.work && candidate.left_out_ms.is_none();
-        let (claimed, shown, left_out_ms) = (candidate.claimed_work, candidate.work, candidate.left_out_ms);
+        let is_short = claims_more
+            && candidate.claimed_work > candidate.work
+            && candidate.left_out_ms.is_none();
+        let (claimed, shown, left_out_ms) =
+            (candidate.claimed_work, candidate.work, candidate.left_out_ms);
         if !is_short && !candidate.is_endless() && best.moves_to(shown) {
-            // Better than what is here, and still below the minimum: it stays, so that a next block does not mean to begin
-            // from nothing.
+            // Better than what is here, and still below the minimum: it stays, so that a next block
+            // does not mean to begin from nothing.
             if let (Some(candidate), Some(status)) = (self.sources.candidate_mut(&id), &peer.status)
                 && shown < status.work
             {
@@ -164,7 +178,11 @@ impl HeaderSync {
     }
 
     /// Asks for a candidate's next headers.
-    pub(super) fn ask_on<C: Clock>(&self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
+    pub(super) fn ask_on<C: Clock>(
+        &self,
+        view: &View<C>,
+        id: PeerId,
+    ) -> Result<Effects, LedgerError> {
         let Some(candidate) = self.sources.candidate(&id) else {
             return Ok(Effects::none());
         };
@@ -177,7 +195,12 @@ impl HeaderSync {
         self.ask_headers(view, id, &[candidate.tip_hash(), candidate.base_hash()])
     }
 
-    fn ask_headers<C: Clock>(&self, view: &View<C>, id: PeerId, from: &[Hash]) -> Result<Effects, LedgerError> {
+    fn ask_headers<C: Clock>(
+        &self,
+        view: &View<C>,
+        id: PeerId,
+        from: &[Hash],
+    ) -> Result<Effects, LedgerError> {
         let locator = self.tree.locator(&view.service.ledger().read(), from)?;
         let most = u16::try_from(view.config.bounds.unproven).unwrap_or(u16::MAX);
         let limit = HEADERS_PER_REQUEST.min(most.max(1));
@@ -188,8 +211,8 @@ impl HeaderSync {
         Ok(Effects::one(Effect::Ask(id, question, Request::Headers { locator, limit })))
     }
 
-    /// Peers that claim more work, or that announced a block out of nowhere, in the order in which they are to be asked:
-    /// each to be [begun](Self::begin) with.
+    /// Peers that claim more work, or that announced a block out of nowhere, in the order in which
+    /// they are to be asked: each to be [begun](Self::begin) with.
     pub(super) fn waiting<C: Clock>(&self, view: &View<C>) -> Vec<PeerId> {
         let best = self.best_work(view);
         let mut waiting: Vec<_> = self
@@ -199,8 +222,8 @@ impl HeaderSync {
             .filter_map(|(id, source)| Some((*id, source, view.peers.get(id)?)))
             .filter(|(_, source, peer)| best.moves_to(peer.work) || source.is_ahead)
             .map(|(id, _, peer)| {
-                // Those that dialled us have their turn in the order in which they came, whatever they claim: nobody's lies are
-                // to keep another one from being asked.
+                // Those that dialled us have their turn in the order in which they came, whatever
+                // they claim: nobody's lies are to keep another one from being asked.
                 let came_ms = if peer.outbound { 0 } else { peer.since_ms };
                 ((!peer.outbound, peer.evasions, came_ms, Reverse(peer.work)), id)
             })
@@ -209,18 +232,29 @@ impl HeaderSync {
         waiting.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Begins to judge a peer's chain, if it is another one than those that are judged, and they are not too many.
-    pub(super) fn begin<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Result<Effects, LedgerError> {
-        let is_read = |id: &PeerId| self.sources.candidate(id).is_some_and(|candidate| !candidate.is_done());
-        let busy: Vec<&Peer> =
-            view.peers.iter().filter(|(id, peer)| is_read(id) || peer.is_asked_headers).map(|(_, peer)| peer).collect();
+    /// Begins to judge a peer's chain, if it is another one than those that are judged, and they
+    /// are not too many.
+    pub(super) fn begin<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        id: PeerId,
+    ) -> Result<Effects, LedgerError> {
+        let is_read =
+            |id: &PeerId| self.sources.candidate(id).is_some_and(|candidate| !candidate.is_done());
+        let busy: Vec<&Peer> = view
+            .peers
+            .iter()
+            .filter(|(id, peer)| is_read(id) || peer.is_asked_headers)
+            .map(|(_, peer)| peer)
+            .collect();
         let Some(peer) = view.peers.get(&id) else {
             return Ok(Effects::none());
         };
         let tip_of = |peer: &Peer| peer.status.as_ref().map(|status| status.tip_hash);
         let is_known = busy.iter().any(|other| tip_of(other) == tip_of(peer));
         let inbound = busy.iter().filter(|other| !other.outbound).count();
-        let is_full = busy.len() >= MAX_CANDIDATES || (!peer.outbound && inbound >= MAX_INBOUND_CANDIDATES);
+        let is_full =
+            busy.len() >= MAX_CANDIDATES || (!peer.outbound && inbound >= MAX_INBOUND_CANDIDATES);
         if is_known || is_full {
             return Ok(Effects::none());
         }
@@ -231,8 +265,8 @@ impl HeaderSync {
         self.ask_headers(view, id, &from)
     }
 
-    /// A peer's next headers. `claim` is what the peer said it had when it was asked: what it said since may have overtaken its
-    /// answer, and cannot be held against it.
+    /// A peer's next headers. `claim` is what the peer said it had when it was asked: what it said
+    /// since may have overtaken its answer, and cannot be held against it.
     pub(super) fn received<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -250,7 +284,8 @@ impl HeaderSync {
             return Ok(self.no_headers(view, id, candidate, claim.1));
         };
         let mut effects = Effects::none();
-        let follows = |candidate: &Candidate| candidate.tip_hash() == parent_hash && !candidate.is_fresh();
+        let follows =
+            |candidate: &Candidate| candidate.tip_hash() == parent_hash && !candidate.is_fresh();
         let (candidate, headers) = match candidate.filter(follows) {
             Some(candidate) => (candidate, headers),
             None => match self.new_candidate(view, id, claim, headers, is_last, &mut effects)? {
@@ -260,10 +295,16 @@ impl HeaderSync {
         };
         let is_bad = |hash: &Hash| self.tree.is_invalid(hash) || self.tree.is_invalid_block(hash);
         if let Some(hash) = headers.iter().map(SealedHeader::hash).find(is_bad) {
-            effects.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds block {hash}"));
+            effects.penalize(
+                id,
+                Penalty::InvalidBlock,
+                &format_args!("its chain holds block {hash}"),
+            );
             return Ok(effects);
         }
-        if candidate.is_fresh() && headers.first().is_some_and(|first| self.deep.contains(&first.hash())) {
+        if candidate.is_fresh()
+            && headers.first().is_some_and(|first| self.deep.contains(&first.hash()))
+        {
             return Ok(effects);
         }
         effects.extend(self.extend(view, queues, id, candidate, (headers, is_last))?);
@@ -282,14 +323,18 @@ impl HeaderSync {
         let reader = view.service.ledger().read();
         let chain = match self.tree.chain(&reader, &candidate.fork_hash) {
             Ok(chain) => chain,
-            // The fork has gone while headers were on their way. Nothing is proven yet that anybody would have to decide on.
+            // The fork has gone while headers were on their way. Nothing is proven yet that anybody
+            // would have to decide on.
             Err(
-                LedgerError::ReorgTooDeep { .. } | LedgerError::Orphan { .. } | LedgerError::InvalidAncestor { .. },
+                LedgerError::ReorgTooDeep { .. }
+                | LedgerError::Orphan { .. }
+                | LedgerError::InvalidAncestor { .. },
             ) => return Ok(Effects::none()),
             Err(error) => return Err(error),
         };
         let params = view.service.ledger().params();
-        match candidate.extend(headers, params, view.genesis_hash(), &chain, view.service.now_ms()) {
+        match candidate.extend(headers, params, view.genesis_hash(), &chain, view.service.now_ms())
+        {
             Ok(segments) => {
                 candidate.exhausted |= is_last;
                 if candidate.left_out_ms.is_some() {
@@ -334,7 +379,8 @@ impl HeaderSync {
         }
     }
 
-    /// A candidate from the last header that is known, and those that follow. `None` if nothing is to be judged.
+    /// A candidate from the last header that is known, and those that follow. `None` if nothing is
+    /// to be judged.
     fn new_candidate<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -344,17 +390,26 @@ impl HeaderSync {
         is_last: bool,
         effects: &mut Effects,
     ) -> Result<Option<(Candidate, Vec<SealedHeader>)>, LedgerError> {
-        let (fork_hash, standing, rest) = match self.tree.join(&view.service.ledger().read(), headers)? {
-            Joint::At(hash, standing, rest) => (hash, standing, rest),
-            Joint::Invalid(hash) => {
-                effects.penalize(id, Penalty::InvalidBlock, &format_args!("its chain holds {hash}"));
-                return Ok(None);
-            }
-            Joint::None => {
-                effects.penalize(id, Penalty::UnconnectedHeaders, &"headers without a known parent");
-                return Ok(None);
-            }
-        };
+        let (fork_hash, standing, rest) =
+            match self.tree.join(&view.service.ledger().read(), headers)? {
+                Joint::At(hash, standing, rest) => (hash, standing, rest),
+                Joint::Invalid(hash) => {
+                    effects.penalize(
+                        id,
+                        Penalty::InvalidBlock,
+                        &format_args!("its chain holds {hash}"),
+                    );
+                    return Ok(None);
+                }
+                Joint::None => {
+                    effects.penalize(
+                        id,
+                        Penalty::UnconnectedHeaders,
+                        &"headers without a known parent",
+                    );
+                    return Ok(None);
+                }
+            };
         effects.push(Effect::Reaches(id, standing.work, standing.height));
         if rest.is_empty() && is_last {
             // Its chain ends with what is known here.
@@ -365,7 +420,10 @@ impl HeaderSync {
             return Ok(None);
         }
         self.last_candidate = self.last_candidate.saturating_add(1);
-        Ok(Some((Candidate::new(self.last_candidate, view.config.bounds, claim, fork_hash, standing), rest)))
+        Ok(Some((
+            Candidate::new(self.last_candidate, view.config.bounds, claim, fork_hash, standing),
+            rest,
+        )))
     }
 
     /// A segment of a candidate was checked.
@@ -382,7 +440,8 @@ impl HeaderSync {
             && let Some(held) = slot
             && held.prove(segment, headers, view.config.assume_valid).is_err()
         {
-            // Nothing above a bad header is of use, nor is what lies below it, from somebody who sends such ones.
+            // Nothing above a bad header is of use, nor is what lies below it, from somebody who
+            // sends such ones.
             *slot = None;
         }
         let mut effects = Effects::none();

@@ -1,5 +1,5 @@
-//! Checks that cost milliseconds, as values: the machine makes them, its driver runs them on threads of its choice and
-//! brings the results back.
+//! Checks that cost milliseconds, as values: the machine makes them, its driver runs them on
+//! threads of its choice and brings the results back.
 
 use lode_consensus::{
     Body, Hash, Obligation, Share,
@@ -91,7 +91,12 @@ pub struct Done(pub(super) Outcome);
 #[derive(Debug)]
 pub(super) enum Outcome {
     Announced(Origin, Hash, Box<Result<VerifiedHeader, BlockError>>),
-    Segment { peer: PeerId, candidate: u64, segment: u64, headers: Vec<Result<VerifiedHeader, BlockError>> },
+    Segment {
+        peer: PeerId,
+        candidate: u64,
+        segment: u64,
+        headers: Vec<Result<VerifiedHeader, BlockError>>,
+    },
     Bodies(Vec<BodyResult>),
     Shares(PeerId, Vec<(ShareTask, Verdict)>),
     Transactions(PeerId, Vec<(TransactionTask, Result<(), SubmitError>)>),
@@ -124,9 +129,11 @@ impl Job {
         // Without weights a checker judges nothing, which is told apart from a bad proof.
         let weights = |count| service.entropy().weights(count).unwrap_or_default();
         Done(match self.0 {
-            Work::Announced(origin, header) => {
-                Outcome::Announced(origin, header.hash(), Box::new(header.prove(checker, &weights(1))))
-            }
+            Work::Announced(origin, header) => Outcome::Announced(
+                origin,
+                header.hash(),
+                Box::new(header.prove(checker, &weights(1))),
+            ),
             Work::Segment(peer, SegmentTask { candidate, segment, headers }) => {
                 let weights = weights(headers.len());
                 let headers = ContextualHeader::prove_all(headers, checker, &weights);
@@ -134,7 +141,8 @@ impl Job {
             }
             Work::Bodies(tasks) => Outcome::Bodies(check_bodies(service, tasks)),
             Work::Shares(peer, tasks) => {
-                let proofs: Vec<Obligation> = tasks.iter().map(|task| Obligation::Puzzle(task.item)).collect();
+                let proofs: Vec<Obligation> =
+                    tasks.iter().map(|task| Obligation::Puzzle(task.item)).collect();
                 let mut verdicts = checker.check(&proofs, &weights(proofs.len())).into_iter();
                 let mut judge = || verdicts.next().unwrap_or(Err(ObligationError::Unjudged));
                 Outcome::Shares(peer, tasks.into_iter().map(|task| (task, judge())).collect())
@@ -172,7 +180,8 @@ fn check_bodies<C: Clock>(service: &ChainService<C>, tasks: Vec<BodyTask>) -> Ve
     }
     let needed = contextual.iter().map(ContextualBlock::weights_needed).sum();
     let weights = service.entropy().weights(needed).unwrap_or_default();
-    let mut proven = ContextualBlock::prove_all(contextual, service.checker(), &weights).into_iter();
+    let mut proven =
+        ContextualBlock::prove_all(contextual, service.checker(), &weights).into_iter();
     let unjudged = BlockError::Unjudged { expected: 1, got: 0 };
     results
         .into_iter()

@@ -5,7 +5,7 @@ use lode_consensus::Height;
 /// Proofs that one job checks at most: where the batch verifier's gain per proof flattens out.
 pub(super) const MAX_BATCH: usize = 64;
 
-// --- Headers -----------------------------------------------------------------------------------------------------------
+// --- Headers -------------------------------------------------------------------------------------
 
 /// Headers in one request.
 pub(super) const HEADERS_PER_REQUEST: u16 = 512;
@@ -13,7 +13,8 @@ pub(super) const HEADERS_PER_REQUEST: u16 = 512;
 pub(super) const MAX_CANDIDATES: usize = 4;
 /// How many of them may come from peers that dialled us: anybody can do that.
 pub(super) const MAX_INBOUND_CANDIDATES: usize = 2;
-/// Times in a row that a peer may fail to say what headers it has before its claims are passed over.
+/// Times in a row that a peer may fail to say what headers it has before its claims are passed
+/// over.
 pub(super) const MAX_EVASIONS: u32 = 2;
 /// How often the time for which such a peer is not asked doubles.
 pub(super) const MAX_EVASION_DOUBLINGS: u32 = 4;
@@ -24,13 +25,14 @@ pub(super) const REPLAY_TIMEOUT_MS: u64 = 60_000;
 /// Chains below the retained history that are remembered as such.
 pub(super) const MAX_DEEP_CHAINS: usize = 256;
 
-// --- Announcements -----------------------------------------------------------------------------------------------------
+// --- Announcements -------------------------------------------------------------------------------
 
 /// Announced headers whose parent is not known.
 pub(super) const MAX_ORPHANS: usize = 64;
 /// How many of them one peer may have.
 pub(super) const MAX_ORPHANS_PER_PEER: usize = 8;
-/// How long they wait for their parent. Gossip forgets a message soon after, and takes no verdict any more.
+/// How long they wait for their parent. Gossip forgets a message soon after, and takes no verdict
+/// any more.
 pub(super) const ORPHAN_MS: u64 = 3_000;
 /// Announced headers that lie in the future.
 pub(super) const MAX_DEFERRED: usize = 64;
@@ -43,7 +45,7 @@ pub(super) const MAX_INVALID: usize = 8_192;
 /// Hashes of blocks that were announced, by us or through us.
 pub(super) const MAX_ANNOUNCED: usize = 1_024;
 
-// --- Bodies ------------------------------------------------------------------------------------------------------------
+// --- Bodies --------------------------------------------------------------------------------------
 
 /// Bodies that are asked of one peer at a time.
 pub(super) const MAX_BODIES_PER_PEER: usize = 16;
@@ -58,7 +60,7 @@ pub(super) const MAX_SERVERS: usize = 4_096;
 /// Hashes of bodies that a peer said it lacks.
 pub(super) const MAX_LACKING: usize = 256;
 
-// --- Checks ------------------------------------------------------------------------------------------------------------
+// --- Checks --------------------------------------------------------------------------------------
 
 /// Announced headers of one peer that wait for a check.
 pub(super) const MAX_ANNOUNCED_QUEUE: usize = 16;
@@ -73,23 +75,25 @@ pub(super) const MAX_TRANSACTION_QUEUE: usize = 1_024;
 pub(super) const MAX_TRANSACTION_QUEUE_BYTES: usize = 1 << 20;
 /// Transactions that one job checks.
 pub(super) const MAX_TRANSACTION_BATCH: usize = 16;
-/// One job in so many goes to the least urgent kind of work that waits, so that none waits for ever.
+/// One job in so many goes to the least urgent kind of work that waits, so that none waits for
+/// ever.
 pub(super) const FAIR_TURN: u64 = 8;
-/// Shares and transactions from one peer by gossip: the rate in the long run, per second. Each started [`GOSSIP_UNIT_BYTES`]
-/// of a longer one count.
+/// Shares and transactions from one peer by gossip: the rate in the long run, per second. Each
+/// started [`GOSSIP_UNIT_BYTES`] of a longer one count.
 pub(super) const GOSSIP_PER_S: u64 = 64;
 /// The same at once.
 pub(super) const GOSSIP_BURST: u64 = 1_024;
 /// The bytes of gossip that count once.
 pub(super) const GOSSIP_UNIT_BYTES: usize = 1 << 10;
 
-// --- Requests ----------------------------------------------------------------------------------------------------------
+// --- Requests ------------------------------------------------------------------------------------
 
 /// How often each peer's status is asked for.
 pub(super) const STATUS_INTERVAL_MS: u64 = 5_000;
 /// How long a peer may take for a status, headers or a page of what waits.
 pub(super) const REQUEST_TIMEOUT_MS: u64 = 5_000;
-/// How long the very next block may keep a node waiting before another peer is asked for it as well.
+/// How long the very next block may keep a node waiting before another peer is asked for it as
+/// well.
 pub(super) const NEXT_BODY_MS: u64 = 500;
 /// How long a peer may take for bodies before others are asked.
 pub(super) const BODY_TIMEOUT_MS: u64 = 8_000;
@@ -108,7 +112,7 @@ pub(super) const WITHHELD_AFTER_MS: u64 = 5_000;
 /// Pages of waiting shares and transactions that are read from one peer.
 pub(super) const MAX_MEMPOOL_PAGES: u32 = 16;
 
-// --- Serving -----------------------------------------------------------------------------------------------------------
+// --- Serving -------------------------------------------------------------------------------------
 
 /// Bytes that one peer is served at once.
 pub(super) const SERVE_BURST_BYTES: u64 = 32 << 20;
@@ -125,16 +129,19 @@ pub(super) const MAX_HELD_REQUESTS_PER_PEER: usize = 4;
 /// How long they wait.
 pub(super) const HELD_REQUEST_MS: u64 = 2_000;
 
-// --- Clocks -------------------------------------------------------------------------------------------------------------
+// --- Clocks --------------------------------------------------------------------------------------
 
-/// Peers whose clocks outweigh this machine's; of those that this node dialled, if there are as many.
+/// Peers whose clocks outweigh this machine's; of those that this node dialled, if there are as
+/// many.
 pub(super) const CLOCK_QUORUM: usize = 3;
-/// How long a peer whose next headers lie in the future is not asked for them, at most: this machine's clock may be set right.
+/// How long a peer whose next headers lie in the future is not asked for them, at most: this
+/// machine's clock may be set right.
 pub(super) const MAX_FUTURE_PAUSE_MS: u64 = 10_000;
-/// How long it counts that headers were left out because they lie in the future. Longer than until they are asked for again.
+/// How long it counts that headers were left out because they lie in the future. Longer than until
+/// they are asked for again.
 pub(super) const LEFT_OUT_MS: u64 = 30_000;
 
-// --- Readiness ---------------------------------------------------------------------------------------------------------
+// --- Readiness -----------------------------------------------------------------------------------
 
 /// Block intervals after which a tip is too old to be the network's.
 pub(super) const READY_INTERVALS: u64 = 20;

@@ -1,7 +1,9 @@
-//! The switchboard: gives each event to the part that it concerns, and carries out the effects that come back.
+//! The switchboard: gives each event to the part that it concerns, and carries out the effects that
+//! come back.
 //!
-//! Owns the parts, what they may look at ([`View`]), and whether the machine has halted. What must not be broken: effects are
-//! carried out in their order, each part's before the next part is called.
+//! Owns the parts, what they may look at ([`View`]), and whether the machine has halted. What must
+//! not be broken: effects are carried out in their order, each part's before the next part is
+//! called.
 
 use std::{fmt, sync::Arc};
 
@@ -145,14 +147,17 @@ impl<C: Clock> SyncMachine<C> {
             NetworkEvent::Gossip { id, source, message } => {
                 let origin = Origin { peer: source, gossip: Some(id) };
                 match message {
-                    _ if self.view.peers.is_out(&source) => self.carry_out(Effects::ignore(origin), network),
+                    _ if self.view.peers.is_out(&source) => {
+                        self.carry_out(Effects::ignore(origin), network)
+                    }
                     Gossip::Block(header) => self.announced(header, origin, network),
                     Gossip::Share(share) => self.share(share, origin, network),
                     Gossip::Transaction(signed) => self.transaction(signed, origin, network),
                 }
             }
             NetworkEvent::Request { peer, id, request } => {
-                let effects = self.server.serve(&self.view, &self.headers.tree, peer, id, request)?;
+                let effects =
+                    self.server.serve(&self.view, &self.headers.tree, peer, id, request)?;
                 self.carry_out(effects, network)
             }
             NetworkEvent::Response { peer, id, result } => {
@@ -177,7 +182,8 @@ impl<C: Clock> SyncMachine<C> {
             if self.view.peers.is_status_due(&peer, self.view.now_ms) {
                 self.ask_status(peer, network)?;
             }
-            let effects = self.pools.read_mempool(&self.view, &self.headers.tree, &self.queues, peer);
+            let effects =
+                self.pools.read_mempool(&self.view, &self.headers.tree, &self.queues, peer);
             self.carry_out(effects, network)?;
         }
         self.clock.judge(&self.view, self.headers.leaves_out(self.view.now_ms));
@@ -207,7 +213,8 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// Does what has become possible: tells peers what was taken in here, reads headers, connects and fetches bodies.
+    /// Does what has become possible: tells peers what was taken in here, reads headers, connects
+    /// and fetches bodies.
     fn advance(&mut self, network: &mut dyn Network) -> Result {
         let effects = self.announcements.accepted(self.view.service.take_accepted());
         self.carry_out(effects, network)?;
@@ -235,7 +242,8 @@ impl<C: Clock> SyncMachine<C> {
             self.carry_out(effects, network)?;
         }
         if self.halted.is_none() {
-            let effects = self.bodies.fetch(&self.view, &mut self.headers.tree, &mut self.queues)?;
+            let effects =
+                self.bodies.fetch(&self.view, &mut self.headers.tree, &mut self.queues)?;
             self.carry_out(effects, network)?;
         }
         for (header, origin) in self.announcements.adopted(&self.view, &self.headers.tree)? {
@@ -249,19 +257,36 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(ask_status(peer, own), network)
     }
 
-    fn announced(&mut self, header: SealedHeader, origin: Origin, network: &mut dyn Network) -> Result {
+    fn announced(
+        &mut self,
+        header: SealedHeader,
+        origin: Origin,
+        network: &mut dyn Network,
+    ) -> Result {
         let (view, tree) = (&self.view, &mut self.headers.tree);
         let effects = self.announcements.announced(view, tree, &mut self.queues, header, origin)?;
         self.carry_out(effects, network)
     }
 
     fn share(&mut self, share: Share, origin: Origin, network: &mut dyn Network) -> Result {
-        let effects = self.pools.share(&self.view, &self.headers.tree, &mut self.queues, share, origin);
+        let effects =
+            self.pools.share(&self.view, &self.headers.tree, &mut self.queues, share, origin);
         self.carry_out(effects, network)
     }
 
-    fn transaction(&mut self, signed: SignedTransaction, origin: Origin, network: &mut dyn Network) -> Result {
-        let effects = self.pools.transaction(&self.view, &self.headers.tree, &mut self.queues, signed, origin);
+    fn transaction(
+        &mut self,
+        signed: SignedTransaction,
+        origin: Origin,
+        network: &mut dyn Network,
+    ) -> Result {
+        let effects = self.pools.transaction(
+            &self.view,
+            &self.headers.tree,
+            &mut self.queues,
+            signed,
+            origin,
+        );
         self.carry_out(effects, network)
     }
 
@@ -284,15 +309,23 @@ impl<C: Clock> SyncMachine<C> {
                 self.bodies.received(view, tree, queues, peer, (hashes, bodies))?
             }
             // They took long enough to come.
-            Ending::LateBodies(hashes, bodies) if self.bodies.has_room() && !view.peers.is_out(&peer) => {
+            Ending::LateBodies(hashes, bodies)
+                if self.bodies.has_room() && !view.peers.is_out(&peer) =>
+            {
                 let (tree, queues) = (&mut self.headers.tree, &mut self.queues);
                 self.bodies.received(view, tree, queues, peer, (hashes, bodies))?
             }
             Ending::Answered(Answer::Mempool(page)) => return self.page_came(peer, page, network),
-            Ending::Unanswered(question, fault) => return self.unanswered(peer, &question, fault, network),
+            Ending::Unanswered(question, fault) => {
+                return self.unanswered(peer, &question, fault, network);
+            }
             Ending::Unrequested => {
                 let mut effects = Effects::none();
-                effects.penalize(peer, Penalty::UnrequestedResponse, &"an answer that nobody asked for");
+                effects.penalize(
+                    peer,
+                    Penalty::UnrequestedResponse,
+                    &"an answer that nobody asked for",
+                );
                 effects
             }
             Ending::LateBodies(..) | Ending::Over => return Ok(()),
@@ -300,9 +333,15 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// A peer did not answer: others may be asked. Whoever took a request for blocks and does not deliver is charged; silence
-    /// about anything else harms nobody.
-    fn unanswered(&mut self, peer: PeerId, question: &Question, fault: Fault, network: &mut dyn Network) -> Result {
+    /// A peer did not answer: others may be asked. Whoever took a request for blocks and does not
+    /// deliver is charged; silence about anything else harms nobody.
+    fn unanswered(
+        &mut self,
+        peer: PeerId,
+        question: &Question,
+        fault: Fault,
+        network: &mut dyn Network,
+    ) -> Result {
         match question {
             Question::Headers { .. } => self.headers.sources.headers_failed(&peer),
             Question::Bodies(hashes) => self.bodies.not_delivered(&peer, hashes),
@@ -312,10 +351,16 @@ impl<C: Clock> SyncMachine<C> {
         let mut effects = Effects::none();
         match (fault, question) {
             (Fault::WrongForm, _) => {
-                effects.penalize(peer, Penalty::UnrequestedResponse, &"an answer of the wrong form");
+                effects.penalize(
+                    peer,
+                    Penalty::UnrequestedResponse,
+                    &"an answer of the wrong form",
+                );
             }
             (Fault::Late, Question::Bodies(_)) => effects = self.bodies.is_late(&self.view, peer),
-            (Fault::Late, Question::Headers { .. } | Question::Replay { .. }) if self.view.peers.contains(&peer) => {
+            (Fault::Late, Question::Headers { .. } | Question::Replay { .. })
+                if self.view.peers.contains(&peer) =>
+            {
                 effects.penalize(peer, Penalty::Stall, &"no answer in time");
             }
             (Fault::Late | Fault::None, _) => {}
@@ -327,7 +372,9 @@ impl<C: Clock> SyncMachine<C> {
         self.pools.page_came(&peer, &page);
         let origin = Origin { peer, gossip: None };
         page.shares.into_iter().try_for_each(|share| self.share(share, origin, network))?;
-        page.transactions.into_iter().try_for_each(|signed| self.transaction(signed, origin, network))
+        page.transactions
+            .into_iter()
+            .try_for_each(|signed| self.transaction(signed, origin, network))
     }
 
     fn disconnected(&mut self, peer: PeerId, network: &mut dyn Network) -> Result {
@@ -345,7 +392,8 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// Forgets what a peer brought and nobody has looked at. A verdict that is due is given all the same.
+    /// Forgets what a peer brought and nobody has looked at. A verdict that is due is given all the
+    /// same.
     fn drop_work(&mut self, peer: PeerId) -> Effects {
         let dropped = self.queues.drop_peer(peer);
         let mut effects = self.announcements.dropped(dropped.announced);
@@ -371,13 +419,20 @@ impl<C: Clock> SyncMachine<C> {
                         network.verdict(id, peer, verdict);
                     }
                 }
-                Effect::Penalize(peer, penalty, why) => self.penalize(peer, penalty, &why, network)?,
+                Effect::Penalize(peer, penalty, why) => {
+                    self.penalize(peer, penalty, &why, network)?
+                }
                 Effect::Status(peer, status) => {
-                    let effects = self.view.peers.take_status(peer, status, &self.view.genesis_hash());
+                    let effects =
+                        self.view.peers.take_status(peer, status, &self.view.genesis_hash());
                     self.carry_out(effects, network)?;
                 }
-                Effect::Shows(peer, work, height) => self.view.peers.reaches(&peer, work, height, true),
-                Effect::Reaches(peer, work, height) => self.view.peers.reaches(&peer, work, height, false),
+                Effect::Shows(peer, work, height) => {
+                    self.view.peers.reaches(&peer, work, height, true)
+                }
+                Effect::Reaches(peer, work, height) => {
+                    self.view.peers.reaches(&peer, work, height, false)
+                }
                 Effect::Discredit(peer) => self.view.peers.discredit(&peer, now_ms),
                 Effect::AwaitLate(peer, until_ms) => self.view.peers.await_late(&peer, until_ms),
                 Effect::ReadChain(peer) => self.headers.sources.is_ahead(&peer),
@@ -395,9 +450,15 @@ impl<C: Clock> SyncMachine<C> {
         Ok(())
     }
 
-    /// Charges a peer. Once it has earned a ban nothing more that it brought is looked at, however long the network takes to
-    /// throw it out.
-    fn penalize(&mut self, peer: PeerId, penalty: Penalty, why: &str, network: &mut dyn Network) -> Result {
+    /// Charges a peer. Once it has earned a ban nothing more that it brought is looked at, however
+    /// long the network takes to throw it out.
+    fn penalize(
+        &mut self,
+        peer: PeerId,
+        penalty: Penalty,
+        why: &str,
+        network: &mut dyn Network,
+    ) -> Result {
         if self.view.peers.is_out(&peer) {
             return Ok(());
         }

@@ -1,21 +1,24 @@
-//! The sync machine: finds the heaviest valid chain among peers, fetches it, and passes on what is new.
+//! The sync machine: finds the heaviest valid chain among peers, fetches it, and passes on what is
+//! new.
 //!
-//! Headers come first and count once their proofs hold; bodies follow from several peers at once; a chain that turns out
-//! better goes through the ledger's own reorg. Announcements, shares and transactions are judged and get their verdict.
+//! Headers come first and count once their proofs hold; bodies follow from several peers at once; a
+//! chain that turns out better goes through the ledger's own reorg. Announcements, shares and
+//! transactions are judged and get their verdict.
 //!
-//! The machine is a plain value that reacts. It starts no thread, reads no clock but [`Clock`](crate::Clock)'s, and draws
-//! no random number: the same events in the same order have the same effects. A driver, be it tokio's or a simulator's,
-//! owns it and
+//! The machine is a plain value that reacts. It starts no thread, reads no clock but
+//! [`Clock`](crate::Clock)'s, and draws no random number: the same events in the same order have
+//! the same effects. A driver, be it tokio's or a simulator's, owns it and
 //!
-//! 1. calls [`SyncMachine::on_event`] for each [`NetworkEvent`](lode_network::NetworkEvent), [`SyncMachine::on_tick`] every
-//!    [`TICK_MS`] or so, and [`SyncMachine::on_accepted`] when [`ChainService::accepted`](crate::ChainService::accepted) rings;
-//! 2. after each call takes [`SyncMachine::next_job`] as often as it has workers free, runs [`Job::run`] there, and
-//!    brings the result back through [`SyncMachine::on_done`];
+//! 1. calls [`SyncMachine::on_event`] for each [`NetworkEvent`](lode_network::NetworkEvent),
+//!    [`SyncMachine::on_tick`] every [`TICK_MS`] or so, and [`SyncMachine::on_accepted`] when
+//!    [`ChainService::accepted`](crate::ChainService::accepted) rings;
+//! 2. after each call takes [`SyncMachine::next_job`] as often as it has workers free, runs
+//!    [`Job::run`] there, and brings the result back through [`SyncMachine::on_done`];
 //! 3. shows [`SyncMachine::status`] to whoever asks.
 //!
-//! `now_ms` in these calls is the driver's own count of milliseconds, from any start, that never goes back: timeouts and
-//! rates go by it. What is compared with timestamps goes by the service's clock. Effects leave through
-//! [`Network`](lode_network::Network).
+//! `now_ms` in these calls is the driver's own count of milliseconds, from any start, that never
+//! goes back: timeouts and rates go by it. What is compared with timestamps goes by the service's
+//! clock. Effects leave through [`Network`](lode_network::Network).
 //!
 //! # Parts
 //!
@@ -36,27 +39,32 @@
 //!        +----------------+----------------+----> work: queues of checks ----> drivers' workers
 //! ```
 //!
-//! Each part owns its state, and changes no other's. It may look at the view (service, configuration, time, peers), and is lent
-//! the tree and the queues where it puts something in or takes something out; what else it wants, it returns as `Effects`.
+//! Each part owns its state, and changes no other's. It may look at the view (service,
+//! configuration, time, peers), and is lent the tree and the queues where it puts something in or
+//! takes something out; what else it wants, it returns as `Effects`.
 //!
-//! An announced block, for example: the machine gives it to `announce`, which holds the header to its parent and queues its
-//! check; a driver's worker runs that, and `announce` puts the header into the tree and returns its verdict; then the machine
-//! lets `headers` and `bodies` go on, and `bodies` returns a question for the body. When that has come, was checked and is
-//! stored, `bodies` returns the release of the requests that `server` holds for it.
+//! An announced block, for example: the machine gives it to `announce`, which holds the header to
+//! its parent and queues its check; a driver's worker runs that, and `announce` puts the header
+//! into the tree and returns its verdict; then the machine lets `headers` and `bodies` go on, and
+//! `bodies` returns a question for the body. When that has come, was checked and is stored,
+//! `bodies` returns the release of the requests that `server` holds for it.
 //!
-//! A file uses only those before it: limits, bounded, queue; config, jobs, effect; tree; replay, candidate; peers; work, view;
-//! rereading, sources, path, supply; headers, bodies, announce, pools, server, clock_check; status; machine.
+//! A file uses only those before it: limits, bounded, queue; config, jobs, effect; tree; replay,
+//! candidate; peers; work, view; rereading, sources, path, supply; headers, bodies, announce,
+//! pools, server, clock_check; status; machine.
 //!
-//! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver gives them a thread
-//! that may block.
+//! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver
+//! gives them a thread that may block.
 //!
-//! Queues: every one has its bound in `limits`. Work waits in one queue for each peer and kind, served in turn, announced
-//! blocks before the blocks of a sync, those before shares, those before transactions; what finds its queue full is
-//! dropped, and ignored if a verdict is due. Jobs are handed out one by one, so that the order is decided as late as can be.
+//! Queues: every one has its bound in `limits`. Work waits in one queue for each peer and kind,
+//! served in turn, announced blocks before the blocks of a sync, those before shares, those before
+//! transactions; what finds its queue full is dropped, and ignored if a verdict is due. Jobs are
+//! handed out one by one, so that the order is decided as late as can be.
 //!
-//! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below the minimum work; every
-//! gossip message gets exactly one verdict, and `Reject` only for what its sender could have seen by itself; a
-//! body that does not match its header says nothing about that header; no answer is believed that was not asked for.
+//! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below
+//! the minimum work; every gossip message gets exactly one verdict, and `Reject` only for what its
+//! sender could have seen by itself; a body that does not match its header says nothing about that
+//! header; no answer is believed that was not asked for.
 
 mod announce;
 mod bodies;

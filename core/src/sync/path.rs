@@ -1,4 +1,5 @@
-//! The path: the best chain of headers above the ledger's blocks, whose bodies are wanted in this order.
+//! The path: the best chain of headers above the ledger's blocks, whose bodies are wanted in this
+//! order.
 //!
 //! What must not be broken: it stands on a stored block, without a gap.
 
@@ -35,9 +36,14 @@ impl Path {
         self.0.remove(&height);
     }
 
-    /// Brings the path up to the best header. It is empty if that has no more work than the ledger's chain. Returns the hashes
-    /// whose bodies are wanted no more: they are stored, or their headers hang in the air, and are gone.
-    pub(super) fn follow<C: Clock>(&mut self, view: &View<C>, tree: &mut HeaderTree) -> Result<Vec<Hash>, LedgerError> {
+    /// Brings the path up to the best header. It is empty if that has no more work than the
+    /// ledger's chain. Returns the hashes whose bodies are wanted no more: they are stored, or
+    /// their headers hang in the air, and are gone.
+    pub(super) fn follow<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &mut HeaderTree,
+    ) -> Result<Vec<Hash>, LedgerError> {
         let mut gone = Vec::new();
         loop {
             let Some((mut hash, height)) = best_to_fetch(view, tree) else {
@@ -64,8 +70,8 @@ impl Path {
         }
     }
 
-    /// Takes blocks off the path's beginning that are stored. Returns whether the path stands on a stored block now; if
-    /// not, the headers that hang in the air are gone.
+    /// Takes blocks off the path's beginning that are stored. Returns whether the path stands on a
+    /// stored block now; if not, the headers that hang in the air are gone.
     fn trim<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -98,8 +104,8 @@ impl Path {
     }
 }
 
-/// The best header with more work than the ledger's chain. One that was passed over has its turn again when nothing else
-/// is left.
+/// The best header with more work than the ledger's chain. One that was passed over has its turn
+/// again when nothing else is left.
 fn best_to_fetch<C: Clock>(view: &View<C>, tree: &mut HeaderTree) -> Option<(Hash, Height)> {
     if better(view, tree.best_available()).is_none() && better(view, tree.best()).is_some() {
         tree.release_withheld();

@@ -1,24 +1,26 @@
-//! The peer table: who is connected, what each says of itself, what it was asked for, and what it has done wrong.
+//! The peer table: who is connected, what each says of itself, what it was asked for, and what it
+//! has done wrong.
 //!
-//! Owns peers, their scores, and the requests in flight. Returns how requests ended: every one ends once, by its answer, its
-//! deadline, or its peer's going.
+//! Owns peers, their scores, and the requests in flight. Returns how requests ended: every one ends
+//! once, by its answer, its deadline, or its peer's going.
 //!
-//! What must not be broken: an answer counts only if it comes from the peer that was asked, in time, and has the form that was
-//! asked for; and what a peer claims says whom to ask, and nothing else.
+//! What must not be broken: an answer counts only if it comes from the peer that was asked, in
+//! time, and has the form that was asked for; and what a peer claims says whom to ask, and nothing
+//! else.
 
 use std::collections::BTreeMap;
 
 use lode_consensus::{Body, ChainWork, Hash, Height, SealedHeader};
 use lode_network::{
-    MempoolPage, PeerId, Penalty, Request, RequestError, RequestId, Response, Status, message::PEER_VERSION,
-    reputation::Score,
+    MempoolPage, PeerId, Penalty, Request, RequestError, RequestId, Response, Status,
+    message::PEER_VERSION, reputation::Score,
 };
 
 use super::{
     effect::{Effect, Effects, Question},
     limits::{
-        BODY_TIMEOUT_MS, BUSY_PAUSE_MS, LATE_ANSWER_MS, MAX_EVASION_DOUBLINGS, MAX_EVASIONS, REQUEST_TIMEOUT_MS,
-        STALL_PAUSE_MS, STATUS_INTERVAL_MS,
+        BODY_TIMEOUT_MS, BUSY_PAUSE_MS, LATE_ANSWER_MS, MAX_EVASION_DOUBLINGS, MAX_EVASIONS,
+        REQUEST_TIMEOUT_MS, STALL_PAUSE_MS, STATUS_INTERVAL_MS,
     },
 };
 
@@ -82,9 +84,9 @@ impl Peer {
         }
     }
 
-    /// The height that it claims, as far as that says how far behind this node is, whose chain ends at `own` with `work`. A
-    /// chain with no more work is not ahead, however long it is said to be; and who claims more, and will not show it, has
-    /// said nothing.
+    /// The height that it claims, as far as that says how far behind this node is, whose chain ends
+    /// at `own` with `work`. A chain with no more work is not ahead, however long it is said to be;
+    /// and who claims more, and will not show it, has said nothing.
     pub(super) fn claimed_height(&self, own: Height, work: ChainWork) -> Option<Height> {
         if self.status.is_none() || self.evasions >= MAX_EVASIONS {
             return None;
@@ -92,8 +94,8 @@ impl Peer {
         Some(if work.moves_to(self.work) { self.height } else { self.height.min(own) })
     }
 
-    /// Takes note that the peer does not say what headers it has. Returns for how much longer it is left alone than the first
-    /// time, as a power of two.
+    /// Takes note that the peer does not say what headers it has. Returns for how much longer it is
+    /// left alone than the first time, as a power of two.
     fn evades(&mut self) -> u32 {
         self.evasions = self.evasions.saturating_add(1);
         self.evasions.saturating_sub(1).min(MAX_EVASION_DOUBLINGS)
@@ -120,7 +122,8 @@ struct Asked {
     peer: PeerId,
     question: Question,
     deadline_ms: u64,
-    /// The deadline has passed: what was asked for is asked of others, and an answer is not looked at any more.
+    /// The deadline has passed: what was asked for is asked of others, and an answer is not looked
+    /// at any more.
     is_late: bool,
 }
 
@@ -209,8 +212,8 @@ impl PeerTable {
         gone.filter(|(_, asked)| !asked.is_late).map(|(_, asked)| asked.question).collect()
     }
 
-    /// Counts penalty points as the network does. Returns whether they have just become enough for a ban; then the peer is
-    /// asked for nothing any more.
+    /// Counts penalty points as the network does. Returns whether they have just become enough for
+    /// a ban; then the peer is asked for nothing any more.
     pub(super) fn charge(&mut self, id: &PeerId, penalty: Penalty, now_ms: u64) -> bool {
         let Some(peer) = self.peers.get_mut(id) else {
             return false;
@@ -223,7 +226,12 @@ impl PeerTable {
     }
 
     /// Takes note of where a peer says it stands.
-    pub(super) fn take_status(&mut self, id: PeerId, status: Status, genesis_hash: &Hash) -> Effects {
+    pub(super) fn take_status(
+        &mut self,
+        id: PeerId,
+        status: Status,
+        genesis_hash: &Hash,
+    ) -> Effects {
         let mut effects = Effects::none();
         if status.genesis_hash != *genesis_hash || status.version != PEER_VERSION {
             effects.penalize(id, Penalty::WrongGenesis, &"another network or version");
@@ -234,7 +242,8 @@ impl PeerTable {
         effects
     }
 
-    /// Takes note of work on a peer's chain, `is_shown` if it brought the headers, and they were proven.
+    /// Takes note of work on a peer's chain, `is_shown` if it brought the headers, and they were
+    /// proven.
     pub(super) fn reaches(&mut self, id: &PeerId, work: ChainWork, height: Height, is_shown: bool) {
         if let Some(peer) = self.peers.get_mut(id) {
             if is_shown {
@@ -273,13 +282,21 @@ impl PeerTable {
         let request = RequestId(self.last_request);
         if let Some(peer) = self.peers.get_mut(&id) {
             match &question {
-                Question::Status { .. } => (peer.is_asked_status, peer.asked_status_ms) = (true, Some(now_ms)),
+                Question::Status { .. } => {
+                    (peer.is_asked_status, peer.asked_status_ms) = (true, Some(now_ms))
+                }
                 Question::Headers { .. } => peer.is_asked_headers = true,
-                Question::Bodies(hashes) => peer.bodies_in_flight = peer.bodies_in_flight.saturating_add(hashes.len()),
+                Question::Bodies(hashes) => {
+                    peer.bodies_in_flight = peer.bodies_in_flight.saturating_add(hashes.len())
+                }
                 Question::Replay { .. } | Question::Mempool => {}
             }
         }
-        let timeout_ms = if matches!(question, Question::Bodies(_)) { BODY_TIMEOUT_MS } else { REQUEST_TIMEOUT_MS };
+        let timeout_ms = if matches!(question, Question::Bodies(_)) {
+            BODY_TIMEOUT_MS
+        } else {
+            REQUEST_TIMEOUT_MS
+        };
         let deadline_ms = now_ms.saturating_add(timeout_ms);
         self.requests.insert(request, Asked { peer: id, question, deadline_ms, is_late: false });
         request
@@ -300,7 +317,11 @@ impl PeerTable {
         now_ms: u64,
     ) -> Ending {
         if self.requests.get(&request).is_none_or(|asked| asked.peer != id) {
-            return if result.is_ok() && self.contains(&id) { Ending::Unrequested } else { Ending::Over };
+            return if result.is_ok() && self.contains(&id) {
+                Ending::Unrequested
+            } else {
+                Ending::Over
+            };
         }
         let Some(Asked { question, is_late, .. }) = self.requests.remove(&request) else {
             return Ending::Over;
@@ -328,7 +349,8 @@ impl PeerTable {
         let (pause_ms, fault) = match error {
             RequestError::Timeout => (STALL_PAUSE_MS, Fault::Late),
             RequestError::Overloaded | RequestError::Interrupted => (BUSY_PAUSE_MS, Fault::None),
-            // The network has charged the peer for a malformed answer; without a connection there is nobody to charge.
+            // The network has charged the peer for a malformed answer; without a connection there
+            // is nobody to charge.
             RequestError::Malformed | RequestError::Unsupported | RequestError::Disconnected => {
                 (STALL_PAUSE_MS, Fault::None)
             }
@@ -338,17 +360,26 @@ impl PeerTable {
     }
 
     /// The end of a request that was given up.
-    fn ended_late(&mut self, id: &PeerId, question: Question, result: Result<Response, RequestError>) -> Ending {
+    fn ended_late(
+        &mut self,
+        id: &PeerId,
+        question: Question,
+        result: Result<Response, RequestError>,
+    ) -> Ending {
         let Question::Bodies(hashes) = question else {
             return Ending::Over;
         };
         // Their peer need not be left alone any longer if they were the last ones.
-        let owes = |asked: &Asked| asked.peer == *id && asked.is_late && matches!(asked.question, Question::Bodies(_));
+        let owes = |asked: &Asked| {
+            asked.peer == *id && asked.is_late && matches!(asked.question, Question::Bodies(_))
+        };
         if !self.requests.values().any(owes) {
             self.await_late(id, 0);
         }
         match result {
-            Ok(Response::Bodies(bodies)) if bodies.len() <= hashes.len() => Ending::LateBodies(hashes, bodies),
+            Ok(Response::Bodies(bodies)) if bodies.len() <= hashes.len() => {
+                Ending::LateBodies(hashes, bodies)
+            }
             _ => Ending::Over,
         }
     }
@@ -379,7 +410,9 @@ impl PeerTable {
         match question {
             Question::Status { .. } => peer.is_asked_status = false,
             Question::Headers { .. } => peer.is_asked_headers = false,
-            Question::Bodies(hashes) => peer.bodies_in_flight = peer.bodies_in_flight.saturating_sub(hashes.len()),
+            Question::Bodies(hashes) => {
+                peer.bodies_in_flight = peer.bodies_in_flight.saturating_sub(hashes.len())
+            }
             Question::Replay { .. } | Question::Mempool => {}
         }
     }
@@ -387,7 +420,8 @@ impl PeerTable {
     /// What was asked for did not come.
     fn fails(&mut self, id: &PeerId, question: &Question, pause_ms: u64, now_ms: u64) {
         if let Some(peer) = self.peers.get_mut(id) {
-            let doublings = if matches!(question, Question::Headers { .. }) { peer.evades() } else { 0 };
+            let doublings =
+                if matches!(question, Question::Headers { .. }) { peer.evades() } else { 0 };
             if !matches!(question, Question::Status { .. }) {
                 peer.pauses(now_ms.saturating_add(pause_ms << doublings));
             }
@@ -403,14 +437,22 @@ pub(super) fn ask_status(id: PeerId, own: Status) -> Effects {
 /// Holds an answer to its question, which is given back if they do not fit.
 fn answer(question: Question, response: Response) -> Result<Answer, Question> {
     match (response, question) {
-        (Response::Status(status), Question::Status { asked_ms }) => Ok(Answer::Status(status, asked_ms)),
-        (Response::Headers(headers), Question::Headers { limit, claim }) if headers.len() <= usize::from(limit) => {
+        (Response::Status(status), Question::Status { asked_ms }) => {
+            Ok(Answer::Status(status, asked_ms))
+        }
+        (Response::Headers(headers), Question::Headers { limit, claim })
+            if headers.len() <= usize::from(limit) =>
+        {
             Ok(Answer::Headers(headers, (limit, claim)))
         }
-        (Response::Headers(headers), Question::Replay { limit, .. }) if headers.len() <= usize::from(limit) => {
+        (Response::Headers(headers), Question::Replay { limit, .. })
+            if headers.len() <= usize::from(limit) =>
+        {
             Ok(Answer::Replay(headers))
         }
-        (Response::Bodies(bodies), Question::Bodies(hashes)) if (1..=hashes.len()).contains(&bodies.len()) => {
+        (Response::Bodies(bodies), Question::Bodies(hashes))
+            if (1..=hashes.len()).contains(&bodies.len()) =>
+        {
             Ok(Answer::Bodies(hashes, bodies))
         }
         (Response::Mempool(page), Question::Mempool) => Ok(Answer::Mempool(page)),

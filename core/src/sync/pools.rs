@@ -1,10 +1,11 @@
 //! Relay of shares and transactions: by gossip, and from what waits at a peer when it connects.
 //!
-//! Owns how much of them each peer may bring, how large its batches are, how far what waits at it was read, and the hashes of
-//! those that were found invalid. Returns verdicts, charges, and questions for what waits.
+//! Owns how much of them each peer may bring, how large its batches are, how far what waits at it
+//! was read, and the hashes of those that were found invalid. Returns verdicts, charges, and
+//! questions for what waits.
 //!
-//! What must not be broken: each message gets its one verdict, [`Verdict::Reject`] only for what its sender could have seen by
-//! itself.
+//! What must not be broken: each message gets its one verdict, [`Verdict::Reject`] only for what
+//! its sender could have seen by itself.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,7 +13,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Encode, Hash, Share, SignedTransaction, obligation::Verdict as Judged, transaction::HashedTransaction,
+    Encode, Hash, Share, SignedTransaction, obligation::Verdict as Judged,
+    transaction::HashedTransaction,
 };
 use lode_network::{Bucket, MempoolPage, PeerId, Penalty, Request, Verdict};
 
@@ -43,7 +45,8 @@ pub(super) struct PoolRelay {
 struct Bringer {
     /// What it may still bring.
     gossip: Bucket,
-    /// Shares that are checked in one batch: more when they turn out good, one again after a bad one.
+    /// Shares that are checked in one batch: more when they turn out good, one again after a bad
+    /// one.
     batch: usize,
     reading: MempoolReading,
 }
@@ -77,7 +80,10 @@ impl PoolRelay {
     /// A peer is there.
     pub(super) fn connected(&mut self, id: PeerId, now_ms: u64) {
         let gossip = Bucket::full(GOSSIP_BURST, GOSSIP_PER_S, now_ms);
-        self.peers.insert(id, Bringer { gossip, batch: 1, reading: MempoolReading::At { pages: 0, skip: 0 } });
+        self.peers.insert(
+            id,
+            Bringer { gossip, batch: 1, reading: MempoolReading::At { pages: 0, skip: 0 } },
+        );
     }
 
     /// It is gone.
@@ -90,15 +96,23 @@ impl PoolRelay {
         self.peers.get(id).map_or(1, |peer| peer.batch)
     }
 
-    /// Whether a share or transaction is looked at at all: while the node is far behind, it can judge neither.
-    fn has_time_for<C: Clock>(&mut self, view: &View<C>, tree: &HeaderTree, origin: Origin, bytes: usize) -> bool {
+    /// Whether a share or transaction is looked at at all: while the node is far behind, it can
+    /// judge neither.
+    fn has_time_for<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        tree: &HeaderTree,
+        origin: Origin,
+        bytes: usize,
+    ) -> bool {
         let is_near_tip = view.is_near_tip(tree);
         let Some(peer) = self.peers.get_mut(&origin.peer) else {
             return false;
         };
         // What was asked for has its own bounds.
         is_near_tip
-            && (origin.gossip.is_none() || peer.gossip.take(bytes.div_ceil(GOSSIP_UNIT_BYTES) as u64, view.now_ms))
+            && (origin.gossip.is_none()
+                || peer.gossip.take(bytes.div_ceil(GOSSIP_UNIT_BYTES) as u64, view.now_ms))
     }
 
     /// A share from a peer.
@@ -112,7 +126,12 @@ impl PoolRelay {
     ) -> Effects {
         let key = key_of(&share);
         if self.invalid.contains(&key) {
-            return self.refuse(key, origin, Penalty::InvalidHeader, &"a share known to be invalid");
+            return self.refuse(
+                key,
+                origin,
+                Penalty::InvalidHeader,
+                &"a share known to be invalid",
+            );
         }
         if !self.has_time_for(view, tree, origin, Share::BYTES) {
             return Effects::ignore(origin);
@@ -138,7 +157,12 @@ impl PoolRelay {
         let transaction = view.service.hashed(signed);
         let key = transaction_key(&transaction);
         if self.invalid.contains(&key) {
-            return self.refuse(key, origin, Penalty::InvalidTransaction, &"a transaction known to be invalid");
+            return self.refuse(
+                key,
+                origin,
+                Penalty::InvalidTransaction,
+                &"a transaction known to be invalid",
+            );
         }
         if !self.has_time_for(view, tree, origin, transaction.signed().encoded_len()) {
             return Effects::ignore(origin);
@@ -147,7 +171,12 @@ impl PoolRelay {
             Ok(()) => {
                 let bytes = |task: &TransactionTask| task.transaction.signed().encoded_len();
                 let task = TransactionTask { transaction, origin };
-                match queues.transactions.push_within(origin.peer, task, MAX_TRANSACTION_QUEUE_BYTES, bytes) {
+                match queues.transactions.push_within(
+                    origin.peer,
+                    task,
+                    MAX_TRANSACTION_QUEUE_BYTES,
+                    bytes,
+                ) {
                     Ok(()) => Effects::none(),
                     Err(task) => Effects::ignore(task.origin),
                 }
@@ -156,8 +185,15 @@ impl PoolRelay {
         }
     }
 
-    /// What a submission that was not taken means for its sender: only its own fault is held against it.
-    fn not_taken(&mut self, key: Hash, origin: Origin, penalty: Penalty, error: &SubmitError) -> Effects {
+    /// What a submission that was not taken means for its sender: only its own fault is held
+    /// against it.
+    fn not_taken(
+        &mut self,
+        key: Hash,
+        origin: Origin,
+        penalty: Penalty,
+        error: &SubmitError,
+    ) -> Effects {
         if error.fault() == Fault::Sender {
             return self.refuse(key, origin, penalty, error);
         }
@@ -166,7 +202,13 @@ impl PoolRelay {
     }
 
     /// Remembers bytes that nobody should have passed on.
-    fn refuse(&mut self, key: Hash, origin: Origin, penalty: Penalty, why: &dyn Display) -> Effects {
+    fn refuse(
+        &mut self,
+        key: Hash,
+        origin: Origin,
+        penalty: Penalty,
+        why: &dyn Display,
+    ) -> Effects {
         self.invalid.insert(key);
         let mut effects = Effects::verdict(origin, Verdict::Reject);
         effects.penalize(origin.peer, penalty, why);
@@ -187,8 +229,11 @@ impl PoolRelay {
         let mut effects = Effects::none();
         for (ShareTask { share, origin, .. }, result) in shares {
             effects.extend(match result {
-                // A share that has no room, or no place on a tip that moved, may be good for others still.
-                Ok(()) if view.service.add_share(&share) => Effects::verdict(origin, Verdict::Accept),
+                // A share that has no room, or no place on a tip that moved, may be good for others
+                // still.
+                Ok(()) if view.service.add_share(&share) => {
+                    Effects::verdict(origin, Verdict::Accept)
+                }
                 Ok(()) => Effects::ignore(origin),
                 Err(error) if error.is_ours() => Effects::ignore(origin),
                 Err(error) => self.refuse(key_of(&share), origin, Penalty::InvalidProof, &error),
@@ -205,17 +250,23 @@ impl PoolRelay {
     ) -> Effects {
         let mut effects = Effects::none();
         for (TransactionTask { transaction, origin }, result) in transactions {
-            effects.extend(match result.and_then(|()| view.service.add_transaction(&transaction)) {
-                Ok(_) => Effects::verdict(origin, Verdict::Accept),
-                Err(error) => {
-                    self.not_taken(transaction_key(&transaction), origin, Penalty::InvalidTransaction, &error)
-                }
-            });
+            effects.extend(
+                match result.and_then(|()| view.service.add_transaction(&transaction)) {
+                    Ok(_) => Effects::verdict(origin, Verdict::Accept),
+                    Err(error) => self.not_taken(
+                        transaction_key(&transaction),
+                        origin,
+                        Penalty::InvalidTransaction,
+                        &error,
+                    ),
+                },
+            );
         }
         effects
     }
 
-    /// Asks a peer for the next page of what waits there, once this node is where its peers are and has room.
+    /// Asks a peer for the next page of what waits there, once this node is where its peers are and
+    /// has room.
     pub(super) fn read_mempool<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -229,7 +280,8 @@ impl PoolRelay {
         let MempoolReading::At { pages, skip } = bringer.reading else {
             return Effects::none();
         };
-        let is_free = !queues.has_pool_work(&id) && peer.status.is_some() && !peer.is_paused(view.now_ms);
+        let is_free =
+            !queues.has_pool_work(&id) && peer.status.is_some() && !peer.is_paused(view.now_ms);
         if !is_free || !view.is_near_tip(tree) {
             return Effects::none();
         }
@@ -237,15 +289,18 @@ impl PoolRelay {
         Effects::one(Effect::Ask(id, Question::Mempool, Request::Mempool { skip }))
     }
 
-    /// A page of what waits at a peer has come. Its entries are judged one by one, as if they were gossip.
+    /// A page of what waits at a peer has come. Its entries are judged one by one, as if they were
+    /// gossip.
     pub(super) fn page_came(&mut self, id: &PeerId, page: &MempoolPage) {
-        let count = u32::try_from(page.shares.len().saturating_add(page.transactions.len())).unwrap_or(u32::MAX);
+        let count = u32::try_from(page.shares.len().saturating_add(page.transactions.len()))
+            .unwrap_or(u32::MAX);
         if let Some(peer) = self.peers.get_mut(id)
             && let MempoolReading::Asked { pages, skip } = peer.reading
         {
             let (pages, skip) = (pages.saturating_add(1), skip.saturating_add(count));
             let goes_on = page.more && count > 0 && pages < MAX_MEMPOOL_PAGES;
-            peer.reading = if goes_on { MempoolReading::At { pages, skip } } else { MempoolReading::Done };
+            peer.reading =
+                if goes_on { MempoolReading::At { pages, skip } } else { MempoolReading::Done };
         }
     }
 
@@ -259,7 +314,10 @@ impl PoolRelay {
     }
 
     /// Gives up shares and transactions that nobody has looked at.
-    pub(super) fn dropped(shares: VecDeque<ShareTask>, transactions: VecDeque<TransactionTask>) -> Effects {
+    pub(super) fn dropped(
+        shares: VecDeque<ShareTask>,
+        transactions: VecDeque<TransactionTask>,
+    ) -> Effects {
         let shares = shares.into_iter().map(|task| task.origin);
         let origins = shares.chain(transactions.into_iter().map(|task| task.origin));
         origins.map(|origin| Effect::Judge(origin, Verdict::Ignore)).collect()

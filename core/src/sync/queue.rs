@@ -32,7 +32,8 @@ impl<K: Ord + Copy, T> Lanes<K, T> {
         self.lanes.get(peer).map_or(0, VecDeque::len)
     }
 
-    /// Like [`Self::push`], of entries of any size: a peer's together have no more than `limit` bytes.
+    /// Like [`Self::push`], of entries of any size: a peer's together have no more than `limit`
+    /// bytes.
     pub(super) fn push_within(
         &mut self,
         peer: K,
@@ -52,7 +53,8 @@ impl<K: Ord + Copy, T> Lanes<K, T> {
         self.lanes.values().all(VecDeque::is_empty)
     }
 
-    /// The next peer in turn that is `ready` and has entries: its queue, from which the caller takes at least one.
+    /// The next peer in turn that is `ready` and has entries: its queue, from which the caller
+    /// takes at least one.
     pub(super) fn next(&mut self, ready: impl Fn(&K) -> bool) -> Option<(K, &mut VecDeque<T>)> {
         self.lanes.retain(|_, lane| !lane.is_empty());
         let after = |peer: &&K| self.last.is_none_or(|last| **peer > last);
@@ -101,7 +103,10 @@ mod tests {
     fn the_bytes_of_a_peer_are_limited() {
         let mut lanes = Lanes::new(3);
         let mut push = |peer, entry| lanes.push_within(peer, entry, 10, |entry| *entry);
-        assert_eq!((push('a', 6), push('a', 5), push('a', 4), push('b', 10)), (Ok(()), Err(5), Ok(()), Ok(())));
+        assert_eq!(
+            (push('a', 6), push('a', 5), push('a', 4), push('b', 10)),
+            (Ok(()), Err(5), Ok(()), Ok(()))
+        );
         assert_eq!((push('a', 0), push('a', 0), push('b', 11)), (Ok(()), Err(0), Err(11)));
         assert_eq!(lanes.len(&'a'), 3);
     }
@@ -113,7 +118,10 @@ mod tests {
         for peer in [a, b, c] {
             lanes.push(peer, ()).unwrap();
         }
-        assert_eq!(lanes.next(|peer| *peer != a).map(|(peer, lane)| (peer, lane.pop_front())), Some((b, Some(()))));
+        assert_eq!(
+            lanes.next(|peer| *peer != a).map(|(peer, lane)| (peer, lane.pop_front())),
+            Some((b, Some(())))
+        );
         assert_eq!(lanes.next(|peer| *peer == a).map(|(peer, _)| peer), Some(a));
         assert_eq!(lanes.drain(&a).len(), 1);
         assert_eq!(lanes.next(|peer| *peer == a).map(|(peer, _)| peer), None);

@@ -1,5 +1,6 @@
-//! Reading a chain's headers for the second time: one that was proven, whose work suffices, and that was too long to be
-//! kept. Every header is recognised by the hash of a later one, so that no proof is checked again.
+//! Reading a chain's headers for the second time: one that was proven, whose work suffices, and
+//! that was too long to be kept. Every header is recognised by the hash of a later one, so that no
+//! proof is checked again.
 
 use std::collections::VecDeque;
 
@@ -33,8 +34,8 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// The chain on top of `base`: the hashes that were kept of it, lowest first, the headers behind the last of them,
-    /// and its whole work.
+    /// The chain on top of `base`: the hashes that were kept of it, lowest first, the headers
+    /// behind the last of them, and its whole work.
     pub(super) fn new(
         (base_hash, base): (Hash, Standing),
         checkpoints: VecDeque<(Height, Hash)>,
@@ -75,8 +76,8 @@ impl Replay {
         self.buffer.clear();
     }
 
-    /// Takes the headers that follow the last one. Gives those that a checkpoint confirms, with the work below each, and
-    /// whether all of them may be the headers that were proven.
+    /// Takes the headers that follow the last one. Gives those that a checkpoint confirms, with the
+    /// work below each, and whether all of them may be the headers that were proven.
     pub(super) fn extend<A: Ancestry<Error = LedgerError>>(
         &mut self,
         headers: Vec<SealedHeader>,
@@ -92,8 +93,12 @@ impl Replay {
             if sealed.header.parent_hash != self.last_hash() {
                 return Ok((confirmed, false));
             }
-            // By count and not by what the headers say, so that no lie makes the buffer longer than the interval.
-            let reached = self.chain.tip().saturating_add(u32::try_from(self.buffer.len()).unwrap_or(u32::MAX));
+            // By count and not by what the headers say, so that no lie makes the buffer longer than
+            // the interval.
+            let reached = self
+                .chain
+                .tip()
+                .saturating_add(u32::try_from(self.buffer.len()).unwrap_or(u32::MAX));
             let hash = sealed.hash();
             self.buffer.push(sealed);
             if reached.saturating_add(1) < height {
@@ -103,7 +108,12 @@ impl Replay {
                 return Ok((confirmed, false));
             }
             for sealed in std::mem::take(&mut self.buffer) {
-                let context = ChainContext::gather(params, genesis_hash, self.chain.tip(), &self.chain.on(base));
+                let context = ChainContext::gather(
+                    params,
+                    genesis_hash,
+                    self.chain.tip(),
+                    &self.chain.on(base),
+                );
                 let context = context.map_err(own_fault)?;
                 let Ok(contextual) = ContextualHeader::new(sealed, &context) else {
                     return Ok((confirmed, false));
@@ -125,6 +135,8 @@ impl Replay {
 pub(super) fn own_fault(error: HeaderChainError<LedgerError>) -> LedgerError {
     match error {
         HeaderChainError::Base(error) => error,
-        HeaderChainError::Absent { .. } => LedgerError::Contradiction { what: "a header in memory is missing" },
+        HeaderChainError::Absent { .. } => {
+            LedgerError::Contradiction { what: "a header in memory is missing" }
+        }
     }
 }

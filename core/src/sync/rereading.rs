@@ -1,6 +1,7 @@
 //! Who is asked for a chain that is read for the second time, and what becomes of its headers.
 //!
-//! Owns the [`Replay`], and which peers are on another chain. Returns what to ask; headers that are recognised go into the tree.
+//! Owns the [`Replay`], and which peers are on another chain. Returns what to ask; headers that are
+//! recognised go into the tree.
 //!
 //! What must not be broken: a peer that does not have that chain has done no wrong.
 
@@ -82,10 +83,12 @@ impl Rereading {
             return Effects::none();
         }
         let is_free = |id: &PeerId, peer: &Peer| {
-            let is_elsewhere = self.elsewhere.get(id).is_some_and(|until_ms| view.now_ms < *until_ms);
+            let is_elsewhere =
+                self.elsewhere.get(id).is_some_and(|until_ms| view.now_ms < *until_ms);
             !peer.is_paused(view.now_ms) && !is_elsewhere
         };
-        let able = view.peers.iter().find(|(id, peer)| peer.work >= replay.goal && is_free(id, peer));
+        let able =
+            view.peers.iter().find(|(id, peer)| peer.work >= replay.goal && is_free(id, peer));
         let Some((id, _)) = able else {
             return Effects::none();
         };
@@ -125,7 +128,8 @@ impl Rereading {
             replay.rewind();
             self.elsewhere.insert(id, view.now_ms.saturating_add(STALL_PAUSE_MS));
         }
-        let origins = Origins { goal: Some(replay.goal), assumed_to: replay.assumed_to, source: Some(id) };
+        let origins =
+            Origins { goal: Some(replay.goal), assumed_to: replay.assumed_to, source: Some(id) };
         for (header, below) in confirmed {
             if !tree.plant([header], below, origins) {
                 // Announced blocks have taken the room: what is here is stored first.

@@ -1,9 +1,10 @@
 //! The server: answers peers, within what each may cost.
 //!
-//! Owns what each peer may still be served, and the requests that wait for a block on its way here. Returns answers, and
-//! charges for those who ask on while they are refused.
+//! Owns what each peer may still be served, and the requests that wait for a block on its way here.
+//! Returns answers, and charges for those who ask on while they are refused.
 //!
-//! What must not be broken: every request is answered once, and only bodies of this node's own chain are given out.
+//! What must not be broken: every request is answered once, and only bodies of this node's own
+//! chain are given out.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,14 @@ use lode_network::{
 use super::{
     effect::{Effect, Effects},
     limits::{
-        FREE_REFUSALS, HELD_REQUEST_MS, MAX_HELD_REQUESTS, MAX_HELD_REQUESTS_PER_PEER, SERVE_BURST_BYTES,
-        SERVE_BYTES_PER_S, SERVE_COST_BYTES,
+        FREE_REFUSALS, HELD_REQUEST_MS, MAX_HELD_REQUESTS, MAX_HELD_REQUESTS_PER_PEER,
+        SERVE_BURST_BYTES, SERVE_BYTES_PER_S, SERVE_COST_BYTES,
     },
     tree::HeaderTree,
     view::View,
 };
 use crate::Clock;
 
-/// The server.
 #[derive(Debug, Default)]
 pub(super) struct Server {
     peers: BTreeMap<PeerId, Allowance>,
@@ -40,8 +40,8 @@ struct Allowance {
     refusals: u32,
 }
 
-/// A request for the body of a block that is on its way to this node: it is answered when the block is stored, so that
-/// a new block does not wait for the next question at every hop.
+/// A request for the body of a block that is on its way to this node: it is answered when the block
+/// is stored, so that a new block does not wait for the next question at every hop.
 #[derive(Debug)]
 struct HeldRequest {
     peer: PeerId,
@@ -92,7 +92,9 @@ impl Server {
                 effects.push(Effect::Status(id, status));
                 Response::Status(view.own_status(&reader)?)
             }
-            Request::Headers { locator, limit } => Response::Headers(headers_after(&reader, &locator, limit)?),
+            Request::Headers { locator, limit } => {
+                Response::Headers(headers_after(&reader, &locator, limit)?)
+            }
             Request::Bodies { hashes } => {
                 if self.has_room(&id) && is_under_way(&reader, tree, &hashes)? {
                     let until_ms = view.now_ms.saturating_add(HELD_REQUEST_MS);
@@ -127,7 +129,11 @@ impl Server {
     }
 
     /// Answers the requests that waited for a block, which is stored now or will not be.
-    pub(super) fn release<C: Clock>(&mut self, view: &View<C>, hash: &Hash) -> Result<Effects, LedgerError> {
+    pub(super) fn release<C: Clock>(
+        &mut self,
+        view: &View<C>,
+        hash: &Hash,
+    ) -> Result<Effects, LedgerError> {
         self.release_if(view, |held| held.hashes.first() == Some(hash))
     }
 
@@ -155,15 +161,24 @@ impl Server {
 }
 
 /// Whether the first of some blocks is on its way to this node.
-fn is_under_way(reader: &Reader<'_>, tree: &HeaderTree, hashes: &[Hash]) -> Result<bool, LedgerError> {
+fn is_under_way(
+    reader: &Reader<'_>,
+    tree: &HeaderTree,
+    hashes: &[Hash],
+) -> Result<bool, LedgerError> {
     match hashes.first() {
         Some(first) => Ok(tree.contains(first) && reader.entry(first)?.is_none()),
         None => Ok(false),
     }
 }
 
-/// The headers of this node's chain behind the first hash of a locator that is on it, or behind genesis.
-fn headers_after(reader: &Reader<'_>, locator: &[Hash], limit: u16) -> Result<Vec<SealedHeader>, LedgerError> {
+/// The headers of this node's chain behind the first hash of a locator that is on it, or behind
+/// genesis.
+fn headers_after(
+    reader: &Reader<'_>,
+    locator: &[Hash],
+    limit: u16,
+) -> Result<Vec<SealedHeader>, LedgerError> {
     let mut start: Height = 0;
     for hash in locator {
         if let Some(entry) = reader.entry(hash)?
@@ -186,8 +201,8 @@ fn headers_after(reader: &Reader<'_>, locator: &[Hash], limit: u16) -> Result<Ve
     Ok(headers)
 }
 
-/// Bodies of this node's own chain. Those of other blocks are not given out: they were never applied here, so that this
-/// node could not answer for them.
+/// Bodies of this node's own chain. Those of other blocks are not given out: they were never
+/// applied here, so that this node could not answer for them.
 fn bodies_of(reader: &Reader<'_>, hashes: &[Hash]) -> Result<Vec<Option<Body>>, LedgerError> {
     let mut bodies = Vec::new();
     let mut bytes = 0_usize;

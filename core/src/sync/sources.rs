@@ -64,7 +64,11 @@ impl Sources {
 
     /// Peers whose chains are being judged.
     pub(super) fn judged(&self) -> Vec<PeerId> {
-        self.peers.iter().filter(|(_, source)| source.candidate.is_some()).map(|(id, _)| *id).collect()
+        self.peers
+            .iter()
+            .filter(|(_, source)| source.candidate.is_some())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Each peer, in the order of their ids.
@@ -95,7 +99,8 @@ impl Sources {
 
     /// Where the candidate of a number stands, if it still does. It may be another peer's by now.
     pub(super) fn slot_of(&mut self, candidate: u64) -> Option<&mut Option<Candidate>> {
-        let slots = self.peers.values_mut().map(|source| &mut source.candidate).chain([&mut self.spare]);
+        let slots =
+            self.peers.values_mut().map(|source| &mut source.candidate).chain([&mut self.spare]);
         slots.into_iter().find(|slot| slot.as_ref().is_some_and(|held| held.id == candidate))
     }
 
@@ -106,8 +111,13 @@ impl Sources {
         }
     }
 
-    /// A peer's chain is asked for. It goes on with the spare candidate, if there is one, as `status` claims.
-    pub(super) fn hand_spare_to(&mut self, id: &PeerId, status: Option<&Status>) -> Option<&Candidate> {
+    /// A peer's chain is asked for. It goes on with the spare candidate, if there is one, as
+    /// `status` claims.
+    pub(super) fn hand_spare_to(
+        &mut self,
+        id: &PeerId,
+        status: Option<&Status>,
+    ) -> Option<&Candidate> {
         let source = self.peers.get_mut(id)?;
         source.is_ahead = false;
         let (mut spare, status) = (self.spare.take()?, status?);
@@ -126,7 +136,8 @@ impl Sources {
         if queues.segments.is_empty() {
             return;
         }
-        let ids: BTreeSet<u64> = self.candidates().chain(&self.spare).map(|candidate| candidate.id).collect();
+        let ids: BTreeSet<u64> =
+            self.candidates().chain(&self.spare).map(|candidate| candidate.id).collect();
         queues.segments.retain(|task| ids.contains(&task.candidate));
     }
 }

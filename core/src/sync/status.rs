@@ -32,10 +32,12 @@ pub struct SyncStatus {
     pub tip_timestamp_ms: u64,
     /// The height of the best chain of proven headers.
     pub best_header_height: Height,
-    /// The greatest height up to which headers of any chain were proven: the progress of a first reading too.
+    /// The greatest height up to which headers of any chain were proven: the progress of a first
+    /// reading too.
     pub proven_header_height: Height,
-    /// The median of the heights that peers claim; a few liars do not move it, nor do those whose claim has no more work than
-    /// this chain, or who will not show it. The node's own height without peers.
+    /// The median of the heights that peers claim; a few liars do not move it, nor do those whose
+    /// claim has no more work than this chain, or who will not show it. The node's own height
+    /// without peers.
     pub peers_height: Height,
     /// Connected peers that said where they stand.
     pub peers: usize,
@@ -54,7 +56,8 @@ impl SyncStatus {
     }
 }
 
-/// What a node knows of other chains than its own, and what it is doing about them. By default: nothing, as without peers.
+/// What a node knows of other chains than its own, and what it is doing about them. By default:
+/// nothing, as without peers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PeersView {
     /// What it is doing, unless it is in step with its peers.
@@ -74,9 +77,15 @@ pub(crate) struct PeersView {
 }
 
 /// Where a node stands whose tip is `tip`, at a local time in ms since the Unix epoch.
-pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &PeersView) -> SyncStatus {
+pub(crate) fn status(
+    ledger: &Ledger,
+    tip: (Height, Hash),
+    now_ms: u64,
+    view: &PeersView,
+) -> SyncStatus {
     let (height, hash) = tip;
-    let tip_timestamp_ms = ledger.read().entry(&hash).ok().flatten().map_or(0, |entry| entry.header.timestamp_ms);
+    let tip_timestamp_ms =
+        ledger.read().entry(&hash).ok().flatten().map_or(0, |entry| entry.header.timestamp_ms);
     let best_header_height = view.best_header_height.map_or(height, |best| best.max(height));
     let proven_header_height =
         view.proven_header_height.map_or(best_header_height, |best| best.max(best_header_height));
@@ -104,8 +113,9 @@ pub(crate) fn status(ledger: &Ledger, tip: (Height, Hash), now_ms: u64, view: &P
     }
 }
 
-/// Why a node is not ready, if it is not. `tip_age_ms` is local time less the tip's timestamp. What it is doing says
-/// nothing: one peer that lies about its work would keep every node reading headers.
+/// Why a node is not ready, if it is not. `tip_age_ms` is local time less the tip's timestamp. What
+/// it is doing says nothing: one peer that lies about its work would keep every node reading
+/// headers.
 fn unreadiness(
     halted: Option<&str>,
     clock: Option<ClockFault>,
@@ -147,7 +157,10 @@ mod tests {
             Some(fault.to_string()),
             "the cause, not what follows"
         );
-        assert_eq!(unreadiness(Some("a reason"), Some(fault), 0, 15_000, 0), Some("a reason".to_owned()));
+        assert_eq!(
+            unreadiness(Some("a reason"), Some(fault), 0, 15_000, 0),
+            Some("a reason".to_owned())
+        );
         // Fast networks have a minute.
         assert!(unreadiness(None, None, 60_000, 100, 0).is_none());
         assert!(unreadiness(None, None, 60_001, 100, 0).is_some());

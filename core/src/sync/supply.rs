@@ -1,5 +1,5 @@
-//! How each peer delivers bodies (how many it may be asked for, what it lacks, how often it kept the node waiting), and so of whom the
-//! next one is asked.
+//! How each peer delivers bodies (how many it may be asked for, what it lacks, how often it kept
+//! the node waiting), and so of whom the next one is asked.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -17,8 +17,8 @@ use crate::Clock;
 /// A peer as one that bodies are asked of.
 #[derive(Debug)]
 pub(super) struct Supplier {
-    /// How many bodies may be asked of it at a time: fewer after each that does not come in time, since it may be our line
-    /// that is slow.
+    /// How many bodies may be asked of it at a time: fewer after each that does not come in time,
+    /// since it may be our line that is slow.
     pub(super) window: usize,
     /// Whether it has delivered any since it was last late.
     has_delivered: bool,
@@ -30,7 +30,12 @@ pub(super) struct Supplier {
 
 impl Default for Supplier {
     fn default() -> Self {
-        Self { window: MAX_BODIES_PER_PEER, has_delivered: false, delays: 0, lacking: BTreeMap::new() }
+        Self {
+            window: MAX_BODIES_PER_PEER,
+            has_delivered: false,
+            delays: 0,
+            lacking: BTreeMap::new(),
+        }
     }
 }
 
@@ -52,8 +57,8 @@ impl Supplier {
         self.window = self.window.saturating_add(1).min(MAX_BODIES_PER_PEER);
     }
 
-    /// Takes note that bodies did not come in time. Returns whether that may be the line's fault: it has brought some since the
-    /// last time, and was asked for more than one.
+    /// Takes note that bodies did not come in time. Returns whether that may be the line's fault:
+    /// it has brought some since the last time, and was asked for more than one.
     pub(super) fn is_late(&mut self) -> bool {
         let is_slow = std::mem::take(&mut self.has_delivered) && self.window > 1;
         self.window = (self.window / 2).max(1);
@@ -73,10 +78,17 @@ impl Supplier {
         peer.status.is_some() && peer.work >= work && !peer.is_paused(now_ms) && !lacks
     }
 
-    /// Whether the peer may be asked for the next block at a height though it has not said that it has it: it stood right
-    /// below, and blocks travel faster than statuses.
-    pub(super) fn may_have_next(&self, peer: &Peer, hash: &Hash, height: Height, now_ms: u64) -> bool {
-        peer.height.saturating_add(1) >= height && self.may_have(peer, hash, ChainWork::ZERO, now_ms)
+    /// Whether the peer may be asked for the next block at a height though it has not said that it
+    /// has it: it stood right below, and blocks travel faster than statuses.
+    pub(super) fn may_have_next(
+        &self,
+        peer: &Peer,
+        hash: &Hash,
+        height: Height,
+        now_ms: u64,
+    ) -> bool {
+        peer.height.saturating_add(1) >= height
+            && self.may_have(peer, hash, ChainWork::ZERO, now_ms)
     }
 }
 
@@ -108,23 +120,32 @@ impl Suppliers {
         self.0.iter().filter_map(|(id, supplier)| Some((*id, supplier, view.peers.get(id)?)))
     }
 
-    /// Of whom a body is to be asked, beside what is planned already. `is_next` if it is the path's first.
-    pub(super) fn choose<C: Clock>(&self, view: &View<C>, plan: &Plan, node: &Node, is_next: bool) -> Option<PeerId> {
-        let (hash, height, work, now_ms) = (node.header.hash(), node.height(), node.work, view.now_ms);
+    /// Of whom a body is to be asked, beside what is planned already. `is_next` if it is the path's
+    /// first.
+    pub(super) fn choose<C: Clock>(
+        &self,
+        view: &View<C>,
+        plan: &Plan,
+        node: &Node,
+        is_next: bool,
+    ) -> Option<PeerId> {
+        let (hash, height, work, now_ms) =
+            (node.header.hash(), node.height(), node.work, view.now_ms);
         let able = self.of(view).filter(|(_, supplier, peer)| {
             let may_have_next = || supplier.may_have_next(peer, &hash, height, now_ms);
             supplier.may_have(peer, &hash, work, now_ms) || is_next && may_have_next()
         });
         let loads = able.map(|(id, supplier, peer)| {
             let planned = plan.get(&id).map_or(0, Vec::len);
-            // The next block is asked of whoever has shown the most of its chain: anybody can claim to have it.
+            // The next block is asked of whoever has shown the most of its chain: anybody can claim
+            // to have it.
             let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
             let load = peer.bodies_in_flight.saturating_add(planned);
             let is_free = load < supplier.window && planned < BODIES_PER_REQUEST;
             is_free.then_some(((supplier.delays, Reverse(shown)), planned == 0, load, id))
         });
-        // Whoever is in the middle of a request's worth goes on, so that a peer is asked for neighbours; else the least
-        // loaded.
+        // Whoever is in the middle of a request's worth goes on, so that a peer is asked for
+        // neighbours; else the least loaded.
         loads.flatten().min().map(|(.., id)| id)
     }
 }

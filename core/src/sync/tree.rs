@@ -1,10 +1,12 @@
 //! Proven headers above the ledger's blocks: what the node knows of the future of its chain.
 //!
-//! Owns these headers, and the hashes of those that are out for good. Its header sync lends it to the relay, which puts announced
-//! headers in, and to the body sync, which takes out those whose blocks are stored.
+//! Owns these headers, and the hashes of those that are out for good. Its header sync lends it to
+//! the relay, which puts announced headers in, and to the body sync, which takes out those whose
+//! blocks are stored.
 //!
-//! What must not be broken: only proven headers get in, so that work is never claimed, always shown; there are at most
-//! [`SyncBounds::tree`](super::SyncBounds::tree) of them; and a header whose block is stored leaves.
+//! What must not be broken: only proven headers get in, so that work is never claimed, always
+//! shown; there are at most [`SyncBounds::tree`](super::SyncBounds::tree) of them; and a header
+//! whose block is stored leaves.
 
 use std::{
     borrow::Cow,
@@ -12,7 +14,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use lode_consensus::{ChainWork, Hash, Header, Height, SealedHeader, headers::VerifiedHeader, rules::Ancestry};
+use lode_consensus::{
+    ChainWork, Hash, Header, Height, SealedHeader, headers::VerifiedHeader, rules::Ancestry,
+};
 use lode_ledger::{BlockStatus, Branch, LedgerError, Reader};
 use lode_network::{PeerId, message::MAX_LOCATOR};
 
@@ -24,19 +28,21 @@ pub(super) struct Node {
     pub(super) header: VerifiedHeader,
     /// The work of the chain that ends here.
     pub(super) work: ChainWork,
-    /// The work that a proven chain through this header has, headers included that are not here again yet.
+    /// The work that a proven chain through this header has, headers included that are not here
+    /// again yet.
     pub(super) goal: ChainWork,
     /// Whether an operator assumes the block to be valid.
     pub(super) assumed: bool,
-    /// Whose chain it is part of, as that peer says; nobody's if it was announced, since whoever passes an announcement
-    /// on has not seen the body.
+    /// Whose chain it is part of, as that peer says; nobody's if it was announced, since whoever
+    /// passes an announcement on has not seen the body.
     pub(super) source: Option<PeerId>,
     /// Whether it is [withheld](HeaderTree::withhold).
     is_withheld: bool,
     arrival: u64,
 }
 
-/// A header's place in the order of preference, greatest is best: more work, then the one that came first.
+/// A header's place in the order of preference, greatest is best: more work, then the one that came
+/// first.
 type Rank = (ChainWork, ChainWork, Reverse<u64>, Hash);
 
 impl Node {
@@ -146,8 +152,8 @@ impl HeaderTree {
         self.nodes.get(hash)
     }
 
-    /// Passes over a header and all that descend from it, because nobody gives its body. What comes on top of it later is
-    /// passed over, too.
+    /// Passes over a header and all that descend from it, because nobody gives its body. What comes
+    /// on top of it later is passed over, too.
     pub(super) fn withhold(&mut self, hash: &Hash) {
         let mut waiting = vec![*hash];
         while let Some(hash) = waiting.pop() {
@@ -172,8 +178,9 @@ impl HeaderTree {
         self.nodes.get(hash).is_some_and(|node| node.is_withheld)
     }
 
-    /// What ledger and tree know of a hash. A stored block off the ledger's chain, and so deep that no branch on it can be
-    /// followed, counts as unknown: what builds on it has to show its work from the chain on.
+    /// What ledger and tree know of a hash. A stored block off the ledger's chain, and so deep that
+    /// no branch on it can be followed, counts as unknown: what builds on it has to show its work
+    /// from the chain on.
     pub(super) fn look_up(&self, reader: &Reader<'_>, hash: &Hash) -> Result<Known, LedgerError> {
         if let Some(node) = self.nodes.get(hash) {
             return Ok(Known::Proven(Standing { height: node.height(), work: node.work }));
@@ -187,16 +194,27 @@ impl HeaderTree {
             {
                 Known::No
             }
-            Some(entry) => Known::Proven(Standing { height: entry.header.height, work: entry.work }),
+            Some(entry) => {
+                Known::Proven(Standing { height: entry.header.height, work: entry.work })
+            }
         })
     }
 
-    /// Where consecutive headers of a peer join what is known: behind the last one that is, or that the first one builds on.
-    pub(super) fn join(&self, reader: &Reader<'_>, headers: Vec<SealedHeader>) -> Result<Joint, LedgerError> {
+    /// Where consecutive headers of a peer join what is known: behind the last one that is, or that
+    /// the first one builds on.
+    pub(super) fn join(
+        &self,
+        reader: &Reader<'_>,
+        headers: Vec<SealedHeader>,
+    ) -> Result<Joint, LedgerError> {
         let mut fork: Option<(Hash, Standing)> = None;
         let mut rest = headers.into_iter().peekable();
         while let Some(next) = rest.peek() {
-            let hashes = if fork.is_none() { vec![next.header.parent_hash, next.hash()] } else { vec![next.hash()] };
+            let hashes = if fork.is_none() {
+                vec![next.header.parent_hash, next.hash()]
+            } else {
+                vec![next.hash()]
+            };
             let mut is_known = false;
             for hash in hashes {
                 match self.look_up(reader, &hash)? {
@@ -213,9 +231,13 @@ impl HeaderTree {
         Ok(fork.map_or(Joint::None, |(hash, standing)| Joint::At(hash, standing, rest.collect())))
     }
 
-    /// Hashes by which a peer finds where its chain leaves the best one here: `from`, then ten steps of one from the best
-    /// header down, then steps that double.
-    pub(super) fn locator(&self, reader: &Reader<'_>, from: &[Hash]) -> Result<Vec<Hash>, LedgerError> {
+    /// Hashes by which a peer finds where its chain leaves the best one here: `from`, then ten
+    /// steps of one from the best header down, then steps that double.
+    pub(super) fn locator(
+        &self,
+        reader: &Reader<'_>,
+        from: &[Hash],
+    ) -> Result<Vec<Hash>, LedgerError> {
         let own = reader.tip()?;
         let own_work = reader.work()?;
         let best = self.best().filter(|best| own_work.moves_to(best.work));
@@ -242,8 +264,14 @@ impl HeaderTree {
         Ok(locator)
     }
 
-    /// Adds a header on top of a proven one with `parent_work`. Returns whether it is in the tree now: not if that is full.
-    pub(super) fn insert(&mut self, header: VerifiedHeader, parent_work: ChainWork, origins: Origins) -> bool {
+    /// Adds a header on top of a proven one with `parent_work`. Returns whether it is in the tree
+    /// now: not if that is full.
+    pub(super) fn insert(
+        &mut self,
+        header: VerifiedHeader,
+        parent_work: ChainWork,
+        origins: Origins,
+    ) -> bool {
         if self.nodes.contains_key(&header.hash()) {
             return true;
         }
@@ -256,7 +284,15 @@ impl HeaderTree {
         self.arrivals = self.arrivals.saturating_add(1);
         let (hash, parent_hash) = (header.hash(), header.header().parent_hash);
         let is_withheld = self.is_withheld(&parent_hash);
-        let node = Node { work, goal, assumed, source: origins.source, is_withheld, arrival: self.arrivals, header };
+        let node = Node {
+            work,
+            goal,
+            assumed,
+            source: origins.source,
+            is_withheld,
+            arrival: self.arrivals,
+            header,
+        };
         self.children.insert((parent_hash, hash));
         self.ranks.insert(node.rank());
         if !is_withheld {
@@ -266,7 +302,8 @@ impl HeaderTree {
         true
     }
 
-    /// Adds consecutive headers on top of a proven one with `base_work`. Returns whether there was room for all.
+    /// Adds consecutive headers on top of a proven one with `base_work`. Returns whether there was
+    /// room for all.
     pub(super) fn plant(
         &mut self,
         headers: impl IntoIterator<Item = VerifiedHeader>,
@@ -299,7 +336,8 @@ impl HeaderTree {
         self.invalid.contains(hash)
     }
 
-    /// A block breaks a rule, for ever: takes out its header and all that descend from it, and gives their hashes.
+    /// A block breaks a rule, for ever: takes out its header and all that descend from it, and
+    /// gives their hashes.
     pub(super) fn mark_block_invalid(&mut self, hash: &Hash) -> Vec<Hash> {
         self.invalid_blocks.insert(*hash);
         let removed = self.remove_branch(hash);
@@ -352,7 +390,8 @@ impl HeaderTree {
         }
     }
 
-    /// Counts only the work that is here: the rest of a chain that was being read again does not come.
+    /// Counts only the work that is here: the rest of a chain that was being read again does not
+    /// come.
     pub(super) fn lower_goals(&mut self) {
         for node in self.nodes.values_mut().filter(|node| node.goal != node.work) {
             self.ranks.remove(&node.rank());
@@ -371,7 +410,11 @@ impl HeaderTree {
     }
 
     /// The chain that ends in a proven header or a stored block.
-    pub(super) fn chain<'a>(&'a self, reader: &'a Reader<'a>, tip: &Hash) -> Result<TreeChain<'a>, LedgerError> {
+    pub(super) fn chain<'a>(
+        &'a self,
+        reader: &'a Reader<'a>,
+        tip: &Hash,
+    ) -> Result<TreeChain<'a>, LedgerError> {
         let mut side = BTreeMap::new();
         let mut hash = *tip;
         while let Some(node) = self.nodes.get(&hash) {
@@ -381,7 +424,8 @@ impl HeaderTree {
         Ok(TreeChain { tree: self, side: Cow::Owned(side), base: reader.branch(&hash)? })
     }
 
-    /// The same along a path that is known: hash by height, the lowest one on top of a stored block.
+    /// The same along a path that is known: hash by height, the lowest one on top of a stored
+    /// block.
     pub(super) fn chain_along<'a>(
         &'a self,
         reader: &'a Reader<'a>,
@@ -457,7 +501,9 @@ mod tests {
             share_target: TARGET,
             anchors: vec![(0, Hash::ZERO)],
         };
-        ContextualHeader::new(SealedHeader { header, nonce, proof: Proof::ZERO }, &context).unwrap().assume_verified()
+        ContextualHeader::new(SealedHeader { header, nonce, proof: Proof::ZERO }, &context)
+            .unwrap()
+            .assume_verified()
     }
 
     fn work(blocks: u32) -> ChainWork {
@@ -513,7 +559,10 @@ mod tests {
         let mut tree = HeaderTree::new(5);
         let chain = plant(&mut tree, (Hash::ZERO, 0), 9, 1);
         assert_eq!((chain.len(), tree.room()), (5, 0));
-        assert!(tree.insert(header(Hash::ZERO, 1, 1), work(0), Origins::default()), "it is there already");
+        assert!(
+            tree.insert(header(Hash::ZERO, 1, 1), work(0), Origins::default()),
+            "it is there already"
+        );
         tree.remove(&chain[0]);
         assert_eq!(tree.room(), 1);
     }
@@ -535,10 +584,16 @@ mod tests {
         let mut tree = HeaderTree::new(100);
         let ahead = plant(&mut tree, (Hash::ZERO, 0), 5, 1);
         let origins = Origins { goal: Some(work(50)), assumed_to: Some(1), source: None };
-        let (first, second) = (header(Hash::ZERO, 1, 2), header(header(Hash::ZERO, 1, 2).hash(), 2, 2));
-        assert!(tree.insert(first.clone(), work(0), origins) && tree.insert(second.clone(), work(1), origins));
+        let (first, second) =
+            (header(Hash::ZERO, 1, 2), header(header(Hash::ZERO, 1, 2).hash(), 2, 2));
+        assert!(
+            tree.insert(first.clone(), work(0), origins)
+                && tree.insert(second.clone(), work(1), origins)
+        );
         assert_eq!(tree.best().unwrap().header, second);
-        assert!(tree.get(&first.hash()).unwrap().assumed && !tree.get(&second.hash()).unwrap().assumed);
+        assert!(
+            tree.get(&first.hash()).unwrap().assumed && !tree.get(&second.hash()).unwrap().assumed
+        );
         tree.lower_goals();
         assert_eq!(tree.best().unwrap().header.hash(), ahead[4]);
         assert_eq!(tree.ranks.len(), tree.nodes.len());

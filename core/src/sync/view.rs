@@ -1,7 +1,8 @@
-//! What every part of the machine may look at: the chain service, the configuration, the time, and the peer table.
+//! What every part of the machine may look at: the chain service, the configuration, the time, and
+//! the peer table.
 //!
-//! Owned by the switchboard, which alone changes it, by carrying out effects. The service is shared with the node's API: its
-//! pools and its ledger change under locks of their own.
+//! Owned by the switchboard, which alone changes it, by carrying out effects. The service is shared
+//! with the node's API: its pools and its ledger change under locks of their own.
 
 use std::sync::Arc;
 
@@ -12,7 +13,6 @@ use lode_network::{Status, message::PEER_VERSION};
 use super::{config::SyncConfig, limits::READY_LAG, peers::PeerTable, tree::HeaderTree};
 use crate::{ChainService, Clock};
 
-/// The view.
 pub(super) struct View<C> {
     pub(super) service: Arc<ChainService<C>>,
     pub(super) config: SyncConfig,
@@ -30,7 +30,14 @@ impl<C: Clock> View<C> {
     pub(super) fn own_status(&self, reader: &Reader<'_>) -> Result<Status, LedgerError> {
         let (tip_height, tip_hash) = reader.tip()?;
         let (genesis_hash, now_ms) = (self.genesis_hash(), self.service.now_ms());
-        Ok(Status { version: PEER_VERSION, genesis_hash, tip_height, tip_hash, work: reader.work()?, now_ms })
+        Ok(Status {
+            version: PEER_VERSION,
+            genesis_hash,
+            tip_height,
+            tip_hash,
+            work: reader.work()?,
+            now_ms,
+        })
     }
 
     /// The height at which the operator assumes a block to be valid, while the node is below it.

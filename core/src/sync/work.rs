@@ -1,8 +1,9 @@
 //! The work that waits, and whose turn it is.
 //!
-//! Owns the queues, one for each kind of work and each peer; the parts put in what is to be checked, and drivers take it out.
-//! What finds its queue full is given back. What must not be broken: a peer that sends bad ones is gone before many are looked
-//! at, and no kind of work waits for ever.
+//! Owns the queues, one for each kind of work and each peer; the parts put in what is to be
+//! checked, and drivers take it out. What finds its queue full is given back. What must not be
+//! broken: a peer that sends bad ones is gone before many are looked at, and no kind of work waits
+//! for ever.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -11,8 +12,8 @@ use lode_network::PeerId;
 use super::{
     jobs::{AnnouncedTask, BodyTask, SegmentTask, ShareTask, TransactionTask, Work},
     limits::{
-        BODY_WINDOW, FAIR_TURN, MAX_ANNOUNCED_QUEUE, MAX_BATCH, MAX_BODIES_PER_PEER, MAX_SEGMENT_QUEUE,
-        MAX_SHARE_QUEUE, MAX_TRANSACTION_BATCH, MAX_TRANSACTION_QUEUE,
+        BODY_WINDOW, FAIR_TURN, MAX_ANNOUNCED_QUEUE, MAX_BATCH, MAX_BODIES_PER_PEER,
+        MAX_SEGMENT_QUEUE, MAX_SHARE_QUEUE, MAX_TRANSACTION_BATCH, MAX_TRANSACTION_QUEUE,
     },
     queue::Lanes,
 };
@@ -26,8 +27,8 @@ pub(super) struct Queues {
     pub(super) segments: Lanes<PeerId, SegmentTask>,
     pub(super) shares: Lanes<PeerId, ShareTask>,
     pub(super) transactions: Lanes<PeerId, TransactionTask>,
-    /// Peers with a job under way: announced headers, shares, transactions. They get the next one when its result is known,
-    /// so that whoever sends bad ones is gone before many are looked at.
+    /// Peers with a job under way: announced headers, shares, transactions. They get the next one
+    /// when its result is known, so that whoever sends bad ones is gone before many are looked at.
     busy: [BTreeSet<PeerId>; 3],
     handed_out: u64,
 }
@@ -45,8 +46,8 @@ impl Queues {
         }
     }
 
-    /// The next work, by urgency, and within a kind by turns. One turn in [`FAIR_TURN`] goes the other way round. `batch` says
-    /// how many shares of a peer are checked at once.
+    /// The next work, by urgency, and within a kind by turns. One turn in [`FAIR_TURN`] goes the
+    /// other way round. `batch` says how many shares of a peer are checked at once.
     pub(super) fn next(&mut self, batch: impl Fn(&PeerId) -> usize) -> Option<Work> {
         let turn = self.handed_out.wrapping_add(1);
         let mut kinds = [0, 1, 2, 3, 4];

@@ -10,8 +10,8 @@ use lode_puzzle::{Claim, Half, Item, Proof, Statement, Target, VerifyError};
 
 use super::*;
 
-/// Takes all proofs for good but those with an opening of ones, all signatures but those of ones, and all addresses
-/// but those of 255s; notes what it was asked.
+/// Takes all proofs for good but those with an opening of ones, all signatures but those of ones,
+/// and all addresses but those of 255s; notes what it was asked.
 #[derive(Default)]
 struct Clerk {
     asked: Mutex<Vec<(u64, u128)>>,
@@ -23,9 +23,17 @@ struct Clerk {
 impl Clerk {
     fn proofs(&self, items: &[Item], weights: &[u128]) -> Vec<Result<Ticket, VerifyError>> {
         if weights.len() < items.len() {
-            return vec![Err(VerifyError::MissingWeights { expected: items.len(), got: weights.len() }); items.len()];
+            return vec![
+                Err(VerifyError::MissingWeights {
+                    expected: items.len(),
+                    got: weights.len()
+                });
+                items.len()
+            ];
         }
-        self.asked.lock().extend(items.iter().zip(weights).map(|(item, weight)| (item.nonce, *weight)));
+        self.asked
+            .lock()
+            .extend(items.iter().zip(weights).map(|(item, weight)| (item.nonce, *weight)));
         let judge = |item: &Item| {
             let ticket = Ticket::new(&Seed::new(&item.statement, item.nonce), &item.proof);
             item.claim.check(&ticket)?;
@@ -40,7 +48,8 @@ impl ProofChecker for Clerk {
         self.pause.iter().for_each(|pause| pause());
         let is_other = |obligation: &&Obligation| obligation.kind() != Kind::Puzzle;
         self.others.lock().extend(obligations.iter().filter(is_other));
-        // No signature of these tests is one, so that only proofs and addresses are judged as usual.
+        // No signature of these tests is one, so that only proofs and addresses are judged as
+        // usual.
         let judged = judge(obligations, |items| self.proofs(items, weights));
         let verdict = |(obligation, judged): (&Obligation, Verdict)| match obligation {
             Obligation::Signature(claim) if claim.signature != [1; 128] => Ok(()),
@@ -91,7 +100,11 @@ fn an_attempt_is_checked_once_and_each_of_its_claims_is_judged() {
     let missed = Item { claim: Claim::Block(Target::MIN), ..share };
     assert!(matches!(
         check(&cache, &[missed], &[1])[..],
-        [Err(ObligationError::Puzzle(VerifyError::TargetMissed { half: Half::Block, target: Target::MIN, .. }))]
+        [Err(ObligationError::Puzzle(VerifyError::TargetMissed {
+            half: Half::Block,
+            target: Target::MIN,
+            ..
+        }))]
     ));
     assert_eq!(asked(&cache), [7]);
 }
@@ -139,7 +152,10 @@ fn what_is_bad_or_unjudged_is_not_remembered() {
         assert_eq!(check(&cache, &[bad(7)], &[1]), [Err(VerifyError::PairingFailed.into())]);
         assert!(check(&cache, &[item(8)], &[])[0].is_err());
         let verdicts = cache.check(&[nobody, signature(1)], &[]);
-        assert!(matches!(verdicts[..], [Err(ObligationError::Address(_)), Err(ObligationError::Signature(_))]));
+        assert!(matches!(
+            verdicts[..],
+            [Err(ObligationError::Address(_)), Err(ObligationError::Signature(_))]
+        ));
     }
     // Nor are those whose ticket missed what was claimed, though their proof might hold.
     let missed = Item { claim: Claim::Block(Target::MIN), ..item(9) };
@@ -169,7 +185,8 @@ fn a_silent_checker_proves_nothing() {
 fn of_a_batch_only_what_is_new_is_checked_with_its_own_weights() {
     let cache = cache();
     check(&cache, &[item(2), item(4)], &[20, 40]);
-    let mut obligations = [item(1), item(2), bad(3), item(4), item(5)].map(Obligation::Puzzle).to_vec();
+    let mut obligations =
+        [item(1), item(2), bad(3), item(4), item(5)].map(Obligation::Puzzle).to_vec();
     // What needs no weight takes none.
     obligations.insert(1, signature(9));
     let verdicts = cache.check(&obligations, &[10, 21, 30, 41, 50]);

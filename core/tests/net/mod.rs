@@ -1,6 +1,7 @@
-//! A network of sync machines in one thread: messages and results arrive in the order of their times, so that every run
-//! of a test is the same. Ledgers, chain services and machines are real; proofs are judged by an oracle that takes every
-//! one whose ticket meets its target, but for those that are marked as forged.
+//! A network of sync machines in one thread: messages and results arrive in the order of their
+//! times, so that every run of a test is the same. Ledgers, chain services and machines are real;
+//! proofs are judged by an oracle that takes every one whose ticket meets its target, but for those
+//! that are marked as forged.
 #![allow(dead_code, unused_imports, reason = "each test uses its part")]
 #![allow(clippy::large_enum_variant, reason = "a test holds few of them")]
 
@@ -16,8 +17,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Body, Hash, Header, Height, SealedHeader, Share, SignedTransaction, Transaction,
-    transaction::Transfer,
+    Action, Address, Body, Hash, Header, Height, SealedHeader, Share, SignedTransaction,
+    Transaction, transaction::Transfer,
 };
 use lode_core::{
     ChainService, Clock, Effects, MempoolLimits,
@@ -25,7 +26,9 @@ use lode_core::{
 };
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
-use lode_network::{Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Verdict};
+use lode_network::{
+    Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Verdict,
+};
 use lode_puzzle::{Proof, Seed, Ticket};
 use rand::{SeedableRng, rngs::StdRng};
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
@@ -110,11 +113,12 @@ pub(crate) struct TestClock {
 
 impl Clock for TestClock {
     fn now_ms(&self) -> u64 {
-        self.now_ms.load(Ordering::Relaxed).saturating_add_signed(self.skew_ms.load(Ordering::Relaxed))
+        self.now_ms
+            .load(Ordering::Relaxed)
+            .saturating_add_signed(self.skew_ms.load(Ordering::Relaxed))
     }
 }
 
-/// A node.
 pub(crate) struct Node {
     pub(crate) peer: PeerId,
     pub(crate) service: Arc<ChainService<TestClock>>,
@@ -170,7 +174,11 @@ impl Node {
     }
 
     pub(crate) fn verdict_on(&self, message: &Gossip) -> Option<Verdict> {
-        let on = self.verdicts.iter().filter(|(judged, ..)| judged == message).map(|(.., verdict)| *verdict);
+        let on = self
+            .verdicts
+            .iter()
+            .filter(|(judged, ..)| judged == message)
+            .map(|(.., verdict)| *verdict);
         let verdicts: Vec<Verdict> = on.collect();
         assert!(verdicts.len() <= 1, "one message, one verdict");
         verdicts.first().copied()
@@ -242,11 +250,21 @@ impl World {
         number
     }
 
-    fn service(&self, disk: &MemoryDisk, skew_ms: &Arc<AtomicI64>, options: Options) -> Arc<ChainService<TestClock>> {
-        let ledger = Ledger::open_in_memory(disk, network(), LedgerOptions { history: options.history }).unwrap();
+    fn service(
+        &self,
+        disk: &MemoryDisk,
+        skew_ms: &Arc<AtomicI64>,
+        options: Options,
+    ) -> Arc<ChainService<TestClock>> {
+        let ledger =
+            Ledger::open_in_memory(disk, network(), LedgerOptions { history: options.history })
+                .unwrap();
         let clock = TestClock { now_ms: self.clock.clone(), skew_ms: skew_ms.clone() };
-        let effects = Effects { clock, checker: Arc::new(Oracle), entropy: Arc::new(oracle::Weights) };
-        Arc::new(ChainService::new(Arc::new(ledger), effects, MempoolLimits::default(), None).unwrap())
+        let effects =
+            Effects { clock, checker: Arc::new(Oracle), entropy: Arc::new(oracle::Weights) };
+        Arc::new(
+            ChainService::new(Arc::new(ledger), effects, MempoolLimits::default(), None).unwrap(),
+        )
     }
 
     /// Ends a node's process and starts it again on its disk, without links.
@@ -326,7 +344,11 @@ impl World {
     }
 
     /// Lets a puppet answer requests, or be silent.
-    pub(crate) fn answer(&mut self, puppet: PeerId, answer: impl FnMut(Request) -> Option<Response> + 'static) {
+    pub(crate) fn answer(
+        &mut self,
+        puppet: PeerId,
+        answer: impl FnMut(Request) -> Option<Response> + 'static,
+    ) {
         self.answers.insert(puppet, Box::new(answer));
     }
 
@@ -345,7 +367,11 @@ impl World {
     }
 
     /// Changes or drops what a node sends, from now on.
-    pub(crate) fn tamper(&mut self, number: usize, tamper: impl FnMut(Effect) -> Option<Effect> + 'static) {
+    pub(crate) fn tamper(
+        &mut self,
+        number: usize,
+        tamper: impl FnMut(Effect) -> Option<Effect> + 'static,
+    ) {
         self.tamper.insert(self.nodes[number].peer, Box::new(tamper));
     }
 
@@ -379,7 +405,11 @@ impl World {
     pub(crate) fn run_until(&mut self, limit_ms: u64, is_so: impl Fn(&Self) -> bool) -> u64 {
         let start_ms = self.now_ms;
         while !is_so(self) {
-            assert!(self.now_ms - start_ms < limit_ms, "not so after {limit_ms} ms: {:#?}", self.statuses());
+            assert!(
+                self.now_ms - start_ms < limit_ms,
+                "not so after {limit_ms} ms: {:#?}",
+                self.statuses()
+            );
             self.run_ms(TICK_MS / 10);
         }
         self.now_ms - start_ms
@@ -395,8 +425,9 @@ impl World {
 
     /// Until some nodes have the same tip.
     pub(crate) fn converge_of(&mut self, nodes: &[usize], limit_ms: u64) -> u64 {
-        let tips =
-            |world: &Self| -> BTreeSet<_> { nodes.iter().map(|node| world.nodes[*node].service.tip()).collect() };
+        let tips = |world: &Self| -> BTreeSet<_> {
+            nodes.iter().map(|node| world.nodes[*node].service.tip()).collect()
+        };
         self.run_until(limit_ms, |world| tips(world).len() == 1)
     }
 
@@ -476,7 +507,8 @@ impl World {
         reader.sealed_header(&reader.block_hash_at(height).unwrap().unwrap()).unwrap().unwrap()
     }
 
-    /// What a node says when it is asked where it stands, but for its time: a puppet repeats the rest at any time.
+    /// What a node says when it is asked where it stands, but for its time: a puppet repeats the
+    /// rest at any time.
     pub(crate) fn status_of(&self, number: usize) -> lode_network::Status {
         let service = &self.nodes[number].service;
         let (tip_height, tip_hash) = service.tip();
@@ -494,8 +526,15 @@ impl World {
     }
 }
 
-/// A share for a node's present job, with the first nonce from `nonce` on whose ticket meets the share target or not.
-pub(crate) fn share_of(world: &World, number: usize, nonce: u64, meets: bool, proof: impl Fn(u64) -> Proof) -> Share {
+/// A share for a node's present job, with the first nonce from `nonce` on whose ticket meets the
+/// share target or not.
+pub(crate) fn share_of(
+    world: &World,
+    number: usize,
+    nonce: u64,
+    meets: bool,
+    proof: impl Fn(u64) -> Proof,
+) -> Share {
     let job = world.nodes[number].service.mining_job(address(100 + number as u64)).unwrap();
     let value = |nonce| Ticket::new(&Seed::new(&job.statement, nonce), &proof(nonce)).share_value();
     let nonce = (nonce..).find(|nonce| job.share_target.is_met_by(value(*nonce)) == meets).unwrap();
@@ -515,8 +554,13 @@ pub(crate) fn proof(nonce: u64) -> Proof {
     proof
 }
 
-/// A block on a node's tip that nobody has seen: its template, changed, with a proof that the oracle takes.
-pub(crate) fn block_on_tip(world: &World, number: usize, change: impl FnOnce(&mut Header)) -> (SealedHeader, Body) {
+/// A block on a node's tip that nobody has seen: its template, changed, with a proof that the
+/// oracle takes.
+pub(crate) fn block_on_tip(
+    world: &World,
+    number: usize,
+    change: impl FnOnce(&mut Header),
+) -> (SealedHeader, Body) {
     block_with(world, number, change, proof)
 }
 
@@ -536,7 +580,8 @@ fn block_with(
     let mut header = service.mining_job(address(100 + number as u64)).unwrap().header;
     let tip = service.tip().1;
     let context = service.ledger().read().context(&tip).unwrap();
-    // The template's body is empty but for shares that wait: without any, the roots are those of nothing.
+    // The template's body is empty but for shares that wait: without any, the roots are those of
+    // nothing.
     let body = Body::default();
     (header.transactions_root, header.shares_root) = (body.transactions_root(), body.shares_root());
     change(&mut header);

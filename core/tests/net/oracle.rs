@@ -30,7 +30,9 @@ impl Oracle {
                 Claim::None => return Ok(ticket),
             };
             match item.proof.commitment[0] {
-                _ if !target.is_met_by(value) => Err(VerifyError::TargetMissed { half, target, value }),
+                _ if !target.is_met_by(value) => {
+                    Err(VerifyError::TargetMissed { half, target, value })
+                }
                 FORGED => Err(VerifyError::PairingFailed),
                 _ => Ok(ticket),
             }

@@ -2,8 +2,8 @@
 
 use lode_core::sync::Done;
 use lode_network::{
-    Gossip, GossipId, InboundId, Network, NetworkEvent, PeerId, Penalty, Request, RequestError, RequestId, Response,
-    Verdict, penalty::BAN_POINTS,
+    Gossip, GossipId, InboundId, Network, NetworkEvent, PeerId, Penalty, Request, RequestError,
+    RequestId, Response, Verdict, penalty::BAN_POINTS,
 };
 
 use super::{CHECK_MS, LATENCY_MS, Node, WORKERS, World};
@@ -132,10 +132,16 @@ impl World {
     fn carry_out(&mut self, number: usize, effect: Effect) {
         let id = self.nodes[number].peer;
         match effect {
-            Effect::Request(to, request_id, request) => self.deliver_request(id, to, request_id, request),
+            Effect::Request(to, request_id, request) => {
+                self.deliver_request(id, to, request_id, request)
+            }
             Effect::Respond(inbound, response) => {
                 if let Some((asker, request_id, server)) = self.inbound.remove(&inbound) {
-                    let event = NetworkEvent::Response { peer: server, id: request_id, result: Ok(response) };
+                    let event = NetworkEvent::Response {
+                        peer: server,
+                        id: request_id,
+                        result: Ok(response),
+                    };
                     self.arrive(asker, LATENCY_MS, Arrival::Event(event));
                 }
             }
@@ -148,7 +154,10 @@ impl World {
             }
             Effect::Verdict(gossip, source, verdict) => {
                 let node = &mut self.nodes[number];
-                let (from, message) = node.unjudged.remove(&gossip).expect("a verdict on a message that waits for one");
+                let (from, message) = node
+                    .unjudged
+                    .remove(&gossip)
+                    .expect("a verdict on a message that waits for one");
                 assert_eq!(from, source);
                 node.verdicts.push((message.clone(), source, verdict));
                 if verdict == Verdict::Accept {
@@ -172,16 +181,22 @@ impl World {
         }
     }
 
-    /// Takes a request to a node, or to an answer that stands in for one. It fails at once where there is no link.
+    /// Takes a request to a node, or to an answer that stands in for one. It fails at once where
+    /// there is no link.
     fn deliver_request(&mut self, id: PeerId, to: PeerId, request_id: RequestId, request: Request) {
         if !self.is_linked(id, to) {
             let result = Err(RequestError::Disconnected);
-            self.arrive(id, 0, Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }));
+            self.arrive(
+                id,
+                0,
+                Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }),
+            );
             return;
         }
         if let Some(answer) = self.answers.get_mut(&to) {
             if let Some(response) = answer(request) {
-                let event = NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
+                let event =
+                    NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
                 self.arrive(id, 2 * LATENCY_MS, Arrival::Event(event));
             }
             return;
@@ -189,7 +204,11 @@ impl World {
         self.sequence += 1;
         let inbound = InboundId(self.sequence);
         self.inbound.insert(inbound, (id, request_id, to));
-        self.arrive(to, LATENCY_MS, Arrival::Event(NetworkEvent::Request { peer: id, id: inbound, request }));
+        self.arrive(
+            to,
+            LATENCY_MS,
+            Arrival::Event(NetworkEvent::Request { peer: id, id: inbound, request }),
+        );
     }
 
     /// Sends gossip to all neighbours but the one that it came from.
@@ -209,7 +228,11 @@ impl World {
         let (id, node) = (id_of(&message), &mut self.nodes[number]);
         if node.seen.insert(id) {
             node.unjudged.insert(id, (from, message.clone()));
-            self.arrive(to, LATENCY_MS, Arrival::Event(NetworkEvent::Gossip { id, source: from, message }));
+            self.arrive(
+                to,
+                LATENCY_MS,
+                Arrival::Event(NetworkEvent::Gossip { id, source: from, message }),
+            );
         }
     }
 
@@ -234,7 +257,8 @@ impl World {
             return;
         }
         self.links.remove(&(b, a));
-        let is_between = |asker: PeerId, server: PeerId| [(a, b), (b, a)].contains(&(asker, server));
+        let is_between =
+            |asker: PeerId, server: PeerId| [(a, b), (b, a)].contains(&(asker, server));
         let cut: Vec<InboundId> = self
             .inbound
             .iter()
@@ -244,7 +268,11 @@ impl World {
         for inbound in cut {
             let (asker, id, server) = self.inbound.remove(&inbound).unwrap();
             let result = Err(RequestError::Disconnected);
-            self.arrive(asker, 0, Arrival::Event(NetworkEvent::Response { peer: server, id, result }));
+            self.arrive(
+                asker,
+                0,
+                Arrival::Event(NetworkEvent::Response { peer: server, id, result }),
+            );
         }
         for (id, peer) in [(a, b), (b, a)] {
             self.arrive(id, 0, Arrival::Event(NetworkEvent::Disconnected { peer }));

@@ -8,7 +8,16 @@ import threading
 
 import ops
 from harness import (
-    CONTEXT_IS_DESTROYED, INVALID_CONTEXT, INVALID_HANDLE, Cuda, case, check, check_equal, error_of, in_threads, words,
+    CONTEXT_IS_DESTROYED,
+    INVALID_CONTEXT,
+    INVALID_HANDLE,
+    Cuda,
+    case,
+    check,
+    check_equal,
+    error_of,
+    in_threads,
+    words,
 )
 
 

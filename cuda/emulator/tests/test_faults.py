@@ -41,7 +41,9 @@ def fault_bitflip_in_large_copies():
     cuda = Cuda()
     data = cuda.upload(bytes(512))
     for size, want in ((511, 0), (512, 1), (4, 0)):
-        check_equal(f"copy of {size} bytes", flipped_bits(cuda.download(data, size), bytes(size)), want)
+        check_equal(
+            f"copy of {size} bytes", flipped_bits(cuda.download(data, size), bytes(size)), want
+        )
 
 
 @case(CUEMU_FAULT="bitflip:1@1", CUEMU_DEVICES="2")
@@ -87,7 +89,11 @@ def fault_launch_sticky():
     check_equal("the other device works", launches(Cuda(1), 2)[0], [0, 0])
 
 
-@case(CUEMU_FAULT="launch:2:hang@0", CUEMU_DEVICES="2", stderr="cuemu: FAULT launch 2 hangs on device 0")
+@case(
+    CUEMU_FAULT="launch:2:hang@0",
+    CUEMU_DEVICES="2",
+    stderr="cuemu: FAULT launch 2 hangs on device 0",
+)
 def fault_launch_hangs():
     thread = threading.Thread(target=lambda: launches(Cuda(0), 2), daemon=True)
     thread.start()

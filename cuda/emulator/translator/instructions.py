@@ -1,7 +1,21 @@
 """What each PTX instruction does, as C. An instruction or modifier that is not in the table at the end is an error."""
 
 from module import ModuleTranslator
-from syntax import COMPARE, SINK, SPACES, UNSIGNED_COMPARE, WIDTH, Args, Name, Pair, PtxError, Vec, c_name, c_type, c_utype
+from syntax import (
+    COMPARE,
+    SINK,
+    SPACES,
+    UNSIGNED_COMPARE,
+    WIDTH,
+    Args,
+    Name,
+    Pair,
+    PtxError,
+    Vec,
+    c_name,
+    c_type,
+    c_utype,
+)
 
 # Second argument of the runtime's memory check (see ACCESS_* in runtime.h).
 READ, WRITE, ATOMIC = 0, 1, 2
@@ -34,9 +48,7 @@ class Translator(ModuleTranslator):
         if isinstance(dst, Vec):
             width = ins.bits // len(dst.items)
             parts = [
-                self.write(d, f"_t>>{width * i}")
-                for i, d in enumerate(dst.items)
-                if d != SINK
+                self.write(d, f"_t>>{width * i}") for i, d in enumerate(dst.items) if d != SINK
             ]
             return f"{{{c_utype(t)} _t={self.read(src, t)};{''.join(parts)}}}"
         if isinstance(src, Vec):

@@ -7,8 +7,28 @@ flag CC.CF becomes the local variable `cc`.
 import re
 
 from syntax import (
-    SINK, SPECIAL_REGISTERS, WIDTH, Args, Function, Imm, Instr, Kernel, Mem, Name, Not, Offset, Pair, PtxError, Variable,
-    Vec, align_up, c_name, c_type, c_utype, number, tokenize,
+    SINK,
+    SPECIAL_REGISTERS,
+    WIDTH,
+    Args,
+    Function,
+    Imm,
+    Instr,
+    Kernel,
+    Mem,
+    Name,
+    Not,
+    Offset,
+    Pair,
+    PtxError,
+    Variable,
+    Vec,
+    align_up,
+    c_name,
+    c_type,
+    c_utype,
+    number,
+    tokenize,
 )
 
 
@@ -89,9 +109,7 @@ class ModuleTranslator:
             self.expect("]")
         init = self.initialiser() if self.accept("=") else None
         element = max(WIDTH[ptx_type] // 8, 1)
-        return Variable(
-            name, ptx_type, max(align, element), element * vector * dims, count, init
-        )
+        return Variable(name, ptx_type, max(align, element), element * vector * dims, count, init)
 
     def initialiser(self):
         values, depth = [], 0
@@ -458,9 +476,7 @@ class ModuleTranslator:
         try:
             code = self.dispatch(ins)
         except (PtxError, KeyError, IndexError, ValueError, AttributeError) as e:
-            raise PtxError(
-                f"PTX line {line}: {opcode} {ins.ops!r}: {type(e).__name__} {e}"
-            ) from e
+            raise PtxError(f"PTX line {line}: {opcode} {ins.ops!r}: {type(e).__name__} {e}") from e
         if code is None:
             raise PtxError(f"PTX line {line}: unsupported instruction {opcode}")
         return f"if({guard}){{{code}}}" if guard else code

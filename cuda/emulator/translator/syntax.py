@@ -53,9 +53,7 @@ SPECIAL_REGISTERS = {
     "WARP_SZ": "32u",
 }
 
-COMPARE = dict(
-    eq="==", ne="!=", lt="<", le="<=", gt=">", ge=">=", lo="<", ls="<=", hi=">", hs=">="
-)
+COMPARE = dict(eq="==", ne="!=", lt="<", le="<=", gt=">", ge=">=", lo="<", ls="<=", hi=">", hs=">=")
 UNSIGNED_COMPARE = ("lo", "ls", "hi", "hs")
 
 SPACES = ("global", "shared", "local", "param", "const")

@@ -1,9 +1,11 @@
-//! Blocks of a small network, made as a miner makes them: with the rules, and with proofs over the real setup.
+//! Blocks of a small network, made as a miner makes them: with the rules, and with proofs over the
+//! real setup.
 
 use std::sync::{Arc, OnceLock};
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, Hash, Header, Height, Share, SignedTransaction, Transaction,
+    Action, Address, Block, Body, ChainSpec, Hash, Header, Height, Share, SignedTransaction,
+    Transaction,
     rules::{ContextualBlock, statement_of},
     transaction::Transfer,
     transition::Executor,
@@ -78,7 +80,10 @@ pub(crate) fn network_file(params: &ChainSpec) -> String {
     let mut file = format!("name = {:?}\n", params.name);
     fields.iter().for_each(|(field, value)| file += &format!("{field} = {value}\n"));
     file += &format!("genesis_target = \"{:#x}\"\n[allocations]\n", params.genesis_target.get());
-    params.allocations.iter().for_each(|(address, amount)| file += &format!("{address} = {amount}\n"));
+    params
+        .allocations
+        .iter()
+        .for_each(|(address, amount)| file += &format!("{address} = {amount}\n"));
     file
 }
 
@@ -111,8 +116,9 @@ impl Chain {
         Self { ledger, _folder: folder }
     }
 
-    /// The chain that most tests ask about: 10 blocks, in the third epoch. Blocks 2 to 9 each hold a share of Alice's,
-    /// the even ones a share of Bob's too; blocks 3, 4 and 5 hold one, two and three transfers from Alice to Carol.
+    /// The chain that most tests ask about: 10 blocks, in the third epoch. Blocks 2 to 9 each hold
+    /// a share of Alice's, the even ones a share of Bob's too; blocks 3, 4 and 5 hold one, two and
+    /// three transfers from Alice to Carol.
     pub(crate) fn standard() -> Self {
         let [alice, bob, carol] = actors();
         let chain = Self::new();
@@ -155,7 +161,13 @@ impl Chain {
     }
 
     /// A signed transfer with a fee of 500, valid for the next 100 blocks.
-    pub(crate) fn transfer(&self, from: &Actor, to: &Actor, amount: u64, nonce: u64) -> SignedTransaction {
+    pub(crate) fn transfer(
+        &self,
+        from: &Actor,
+        to: &Actor,
+        amount: u64,
+        nonce: u64,
+    ) -> SignedTransaction {
         let expiry = self.tip().0 + 100;
         let transfer = Transaction {
             from: from.address,
@@ -176,7 +188,8 @@ impl Chain {
         let (_, anchor_hash) = *context.anchors.last().unwrap();
         let (content_hash, nonce) = (Hash([content; 32]), u64::MAX - u64::from(content));
         let mut share = Share { anchor_hash, content_hash, prover: prover.address, nonce, proof };
-        share.proof = prove(&share.statement(&context.genesis_hash, &context.epoch_challenge), nonce);
+        share.proof =
+            prove(&share.statement(&context.genesis_hash, &context.epoch_challenge), nonce);
         share
     }
 
@@ -244,5 +257,9 @@ impl Chain {
 
 /// What a node says of an attempt that became a share.
 pub(crate) fn share_outcome() -> AttemptOutcome {
-    AttemptOutcome { block: None, share: true, reason: Some("the block half misses the target".to_owned()) }
+    AttemptOutcome {
+        block: None,
+        share: true,
+        reason: Some("the block half misses the target".to_owned()),
+    }
 }

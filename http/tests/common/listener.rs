@@ -27,9 +27,11 @@ impl Listener {
     }
 
     fn open(server: &Server, header: &str) -> Self {
-        let stream = server.raw(&format!("GET /tiny/events HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"));
+        let stream =
+            server.raw(&format!("GET /tiny/events HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"));
         let mut listener = Self { stream: BufReader::new(stream), last_id: String::new() };
-        let head: Vec<String> = std::iter::from_fn(|| Some(listener.line()).filter(|line| !line.is_empty())).collect();
+        let head: Vec<String> =
+            std::iter::from_fn(|| Some(listener.line()).filter(|line| !line.is_empty())).collect();
         assert_eq!(head[0], "HTTP/1.1 200 OK");
         assert!(head.iter().any(|line| line == "content-type: text/event-stream"), "{head:?}");
         // The first block has no data: it tells the place in the log and when to come back.

@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
-use lode_consensus::{Address, Body, Encode, Hash, Header, Share, SignedTransaction, rules::statement_of};
+use lode_consensus::{
+    Address, Body, Encode, Hash, Header, Share, SignedTransaction, rules::statement_of,
+};
 use lode_core::{
-    AttemptOutcome, Backend, MempoolError, MempoolView, MiningCounters, MiningJob, NetworkInfo, SubmitError, SyncInfo,
-    SyncPhase, events::EventLog,
+    AttemptOutcome, Backend, MempoolError, MempoolView, MiningCounters, MiningJob, NetworkInfo,
+    SubmitError, SyncInfo, SyncPhase, events::EventLog,
 };
 use lode_ledger::Ledger;
 use tokio::sync::watch;
@@ -114,10 +116,17 @@ impl Backend for TestNode {
 
     fn pending_transaction(&self, id: &Hash) -> Option<SignedTransaction> {
         let mempool = self.mempool.lock().unwrap();
-        mempool.transactions.iter().find(|(pending, _)| pending == id).map(|(_, signed)| signed.clone())
+        mempool
+            .transactions
+            .iter()
+            .find(|(pending, _)| pending == id)
+            .map(|(_, signed)| signed.clone())
     }
 
-    async fn submit_transaction(&self, transaction: SignedTransaction) -> Result<Hash, SubmitError> {
+    async fn submit_transaction(
+        &self,
+        transaction: SignedTransaction,
+    ) -> Result<Hash, SubmitError> {
         let genesis_hash = self.chain.genesis_hash();
         transaction.verify(&genesis_hash)?;
         let id = transaction.id(&genesis_hash);
@@ -130,10 +139,16 @@ impl Backend for TestNode {
         Ok(id)
     }
 
-    async fn job(&self, prover: Address, after: Option<Hash>, wait: Duration) -> Result<MiningJob, SubmitError> {
+    async fn job(
+        &self,
+        prover: Address,
+        after: Option<Hash>,
+        wait: Duration,
+    ) -> Result<MiningJob, SubmitError> {
         assert!(!self.panics.load(Ordering::SeqCst), "as the test wished");
         let mut work_ms = self.work_ms.subscribe();
-        let present = |timestamp_ms: &u64| Some(self.work(prover, *timestamp_ms).content_hash) != after;
+        let present =
+            |timestamp_ms: &u64| Some(self.work(prover, *timestamp_ms).content_hash) != after;
         // A time-out answers with the present work too.
         let _ = tokio::time::timeout(wait, work_ms.wait_for(present)).await;
         let timestamp_ms = *self.work_ms.borrow();

@@ -37,7 +37,10 @@ impl Answer {
         let body = self.json.as_object().unwrap();
         assert_eq!(body.len(), 1, "{body:?}");
         let line = body["error"].as_str().unwrap();
-        assert!(!line.is_empty() && line.len() < 2_000 && !line.chars().any(char::is_control), "{line:?}");
+        assert!(
+            !line.is_empty() && line.len() < 2_000 && !line.chars().any(char::is_control),
+            "{line:?}"
+        );
         line.to_owned()
     }
 }
@@ -53,7 +56,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(node: Arc<TestNode>) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -131,6 +138,7 @@ impl Drop for Server {
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Answer {
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().unwrap();
-    let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
+    let json =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
     Answer { status, json }
 }

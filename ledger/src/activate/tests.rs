@@ -1,17 +1,26 @@
-//! A crash between any two steps of a reorg, one after the other: the steps are taken by hand, and then no more.
+//! A crash between any two steps of a reorg, one after the other: the steps are taken by hand, and
+//! then no more.
 
 use lode_consensus::Hash;
 
 use crate::{
     Ledger,
     common::{
-        Dump, Fault, Maker, Plan, chain_columns, dump, folder, fsck, network, open, prove, replay, store, store_all,
+        Dump, Fault, Maker, Plan, chain_columns, dump, folder, fsck, network, open, prove, replay,
+        store, store_all,
     },
     fsck::Depth,
 };
 
 /// Stores a block that makes its branch the best, and stops after some steps of the reorg.
-fn stop_after(ledger: &Ledger, maker: &Maker, trigger: &Hash, steps: usize, down: usize, up: &[Hash]) {
+fn stop_after(
+    ledger: &Ledger,
+    maker: &Maker,
+    trigger: &Hash,
+    steps: usize,
+    down: usize,
+    up: &[Hash],
+) {
     ledger.insert(&prove(ledger, maker.block(trigger)).unwrap()).unwrap();
     for _ in 0..steps.min(down) {
         ledger.disconnect().unwrap();
@@ -21,8 +30,16 @@ fn stop_after(ledger: &Ledger, maker: &Maker, trigger: &Hash, steps: usize, down
     }
 }
 
-/// Opens a ledger whose reorg stopped after each number of steps in turn. `expected` is the chain that it must end on.
-fn heals(maker: &Maker, before: &[&[Hash]], trigger: &Hash, down: usize, up: &[Hash], expected: &Hash) {
+/// Opens a ledger whose reorg stopped after each number of steps in turn. `expected` is the chain
+/// that it must end on.
+fn heals(
+    maker: &Maker,
+    before: &[&[Hash]],
+    trigger: &Hash,
+    down: usize,
+    up: &[Hash],
+    expected: &Hash,
+) {
     let fresh: Dump = replay(maker, &maker.chain(expected));
     for steps in 0..=down + up.len() {
         let folder = folder();

@@ -1,5 +1,5 @@
-//! The tree of blocks: every stored block under its hash, with its parent, its work and its standing; the chain, from
-//! the best tip down; and the tips.
+//! The tree of blocks: every stored block under its hash, with its parent, its work and its
+//! standing; the chain, from the best tip down; and the tips.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,8 @@ use crate::{
     records::{Rank, StoredBlock},
 };
 
-/// Checks everything about blocks that does not follow from the chain alone, and gives the height of the tip.
+/// Checks everything about blocks that does not follow from the chain alone, and gives the height
+/// of the tip.
 pub(super) fn check(reader: &Reader<'_>) -> Result<Height, FsckError> {
     let tip = check_chain(reader)?;
     let tips = check_entries(reader)?;
@@ -22,7 +23,8 @@ pub(super) fn check(reader: &Reader<'_>) -> Result<Height, FsckError> {
     Ok(tip)
 }
 
-/// Walks from the best tip down to genesis: each height of the chain must hold the hash that the block above names.
+/// Walks from the best tip down to genesis: each height of the chain must hold the hash that the
+/// block above names.
 fn check_chain(reader: &Reader<'_>) -> Result<Height, FsckError> {
     let tip = reader.tip_height()?;
     let best = reader.view.last::<Tips>(Vec::new(), after_prefix(&[]))?;
@@ -37,12 +39,14 @@ fn check_chain(reader: &Reader<'_>) -> Result<Height, FsckError> {
     Ok(tip)
 }
 
-/// Checks each stored block against its entry, and each entry against its parent's. Gives the tips that there must be.
+/// Checks each stored block against its entry, and each entry against its parent's. Gives the tips
+/// that there must be.
 fn check_entries(reader: &Reader<'_>) -> Result<BTreeMap<Rank, Hash>, FsckError> {
     let tip_hash = reader.tip()?.1;
     let genesis_hash = require::<Chain, _>(reader.block_hash_at(0)?, 0)?;
     let arrivals: u64 = require::<Facts, _>(reader.fact(Fact::Arrivals)?, "arrivals")?;
-    // Both columns go by the block's hash, so that one pass over both finds what stands in one only.
+    // Both columns go by the block's hash, so that one pass over both finds what stands in one
+    // only.
     let mut blocks = reader.view.range::<Blocks>(Vec::new(), after_prefix(&[]))?;
     let mut tips = BTreeMap::new();
     let mut extended = BTreeSet::new();
@@ -51,18 +55,28 @@ fn check_entries(reader: &Reader<'_>) -> Result<BTreeMap<Rank, Hash>, FsckError>
         match blocks.next().transpose()? {
             Some((block_hash, stored)) if block_hash == hash => check_block(&hash, &entry, stored)?,
             Some((block_hash, _)) if block_hash < hash => {
-                return Err(LedgerError::Missing { column: Entries::NAME, key: block_hash.to_string() }.into());
+                return Err(LedgerError::Missing {
+                    column: Entries::NAME,
+                    key: block_hash.to_string(),
+                }
+                .into());
             }
-            _ => return Err(LedgerError::Missing { column: Blocks::NAME, key: hash.to_string() }.into()),
+            _ => {
+                return Err(
+                    LedgerError::Missing { column: Blocks::NAME, key: hash.to_string() }.into()
+                );
+            }
         }
         if hash != genesis_hash {
             check_descent(reader, &hash, &entry)?;
         }
         if entry.arrival >= arrivals {
-            let (expected, got) = (Value::to_bytes(&entry.arrival.saturating_add(1)), Value::to_bytes(&arrivals));
+            let (expected, got) =
+                (Value::to_bytes(&entry.arrival.saturating_add(1)), Value::to_bytes(&arrivals));
             return Err(wrong::<Facts>(&Fact::Arrivals, Some(&expected), Some(&got)));
         }
-        // Every block of the chain but the tip is extended; to note that for side blocks only keeps this set small.
+        // Every block of the chain but the tip is extended; to note that for side blocks only keeps
+        // this set small.
         let on_chain = reader.is_on_chain(&hash, entry.header.height)?;
         if entry.status == BlockStatus::Verified && (!on_chain || hash == tip_hash) {
             tips.insert(entry.rank(), hash);
@@ -70,7 +84,9 @@ fn check_entries(reader: &Reader<'_>) -> Result<BTreeMap<Rank, Hash>, FsckError>
         }
     }
     if let Some(block) = blocks.next() {
-        return Err(LedgerError::Missing { column: Entries::NAME, key: block?.0.to_string() }.into());
+        return Err(
+            LedgerError::Missing { column: Entries::NAME, key: block?.0.to_string() }.into()
+        );
     }
     tips.retain(|_, hash| !extended.contains(hash));
     Ok(tips)
@@ -127,7 +143,18 @@ fn check_tips(reader: &Reader<'_>, mut expected: BTreeMap<Rank, Hash>) -> Result
     }
 }
 
-fn wrong<C: Column>(key: &C::Key, expected: Option<&C::Value>, got: Option<&C::Value>) -> FsckError {
-    let show = |value: Option<&C::Value>| value.map_or("nothing".to_owned(), |value| hex::encode(value.to_bytes()));
-    FsckError::Record { column: C::NAME, key: hex::encode(key.to_bytes()), expected: show(expected), got: show(got) }
+fn wrong<C: Column>(
+    key: &C::Key,
+    expected: Option<&C::Value>,
+    got: Option<&C::Value>,
+) -> FsckError {
+    let show = |value: Option<&C::Value>| {
+        value.map_or("nothing".to_owned(), |value| hex::encode(value.to_bytes()))
+    };
+    FsckError::Record {
+        column: C::NAME,
+        key: hex::encode(key.to_bytes()),
+        expected: show(expected),
+        got: show(got),
+    }
 }

@@ -13,9 +13,7 @@ pub enum FsckError {
     /// A block of the chain breaks a rule.
     #[error("block {height} {hash}: {error}")]
     Block {
-        /// Its height.
         height: Height,
-        /// Its hash.
         hash: Hash,
         /// The rule.
         error: String,
@@ -23,17 +21,16 @@ pub enum FsckError {
     /// The block stored under a hash has another hash.
     #[error("block {height}: stored under {expected}, but its hash is {got}")]
     Hash {
-        /// Its height.
         height: Height,
         /// Where it is stored.
         expected: Hash,
         /// What its bytes hash to.
         got: Hash,
     },
-    /// A record is not what it should be, by a replay or by the records that it hangs together with.
+    /// A record is not what it should be, by a replay or by the records that it hangs together
+    /// with.
     #[error("column {column}: key {key}: expected {expected}, got {got}")]
     Record {
-        /// The column.
         column: &'static str,
         /// The key, in hex.
         key: String,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId, SignedTransaction,
-    StateKey, Transaction,
+    Action, Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId,
+    SignedTransaction, StateKey, Transaction,
     reward::{self, Emission},
     rules::{Ancestry, ChainContext},
     state::{Amount, Supply},
@@ -62,8 +62,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::StateRoot, Self::ShareCounted, Self::FundOverdrawn, Self::NonceUsed, Self::Overspent, Self::Expired];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::StateRoot,
+        Self::ShareCounted,
+        Self::FundOverdrawn,
+        Self::NonceUsed,
+        Self::Overspent,
+        Self::Expired,
+    ];
 
     /// How the ledger's refusal begins.
     pub(crate) fn text(self) -> &'static str {
@@ -120,9 +126,11 @@ pub(crate) struct Maker {
 
 impl Maker {
     pub(crate) fn new(network: Network, seed: u64) -> Self {
-        let leaves = network.changes.iter().map(|(key, value)| (*key, value.clone().unwrap())).collect();
+        let leaves =
+            network.changes.iter().map(|(key, value)| (*key, value.clone().unwrap())).collect();
         let state = Rc::new(State { leaves, supply: network.supply, shares: BTreeSet::new() });
-        let made = Made { block: network.genesis.clone(), work: ChainWork::ZERO, state, valid: true };
+        let made =
+            Made { block: network.genesis.clone(), work: ChainWork::ZERO, state, valid: true };
         Self {
             made: HashMap::from([(network.genesis_hash, made)]),
             actors: actors(),
@@ -228,7 +236,9 @@ impl Maker {
                     };
                 }
                 after.supply = supply;
-                let ids = shares.iter().map(|share| share.id(&context.genesis_hash, &context.epoch_challenge));
+                let ids = shares
+                    .iter()
+                    .map(|share| share.id(&context.genesis_hash, &context.epoch_challenge));
                 after.shares.extend(ids);
                 root(&after)
             }
@@ -243,11 +253,21 @@ impl Maker {
         let header = Header {
             height: context.height,
             parent_hash: *parent,
-            anchor_hash: context.anchors.iter().find(|(height, _)| *height == anchor_height).unwrap().1,
-            timestamp_ms: (parent_made.block.header.timestamp_ms + plan.solve_ms).max(context.median_time_ms + 1),
+            anchor_hash: context
+                .anchors
+                .iter()
+                .find(|(height, _)| *height == anchor_height)
+                .unwrap()
+                .1,
+            timestamp_ms: (parent_made.block.header.timestamp_ms + plan.solve_ms)
+                .max(context.median_time_ms + 1),
             transactions_root: body.transactions_root(),
             shares_root: body.shares_root(),
-            state_root: if plan.fault == Some(Fault::StateRoot) { Hash([9; 32]) } else { state_root },
+            state_root: if plan.fault == Some(Fault::StateRoot) {
+                Hash([9; 32])
+            } else {
+                state_root
+            },
             producer,
             target: context.target,
         };
@@ -258,11 +278,22 @@ impl Maker {
         hash
     }
 
-    fn shares(&mut self, context: &ChainContext, state: &State, parent: &Hash, plan: Plan) -> Vec<Share> {
+    fn shares(
+        &mut self,
+        context: &ChainContext,
+        state: &State,
+        parent: &Hash,
+        plan: Plan,
+    ) -> Vec<Share> {
         let params = &self.network.params;
         let Amount(fund) = Amount::decode(&state.leaves[&StateKey::ShareFund]).unwrap();
         let fund = fund + Emission::of(context.height).share_fund;
-        let pay = reward::share_pay(context.height, context.target, context.first_target, params.shares_per_block);
+        let pay = reward::share_pay(
+            context.height,
+            context.target,
+            context.first_target,
+            params.shares_per_block,
+        );
         let affordable = usize::try_from(fund / pay).unwrap();
         let most = params.max_shares();
         let mut shares = Vec::new();
@@ -294,15 +325,23 @@ impl Maker {
     /// A share of an ancestor that the next block could still include.
     fn counted_share(&self, context: &ChainContext, state: &State, parent: &Hash) -> Share {
         let chain = self.chain(parent);
-        let counted = chain.iter().rev().flat_map(|hash| &self.block(hash).body.shares).find(|share| {
-            context.anchor_height(&share.anchor_hash).is_some()
-                && state.shares.contains(&share.id(&context.genesis_hash, &context.epoch_challenge))
-        });
+        let counted =
+            chain.iter().rev().flat_map(|hash| &self.block(hash).body.shares).find(|share| {
+                context.anchor_height(&share.anchor_hash).is_some()
+                    && state
+                        .shares
+                        .contains(&share.id(&context.genesis_hash, &context.epoch_challenge))
+            });
         counted.expect("an ancestor in the window has a share of this epoch").clone()
     }
 
     /// A transfer that the state allows, from an account that has made none in this block yet.
-    fn transfer(&mut self, context: &ChainContext, state: &State, made: &[SignedTransaction]) -> (usize, Transaction) {
+    fn transfer(
+        &mut self,
+        context: &ChainContext,
+        state: &State,
+        made: &[SignedTransaction],
+    ) -> (usize, Transaction) {
         let from = self.rng.random_range(0..self.actors.len());
         let to = self.rng.random_range(0..self.actors.len());
         let (from_address, to) = (self.actors[from].address, self.actors[to].address);

@@ -1,8 +1,9 @@
-//! A small network, a maker of blocks that follows the rules without a ledger, and ways to look at raw records.
+//! A small network, a maker of blocks that follows the rules without a ledger, and ways to look at
+//! raw records.
 //!
-//! The maker keeps the whole state of every block it made in maps of its own and takes state roots from
-//! `tree::genesis_root` over all leaves: it shares the rules with the ledger, but neither storage nor undo nor the
-//! tree's history.
+//! The maker keeps the whole state of every block it made in maps of its own and takes state roots
+//! from `tree::genesis_root` over all leaves: it shares the rules with the ledger, but neither
+//! storage nor undo nor the tree's history.
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 
 mod maker;
@@ -76,7 +77,8 @@ pub(crate) fn network(name: &str) -> Network {
     Network::from_params(params).unwrap()
 }
 
-/// A judge that knows who was honest: a proof fails if its commitment begins with [`Oracle::FORGED`].
+/// A judge that knows who was honest: a proof fails if its commitment begins with
+/// [`Oracle::FORGED`].
 pub(crate) struct Oracle;
 
 impl Oracle {
@@ -96,7 +98,8 @@ impl ProofChecker for Oracle {
     }
 }
 
-/// An empty folder, in memory where the system has such a place: tests that kill processes need no disk, only files.
+/// An empty folder, in memory where the system has such a place: tests that kill processes need no
+/// disk, only files.
 pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };

@@ -24,15 +24,16 @@ pub(crate) const CHAIN_COLUMNS: [&str; 13] = [
     "stale-values",
 ];
 
-/// Reads every record of every column, but "default", which nothing uses. Nobody may have the database open: its owner
-/// replaces files while this reads.
+/// Reads every record of every column, but "default", which nothing uses. Nobody may have the
+/// database open: its owner replaces files while this reads.
 pub(crate) fn dump(path: &Path) -> Dump {
     let names = DB::list_cf(&Options::default(), path).unwrap();
     let db = DB::open_cf_for_read_only(&Options::default(), path, &names, false).unwrap();
     let mut dump = Dump::new();
     for name in names.iter().filter(|name| *name != "default") {
         let records = db.iterator_cf(db.cf_handle(name).unwrap(), IteratorMode::Start);
-        let records = records.map(|record| record.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap());
+        let records = records
+            .map(|record| record.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap());
         dump.insert(name.clone(), records.collect());
     }
     dump

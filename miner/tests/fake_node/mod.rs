@@ -1,6 +1,8 @@
-//! A node for miners, on one socket: it hands out jobs, checks what comes back with the real verifier, and lies when told to.
+//! A node for miners, on one socket: it hands out jobs, checks what comes back with the real
+//! verifier, and lies when told to.
 //!
-//! Threads: one that accepts, one per connection. [`FakeNode::stop`] breaks all connections, as a crash does.
+//! Threads: one that accepts, one per connection. [`FakeNode::stop`] breaks all connections, as a
+//! crash does.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,7 +25,8 @@ pub(crate) const CHALLENGE: Hash = Hash([2; 32]);
 
 pub(crate) static SRS: LazyLock<Arc<Srs>> =
     LazyLock::new(|| Arc::new(lode_genesis::srs::load(LogSize::new(LOG_N).unwrap()).unwrap()));
-pub(crate) static VERIFIER: LazyLock<Arc<Verifier>> = LazyLock::new(|| Arc::new(Verifier::new(&SRS)));
+pub(crate) static VERIFIER: LazyLock<Arc<Verifier>> =
+    LazyLock::new(|| Arc::new(Verifier::new(&SRS)));
 /// snarkVM would start a pool for every check otherwise.
 static POOL: LazyLock<rayon::ThreadPool> =
     LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
@@ -109,7 +112,8 @@ pub(crate) struct FakeNode {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// A header for the test's address, the easier the smaller the shift: 2^shift attempts for a block, 2^shift / 4 for a share.
+/// A header for the test's address, the easier the smaller the shift: 2^shift attempts for a block,
+/// 2^shift / 4 for a share.
 pub(crate) fn header(height: u32, shift: u32) -> Header {
     Header {
         height,
@@ -181,7 +185,11 @@ impl FakeNode {
     pub(crate) fn wait_until(&self, what: &str, mut done: impl FnMut(&State) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !done(&self.state()) {
-            assert!(Instant::now() < deadline, "waited too long: {what}: {:?}", self.state().faults);
+            assert!(
+                Instant::now() < deadline,
+                "waited too long: {what}: {:?}",
+                self.state().faults
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -261,9 +269,11 @@ fn answer(shared: &Shared, target: &str, is_post: bool, body: &[u8]) -> Option<(
     shared.0.lock().unwrap().requests.push(target.to_owned());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match path.strip_prefix(&format!("/{NETWORK}")).unwrap_or(path) {
-        "/" => {
-            Some((200, json!({"name": "lode", "version": "0.0.0", "networks": [NETWORK], "routes": []}).to_string()))
-        }
+        "/" => Some((
+            200,
+            json!({"name": "lode", "version": "0.0.0", "networks": [NETWORK], "routes": []})
+                .to_string(),
+        )),
         "/mining/job" if !is_post => job(shared, query),
         "/mining/submit" if is_post => Some(submit(&mut shared.0.lock().unwrap(), body)),
         _ => Some((404, json!({"error": format!("this node serves {NETWORK}")}).to_string())),
@@ -271,15 +281,17 @@ fn answer(shared: &Shared, target: &str, is_post: bool, body: &[u8]) -> Option<(
 }
 
 fn job(shared: &Shared, query: &str) -> Option<(u16, String)> {
-    let field =
-        |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).map(str::to_owned);
+    let field = |name: &str| {
+        query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).map(str::to_owned)
+    };
     assert_eq!(field("address"), Some(address().to_string()));
     let wait = Duration::from_millis(field("wait_ms").map_or(0, |wait| wait.parse().unwrap()));
     let after: Option<Hash> = field("after").map(|hash| hash.parse().unwrap());
 
     let unchanged = |state: &mut State| {
         !state.is_stopping
-            && (state.lie == Lie::Silent || (state.lie == Lie::None && after == Some(state.job.content_hash())))
+            && (state.lie == Lie::Silent
+                || (state.lie == Lie::None && after == Some(state.job.content_hash())))
     };
     let state = shared.0.lock().unwrap();
     let wait = if state.lie == Lie::Silent { Duration::from_secs(60) } else { wait };
@@ -287,7 +299,8 @@ fn job(shared: &Shared, query: &str) -> Option<(u16, String)> {
     if state.is_stopping {
         return None;
     }
-    let (content_hash, targets) = (state.job.content_hash(), (state.job.target, state.share_target));
+    let (content_hash, targets) =
+        (state.job.content_hash(), (state.job.target, state.share_target));
     state.known_targets.insert(content_hash, targets);
     Some(match state.lie {
         Lie::NotJson => (200, "<html>hello</html>".to_owned()),
@@ -303,8 +316,13 @@ fn job_json(state: &State) -> Value {
         header.producer = other_address();
     }
     let content_hash = header.content_hash();
-    let statement =
-        Statement::new(&GENESIS.0, &CHALLENGE.0, &header.anchor_hash.0, &content_hash.0, &header.producer.0);
+    let statement = Statement::new(
+        &GENESIS.0,
+        &CHALLENGE.0,
+        &header.anchor_hash.0,
+        &content_hash.0,
+        &header.producer.0,
+    );
     let mut job = json!({
         "job_id": content_hash.to_string(),
         "height": header.height,
@@ -343,7 +361,9 @@ fn job_json(state: &State) -> Value {
 /// Judges as a node does: known job, target, proof; each attempt once.
 fn submit(state: &mut State, body: &[u8]) -> (u16, String) {
     let body: Value = serde_json::from_slice(body).unwrap();
-    let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{name} is no string in {body}")).to_owned();
+    let text = |name: &str| {
+        body[name].as_str().unwrap_or_else(|| panic!("{name} is no string in {body}")).to_owned()
+    };
     let hash = |name: &str| text(name).parse::<Hash>().unwrap();
     let point = |name: &str| <[u8; 96]>::try_from(hex::decode(text(name)).unwrap()).unwrap();
     let nonce: u64 = text("nonce").parse().unwrap();
@@ -358,10 +378,17 @@ fn submit(state: &mut State, body: &[u8]) -> (u16, String) {
         state.faults.push(format!("unknown job {content_hash}"));
         return (409, json!({"error": "unknown job"}).to_string());
     };
-    if state.received.iter().any(|known| known.nonce == nonce && known.content_hash == content_hash) {
+    if state.received.iter().any(|known| known.nonce == nonce && known.content_hash == content_hash)
+    {
         return (409, json!({"error": "submitted before"}).to_string());
     }
-    let statement = Statement::new(&GENESIS.0, &CHALLENGE.0, &hash("anchor_hash").0, &content_hash.0, &prover.0);
+    let statement = Statement::new(
+        &GENESIS.0,
+        &CHALLENGE.0,
+        &hash("anchor_hash").0,
+        &content_hash.0,
+        &prover.0,
+    );
     let proof = Proof { commitment: point("commitment"), opening: point("opening") };
     let ticket = match POOL.install(|| VERIFIER.verify(&statement, nonce, &proof, Claim::None)) {
         Ok(ticket) => ticket,

@@ -6,8 +6,8 @@ use libp2p::{
     Multiaddr, PeerId, StreamProtocol,
     connection_limits::{self, ConnectionLimits},
     gossipsub::{
-        self, MessageAuthenticity, PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams, ValidationMode,
-        WhitelistSubscriptionFilter, score_parameter_decay,
+        self, MessageAuthenticity, PeerScoreParams, PeerScoreThresholds, TopicHash,
+        TopicScoreParams, ValidationMode, WhitelistSubscriptionFilter, score_parameter_decay,
     },
     identify,
     identity::Keypair,
@@ -29,13 +29,16 @@ use crate::{
 
 /// The largest gossipsub frame, in bytes: several messages, or announcements of messages.
 const MAX_FRAME_BYTES: usize = 64 << 10;
-/// What a frame holds at most besides a message and the name of its topic: protobuf's tags and lengths, with room to spare.
+/// What a frame holds at most besides a message and the name of its topic: protobuf's tags and
+/// lengths, with room to spare.
 const FRAME_OVERHEAD_BYTES: usize = 64;
-/// Most ids in one announcement of gossipsub: their bytes stay within what the other side takes in a frame.
+/// Most ids in one announcement of gossipsub: their bytes stay within what the other side takes in
+/// a frame.
 const MAX_ANNOUNCED_IDS: usize = 400;
 /// How long gossipsub knows a message again, so that it does not come to us twice.
 const DUPLICATE_CACHE: Duration = Duration::from_secs(120);
-/// Heartbeats, of a second each, that a message waits for its verdict; after that it is no longer passed on.
+/// Heartbeats, of a second each, that a message waits for its verdict; after that it is no longer
+/// passed on.
 const VERDICT_HEARTBEATS: usize = 12;
 /// Connections to one peer: both sides may dial at the same moment.
 const MAX_CONNECTIONS_PER_PEER: u32 = 2;
@@ -56,19 +59,23 @@ const MAX_KAD_BYTES: usize = 16 << 10;
 /// Kademlia's bucket size and number of answers.
 const KAD_PEERS: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not 0");
 
-/// The names by which peers of one network know each other: they carry the first 64 bits of the genesis hash. The whole
-/// hash is in the status that peers exchange.
+/// The names by which peers of one network know each other: they carry the first 64 bits of the
+/// genesis hash. The whole hash is in the status that peers exchange.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     prefix: String,
 }
 
-// `publish` takes a message that makes its frame too long, and says that all is well. The frame never arrives, nor does any
-// later message to that peer, and nobody is told. So no topic may have such messages.
+// `publish` takes a message that makes its frame too long, and says that all is well. The frame
+// never arrives, nor does any later message to that peer, and nobody is told. So no topic may have
+// such messages.
 const _: () = {
     let mut topics: &[Topic] = &Topic::ALL;
     while let [topic, rest @ ..] = topics {
-        assert!(topic.max_bytes() + Names::topic_bytes(*topic) + FRAME_OVERHEAD_BYTES <= MAX_FRAME_BYTES);
+        assert!(
+            topic.max_bytes() + Names::topic_bytes(*topic) + FRAME_OVERHEAD_BYTES
+                <= MAX_FRAME_BYTES
+        );
         topics = rest;
     }
 };
@@ -94,8 +101,10 @@ impl Names {
     }
 
     fn protocol(&self, name: &str) -> StreamProtocol {
-        // It starts with a slash by construction, which is all that can be wrong with a protocol's name.
-        StreamProtocol::try_from_owned(format!("{}/{name}/1", self.prefix)).unwrap_or(StreamProtocol::new("/lode"))
+        // It starts with a slash by construction, which is all that can be wrong with a protocol's
+        // name.
+        StreamProtocol::try_from_owned(format!("{}/{name}/1", self.prefix))
+            .unwrap_or(StreamProtocol::new("/lode"))
     }
 
     pub(super) fn kad(&self) -> StreamProtocol {
@@ -120,7 +129,8 @@ pub(super) struct Behaviour {
     pub(super) memory: memory_connection_limits::Behaviour,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
-    pub(super) gossip: gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>,
+    pub(super) gossip:
+        gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>,
     pub(super) status: request_response::Behaviour<Wire>,
     pub(super) headers: request_response::Behaviour<Wire>,
     pub(super) bodies: request_response::Behaviour<Wire>,
@@ -148,7 +158,9 @@ impl Behaviour {
             .with_max_pending_incoming(Some(MAX_PENDING_INBOUND))
             .with_max_pending_outgoing(Some(MAX_PENDING_OUTBOUND))
             .with_max_established_incoming(Some(settings.max_inbound))
-            .with_max_established_outgoing(Some(settings.max_outbound.saturating_add(MAX_TRANSIENT)))
+            .with_max_established_outgoing(Some(
+                settings.max_outbound.saturating_add(MAX_TRANSIENT),
+            ))
             .with_max_established_per_peer(Some(MAX_CONNECTIONS_PER_PEER));
         let identify = identify::Config::new(names.protocol("identify").to_string(), key.public())
             .with_agent_version(settings.agent.clone())
@@ -184,15 +196,19 @@ impl Behaviour {
     }
 
     /// Lets Kademlia name a peer's addresses to others.
-    pub(super) fn add_route(&mut self, peer: &PeerId, addresses: impl IntoIterator<Item = Multiaddr>) {
+    pub(super) fn add_route(
+        &mut self,
+        peer: &PeerId,
+        addresses: impl IntoIterator<Item = Multiaddr>,
+    ) {
         for address in addresses {
             self.kad.add_address(peer, address);
         }
     }
 }
 
-/// How long a kind of request may take, both directions and the peer's work included, and how many streams of it a
-/// connection has at most, both ways.
+/// How long a kind of request may take, both directions and the peer's work included, and how many
+/// streams of it a connection has at most, both ways.
 pub(super) const fn request_limits(kind: RequestKind) -> (Duration, usize) {
     match kind {
         RequestKind::Status => (Duration::from_secs(10), 8),
@@ -214,15 +230,19 @@ pub(super) const fn max_request_streams() -> usize {
 
 fn requests(names: &Names, kind: RequestKind) -> request_response::Behaviour<Wire> {
     let (timeout, streams) = request_limits(kind);
-    let config = request_response::Config::default().with_request_timeout(timeout).with_max_concurrent_streams(streams);
+    let config = request_response::Config::default()
+        .with_request_timeout(timeout)
+        .with_max_concurrent_streams(streams);
     let protocols = [(names.request(kind), ProtocolSupport::Full)];
     request_response::Behaviour::with_codec(Wire(kind), protocols, config)
 }
 
-/// Messages are anonymous: they carry their own proof or signature, and who made them is nobody's business.
+/// Messages are anonymous: they carry their own proof or signature, and who made them is nobody's
+/// business.
 fn gossip(
     names: &Names,
-) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, String> {
+) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, String>
+{
     let known = names.clone();
     let message_id = move |message: &gossipsub::Message| {
         let id = match known.topic_of(&message.topic) {
@@ -242,10 +262,14 @@ fn gossip(
         .build()
         .map_err(|error| error.to_string())?;
     let topics = Topic::ALL.map(|topic| names.topic(topic));
-    let whitelist = WhitelistSubscriptionFilter(topics.iter().map(gossipsub::IdentTopic::hash).collect());
-    let mut gossip =
-        gossipsub::Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, whitelist)
-            .map_err(str::to_owned)?;
+    let whitelist =
+        WhitelistSubscriptionFilter(topics.iter().map(gossipsub::IdentTopic::hash).collect());
+    let mut gossip = gossipsub::Behaviour::new_with_subscription_filter(
+        MessageAuthenticity::Anonymous,
+        config,
+        whitelist,
+    )
+    .map_err(str::to_owned)?;
     gossip.with_peer_score(scores(&topics), thresholds())?;
     for topic in &topics {
         gossip.subscribe(topic).map_err(|error| error.to_string())?;
@@ -253,10 +277,10 @@ fn gossip(
     Ok(gossip)
 }
 
-/// Gossipsub's own scores decide about its mesh and about who is heard at all. A good peer has a few points, and rejected
-/// messages cost them. But whoever is unheard commits no further offence and stays connected, so the scores must not
-/// run ahead of the table of offences: it bans before [`thresholds`] silence. Rates of delivery do not count (P3): blocks come
-/// too seldom.
+/// Gossipsub's own scores decide about its mesh and about who is heard at all. A good peer has a
+/// few points, and rejected messages cost them. But whoever is unheard commits no further offence
+/// and stays connected, so the scores must not run ahead of the table of offences: it bans before
+/// [`thresholds`] silence. Rates of delivery do not count (P3): blocks come too seldom.
 fn scores(topics: &[gossipsub::IdentTopic]) -> PeerScoreParams {
     let hour = Duration::from_secs(3_600);
     let topic = TopicScoreParams {
@@ -279,7 +303,10 @@ fn scores(topics: &[gossipsub::IdentTopic]) -> PeerScoreParams {
         behaviour_penalty_weight: -10.0,
         behaviour_penalty_threshold: 6.0,
         behaviour_penalty_decay: score_parameter_decay(Duration::from_secs(600)),
-        ip_colocation_factor_whitelist: HashSet::from([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
+        ip_colocation_factor_whitelist: HashSet::from([
+            Ipv4Addr::LOCALHOST.into(),
+            Ipv6Addr::LOCALHOST.into(),
+        ]),
         ..PeerScoreParams::default()
     }
 }
@@ -308,9 +335,14 @@ fn kademlia(local: PeerId, settings: &Settings) -> Kademlia {
         .set_replication_factor(KAD_PEERS)
         .set_query_timeout(Duration::from_secs(20))
         .disjoint_query_paths(true);
-    let nothing =
-        MemoryStoreConfig { max_records: 0, max_value_bytes: 0, max_providers_per_key: 0, max_provided_keys: 0 };
-    let mut kad = kad::Behaviour::with_config(local, MemoryStore::with_config(local, nothing), config);
+    let nothing = MemoryStoreConfig {
+        max_records: 0,
+        max_value_bytes: 0,
+        max_providers_per_key: 0,
+        max_provided_keys: 0,
+    };
+    let mut kad =
+        kad::Behaviour::with_config(local, MemoryStore::with_config(local, nothing), config);
     kad.set_mode(Some(if settings.listens { kad::Mode::Server } else { kad::Mode::Client }));
     Kademlia::new(kad, settings.scope)
 }
@@ -323,14 +355,19 @@ mod tests {
     use crate::penalty::{BAN_POINTS, Penalty};
 
     /// A peer that gossips as a node does, and nothing else.
-    fn peer(names: &Names) -> Swarm<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>> {
+    fn peer(
+        names: &Names,
+    ) -> Swarm<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>>
+    {
         SwarmBuilder::with_new_identity()
             .with_tokio()
             .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
             .unwrap()
             .with_behaviour(|_| gossip(names).unwrap())
             .unwrap()
-            .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
+            .with_swarm_config(|config| {
+                config.with_idle_connection_timeout(Duration::from_secs(60))
+            })
             .build()
     }
 
@@ -352,7 +389,9 @@ mod tests {
         for topic in Topic::ALL {
             // The second is as large as the relation between the constants would allow.
             let bound = MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES - Names::topic_bytes(topic);
-            messages.extend([topic.max_bytes(), bound, 9].map(|bytes| (topic, vec![bytes as u8; bytes])));
+            messages.extend(
+                [topic.max_bytes(), bound, 9].map(|bytes| (topic, vec![bytes as u8; bytes])),
+            );
         }
         let (mut unsent, mut heard) = (messages.iter(), Vec::new());
         let mut next = unsent.next();
@@ -378,8 +417,9 @@ mod tests {
             }
         };
         let in_time = tokio::time::timeout(Duration::from_secs(30), exchange).await;
-        let lengths =
-            |all: &[(Topic, Vec<u8>)]| all.iter().map(|(topic, data)| (*topic, data.len())).collect::<Vec<_>>();
+        let lengths = |all: &[(Topic, Vec<u8>)]| {
+            all.iter().map(|(topic, data)| (*topic, data.len())).collect::<Vec<_>>()
+        };
         assert!(in_time.is_ok(), "{:?} of {:?}", lengths(&heard), lengths(&messages));
         let sorted = |mut all: Vec<(Topic, Vec<u8>)>| {
             all.sort();

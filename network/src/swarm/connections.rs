@@ -103,7 +103,9 @@ impl EventLoop {
     fn dial_failed(&mut self, connection: ConnectionId, peer: Option<PeerId>, error: &DialError) {
         debug!("cannot connect to {peer:?}: {error}");
         match self.dials.remove(&connection) {
-            Some(Dial::Seed(index)) => self.dialing.seed_failed(index, Instant::now(), &reason_of(error)),
+            Some(Dial::Seed(index)) => {
+                self.dialing.seed_failed(index, Instant::now(), &reason_of(error))
+            }
             Some(Dial::Book(peer)) => self.book.failed(&peer, now_ms()),
             None => {}
         }
@@ -111,7 +113,9 @@ impl EventLoop {
 
     pub(super) fn discovery_event(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => self.identified(peer_id, info),
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.identified(peer_id, info)
+            }
             BehaviourEvent::Ping(ping::Event { peer, connection, result }) => match result {
                 Ok(round_trip) => {
                     if let Some(entry) = self.peers.get_mut(&peer) {
@@ -156,11 +160,14 @@ impl EventLoop {
         if origin != Origin::Inbound {
             self.book.connected(peer, address.clone(), now_ms());
         }
-        // What a peer says of itself is believed as far as we see it: the address that it comes from.
+        // What a peer says of itself is believed as far as we see it: the address that it comes
+        // from.
         let ip = ip_of(&address);
         let own = info.listen_addrs.into_iter().map(|address| split_peer(address).0);
-        let own: Vec<_> =
-            own.filter(|own| is_dialable(own) && ip_of(own) == ip && ip.is_some()).take(MAX_OWN_ADDRESSES).collect();
+        let own: Vec<_> = own
+            .filter(|own| is_dialable(own) && ip_of(own) == ip && ip.is_some())
+            .take(MAX_OWN_ADDRESSES)
+            .collect();
         if !self.options.connect_only {
             if let (Origin::Inbound, Some(first)) = (origin, own.first()) {
                 self.book.add(peer, first.clone());
@@ -208,7 +215,9 @@ impl EventLoop {
         let local = *self.swarm.local_peer_id();
         for info in found.into_iter().filter(|info| info.peer_id != local) {
             let reachable = |address: &Multiaddr| {
-                ip_of(address).and_then(Scope::of).is_some_and(|scope| scope >= self.dialing.scope())
+                ip_of(address)
+                    .and_then(Scope::of)
+                    .is_some_and(|scope| scope >= self.dialing.scope())
                     && is_dialable(address)
             };
             let addresses = info.addrs.into_iter().map(|address| split_peer(address).0);
@@ -223,8 +232,11 @@ impl EventLoop {
 fn reason_of(error: &DialError) -> String {
     let text = match error {
         // Own addresses are left out before a dial.
-        DialError::LocalPeerId { .. } | DialError::NoAddresses => "it is this node itself".to_owned(),
-        // One address was tried. The layers of the transport wrap what the system said, and say it again.
+        DialError::LocalPeerId { .. } | DialError::NoAddresses => {
+            "it is this node itself".to_owned()
+        }
+        // One address was tried. The layers of the transport wrap what the system said, and say it
+        // again.
         DialError::Transport(tried) if let [(_, error)] = &**tried => {
             let mut deepest: &dyn Error = error;
             while let Some(source) = deepest.source() {
@@ -249,10 +261,14 @@ mod tests {
     fn a_failed_dial_is_explained_by_what_the_system_said() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         let wrapped = io::Error::other(io::Error::other(refused));
-        let error = DialError::Transport(vec![(Multiaddr::empty(), TransportError::Other(wrapped))]);
+        let error =
+            DialError::Transport(vec![(Multiaddr::empty(), TransportError::Other(wrapped))]);
         assert_eq!(reason_of(&error), "connection refused");
         let two_lines = TransportError::Other(io::Error::other("one\n  two"));
-        assert_eq!(reason_of(&DialError::Transport(vec![(Multiaddr::empty(), two_lines)])), "one two");
+        assert_eq!(
+            reason_of(&DialError::Transport(vec![(Multiaddr::empty(), two_lines)])),
+            "one two"
+        );
         assert_eq!(reason_of(&DialError::NoAddresses), "it is this node itself");
     }
 }

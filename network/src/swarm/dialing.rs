@@ -1,4 +1,5 @@
-//! When to dial: seeds always, after growing pauses, and further peers while outbound slots are free.
+//! When to dial: seeds always, after growing pauses, and further peers while outbound slots are
+//! free.
 
 use std::{
     net::SocketAddr,
@@ -13,9 +14,11 @@ use super::options::NetworkOptions;
 use crate::address::{Scope, ip_of, split_peer};
 
 /// Pauses between two attempts to reach a seed.
-const SEED_RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+const SEED_RETRY: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(60);
 /// Pauses between two queries for peers: short while slots are free, long otherwise.
-const LOOK_AROUND: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
+const LOOK_AROUND: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(300);
 /// Most seeds.
 pub const MAX_SEEDS: usize = 64;
 
@@ -43,8 +46,8 @@ struct Seed {
 #[derive(Debug)]
 pub(super) struct Dialing {
     seeds: Vec<Seed>,
-    /// The least scope of addresses that others may tell us. A node on the Internet does not dial into its own network on a
-    /// stranger's word.
+    /// The least scope of addresses that others may tell us. A node on the Internet does not dial
+    /// into its own network on a stranger's word.
     scope: Scope,
     look_around_at: Instant,
     look_around_pause: Duration,
@@ -97,12 +100,18 @@ impl Dialing {
 
     /// A peer is one of ours: if it is a seed, its failures are forgiven.
     pub(super) fn seed_reached(&mut self, peer: &PeerId) {
-        self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.failures = 0);
+        self.seeds
+            .iter_mut()
+            .filter(|seed| seed.peer == Some(*peer))
+            .for_each(|seed| seed.failures = 0);
     }
 
     /// A peer is gone: if it is a seed, it is dialled again after a pause.
     pub(super) fn seed_lost(&mut self, peer: &PeerId, now: Instant) {
-        self.seeds.iter_mut().filter(|seed| seed.peer == Some(*peer)).for_each(|seed| seed.fail(now));
+        self.seeds
+            .iter_mut()
+            .filter(|seed| seed.peer == Some(*peer))
+            .for_each(|seed| seed.fail(now));
     }
 
     /// A seed cannot be reached. The first time in a row the operator is told.
@@ -122,8 +131,11 @@ impl Dialing {
         most: usize,
         is_connected: impl Fn(&PeerId) -> bool,
     ) -> Vec<(usize, Multiaddr)> {
-        let is_due =
-            |seed: &Seed| !seed.under_way && seed.retry_at <= now && !seed.peer.is_some_and(|peer| is_connected(&peer));
+        let is_due = |seed: &Seed| {
+            !seed.under_way
+                && seed.retry_at <= now
+                && !seed.peer.is_some_and(|peer| is_connected(&peer))
+        };
         let due = self.seeds.iter_mut().enumerate().filter(|(_, seed)| is_due(seed)).take(most);
         due.map(|(index, seed)| {
             seed.under_way = true;
@@ -168,7 +180,8 @@ impl Dialing {
 
 impl Seed {
     fn fail(&mut self, now: Instant) {
-        let pause = SEED_RETRY.start().saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let pause =
+            SEED_RETRY.start().saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.retry_at = now + pause.min(*SEED_RETRY.end());
         self.failures = (self.failures + 1).min(16);
         self.under_way = false;
@@ -179,9 +192,10 @@ impl Seed {
 pub(super) fn name_of(address: &Multiaddr) -> Option<(String, u16)> {
     let mut parts = address.iter();
     match (parts.next()?, parts.next()?) {
-        (Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name), Protocol::Tcp(port)) => {
-            Some((name.into_owned(), port))
-        }
+        (
+            Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name),
+            Protocol::Tcp(port),
+        ) => Some((name.into_owned(), port)),
         _ => None,
     }
 }
@@ -191,7 +205,9 @@ mod tests {
     use super::*;
 
     fn options(listen: &[&str], seeds: &[&str]) -> NetworkOptions {
-        let parse = |texts: &[&str]| texts.iter().map(|text| crate::address::parse(text).unwrap()).collect();
+        let parse = |texts: &[&str]| {
+            texts.iter().map(|text| crate::address::parse(text).unwrap()).collect()
+        };
         NetworkOptions {
             listen: parse(listen),
             seeds: parse(seeds),

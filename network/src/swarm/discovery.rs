@@ -1,7 +1,7 @@
 //! Kademlia that does not dial wherever a stranger tells it to.
 //!
-//! A query dials the peers that answers name, at the addresses that answers name: without this, anybody could have a node on the
-//! Internet knock at the doors of its own network.
+//! A query dials the peers that answers name, at the addresses that answers name: without this,
+//! anybody could have a node on the Internet knock at the doors of its own network.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -13,8 +13,8 @@ use libp2p::{
     core::{Endpoint, transport::PortUse},
     kad::{self, store::MemoryStore},
     swarm::{
-        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
-        ToSwarm,
+        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+        THandlerOutEvent, ToSwarm,
     },
 };
 
@@ -78,7 +78,9 @@ impl NetworkBehaviour for Kademlia {
         role: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
         let mut told = self.inner.handle_pending_outbound_connection(id, peer, given, role)?;
-        told.retain(|address| ip_of(address).and_then(Scope::of).is_some_and(|scope| scope >= self.scope));
+        told.retain(|address| {
+            ip_of(address).and_then(Scope::of).is_some_and(|scope| scope >= self.scope)
+        });
         Ok(told)
     }
 
@@ -97,11 +99,19 @@ impl NetworkBehaviour for Kademlia {
         self.inner.on_swarm_event(event);
     }
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
         self.inner.on_connection_handler_event(peer, id, event);
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         self.inner.poll(context)
     }
 }

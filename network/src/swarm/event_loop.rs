@@ -89,7 +89,10 @@ pub(super) struct EventLoop {
 }
 
 impl EventLoop {
-    #[expect(clippy::too_many_arguments, reason = "called once, with what `start` has put together")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once, with what `start` has put together"
+    )]
     pub(super) fn new(
         swarm: Swarm<Behaviour>,
         options: NetworkOptions,
@@ -165,7 +168,7 @@ impl EventLoop {
         self.peers.get(peer).is_some_and(|peer| peer.announced)
     }
 
-    // --- What the core wants ---------------------------------------------------------------------------------------
+    // --- What the core wants ---------------------------------------------------------------------
 
     fn effect(&mut self, effect: Effect) {
         match effect {
@@ -178,9 +181,12 @@ impl EventLoop {
                     None
                 };
                 match refused {
-                    Some(error) => self.emit(NetworkEvent::Response { peer, id, result: Err(error) }),
+                    Some(error) => {
+                        self.emit(NetworkEvent::Response { peer, id, result: Err(error) })
+                    }
                     None => {
-                        let libp2ps = self.swarm.behaviour_mut().send_request(&peer, request.clone());
+                        let libp2ps =
+                            self.swarm.behaviour_mut().send_request(&peer, request.clone());
                         self.asking.begin(libp2ps, Asked { peer, id, request });
                     }
                 }
@@ -216,7 +222,12 @@ impl EventLoop {
             Verdict::Ignore => MessageAcceptance::Ignore,
         };
         let id = MessageId::from(id.0.0.to_vec());
-        if !self.swarm.behaviour_mut().gossip.report_message_validation_result(&id, source, acceptance) {
+        if !self
+            .swarm
+            .behaviour_mut()
+            .gossip
+            .report_message_validation_result(&id, source, acceptance)
+        {
             debug!("the verdict on {id} comes too late");
         }
     }
@@ -224,7 +235,9 @@ impl EventLoop {
     /// Charges a peer's source, also if the peer has left meanwhile.
     pub(super) fn penalize(&mut self, peer: PeerId, penalty: Penalty) {
         let present = self.peers.get(&peer).map(|peer| peer.source);
-        let left = || self.recent.iter().rev().find(|(other, _)| *other == peer).map(|(_, source)| *source);
+        let left = || {
+            self.recent.iter().rev().find(|(other, _)| *other == peer).map(|(_, source)| *source)
+        };
         let Some(source) = present.or_else(left) else {
             return;
         };
@@ -260,7 +273,7 @@ impl EventLoop {
         self.recent.push_back((peer, source));
     }
 
-    // --- What the swarm says ---------------------------------------------------------------------------------------
+    // --- What the swarm says ---------------------------------------------------------------------
 
     fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
@@ -274,7 +287,11 @@ impl EventLoop {
 
     fn behaviour_event(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
+            BehaviourEvent::Gossip(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            }) => {
                 self.gossip(propagation_source, &message_id, &message);
             }
             BehaviourEvent::Status(event) => self.request_event(RequestKind::Status, event),
@@ -292,7 +309,11 @@ impl EventLoop {
         let Some(topic) = self.names.topic_of(&message.topic) else {
             return self.verdict(id, &source, Verdict::Ignore);
         };
-        match self.peers.get_mut(&source).map(|peer| peer.gossips(topic, message.data.len(), now_ms())) {
+        match self
+            .peers
+            .get_mut(&source)
+            .map(|peer| peer.gossips(topic, message.data.len(), now_ms()))
+        {
             None | Some(Flow::Fine) => {}
             Some(flow) => {
                 self.verdict(id, &source, Verdict::Ignore);
@@ -308,25 +329,39 @@ impl EventLoop {
                 self.verdict(id, &source, Verdict::Reject);
                 self.penalize(source, Penalty::MalformedMessage);
             }
-            Ok(_) if self.is_crowded() || !self.is_announced(&source) => self.verdict(id, &source, Verdict::Ignore),
+            Ok(_) if self.is_crowded() || !self.is_announced(&source) => {
+                self.verdict(id, &source, Verdict::Ignore)
+            }
             Ok(message) => self.emit(NetworkEvent::Gossip { id, source, message }),
         }
     }
 
-    fn request_event(&mut self, kind: RequestKind, event: request_response::Event<Received, Response>) {
+    fn request_event(
+        &mut self,
+        kind: RequestKind,
+        event: request_response::Event<Received, Response>,
+    ) {
         use request_response::{Event, Message};
         match event {
             // The channel is dropped, and the stream ends.
-            Event::Message { peer, message: Message::Request { request: Err(error), .. }, .. } => {
+            Event::Message {
+                peer, message: Message::Request { request: Err(error), .. }, ..
+            } => {
                 debug!("request of {peer}: {error}");
                 self.penalize(peer, Penalty::MalformedMessage);
             }
             Event::Message {
-                peer, message: Message::Request { request_id, request: Ok(request), channel }, ..
+                peer,
+                message: Message::Request { request_id, request: Ok(request), channel },
+                ..
             } => match self.serving.begin(peer, kind, request_id, channel) {
                 Ok(id) => self.inbound_request(peer, id, request),
                 Err(channel) => {
-                    let _ = self.swarm.behaviour_mut().requests(kind).send_response(channel, Response::Busy);
+                    let _ = self
+                        .swarm
+                        .behaviour_mut()
+                        .requests(kind)
+                        .send_response(channel, Response::Busy);
                 }
             },
             Event::Message { message: Message::Response { request_id, response }, .. } => {
@@ -349,13 +384,16 @@ impl EventLoop {
                     OutboundFailure::Timeout => RequestError::Timeout,
                     OutboundFailure::UnsupportedProtocols => RequestError::Unsupported,
                     OutboundFailure::Io(_) => RequestError::Interrupted,
-                    OutboundFailure::DialFailure | OutboundFailure::ConnectionClosed => RequestError::Disconnected,
+                    OutboundFailure::DialFailure | OutboundFailure::ConnectionClosed => {
+                        RequestError::Disconnected
+                    }
                 };
                 if let Some(asked) = self.asking.end(kind, request_id) {
                     self.emit(NetworkEvent::Response { peer, id: asked.id, result: Err(error) });
                 }
             }
-            Event::InboundFailure { peer, request_id, .. } | Event::ResponseSent { peer, request_id, .. } => {
+            Event::InboundFailure { peer, request_id, .. }
+            | Event::ResponseSent { peer, request_id, .. } => {
                 self.serving.end(peer, kind, request_id);
             }
         }
@@ -367,12 +405,14 @@ impl EventLoop {
         let event = NetworkEvent::Request { peer, id, request };
         match self.peers.get_mut(&peer) {
             Some(entry) if entry.announced && !crowded => self.emit(event),
-            Some(entry) if !entry.announced && entry.early.len() < MAX_EARLY_REQUESTS => entry.early.push(event),
+            Some(entry) if !entry.announced && entry.early.len() < MAX_EARLY_REQUESTS => {
+                entry.early.push(event)
+            }
             _ => self.respond(id, Response::Busy),
         }
     }
 
-    // --- What time brings ------------------------------------------------------------------------------------------
+    // --- What time brings ------------------------------------------------------------------------
 
     fn tick(&mut self) {
         let now = Instant::now();
@@ -390,7 +430,8 @@ impl EventLoop {
         if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
             return;
         }
-        let bans = std::mem::take(&mut self.bans_changed).then(|| self.swarm.behaviour().gate.reputation.to_json());
+        let bans = std::mem::take(&mut self.bans_changed)
+            .then(|| self.swarm.behaviour().gate.reputation.to_json());
         let is_due = now.duration_since(self.saved_at) >= SAVE_INTERVAL;
         let book = is_due.then(|| self.book.to_json());
         if bans.is_none() && book.is_none() {
@@ -416,10 +457,20 @@ impl EventLoop {
         let announced = self.peers.iter().filter(|(_, entry)| entry.announced);
         let view = NetworkView {
             local_peer: *self.swarm.local_peer_id(),
-            listening: self.swarm.listeners().chain(self.swarm.external_addresses()).cloned().collect(),
-            peers: announced.map(|(peer, entry)| entry.view(*peer, reputation.points(&entry.source, now_ms))).collect(),
+            listening: self
+                .swarm
+                .listeners()
+                .chain(self.swarm.external_addresses())
+                .cloned()
+                .collect(),
+            peers: announced
+                .map(|(peer, entry)| entry.view(*peer, reputation.points(&entry.source, now_ms)))
+                .collect(),
             known_peers: self.book.len(),
-            bans: reputation.bans().map(|(source, until_ms)| (source.to_string(), until_ms)).collect(),
+            bans: reputation
+                .bans()
+                .map(|(source, until_ms)| (source.to_string(), until_ms))
+                .collect(),
         };
         self.view.send_if_modified(|old| {
             let changed = **old != view;

@@ -1,4 +1,5 @@
-//! Who may connect: no banned source, not too many from one address. It decides before the handshake where it can.
+//! Who may connect: no banned source, not too many from one address. It decides before the
+//! handshake where it can.
 
 use std::{
     collections::HashMap,
@@ -12,8 +13,8 @@ use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
     swarm::{
-        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
-        ToSwarm, dummy,
+        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+        THandlerOutEvent, ToSwarm, dummy,
     },
 };
 
@@ -62,7 +63,11 @@ fn counted(address: &Multiaddr) -> Option<IpAddr> {
     ip_of(address).filter(|ip| !ip.is_loopback()).map(host_of)
 }
 
-fn check_count(connections: &HashMap<ConnectionId, IpAddr>, ip: IpAddr, limit: usize) -> Result<(), ConnectionDenied> {
+fn check_count(
+    connections: &HashMap<ConnectionId, IpAddr>,
+    ip: IpAddr,
+    limit: usize,
+) -> Result<(), ConnectionDenied> {
     if connections.values().filter(|other| **other == ip).count() >= limit {
         return Err(ConnectionDenied::new(Refusal::TooMany { ip, limit }));
     }
@@ -133,7 +138,12 @@ impl NetworkBehaviour for Gate {
         }
     }
 
-    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
+    fn on_connection_handler_event(
+        &mut self,
+        _: PeerId,
+        _: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
         match event {}
     }
 
@@ -188,7 +198,8 @@ mod tests {
     }
 
     fn close(gate: &mut Gate, number: usize, ip: &str) {
-        let endpoint = ConnectedPoint::Listener { local_addr: at("192.0.2.1"), send_back_addr: at(ip) };
+        let endpoint =
+            ConnectedPoint::Listener { local_addr: at("192.0.2.1"), send_back_addr: at(ip) };
         gate.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
             peer_id: PeerId::random(),
             connection_id: ConnectionId::new_unchecked(number),
@@ -219,8 +230,12 @@ mod tests {
     fn handshakes_that_dawdle_are_limited_by_address() {
         let mut gate = Gate::new(Reputation::default(), 100);
         let begin = |gate: &mut Gate, number, ip| {
-            gate.handle_pending_inbound_connection(ConnectionId::new_unchecked(number), &at("192.0.2.1"), &at(ip))
-                .is_ok()
+            gate.handle_pending_inbound_connection(
+                ConnectionId::new_unchecked(number),
+                &at("192.0.2.1"),
+                &at(ip),
+            )
+            .is_ok()
         };
         for number in 0..MAX_PENDING_PER_IP {
             assert!(begin(&mut gate, number, "203.0.113.7"));
@@ -249,16 +264,26 @@ mod tests {
         }
         let (id, local) = (ConnectionId::new_unchecked(1), at("192.0.2.1"));
         for remote in ["203.0.113.7", "::ffff:203.0.113.7"] {
-            let denied = gate.handle_pending_inbound_connection(id, &local, &at(remote)).unwrap_err();
+            let denied =
+                gate.handle_pending_inbound_connection(id, &local, &at(remote)).unwrap_err();
             assert!(matches!(refusal(denied), Refusal::Banned(_)));
         }
         let loopback = at("127.0.0.1");
         gate.handle_pending_inbound_connection(id, &local, &loopback).unwrap();
         assert!(gate.handle_established_inbound_connection(id, peer, &local, &loopback).is_err());
-        assert!(gate.handle_established_inbound_connection(id, PeerId::random(), &local, &loopback).is_ok());
-        let dialled = |gate: &mut Gate, remote| {
-            gate.handle_established_outbound_connection(id, PeerId::random(), &remote, Endpoint::Dialer, PortUse::New)
+        assert!(
+            gate.handle_established_inbound_connection(id, PeerId::random(), &local, &loopback)
                 .is_ok()
+        );
+        let dialled = |gate: &mut Gate, remote| {
+            gate.handle_established_outbound_connection(
+                id,
+                PeerId::random(),
+                &remote,
+                Endpoint::Dialer,
+                PortUse::New,
+            )
+            .is_ok()
         };
         assert!(!dialled(&mut gate, at("203.0.113.7")));
         assert!(dialled(&mut gate, at("203.0.113.8")));

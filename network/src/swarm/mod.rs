@@ -1,11 +1,13 @@
 //! The swarm: everything that touches a socket.
 //!
-//! Threads and queues: one task, the event loop, owns the swarm; each connection has a task of libp2p's. The core's effects
-//! come through the outbox (`outbox`), events go out through a channel of [`EVENT_CAPACITY`]: when three quarters of
-//! it are taken, gossip is ignored and requests are answered as busy, while the loop waits for room for everything else.
+//! Threads and queues: one task, the event loop, owns the swarm; each connection has a task of
+//! libp2p's. The core's effects come through the outbox (`outbox`), events go out through a channel
+//! of [`EVENT_CAPACITY`]: when three quarters of it are taken, gossip is ignored and requests are
+//! answered as busy, while the loop waits for room for everything else.
 //!
-//! What must not be broken: nothing waits for the event loop, and the event loop waits for nobody but the core; every
-//! gossip message gets its verdict, also if nobody sees it; every request gets its one end.
+//! What must not be broken: nothing waits for the event loop, and the event loop waits for nobody
+//! but the core; every gossip message gets its verdict, also if nobody sees it; every request gets
+//! its one end.
 
 mod behaviour;
 mod client;
@@ -24,8 +26,8 @@ mod wire;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, TransportError, futures::StreamExt, identity::Keypair, multiaddr::Protocol, noise,
-    swarm::SwarmEvent, tcp, yamux,
+    Multiaddr, Swarm, SwarmBuilder, TransportError, futures::StreamExt, identity::Keypair,
+    multiaddr::Protocol, noise, swarm::SwarmEvent, tcp, yamux,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -47,12 +49,14 @@ pub use self::{
 };
 use crate::{address::ip_of, book::AddressBook, outbox::Outbox, reputation::Reputation};
 
-/// Streams of a connection, both ways together. Not a bound that holds a peer back, but a cliff: Yamux answers the stream that is
-/// one too many by ending the connection. So there is room for all that libp2p's parts open at most.
+/// Streams of a connection, both ways together. Not a bound that holds a peer back, but a cliff:
+/// Yamux answers the stream that is one too many by ending the connection. So there is room for all
+/// that libp2p's parts open at most.
 const MAX_STREAMS: usize = 256;
 /// Streams of a connection that are being agreed on.
 const MAX_NEGOTIATING_STREAMS: usize = 64;
-/// Streams that libp2p's own parts have at most, both ways: Kademlia 32 each way, identify 10, gossipsub and ping one each way.
+/// Streams that libp2p's own parts have at most, both ways: Kademlia 32 each way, identify 10,
+/// gossipsub and ping one each way.
 const MAX_SERVICE_STREAMS: usize = 2 * 32 + 10 + 2 + 2;
 const _: () = assert!(
     behaviour::max_request_streams() + MAX_SERVICE_STREAMS + MAX_NEGOTIATING_STREAMS <= MAX_STREAMS,
@@ -75,9 +79,10 @@ pub enum NetworkError {
         error: io::Error,
     },
     /// An address cannot be listened on.
-    #[error("cannot listen for peers on {address}: {reason} (is another node running? choose another --listen)")]
+    #[error(
+        "cannot listen for peers on {address}: {reason} (is another node running? choose another --listen)"
+    )]
     Listen {
-        /// The address.
         address: Multiaddr,
         /// Why not.
         reason: String,
@@ -146,7 +151,8 @@ pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
     std::fs::create_dir_all(&options.data_dir)
         .map_err(|error| NetworkError::File { path: options.data_dir.clone(), error })?;
     let key_path = options.data_dir.join("peer.key");
-    let key = key::load_or_create(&key_path).map_err(|error| NetworkError::File { path: key_path, error })?;
+    let key = key::load_or_create(&key_path)
+        .map_err(|error| NetworkError::File { path: key_path, error })?;
     let reputation = or_set_aside(&files.bans, Reputation::load(&files.bans, now_ms()));
     let book = or_set_aside(&files.peers, AddressBook::load(&files.peers));
 
@@ -164,7 +170,8 @@ pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
     let view = NetworkView::new(*swarm.local_peer_id(), swarm.listeners().cloned().collect());
     let (send_view, receive_view) = watch::channel(Arc::new(view));
     let (stop, stopped) = oneshot::channel();
-    let event_loop = EventLoop::new(swarm, options, names, files, book, outbox.clone(), send_events, send_view);
+    let event_loop =
+        EventLoop::new(swarm, options, names, files, book, outbox.clone(), send_events, send_view);
     let task = tokio::spawn(event_loop.run(stopped));
     Ok(Service {
         client: Client::new(outbox.clone(), receive_view),
@@ -173,7 +180,12 @@ pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
     })
 }
 
-fn build(key: Keypair, gate: Gate, names: &Names, options: &NetworkOptions) -> Result<Swarm<Behaviour>, NetworkError> {
+fn build(
+    key: Keypair,
+    gate: Gate,
+    names: &Names,
+    options: &NetworkOptions,
+) -> Result<Swarm<Behaviour>, NetworkError> {
     let settings = Settings {
         names: names.clone(),
         agent: options.agent.clone(),
@@ -197,10 +209,12 @@ fn build(key: Keypair, gate: Gate, names: &Names, options: &NetworkOptions) -> R
     let builder = builder
         .with_behaviour(|key| Behaviour::new(key, gate, &settings).map_err(Into::into))
         .map_err(|error| refused(&error))?;
-    // Streams are negotiated before they are used. `Version::V1Lazy` would save that round trip, but js-libp2p often loses a
-    // request that comes together with its protocol's name.
+    // Streams are negotiated before they are used. `Version::V1Lazy` would save that round trip,
+    // but js-libp2p often loses a request that comes together with its protocol's name.
     let configure = |config: libp2p::swarm::Config| {
-        config.with_idle_connection_timeout(IDLE_TIMEOUT).with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS)
+        config
+            .with_idle_connection_timeout(IDLE_TIMEOUT)
+            .with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS)
     };
     Ok(builder.with_swarm_config(configure).build())
 }
@@ -211,16 +225,24 @@ async fn listen(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<(),
     check_free(address).map_err(|error| failed(error.to_string()))?;
     let listener = swarm.listen_on(address.clone()).map_err(|error| {
         failed(match error {
-            TransportError::MultiaddrNotSupported(_) => "this kind of address is not supported".to_owned(),
+            TransportError::MultiaddrNotSupported(_) => {
+                "this kind of address is not supported".to_owned()
+            }
             TransportError::Other(error) => error.to_string(),
         })
     })?;
     let up = async {
         loop {
             match swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { listener_id, .. } if listener_id == listener => return Ok(()),
-                SwarmEvent::ListenerClosed { listener_id, reason, .. } if listener_id == listener => {
-                    return Err(reason.err().map_or("it closed".to_owned(), |error| error.to_string()));
+                SwarmEvent::NewListenAddr { listener_id, .. } if listener_id == listener => {
+                    return Ok(());
+                }
+                SwarmEvent::ListenerClosed { listener_id, reason, .. }
+                    if listener_id == listener =>
+                {
+                    return Err(reason
+                        .err()
+                        .map_or("it closed".to_owned(), |error| error.to_string()));
                 }
                 _ => {}
             }
@@ -232,8 +254,8 @@ async fn listen(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<(),
     }
 }
 
-/// libp2p shares ports (`SO_REUSEPORT`): a second node would get part of the first one's connections, and nobody an error. So
-/// the port is asked for once without that.
+/// libp2p shares ports (`SO_REUSEPORT`): a second node would get part of the first one's
+/// connections, and nobody an error. So the port is asked for once without that.
 fn check_free(address: &Multiaddr) -> io::Result<()> {
     let port = address.iter().find_map(|part| match part {
         Protocol::Tcp(port) => Some(port),
@@ -249,7 +271,11 @@ fn check_free(address: &Multiaddr) -> io::Result<()> {
 fn or_set_aside<T: Default>(path: &std::path::Path, loaded: io::Result<T>) -> T {
     loaded.unwrap_or_else(|error| {
         let aside = path.with_extension("damaged");
-        warn!("{} is damaged ({error}): set aside as {}, and begun anew", path.display(), aside.display());
+        warn!(
+            "{} is damaged ({error}): set aside as {}, and begun anew",
+            path.display(),
+            aside.display()
+        );
         if let Err(error) = std::fs::rename(path, &aside) {
             warn!("{}: {error}", path.display());
         }

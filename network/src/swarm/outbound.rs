@@ -39,8 +39,14 @@ impl EventLoop {
         while left > 0 && self.has_free_slot() {
             let subnets: BTreeSet<_> = self.taken_subnets().collect();
             let local = *self.swarm.local_peer_id();
-            let is_taken = |peer: &PeerId| *peer == local || self.peers.contains_key(peer) || self.is_dialling(peer);
-            let Some((peer, address)) = self.book.pick(now_ms(), rand::random(), &subnets, is_taken) else { break };
+            let is_taken = |peer: &PeerId| {
+                *peer == local || self.peers.contains_key(peer) || self.is_dialling(peer)
+            };
+            let Some((peer, address)) =
+                self.book.pick(now_ms(), rand::random(), &subnets, is_taken)
+            else {
+                break;
+            };
             let options = DialOpts::peer_id(peer)
                 .addresses(vec![address])
                 .condition(PeerCondition::DisconnectedAndNotDialing)
@@ -54,7 +60,8 @@ impl EventLoop {
     /// Asks the network for peers near a random place.
     fn look_around(&mut self, now: Instant) {
         let free = self.has_free_slot();
-        if self.peers.values().all(|peer| !peer.announced) || !self.dialing.looks_around(now, free) {
+        if self.peers.values().all(|peer| !peer.announced) || !self.dialing.looks_around(now, free)
+        {
             return;
         }
         self.swarm.behaviour_mut().kad.get_closest_peers(PeerId::random());
@@ -63,14 +70,19 @@ impl EventLoop {
     pub(super) fn dial_found(&mut self, found: Found) {
         match found.address {
             Some(address) => self.dial_seed(found.seed, address),
-            None => self.dialing.seed_failed(found.seed, Instant::now(), &"its name has no address"),
+            None => {
+                self.dialing.seed_failed(found.seed, Instant::now(), &"its name has no address")
+            }
         }
     }
 
     fn dial_seed(&mut self, index: usize, address: Multiaddr) {
         let given = self.options.seeds.get(index).and_then(|address| split_peer(address.clone()).1);
         let options = match given {
-            Some(peer) => DialOpts::peer_id(peer).addresses(vec![address]).condition(PeerCondition::Always).build(),
+            Some(peer) => DialOpts::peer_id(peer)
+                .addresses(vec![address])
+                .condition(PeerCondition::Always)
+                .build(),
             None => DialOpts::unknown_peer_id().address(address).build(),
         };
         self.begin(Dial::Seed(index), options);
@@ -106,7 +118,8 @@ impl EventLoop {
     pub(super) fn has_slot_for(&self, address: &Multiaddr) -> bool {
         !self.options.connect_only
             && self.has_free_slot()
-            && subnet_of(address).is_none_or(|subnet| self.taken_subnets().all(|taken| taken != subnet))
+            && subnet_of(address)
+                .is_none_or(|subnet| self.taken_subnets().all(|taken| taken != subnet))
     }
 
     fn taken_subnets(&self) -> impl Iterator<Item = Subnet> + '_ {

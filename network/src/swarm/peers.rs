@@ -6,7 +6,8 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::client::PeerView;
 use crate::{
-    address::Subnet, book::subnet_of, bucket::Bucket, events::NetworkEvent, message::Topic, reputation::Source,
+    address::Subnet, book::subnet_of, bucket::Bucket, events::NetworkEvent, message::Topic,
+    reputation::Source,
 };
 
 /// Requests that a peer may make before it has told who it is.
@@ -14,11 +15,12 @@ pub(super) const MAX_EARLY_REQUESTS: usize = 8;
 /// Longest name of a peer's software, in characters.
 const MAX_AGENT_CHARS: usize = 64;
 
-/// Gossip of one peer in the long run, in messages per second, and at once. Gossipsub remembers each for two minutes, whatever
-/// becomes of it: some 10 MiB for a peer that keeps to this.
+/// Gossip of one peer in the long run, in messages per second, and at once. Gossipsub remembers
+/// each for two minutes, whatever becomes of it: some 10 MiB for a peer that keeps to this.
 const GOSSIP_PER_S: u64 = 256;
 const GOSSIP_BURST: u64 = 4_096;
-/// Bytes that count for one message: a longer one counts for several. So the limits hold for bytes too.
+/// Bytes that count for one message: a longer one counts for several. So the limits hold for bytes
+/// too.
 const GOSSIP_UNIT_BYTES: usize = 1 << 10;
 /// The messages that an announced block counts for: there are few of them.
 const BLOCK_COST: u64 = 8;
@@ -67,7 +69,13 @@ pub(super) enum Flow {
 }
 
 impl Peer {
-    pub(super) fn new(peer: PeerId, address: Multiaddr, origin: Origin, deadline: Instant, now_ms: u64) -> Self {
+    pub(super) fn new(
+        peer: PeerId,
+        address: Multiaddr,
+        origin: Origin,
+        deadline: Instant,
+        now_ms: u64,
+    ) -> Self {
         Self {
             source: Source::of(&address, peer),
             address,
@@ -101,14 +109,19 @@ impl Peer {
         matches!(self.origin, Origin::Seed | Origin::Slot)
     }
 
-    /// The subnet that no further outbound slot may go to. Seeds are the operator's choice and count nothing.
+    /// The subnet that no further outbound slot may go to. Seeds are the operator's choice and
+    /// count nothing.
     pub(super) fn slot_subnet(&self) -> Option<Subnet> {
         (self.origin == Origin::Slot).then(|| subnet_of(&self.address)).flatten()
     }
 
     /// Keeps what is printable of what the peer calls itself.
     pub(super) fn set_agent(&mut self, agent: &str) {
-        self.agent = agent.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_AGENT_CHARS).collect();
+        self.agent = agent
+            .chars()
+            .filter(|c| c.is_ascii_graphic() || *c == ' ')
+            .take(MAX_AGENT_CHARS)
+            .collect();
     }
 
     pub(super) fn view(&self, peer: PeerId, points: u32) -> PeerView {
@@ -132,7 +145,8 @@ mod tests {
     fn burst(topic: Topic, bytes: usize) -> usize {
         let address = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
         let mut peer = Peer::new(PeerId::random(), address, Origin::Inbound, Instant::now(), 0);
-        let count = (0..=GOSSIP_BURST).take_while(|_| peer.gossips(topic, bytes, 0) == Flow::Fine).count();
+        let count =
+            (0..=GOSSIP_BURST).take_while(|_| peer.gossips(topic, bytes, 0) == Flow::Fine).count();
         assert_eq!(peer.gossips(topic, bytes, 0), Flow::Flooded);
         count
     }

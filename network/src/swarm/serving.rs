@@ -1,7 +1,8 @@
 //! Requests under way, theirs and ours.
 //!
-//! What peers ask is bounded for each kind and each peer from the moment that it is read until its answer is sent, which
-//! also bounds the memory of answers to slow readers. Beyond the bounds the answer is [`Response::Busy`].
+//! What peers ask is bounded for each kind and each peer from the moment that it is read until its
+//! answer is sent, which also bounds the memory of answers to slow readers. Beyond the bounds the
+//! answer is [`Response::Busy`].
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -71,14 +72,19 @@ impl Serving {
     }
 
     /// The way to answer a request, once.
-    pub(super) fn answer(&mut self, id: InboundId) -> Option<(RequestKind, ResponseChannel<Response>)> {
+    pub(super) fn answer(
+        &mut self,
+        id: InboundId,
+    ) -> Option<(RequestKind, ResponseChannel<Response>)> {
         let request = self.requests.get_mut(&id)?;
         Some((request.kind, request.channel.take()?))
     }
 
     /// The answer is sent, or the request has failed.
     pub(super) fn end(&mut self, peer: PeerId, kind: RequestKind, theirs: InboundRequestId) {
-        self.requests.retain(|_, other| !(other.peer == peer && other.kind == kind && other.theirs == theirs));
+        self.requests.retain(|_, other| {
+            !(other.peer == peer && other.kind == kind && other.theirs == theirs)
+        });
     }
 
     /// The peer is gone, and its requests with it.

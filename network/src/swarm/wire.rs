@@ -1,10 +1,11 @@
 //! Requests and responses on a stream: `u32le(length) ‖ bytes`, one message each way.
 //!
-//! The length is there to tell a peer that broke off from one that sends nonsense: only a whole message that does not
-//! decode is an offence.
+//! The length is there to tell a peer that broke off from one that sends nonsense: only a whole
+//! message that does not decode is an offence.
 //!
-//! What must not be broken: a request that does not decode is handed on as such ([`Received`]). libp2p tells nobody of a request that
-//! could not be read, so that its sender would never be charged.
+//! What must not be broken: a request that does not decode is handed on as such ([`Received`]).
+//! libp2p tells nobody of a request that could not be read, so that its sender would never be
+//! charged.
 
 use std::io;
 
@@ -45,14 +46,24 @@ impl request_response::Codec for Wire {
         bytes.and_then(|bytes| Response::decode(self.0, &bytes)).map_err(malformed)
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Received) -> io::Result<()>
+    async fn write_request<T>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        request: Received,
+    ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
         write(io, &request.map_err(malformed)?.encode()).await
     }
 
-    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, response: Response) -> io::Result<()>
+    async fn write_response<T>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        response: Response,
+    ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
@@ -69,8 +80,12 @@ fn malformed(error: DecodeError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Reads a message, or finds it too long. Memory grows with what has come, never with what is announced.
-async fn read<T: AsyncRead + Unpin + Send>(io: &mut T, limit: usize) -> io::Result<Result<Vec<u8>, DecodeError>> {
+/// Reads a message, or finds it too long. Memory grows with what has come, never with what is
+/// announced.
+async fn read<T: AsyncRead + Unpin + Send>(
+    io: &mut T,
+    limit: usize,
+) -> io::Result<Result<Vec<u8>, DecodeError>> {
     let mut length = [0; 4];
     io.read_exact(&mut length).await?;
     let length = u32::from_le_bytes(length);

@@ -98,12 +98,16 @@ pub(crate) fn name(genesis: &Hash, what: &str) -> String {
     format!("/lode/{}/{what}/1", &genesis.to_string()[..16])
 }
 
-/// Connects a peer that speaks one kind of requests besides gossip, and answers each with the same bytes.
+/// Connects a peer that speaks one kind of requests besides gossip, and answers each with the same
+/// bytes.
 pub(crate) async fn connect(to: Multiaddr, genesis: &Hash, kind: &str, answer: Vec<u8>) -> Hostile {
-    let protocols = [name(genesis, kind), name(genesis, "status")]
-        .map(|name| (StreamProtocol::try_from_owned(name).expect("a protocol"), ProtocolSupport::Full));
-    let topics: Vec<IdentTopic> =
-        ["blocks", "shares", "transactions"].iter().map(|topic| IdentTopic::new(name(genesis, topic))).collect();
+    let protocols = [name(genesis, kind), name(genesis, "status")].map(|name| {
+        (StreamProtocol::try_from_owned(name).expect("a protocol"), ProtocolSupport::Full)
+    });
+    let topics: Vec<IdentTopic> = ["blocks", "shares", "transactions"]
+        .iter()
+        .map(|topic| IdentTopic::new(name(genesis, topic)))
+        .collect();
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
@@ -111,19 +115,25 @@ pub(crate) async fn connect(to: Multiaddr, genesis: &Hash, kind: &str, answer: V
         .with_behaviour(|key| {
             let config = gossipsub::ConfigBuilder::default()
                 .validation_mode(ValidationMode::Anonymous)
-                .message_id_fn(|message| gossipsub::MessageId::from(Hash::of("x", &[&message.data]).0.to_vec()))
+                .message_id_fn(|message| {
+                    gossipsub::MessageId::from(Hash::of("x", &[&message.data]).0.to_vec())
+                })
                 .build()?;
             let mut gossip = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)?;
             for topic in &topics {
                 gossip.subscribe(topic)?;
             }
             Ok(Behaviour {
-                identify: identify::Behaviour::new(identify::Config::new("/hostile".to_owned(), key.public())),
+                identify: identify::Behaviour::new(identify::Config::new(
+                    "/hostile".to_owned(),
+                    key.public(),
+                )),
                 gossip,
                 requests: request_response::Behaviour::with_codec(
                     Raw,
                     protocols,
-                    request_response::Config::default().with_request_timeout(Duration::from_secs(10)),
+                    request_response::Config::default()
+                        .with_request_timeout(Duration::from_secs(10)),
                 ),
             })
         })
@@ -183,13 +193,16 @@ async fn run(
     }
 }
 
-/// A listener that speaks libp2p and nothing of ours: its address, and how often it was connected to.
+/// A listener that speaks libp2p and nothing of ours: its address, and how often it was connected
+/// to.
 pub(crate) async fn stranger() -> (Multiaddr, Arc<AtomicUsize>) {
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
         .expect("TCP")
-        .with_behaviour(|key| identify::Behaviour::new(identify::Config::new("/stranger".to_owned(), key.public())))
+        .with_behaviour(|key| {
+            identify::Behaviour::new(identify::Config::new("/stranger".to_owned(), key.public()))
+        })
         .expect("a behaviour")
         .build();
     swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("it listens");

@@ -1,7 +1,9 @@
 //! Messages to test with: any bytes that the codec takes, since nothing here looks behind them.
 #![allow(dead_code)]
 
-use lode_consensus::{Body, ChainWork, Decode, Hash, Header, SealedHeader, Share, SignedTransaction};
+use lode_consensus::{
+    Body, ChainWork, Decode, Hash, Header, SealedHeader, Share, SignedTransaction,
+};
 use lode_network::{Gossip, MempoolPage, Request, RequestKind, Response, Status, Topic};
 use lode_puzzle::Proof;
 use proptest::{collection::vec, option, prelude::*};
@@ -44,7 +46,10 @@ pub(crate) const TRANSFER_BYTES: usize = 221;
 
 /// Bytes that look random and depend on the seed alone.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
-    (0_u64..).flat_map(|index| Hash::of("noise", &[&seed.to_le_bytes(), &index.to_le_bytes()]).0).take(len).collect()
+    (0_u64..)
+        .flat_map(|index| Hash::of("noise", &[&seed.to_le_bytes(), &index.to_le_bytes()]).0)
+        .take(len)
+        .collect()
 }
 
 pub(crate) fn status(seed: u64) -> Status {
@@ -61,7 +66,9 @@ pub(crate) fn status(seed: u64) -> Status {
 
 pub(crate) fn body(seed: u64, transactions: usize, shares: usize) -> Body {
     Body {
-        transactions: (0..transactions as u64).map(|index| transaction(seed ^ (index << 32))).collect(),
+        transactions: (0..transactions as u64)
+            .map(|index| transaction(seed ^ (index << 32)))
+            .collect(),
         shares: (0..shares as u64).map(|index| share(seed ^ (index << 32))).collect(),
     }
 }
@@ -81,7 +88,8 @@ fn any_hashes(most: usize) -> impl Strategy<Value = Vec<Hash>> {
 pub(crate) fn any_request() -> impl Strategy<Value = Request> {
     prop_oneof![
         any::<u64>().prop_map(|seed| Request::Status(status(seed))),
-        (any_hashes(64), 1_u16..=512).prop_map(|(locator, limit)| Request::Headers { locator, limit }),
+        (any_hashes(64), 1_u16..=512)
+            .prop_map(|(locator, limit)| Request::Headers { locator, limit }),
         any_hashes(16).prop_map(|hashes| Request::Bodies { hashes }),
         any::<u32>().prop_map(|skip| Request::Mempool { skip }),
     ]
@@ -92,17 +100,23 @@ pub(crate) fn any_response() -> impl Strategy<Value = (RequestKind, Response)> {
     prop_oneof![
         any::<u64>().prop_map(|seed| (RequestKind::Status, Response::Status(status(seed)))),
         vec(any::<u64>(), 0..8).prop_map(|seeds| {
-            (RequestKind::Headers, Response::Headers(seeds.into_iter().map(sealed_header).collect()))
+            (
+                RequestKind::Headers,
+                Response::Headers(seeds.into_iter().map(sealed_header).collect()),
+            )
         }),
-        vec(option::of(any_body), 0..=16).prop_map(|bodies| (RequestKind::Bodies, Response::Bodies(bodies))),
-        (vec(any::<u64>(), 0..4), vec(any::<u64>(), 0..4), any::<bool>()).prop_map(|(shares, transactions, more)| {
-            let page = MempoolPage {
-                shares: shares.into_iter().map(share).collect(),
-                transactions: transactions.into_iter().map(transaction).collect(),
-                more,
-            };
-            (RequestKind::Mempool, Response::Mempool(page))
-        }),
+        vec(option::of(any_body), 0..=16)
+            .prop_map(|bodies| (RequestKind::Bodies, Response::Bodies(bodies))),
+        (vec(any::<u64>(), 0..4), vec(any::<u64>(), 0..4), any::<bool>()).prop_map(
+            |(shares, transactions, more)| {
+                let page = MempoolPage {
+                    shares: shares.into_iter().map(share).collect(),
+                    transactions: transactions.into_iter().map(transaction).collect(),
+                    more,
+                };
+                (RequestKind::Mempool, Response::Mempool(page))
+            }
+        ),
         proptest::sample::select(&RequestKind::ALL[..]).prop_map(|kind| (kind, Response::Busy)),
     ]
 }

@@ -6,8 +6,8 @@ use std::{path::Path, time::Duration};
 use libp2p::PeerId;
 use lode_consensus::Hash;
 use lode_network::{
-    Client, Events, InboundId, Multiaddr, Network, NetworkEvent, NetworkOptions, NetworkView, Request, RequestId,
-    Response, Service, swarm,
+    Client, Events, InboundId, Multiaddr, Network, NetworkEvent, NetworkOptions, NetworkView,
+    Request, RequestId, Response, Service, swarm,
 };
 
 /// How long anything may take before a test fails: patience, not a measurement.
@@ -71,7 +71,10 @@ impl Node {
     }
 
     pub(crate) async fn wait_connected(&mut self, to: PeerId) {
-        self.wait(|event| matches!(event, NetworkEvent::Connected { peer, .. } if peer == to).then_some(())).await;
+        self.wait(|event| {
+            matches!(event, NetworkEvent::Connected { peer, .. } if peer == to).then_some(())
+        })
+        .await;
     }
 
     pub(crate) async fn wait_disconnected(&mut self, from: PeerId) {
@@ -93,7 +96,10 @@ impl Node {
         .await
     }
 
-    pub(crate) async fn wait_response(&mut self, id: RequestId) -> Result<Response, lode_network::RequestError> {
+    pub(crate) async fn wait_response(
+        &mut self,
+        id: RequestId,
+    ) -> Result<Response, lode_network::RequestError> {
         self.wait(|event| match event {
             NetworkEvent::Response { id: other, result, .. } if other == id => Some(result),
             _ => None,
@@ -108,11 +114,17 @@ impl Node {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{:?}", self.client.view()));
+        tokio::time::timeout(PATIENCE, seen)
+            .await
+            .unwrap_or_else(|_| panic!("{:?}", self.client.view()));
     }
 
     /// Nothing of a kind comes for a while.
-    pub(crate) async fn expect_silence(&mut self, time: Duration, wrong: impl Fn(&NetworkEvent) -> bool) {
+    pub(crate) async fn expect_silence(
+        &mut self,
+        time: Duration,
+        wrong: impl Fn(&NetworkEvent) -> bool,
+    ) {
         let listening = async {
             while let Some(event) = self.events.next().await {
                 assert!(!wrong(&event), "{event:?}");

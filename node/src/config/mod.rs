@@ -1,4 +1,5 @@
-//! What an operator chooses: sections with their defaults, and out of them, once, a node's checked options.
+//! What an operator chooses: sections with their defaults, and out of them, once, a node's checked
+//! options.
 
 mod sections;
 mod values;
@@ -16,7 +17,8 @@ use lode_ledger::LedgerOptions;
 use lode_network::{Multiaddr, NetworkOptions};
 
 pub use sections::{
-    ApiSection, LedgerSection, LogSection, MempoolSection, NetworkSection, NodeSettings, PeersSection, SyncSection,
+    ApiSection, LedgerSection, LogSection, MempoolSection, NetworkSection, NodeSettings,
+    PeersSection, SyncSection,
 };
 pub use values::{BlockId, Folder, Host, ListenAddress, LogFilter, PeerAddress};
 
@@ -74,8 +76,9 @@ impl Default for PeersConfig {
 }
 
 impl PeersConfig {
-    /// As options of the network. Half of the peers, and no more than [`MAX_OUTBOUND`], are of the node's own choice, so that
-    /// whoever fills the rest does not surround it. There is room for all seeds.
+    /// As options of the network. Half of the peers, and no more than [`MAX_OUTBOUND`], are of the
+    /// node's own choice, so that whoever fills the rest does not surround it. There is room for
+    /// all seeds.
     pub(crate) fn options(&self, genesis_hash: Hash, data_dir: &Path) -> NetworkOptions {
         let seeds = u32::try_from(self.seeds.len()).unwrap_or(u32::MAX);
         let max_outbound = (self.max_peers / 2).clamp(1, MAX_OUTBOUND).max(seeds);
@@ -112,7 +115,8 @@ impl NodeConfig {
             allowed_hosts: settings.api.hosts.iter().map(|host| host.as_str().to_owned()).collect(),
             mempool: MempoolLimits {
                 min_fee: settings.mempool.min_fee,
-                max_bytes: usize::try_from(settings.mempool.max_mib).unwrap_or(usize::MAX >> 20) << 20,
+                max_bytes: usize::try_from(settings.mempool.max_mib).unwrap_or(usize::MAX >> 20)
+                    << 20,
                 ..MempoolLimits::default()
             },
             ledger: LedgerOptions { history: settings.ledger.history },
@@ -121,16 +125,24 @@ impl NodeConfig {
     }
 }
 
-fn peers(loaded: &Loaded<NodeSettings>, network: &Network) -> Result<Option<PeersConfig>, ConfigError> {
+fn peers(
+    loaded: &Loaded<NodeSettings>,
+    network: &Network,
+) -> Result<Option<PeersConfig>, ConfigError> {
     let NodeSettings { peers, sync, .. } = &loaded.settings;
     if !peers.enabled {
         let off = loaded.source("peers", "enabled");
         for key in ["listen", "announce", "seeds", "connect_only", "max_peers"] {
             let source = loaded.source("peers", key);
             // What stands in the file of a node that is to be alone for once is no mistake.
-            let is_flag = source.layer() == off.layer() && matches!(source, lode_app::Source::Flag(_));
+            let is_flag =
+                source.layer() == off.layer() && matches!(source, lode_app::Source::Flag(_));
             if source.layer() > off.layer() || is_flag {
-                return Err(loaded.together("peers", key, format!("cannot be used where there are no peers ({off})")));
+                return Err(loaded.together(
+                    "peers",
+                    key,
+                    format!("cannot be used where there are no peers ({off})"),
+                ));
             }
         }
         return Ok(None);
@@ -147,13 +159,17 @@ fn peers(loaded: &Loaded<NodeSettings>, network: &Network) -> Result<Option<Peer
         max_peers: peers.max_peers,
         sync: SyncConfig {
             minimum_work: sync.minimum_work.unwrap_or(network.sync.minimum_work),
-            assume_valid: sync.assume_valid.map(|block| (block.0, block.1)).or(network.sync.assume_valid),
+            assume_valid: sync
+                .assume_valid
+                .map(|block| (block.0, block.1))
+                .or(network.sync.assume_valid),
             ..SyncConfig::default()
         },
     }))
 }
 
-/// The data folder of a network if the operator names none: `lode/NAME` in the user's XDG data folder.
+/// The data folder of a network if the operator names none: `lode/NAME` in the user's XDG data
+/// folder.
 ///
 /// # Errors
 /// [`ConfigError::Folder`] if the environment names no usable one.

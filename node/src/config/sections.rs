@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::values::{BlockId, Folder, Host, ListenAddress, LogFilter, PeerAddress};
 
 /// What is logged: libraries speak of single connections, which concern nobody.
-const LOG: &str = "info,libp2p_gossipsub=error,libp2p_kad=error,libp2p_swarm=error,netlink_proto=error";
+const LOG: &str =
+    "info,libp2p_gossipsub=error,libp2p_kad=error,libp2p_swarm=error,netlink_proto=error";
 
 /// Everything that an operator can choose.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,7 +26,6 @@ pub struct NodeSettings {
     pub mempool: MempoolSection,
     /// What is kept of the chain.
     pub ledger: LedgerSection,
-    /// The peers.
     pub peers: PeersSection,
     /// What is asked of a chain.
     pub sync: SyncSection,

@@ -58,7 +58,8 @@ impl FromStr for Host {
             return Ok(Self(ip.to_string()));
         }
         let is_label = |label: &str| {
-            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            let is_allowed =
+                |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
             (1..=63).contains(&label.len()) && label.bytes().all(is_allowed)
         };
         let name = text.strip_suffix('.').unwrap_or(text);
@@ -137,8 +138,9 @@ impl fmt::Display for BlockId {
 
 /// What is logged: directives of `tracing`, but for the bare `TARGET`.
 ///
-/// To `tracing` a bare word that is no level is a target, of which everything is logged, and of everything else nothing: a
-/// misspelt `inof` would silence the node. Here a target comes with its level.
+/// To `tracing` a bare word that is no level is a target, of which everything is logged, and of
+/// everything else nothing: a misspelt `inof` would silence the node. Here a target comes with its
+/// level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);
 
@@ -173,7 +175,9 @@ impl FromStr for LogFilter {
         let is_plain = |part: &&str| !part.contains(['[', ']', '{', '}']);
         // `tracing` takes no spaces.
         let filter = parts().collect::<Vec<_>>().join(",");
-        if !parts().filter(is_plain).all(is_directive) || EnvFilter::builder().parse(&filter).is_err() {
+        if !parts().filter(is_plain).all(is_directive)
+            || EnvFilter::builder().parse(&filter).is_err()
+        {
             return Err(refused);
         }
         Ok(Self(filter))
@@ -198,15 +202,32 @@ mod tests {
 
     #[test]
     fn a_filter_that_would_silence_the_node_is_refused() {
-        for text in ["info", "WARN", "off", "lode_core=debug", "info,libp2p_kad=error", "info, lode_core::sync=trace"] {
+        for text in [
+            "info",
+            "WARN",
+            "off",
+            "lode_core=debug",
+            "info,libp2p_kad=error",
+            "info, lode_core::sync=trace",
+        ] {
             assert!(text.parse::<LogFilter>().is_ok(), "{text}");
         }
         for text in ["[sync{height=3}]=trace", "info,lode_core[sync]=debug"] {
             assert!(text.parse::<LogFilter>().is_ok(), "{text}");
         }
-        for text in
-            ["", ",", "inof", "inof,,=", "info,", "lode_core", "lode_core=", "=info", "lode_core=inof", "[", "6"]
-        {
+        for text in [
+            "",
+            ",",
+            "inof",
+            "inof,,=",
+            "info,",
+            "lode_core",
+            "lode_core=",
+            "=info",
+            "lode_core=inof",
+            "[",
+            "6",
+        ] {
             assert!(text.parse::<LogFilter>().is_err(), "{text}");
         }
     }
@@ -222,7 +243,17 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(Host(expected.to_owned())));
         }
-        for text in ["", ".", "a..b", "node:3030", "http://node", "a b", "*", "192.0.2.7:80", &"a".repeat(64)] {
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "node:3030",
+            "http://node",
+            "a b",
+            "*",
+            "192.0.2.7:80",
+            &"a".repeat(64),
+        ] {
             assert!(text.parse::<Host>().is_err(), "{text}");
         }
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use blake2::{Blake2b512, Digest};
 use lode_algebra::Backend;
 use lode_puzzle::{
-    Claim, Engine, Expansion, LogSize, Proof, ReferenceEngine, ReferenceVerifier, Seed, Srs, Statement, Ticket,
-    Verifier, VerifyError, point,
+    Claim, Engine, Expansion, LogSize, Proof, ReferenceEngine, ReferenceVerifier, Seed, Srs,
+    Statement, Ticket, Verifier, VerifyError, point,
 };
 use serde::Deserialize;
 use snarkvm::{
@@ -41,13 +41,18 @@ impl Vector {
     }
 
     pub(crate) fn proof(&self) -> Proof {
-        Proof::from_parts(&hex::decode(&self.commitment).unwrap(), &hex::decode(&self.opening).unwrap()).unwrap()
+        Proof::from_parts(
+            &hex::decode(&self.commitment).unwrap(),
+            &hex::decode(&self.opening).unwrap(),
+        )
+        .unwrap()
     }
 }
 
 /// The published vectors, made by an independent implementation, `log_n` = 13.
 pub(crate) fn vectors() -> Vec<Vector> {
-    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../vectors/puzzle.json")).unwrap();
+    let vectors: Vec<Vector> =
+        serde_json::from_str(include_str!("../vectors/puzzle.json")).unwrap();
     assert!(!vectors.is_empty());
     vectors
 }
@@ -65,7 +70,8 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) fn new(log_n: u8) -> Self {
         let srs = Arc::new(lode_genesis::srs::load(LogSize::new(log_n).unwrap()).unwrap());
-        let verifiers = Backend::available().map(|backend| Verifier::with_backend(&srs, backend).unwrap());
+        let verifiers =
+            Backend::available().map(|backend| Verifier::with_backend(&srs, backend).unwrap());
         Self {
             engine: ReferenceEngine::new(srs.clone()),
             verifier: Verifier::new(&srs),
@@ -118,14 +124,16 @@ pub(crate) fn plus(bytes: &[u8; 96], other: &G1Affine) -> [u8; 96] {
     encode(decode(bytes).to_projective().add_mixed(other))
 }
 
-/// Points of the curve whose order divides the cofactor (x − 1)²/3, x − 1 = 2^46·3·7·13·499: the generic one `r·P`, and those of the
-/// orders 2, 3, 7, 13 and 499.
+/// Points of the curve whose order divides the cofactor (x − 1)²/3, x − 1 = 2^46·3·7·13·499: the
+/// generic one `r·P`, and those of the orders 2, 3, 7, 13 and 499.
 pub(crate) fn torsion_points() -> Vec<G1Affine> {
     let from_x = |x: Fq| G1Affine::from_x_coordinate(x, true);
     let times = |p: G1Affine, k: u64| p.mul_bits(BitIteratorBE::new([k])).to_affine();
     let outside = || {
         let points = (2u64..).filter_map(|x| from_x(Fq::from(x)));
-        points.map(|p| p.mul_bits(BitIteratorBE::new(Fr::characteristic())).to_affine()).filter(|p| !p.is_zero())
+        points
+            .map(|p| p.mul_bits(BitIteratorBE::new(Fr::characteristic())).to_affine())
+            .filter(|p| !p.is_zero())
     };
     let generic = outside().next().unwrap();
     let order_2 = from_x(-Fq::from(1u64)).unwrap();
@@ -136,7 +144,8 @@ pub(crate) fn torsion_points() -> Vec<G1Affine> {
     for order in [7u64, 13, 499] {
         // A point without its parts of other orders; what is left has the order, or its square.
         let others = 0x8508_c000_0000_0000u64 / order;
-        let part = outside().map(|p| times(times(p, others), others)).find(|p| !p.is_zero()).unwrap();
+        let part =
+            outside().map(|p| times(times(p, others), others)).find(|p| !p.is_zero()).unwrap();
         let multiple = times(part, order);
         let point = if multiple.is_zero() { part } else { multiple };
         assert!(times(point, order).is_zero());
@@ -146,7 +155,8 @@ pub(crate) fn torsion_points() -> Vec<G1Affine> {
     points
 }
 
-/// The quotient h of a seed, by the book: interpolate, multiply, subtract, divide with remainder zero.
+/// The quotient h of a seed, by the book: interpolate, multiply, subtract, divide with remainder
+/// zero.
 pub(crate) fn quotient(seed: &Seed, log_n: LogSize) -> DensePolynomial<Fr> {
     let domain = EvaluationDomain::<Fr>::new(log_n.n()).unwrap();
     let expansion = Expansion::new(seed, log_n);
@@ -161,18 +171,31 @@ pub(crate) fn quotient(seed: &Seed, log_n: LogSize) -> DensePolynomial<Fr> {
 
 /// `[f]`, term by term.
 pub(crate) fn commit(srs: &Srs, polynomial: &DensePolynomial<Fr>) -> G1Projective {
-    polynomial.coeffs.iter().zip(srs.powers()).map(|(coefficient, power)| *power * *coefficient).sum()
+    polynomial
+        .coeffs
+        .iter()
+        .zip(srs.powers())
+        .map(|(coefficient, power)| *power * *coefficient)
+        .sum()
 }
 
 /// `z`, from the specification's words.
 pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
-    let digest = Blake2b512::new().chain_update(b"lode/puzzle/point/v1").chain_update(seed.0).chain_update(commitment);
+    let digest = Blake2b512::new()
+        .chain_update(b"lode/puzzle/point/v1")
+        .chain_update(seed.0)
+        .chain_update(commitment);
     Fr::from_bytes_le_mod_order(&digest.finalize())
 }
 
-/// A proof for the seed that commits to the given polynomial plus a given point, and opens the polynomial where the commitment
-/// says: what a forger makes who knows the protocol.
-pub(crate) fn forge(srs: &Srs, seed: &Seed, polynomial: &DensePolynomial<Fr>, extra: &G1Affine) -> Proof {
+/// A proof for the seed that commits to the given polynomial plus a given point, and opens the
+/// polynomial where the commitment says: what a forger makes who knows the protocol.
+pub(crate) fn forge(
+    srs: &Srs,
+    seed: &Seed,
+    polynomial: &DensePolynomial<Fr>,
+    extra: &G1Affine,
+) -> Proof {
     let commitment = encode(commit(srs, polynomial).add_mixed(extra));
     let z = challenge(seed, &commitment);
     let divisor = DensePolynomial::from_coefficients_vec(vec![-z, Fr::one()]);

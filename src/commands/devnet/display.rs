@@ -40,14 +40,19 @@ impl Progress {
         let height = reader.tip_height()?;
         let epoch = params.epoch_of(height);
         let shares = reader.epoch_shares(epoch)?;
-        let immature = reader.immature(&address)?.iter().fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount));
+        let immature = reader
+            .immature(&address)?
+            .iter()
+            .fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount));
         Ok(Self {
             height,
             epoch,
             epoch_done: height - params.epoch_start(epoch) + 1,
             epoch_length: params.epoch_length,
             shares: (shares.get(&address).copied().unwrap_or(0), shares.values().sum()),
-            balance: Credits::from_microcredits(reader.account(&address)?.unwrap_or_default().balance),
+            balance: Credits::from_microcredits(
+                reader.account(&address)?.unwrap_or_default().balance,
+            ),
             immature: Credits::from_microcredits(immature),
             attempts_per_s: devnet.miners.iter().map(|miner| miner.stats().rates.over_60_s).sum(),
             heights: devnet.heights()?,
@@ -65,7 +70,16 @@ impl Progress {
     }
 
     fn line(&self) -> String {
-        let Self { height, epoch, epoch_done, epoch_length, shares: (own, all), balance, immature, .. } = self;
+        let Self {
+            height,
+            epoch,
+            epoch_done,
+            epoch_length,
+            shares: (own, all),
+            balance,
+            immature,
+            ..
+        } = self;
         let nodes = self.nodes().map_or(String::new(), |nodes| format!("  nodes {nodes}"));
         format!(
             "height {height}{nodes}  epoch {epoch} ({epoch_done}/{epoch_length})  {}  shares {own} of {all}  \
@@ -88,7 +102,8 @@ impl Display {
         }
         let lines = MultiProgress::with_draw_target(lode_app::terminal::stdout());
         let bar = |length, template: &str| {
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             lines.add(ProgressBar::new(length).with_style(style.progress_chars("━╸─")))
         };
         let length = u64::from(ledger.params().epoch_length);
@@ -100,11 +115,19 @@ impl Display {
         }
     }
 
-    pub(super) fn show(&mut self, view: &Progress, miners: &[Miner], out: &mut dyn Write) -> Result<(), CommandError> {
-        let events = miners.iter().flat_map(|miner| std::iter::from_fn(|| miner.next_event(Duration::ZERO)));
+    pub(super) fn show(
+        &mut self,
+        view: &Progress,
+        miners: &[Miner],
+        out: &mut dyn Write,
+    ) -> Result<(), CommandError> {
+        let events =
+            miners.iter().flat_map(|miner| std::iter::from_fn(|| miner.next_event(Duration::ZERO)));
         let mut events: Vec<MinerEvent> = events.collect();
         // They come from one miner after another, and blocks are read from below.
-        events.sort_by_key(|event| if let MinerEvent::BlockFound { height, .. } = event { *height } else { 0 });
+        events.sort_by_key(|event| {
+            if let MinerEvent::BlockFound { height, .. } = event { *height } else { 0 }
+        });
         for line in events.iter().filter_map(describe) {
             match self {
                 // Where the line cannot be drawn, the next one will be.
@@ -117,7 +140,8 @@ impl Display {
         match self {
             Self::Live { epoch, chain, account, .. } => {
                 chain.set_prefix("height");
-                let nodes = view.nodes().map_or(String::new(), |nodes| format!("  (nodes at {nodes})"));
+                let nodes =
+                    view.nodes().map_or(String::new(), |nodes| format!("  (nodes at {nodes})"));
                 chain.set_message(format!("{}{nodes}  {}", view.height, view.rate()));
                 epoch.set_prefix(format!("epoch {}", view.epoch));
                 epoch.set_position(view.epoch_done.into());
@@ -144,7 +168,9 @@ fn describe(event: &MinerEvent) -> Option<String> {
     match event {
         MinerEvent::BlockFound { height, hash } => Some(format!("block {height} {hash}")),
         MinerEvent::Refused { reason } => Some(format!("refused: {reason}")),
-        MinerEvent::Disconnected { reason } => Some(format!("the miner has lost the node: {reason}")),
+        MinerEvent::Disconnected { reason } => {
+            Some(format!("the miner has lost the node: {reason}"))
+        }
         _ => None,
     }
 }

@@ -6,10 +6,10 @@ pub enum DevnetError {
     /// The network, the data folder, the node or the ledger.
     #[error("{0}")]
     Node(String),
-    /// The miner.
     #[error("miner: {0}")]
     Miner(String),
-    /// A part of a node or of a miner ended by itself, which none does unless there is a mistake in it.
+    /// A part of a node or of a miner ended by itself, which none does unless there is a mistake in
+    /// it.
     #[error("{0}; the devnet was stopped")]
     Died(String),
 }

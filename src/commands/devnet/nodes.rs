@@ -68,7 +68,12 @@ impl Devnet {
     }
 
     /// A miner for each node; the threads are spread over them, one at least.
-    pub(super) fn start_miners(&mut self, args: &DevnetArgs, address: Address, rig: &Rig) -> Result<(), CommandError> {
+    pub(super) fn start_miners(
+        &mut self,
+        args: &DevnetArgs,
+        address: Address,
+        rig: &Rig,
+    ) -> Result<(), CommandError> {
         let threads = args.threads.map_or_else(all_cores, usize::from);
         let (each, more) = (threads / self.nodes.len(), threads % self.nodes.len());
         for (number, node) in self.nodes.iter().enumerate() {
@@ -98,10 +103,13 @@ impl Devnet {
         Ok(self.tips()?.into_iter().map(|(height, _)| height).collect())
     }
 
-    /// Stops the miners when all nodes have one tip. Two that find a block at the same moment would leave a tie for ever: the last
-    /// blocks are one miner's.
+    /// Stops the miners when all nodes have one tip. Two that find a block at the same moment would
+    /// leave a tie for ever: the last blocks are one miner's.
     pub(super) async fn agree(&self, out: &mut dyn Write) -> Result<Height, CommandError> {
-        let (last, others) = self.miners.split_last().ok_or_else(|| DevnetError::Miner("there is none".to_owned()))?;
+        let (last, others) = self
+            .miners
+            .split_last()
+            .ok_or_else(|| DevnetError::Miner("there is none".to_owned()))?;
         others.iter().for_each(Miner::stop);
         if !others.is_empty() {
             self.wait_for_one_tip().await?;
@@ -153,7 +161,9 @@ fn nth_api(first: SocketAddr, number: u16) -> Result<SocketAddr, CommandError> {
         0 => Some(0),
         port => port.checked_add(number),
     };
-    let port = port.ok_or_else(|| node_error(format!("no port is left after {first}: choose another --api")))?;
+    let port = port.ok_or_else(|| {
+        node_error(format!("no port is left after {first}: choose another --api"))
+    })?;
     Ok(SocketAddr::new(first.ip(), port))
 }
 

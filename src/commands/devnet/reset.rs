@@ -1,7 +1,8 @@
-//! `lode devnet --reset`: takes away what a devnet's nodes keep, so that the next start begins with genesis.
+//! `lode devnet --reset`: takes away what a devnet's nodes keep, so that the next start begins with
+//! genesis.
 //!
-//! What must not be broken: nothing goes but the files that nodes are known to write beside a chain of this network's
-//! name. Keys stay: the keystore's, and `peer.key`, a node's identity.
+//! What must not be broken: nothing goes but the files that nodes are known to write beside a chain
+//! of this network's name. Keys stay: the keystore's, and `peer.key`, a node's identity.
 
 use std::{
     fs,
@@ -18,14 +19,15 @@ use super::{
 };
 use crate::commands::CommandError;
 
-/// What nodes write beside their chain: what waits for a block, and what is known of peers. Each is replaced by way of a
-/// file beside it, NAME.….new, which a kill can leave behind.
+/// What nodes write beside their chain: what waits for a block, and what is known of peers. Each is
+/// replaced by way of a file beside it, NAME.….new, which a kill can leave behind.
 const FILES: [&str; 4] = ["mempool.journal", "shares.journal", "peers.json", "bans.json"];
 
 /// Networks that share the default place of data folders.
 const OTHERS: [&str; 2] = ["mainnet", "testnet"];
 
-/// Deletes the chains of all nodes below a data folder, with what belongs to them, and says so line by line.
+/// Deletes the chains of all nodes below a data folder, with what belongs to them, and says so line
+/// by line.
 ///
 /// # Errors
 /// [`DevnetError::Node`]: a chain is another network's, a node is running on it, or a file cannot be deleted.
@@ -55,7 +57,9 @@ pub(super) fn run(data_dir: &Path, out: &mut dyn Write) -> Result<(), CommandErr
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let is_ours = |name: &str| {
         let rest = FILES.iter().find_map(|file| name.strip_prefix(file));
-        rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && rest.ends_with(".new")))
+        rest.is_some_and(|rest| {
+            rest.is_empty() || (rest.starts_with('.') && rest.ends_with(".new"))
+        })
     };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -77,15 +81,16 @@ fn node_folders(data_dir: &Path) -> io::Result<Vec<PathBuf>> {
                 folders.push(entry?.path());
             }
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
         Err(error) => return Err(error),
     }
     folders.sort_unstable();
     Ok(folders)
 }
 
-/// Whether a chain is a devnet's, by the name that it carries; if it was written before chains carried one, whether it begins
-/// with no other network's genesis.
+/// Whether a chain is a devnet's, by the name that it carries; if it was written before chains
+/// carried one, whether it begins with no other network's genesis.
 fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
     let Some(facts) = LedgerFacts::of(chain) else {
         let what = format!("cannot read the chain in {}: nothing was removed", chain.display());
@@ -94,8 +99,10 @@ fn check_is_devnets(chain: &Path) -> Result<(), CommandError> {
     let other = match facts.network {
         Some(network) => (network != DEVNET).then_some(network),
         None => {
-            let begins =
-                |name: &&str| Network::load(name).is_ok_and(|network| Some(network.genesis_hash) == facts.genesis_hash);
+            let begins = |name: &&str| {
+                Network::load(name)
+                    .is_ok_and(|network| Some(network.genesis_hash) == facts.genesis_hash)
+            };
             OTHERS.iter().find(|name| begins(name)).map(ToString::to_string)
         }
     };
@@ -125,7 +132,8 @@ mod tests {
     use lode_ledger::LedgerOptions;
     use tempfile::TempDir;
 
-    /// The devnet with other parameters, or another network: in any case one whose chain `lode devnet` does not take.
+    /// The devnet with other parameters, or another network: in any case one whose chain
+    /// `lode devnet` does not take.
     fn begin(folder: &Path, name: &str) -> Ledger {
         let params = Network::load(DEVNET).unwrap().params;
         let params = ChainSpec { name: name.to_owned(), maturity: params.maturity + 1, ..params };
@@ -133,7 +141,8 @@ mod tests {
         Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap()
     }
 
-    /// The folders of three nodes, each with all that a node writes, and things that are nobody's business.
+    /// The folders of three nodes, each with all that a node writes, and things that are nobody's
+    /// business.
     fn devnet() -> (TempDir, Vec<PathBuf>) {
         let place = tempfile::tempdir().unwrap();
         let folders = ["", "nodes/2", "nodes/3"].map(|folder| place.path().join(folder)).to_vec();
@@ -149,7 +158,9 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.collect();
         names.sort_unstable();
         names

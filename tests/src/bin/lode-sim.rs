@@ -30,14 +30,18 @@ struct Arguments {
     /// Simulated hours of mining. Ten minutes of settling follow.
     #[arg(long, default_value_t = 1.0)]
     hours: f64,
-    /// Print what a selfish miner with 10 to 45 % of all attempts earns, in place of the random runs.
+    /// Print what a selfish miner with 10 to 45 % of all attempts earns, in place of the random
+    /// runs.
     #[arg(long)]
     selfish: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     let nodes = usize::from(arguments.nodes.unwrap_or(if arguments.selfish { 6 } else { 20 }));
     let duration = (arguments.hours * HOUR as f64) as Micros;
     if !(MINUTE..=MAX_HOURS * HOUR).contains(&duration) {
@@ -88,7 +92,10 @@ fn selfish(seed: u64, nodes: usize, duration: Micros) -> ExitCode {
         let alpha = f64::from(percent) / 100.0;
         let report = run(Scenario::selfish(seed, nodes, alpha, duration));
         let part = report.first;
-        println!("{alpha:>8.2} {:>8.3} {:>8.3} {:>8.3} {:>8}", part.blocks, part.shares, part.rewards, report.height);
+        println!(
+            "{alpha:>8.2} {:>8.3} {:>8.3} {:>8.3} {:>8}",
+            part.blocks, part.shares, part.rewards, report.height
+        );
         for violation in &report.violations {
             eprintln!("alpha {alpha:.2}: {violation}");
             is_good = false;

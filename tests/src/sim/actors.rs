@@ -1,9 +1,11 @@
-//! The simulated network's parameters, and the keys and addresses of all who take part. They are the same in every run, so
-//! that a process makes them once.
+//! The simulated network's parameters, and the keys and addresses of all who take part. They are
+//! the same in every run, so that a process makes them once.
 
 use std::sync::LazyLock;
 
-use lode_consensus::{Action, Address, ChainSpec, Height, SignedTransaction, Transaction, transaction::Transfer};
+use lode_consensus::{
+    Action, Address, ChainSpec, Height, SignedTransaction, Transaction, transaction::Transfer,
+};
 use lode_genesis::Network;
 use lode_ledger::Reader;
 use lode_puzzle::{LogSize, Target};
@@ -55,7 +57,13 @@ impl Actors {
     }
 
     /// A user's next transfer to another one, as an honest wallet makes it from what a node has.
-    pub fn transfer(&self, reader: &Reader<'_>, from: usize, to: usize, rng: &mut StdRng) -> SignedTransaction {
+    pub fn transfer(
+        &self,
+        reader: &Reader<'_>,
+        from: usize,
+        to: usize,
+        rng: &mut StdRng,
+    ) -> SignedTransaction {
         let (from, to) = (&self.users[from], &self.users[to]);
         let account = reader.account(&from.address).expect("the ledger reads").unwrap_or_default();
         let tip = reader.tip_height().expect("the ledger reads");
@@ -81,12 +89,14 @@ fn make() -> Actors {
     let mut rng = StdRng::seed_from_u64(1);
     let mut user = || {
         let key = PrivateKey::<MainnetV0>::new(&mut rng).expect("a key");
-        let address = snarkvm::console::account::Address::try_from(&key).expect("a key has an address");
+        let address =
+            snarkvm::console::account::Address::try_from(&key).expect("a key has an address");
         User { address: Address::try_from(&address).expect("an address"), key }
     };
     let users: Vec<User> = (0..USERS).map(|_| user()).collect();
     let miners = (0..=MAX_NODES).map(|_| user().address).collect();
-    let mut allocations: Vec<(Address, u64)> = users.iter().map(|user| (user.address, ALLOCATION)).collect();
+    let mut allocations: Vec<(Address, u64)> =
+        users.iter().map(|user| (user.address, ALLOCATION)).collect();
     allocations.sort_unstable();
     let params = ChainSpec {
         name: "simnet".to_owned(),

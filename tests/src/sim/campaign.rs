@@ -17,7 +17,6 @@ const THREE_SIGMA: f64 = 0.0027;
 /// What to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Campaign {
-    /// The first seed.
     pub first_seed: u64,
     /// How many seeds.
     pub seeds: u64,
@@ -83,9 +82,11 @@ impl Campaign {
 impl Summary {
     fn add(&mut self, report: Report) {
         self.runs += 1;
-        self.violations.extend(report.violations.into_iter().map(|violation| (report.seed, violation)));
+        self.violations
+            .extend(report.violations.into_iter().map(|violation| (report.seed, violation)));
         self.miners += report.fairness.len() as u64;
-        self.beyond_three_sigma += report.fairness.iter().filter(|fair| fair.sigma.abs() > 3.0).count() as u64;
+        self.beyond_three_sigma +=
+            report.fairness.iter().filter(|fair| fair.sigma.abs() > 3.0).count() as u64;
         self.blocks += u64::from(report.height);
         self.events += report.events;
     }
@@ -95,7 +96,8 @@ impl Summary {
         self.violations.push((seed, "the run panicked: its message stands above".to_owned()));
     }
 
-    /// Three standard deviations hold for each miner as often as chance says, itself within three standard deviations.
+    /// Three standard deviations hold for each miner as often as chance says, itself within three
+    /// standard deviations.
     fn judge_fairness(&mut self) {
         let expected = self.miners as f64 * THREE_SIGMA;
         let most = expected + 3.0 * expected.sqrt() + 1.0;

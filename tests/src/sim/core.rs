@@ -1,5 +1,5 @@
-//! The core of a node as the simulator drives it: the real chain service and the real sync machine over the real ledger,
-//! with a clock, a judge and a generator of its own.
+//! The core of a node as the simulator drives it: the real chain service and the real sync machine
+//! over the real ledger, with a clock, a judge and a generator of its own.
 
 use std::sync::{
     Arc,
@@ -88,7 +88,8 @@ impl Machine {
     /// Starts a core on what the disk holds.
     pub fn open(&self) -> Core {
         let options = LedgerOptions::default();
-        let ledger = Ledger::open_in_memory(&self.disk, self.network.clone(), options).expect("the disk is readable");
+        let ledger = Ledger::open_in_memory(&self.disk, self.network.clone(), options)
+            .expect("the disk is readable");
         let effects = Effects {
             clock: self.clock.clone(),
             checker: Arc::clone(&self.oracle) as _,

@@ -23,27 +23,19 @@ pub enum Event {
     Timeout {
         /// The asker.
         node: usize,
-        /// Its life.
         life: u32,
         /// Its number.
         id: RequestId,
     },
     /// A worker is done.
     Work {
-        /// The node.
         node: usize,
-        /// Its life.
         life: u32,
         /// Which worker.
         worker: usize,
     },
     /// A node is told the time.
-    Tick {
-        /// The node.
-        node: usize,
-        /// Its life.
-        life: u32,
-    },
+    Tick { node: usize, life: u32 },
     /// A miner finds something.
     Win {
         /// The miner's node.
@@ -93,7 +85,9 @@ impl Traced for Event {
                 wire.trace(out);
             }
             Self::Timeout { node, life, id } => put(1, &[*node as u64, u64::from(*life), id.0]),
-            Self::Work { node, life, worker } => put(2, &[*node as u64, u64::from(*life), *worker as u64]),
+            Self::Work { node, life, worker } => {
+                put(2, &[*node as u64, u64::from(*life), *worker as u64])
+            }
             Self::Tick { node, life } => put(3, &[*node as u64, u64::from(*life)]),
             Self::Win { node, round, share } => put(4, &[*node as u64, *round, share.nonce]),
             Self::Refresh { node, round } => put(5, &[*node as u64, *round]),

@@ -1,10 +1,11 @@
 //! The network between nodes: how long bytes take, and whether they arrive.
 //!
-//! Every pair has a base latency; a packet adds an exponential delay of its own, so that packets overtake each other. It first
-//! waits for its sender's upload.
+//! Every pair has a base latency; a packet adds an exponential delay of its own, so that packets
+//! overtake each other. It first waits for its sender's upload.
 //!
-//! Connections are TCP's: a lost packet is sent again, and comes late. Gossip is dropped where a queue is full, which
-//! happens to as many packets; and now and then a connection breaks, with all that was on its way.
+//! Connections are TCP's: a lost packet is sent again, and comes late. Gossip is dropped where a
+//! queue is full, which happens to as many packets; and now and then a connection breaks, with all
+//! that was on its way.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use super::schedule::{Micros, SECOND};
 
 /// After so long a lost packet is sent again: the usual minimum of TCP, and a little more.
 const RETRANSMISSION: Micros = 300_000;
-/// A packet that would wait longer than this for its sender's upload is dropped if it is gossip: the bound of a node's send queue.
+/// A packet that would wait longer than this for its sender's upload is dropped if it is gossip:
+/// the bound of a node's send queue.
 pub const MAX_UPLOAD_WAIT: Micros = 10 * SECOND;
 
 /// What a network is like.
@@ -45,7 +47,8 @@ impl Weather {
         upload_bytes_per_s: (64 << 10, 4 << 20),
     };
 
-    /// Data centres: for questions about the chain's rules, to which the network's troubles are noise.
+    /// Data centres: for questions about the chain's rules, to which the network's troubles are
+    /// noise.
     pub const CALM: Self = Self {
         latency: (5_000, 50_000),
         jitter: 5_000,
@@ -76,15 +79,26 @@ impl Fabric {
     /// A network of so many participants.
     pub fn new(participants: usize, weather: Weather, mut rng: StdRng) -> Self {
         let pairs = (0..participants).flat_map(|b| (0..b).map(move |a| (a, b)));
-        let latency = pairs.map(|pair| (pair, rng.random_range(weather.latency.0..=weather.latency.1))).collect();
+        let latency = pairs
+            .map(|pair| (pair, rng.random_range(weather.latency.0..=weather.latency.1)))
+            .collect();
         let (low, high) = weather.upload_bytes_per_s;
-        let upload = |rng: &mut StdRng| Upload { bytes_per_s: rng.random_range(low..=high), free_at: 0 };
+        let upload =
+            |rng: &mut StdRng| Upload { bytes_per_s: rng.random_range(low..=high), free_at: 0 };
         let uploads = (0..participants).map(|_| upload(&mut rng)).collect();
         Self { weather, latency, uploads, rng }
     }
 
-    /// When a packet that is sent now arrives, once or twice. None if it is `droppable` and dropped.
-    pub fn send(&mut self, now: Micros, from: usize, to: usize, bytes: usize, droppable: bool) -> [Option<Micros>; 2] {
+    /// When a packet that is sent now arrives, once or twice. None if it is `droppable` and
+    /// dropped.
+    pub fn send(
+        &mut self,
+        now: Micros,
+        from: usize,
+        to: usize,
+        bytes: usize,
+        droppable: bool,
+    ) -> [Option<Micros>; 2] {
         let upload = &mut self.uploads[from];
         let start = upload.free_at.max(now);
         let is_full = start - now > MAX_UPLOAD_WAIT;
@@ -97,7 +111,8 @@ impl Fabric {
         while !droppable && self.rng.random_bool(self.weather.loss) {
             arrival += RETRANSMISSION;
         }
-        let mut once = || arrival + exponential(&mut self.rng, self.weather.jitter as f64) as Micros;
+        let mut once =
+            || arrival + exponential(&mut self.rng, self.weather.jitter as f64) as Micros;
         let (first, second) = (once(), once());
         [Some(first), self.rng.random_bool(self.weather.duplication).then_some(second)]
     }
@@ -140,15 +155,18 @@ mod tests {
 
     #[test]
     fn what_may_not_be_dropped_comes_late() {
-        let mut fabric = fabric(Weather { loss: 0.2, jitter: 0, duplication: 0.0, ..Weather::ROUGH });
+        let mut fabric =
+            fabric(Weather { loss: 0.2, jitter: 0, duplication: 0.0, ..Weather::ROUGH });
         let base = fabric.latency(0, 1);
-        let late = (0..10_000).filter(|_| fabric.send(0, 0, 1, 0, false)[0].unwrap() > base).count();
+        let late =
+            (0..10_000).filter(|_| fabric.send(0, 0, 1, 0, false)[0].unwrap() > base).count();
         assert!(late.abs_diff(2_000) < 150, "{late}");
     }
 
     #[test]
     fn packets_queue_for_the_upload_and_gossip_is_dropped_then() {
-        let mut fabric = fabric(Weather { upload_bytes_per_s: (1_000, 1_000), jitter: 0, ..Weather::CALM });
+        let mut fabric =
+            fabric(Weather { upload_bytes_per_s: (1_000, 1_000), jitter: 0, ..Weather::CALM });
         let base = fabric.latency(0, 1);
         for second in 1..=11 {
             assert_eq!(fabric.send(0, 0, 1, 1_000, true)[0], Some(second * SECOND + base));
@@ -162,7 +180,8 @@ mod tests {
     #[test]
     fn packets_overtake_each_other() {
         let mut fabric = fabric(Weather::ROUGH);
-        let arrivals: Vec<_> = (0..100).filter_map(|_| fabric.send(0, 0, 1, 100, false)[0]).collect();
+        let arrivals: Vec<_> =
+            (0..100).filter_map(|_| fabric.send(0, 0, 1, 100, false)[0]).collect();
         assert!(!arrivals.is_sorted());
     }
 }

@@ -39,11 +39,14 @@ pub struct Fairness {
     pub sigma: f64,
 }
 
-/// Clocks that nobody may call wrong: their errors and those of their peers do not add up to the future limit.
+/// Clocks that nobody may call wrong: their errors and those of their peers do not add up to the
+/// future limit.
 const RIGHT_CLOCK_MS: u64 = 2_000;
-/// Clocks that have to be called wrong: beyond the future limit even if the peers' own errors are taken off.
+/// Clocks that have to be called wrong: beyond the future limit even if the peers' own errors are
+/// taken off.
 const WRONG_CLOCK_MS: u64 = 20_000;
-/// Connections of a node that are enough for a majority of right clocks among them: one other clock is wrong.
+/// Connections of a node that are enough for a majority of right clocks among them: one other clock
+/// is wrong.
 const WITNESSES: usize = 4;
 
 /// What one address has of everything that the chain has paid.
@@ -85,10 +88,19 @@ pub fn judge(world: &mut World) -> Report {
     let mut violations = std::mem::take(&mut world.violations);
     let tips: BTreeSet<(Height, Hash)> =
         world.nodes.iter().filter_map(|node| Some(node.core.as_ref()?.service.tip())).collect();
-    for (index, core) in world.nodes.iter().enumerate().filter_map(|(index, node)| Some((index, node.core.as_ref()?))) {
+    for (index, core) in world
+        .nodes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, node)| Some((index, node.core.as_ref()?)))
+    {
         let status = core.status();
         if status.state != SyncState::Synced {
-            violations.push(format!("node {index} ends as {:?}: {}", status.state, status.reason.unwrap_or_default()));
+            violations.push(format!(
+                "node {index} ends as {:?}: {}",
+                status.state,
+                status.reason.unwrap_or_default()
+            ));
         }
     }
     let up = world.nodes.iter().filter(|node| node.core.is_some()).count();
@@ -96,7 +108,8 @@ pub fn judge(world: &mut World) -> Report {
         violations.push(format!("{up} of {} nodes are up", world.nodes.len()));
     }
     if tips.len() != 1 {
-        let each = world.nodes.iter().map(|node| node.core.as_ref().map(|core| core.service.tip().0));
+        let each =
+            world.nodes.iter().map(|node| node.core.as_ref().map(|core| core.service.tip().0));
         violations.push(format!("{} tips; heights: {:?}", tips.len(), each.collect::<Vec<_>>()));
     }
     judge_clocks(world, &mut violations);
@@ -148,10 +161,20 @@ fn judge_states(world: &World, violations: &mut Vec<String>) {
         let reader = core.service.ledger().read();
         let (height, hash) = reader.tip().expect("the ledger reads");
         // The root in the tree itself, not the one that the header claims.
-        let proof = reader.account_proof(&world.miners[0].address, height).expect("the tip's state is retained");
-        let claimed = reader.entry(&hash).expect("the ledger reads").expect("the tip is stored").header.state_root;
+        let proof = reader
+            .account_proof(&world.miners[0].address, height)
+            .expect("the tip's state is retained");
+        let claimed = reader
+            .entry(&hash)
+            .expect("the ledger reads")
+            .expect("the tip is stored")
+            .header
+            .state_root;
         if proof.state_root != claimed {
-            violations.push(format!("node {}: state root {}, the tip claims {claimed}", node.index, proof.state_root));
+            violations.push(format!(
+                "node {}: state root {}, the tip claims {claimed}",
+                node.index, proof.state_root
+            ));
         }
         roots.insert(proof.state_root);
         if let Err(error) = reader.supply().expect("the ledger reads").check() {
@@ -167,8 +190,11 @@ fn judge_states(world: &World, violations: &mut Vec<String>) {
         let scratch = scratch_folder();
         let ledger = core.service.ledger();
         let weights = |count| vec![1; count];
-        if let Err(error) = ledger.fsck(Depth::Replay, &*world.oracle, weights, scratch.path(), |_, _| {}) {
-            violations.push(format!("node {index}: its ledger is not what a replay makes: {error}"));
+        if let Err(error) =
+            ledger.fsck(Depth::Replay, &*world.oracle, weights, scratch.path(), |_, _| {})
+        {
+            violations
+                .push(format!("node {index}: its ledger is not what a replay makes: {error}"));
         }
     }
 }
@@ -184,10 +210,17 @@ fn judge_clocks(world: &World, violations: &mut Vec<String>) {
     for (node, core) in world.nodes.iter().filter_map(|node| Some((node, node.core.as_ref()?))) {
         let (skew_ms, named) = (world.scenario.skews_ms[node.index], core.status().clock);
         if skew_ms.unsigned_abs() <= RIGHT_CLOCK_MS && named.is_some() {
-            violations.push(format!("node {}: its clock is right, and named: {named:?}", node.index));
+            violations
+                .push(format!("node {}: its clock is right, and named: {named:?}", node.index));
         }
-        if skew_ms.unsigned_abs() > WRONG_CLOCK_MS && node.links.len() >= WITNESSES && named.is_none() {
-            violations.push(format!("node {}: its clock is off by {skew_ms} ms, and nobody says so", node.index));
+        if skew_ms.unsigned_abs() > WRONG_CLOCK_MS
+            && node.links.len() >= WITNESSES
+            && named.is_none()
+        {
+            violations.push(format!(
+                "node {}: its clock is off by {skew_ms} ms, and nobody says so",
+                node.index
+            ));
         }
     }
 }
@@ -209,9 +242,12 @@ fn judge_behaviour(world: &World, violations: &mut Vec<String>) {
         };
         let index = node.index;
         for ((other, penalty), count) in &node.record.penalties {
-            // A slow line looks like a stall, and nobody can tell the difference. It must not end in a ban.
+            // A slow line looks like a stall, and nobody can tell the difference. It must not end
+            // in a ban.
             if is_node(other) && *penalty != Penalty::Stall {
-                violations.push(format!("node {index} blames honest node {other}: {penalty:?}, {count} times"));
+                violations.push(format!(
+                    "node {index} blames honest node {other}: {penalty:?}, {count} times"
+                ));
             }
             if *penalty == Penalty::InvalidProof && *count > MAX_INVALID_PROOFS {
                 violations.push(format!("node {index} takes {count} invalid proofs from {other}"));
@@ -221,13 +257,16 @@ fn judge_behaviour(world: &World, violations: &mut Vec<String>) {
             violations.push(format!("node {index} bans honest node {other}"));
         }
         for (other, count) in node.record.rejected.iter().filter(|(other, _)| is_node(other)) {
-            violations.push(format!("node {index} rejects {count} messages of honest node {other}"));
+            violations
+                .push(format!("node {index} rejects {count} messages of honest node {other}"));
         }
         if node.record.stray_verdicts > 0 {
-            violations.push(format!("node {index}: {} verdicts too many", node.record.stray_verdicts));
+            violations
+                .push(format!("node {index}: {} verdicts too many", node.record.stray_verdicts));
         }
         if node.unjudged() > 0 {
-            violations.push(format!("node {index}: {} messages without a verdict", node.unjudged()));
+            violations
+                .push(format!("node {index}: {} messages without a verdict", node.unjudged()));
         }
     }
 }
@@ -241,8 +280,12 @@ fn judge_payments(world: &World, reader: &Reader<'_>, violations: &mut Vec<Strin
         .flat_map(|core| core.waiting().transactions.into_iter().map(|(id, _)| id))
         .collect();
     for payment in &world.payments {
-        let is_on_chain = reader.transaction_place(&payment.id).expect("the ledger reads").is_some();
-        let sender = reader.account(&payment.signed.transaction.from).expect("the ledger reads").unwrap_or_default();
+        let is_on_chain =
+            reader.transaction_place(&payment.id).expect("the ledger reads").is_some();
+        let sender = reader
+            .account(&payment.signed.transaction.from)
+            .expect("the ledger reads")
+            .unwrap_or_default();
         let is_used = payment.signed.transaction.nonce < sender.nonce;
         if !is_on_chain && !is_used && !waiting.contains(&payment.id) {
             violations.push(format!("payment {} is lost", payment.id));
@@ -265,9 +308,14 @@ impl Chain {
         let (params, genesis) = (&network.params, network.genesis_hash);
         let mut chain = Self::default();
         for height in 1..=reader.tip_height().expect("the ledger reads") {
-            let (_, block) = reader.block_at(height).expect("the ledger reads").expect("the chain has no gap");
-            let state = reader.block_state(height).expect("the ledger reads").expect("the chain has no gap");
-            let challenge = reader.epoch_challenge(params.epoch_of(height)).expect("the ledger reads");
+            let (_, block) =
+                reader.block_at(height).expect("the ledger reads").expect("the chain has no gap");
+            let state = reader
+                .block_state(height)
+                .expect("the ledger reads")
+                .expect("the chain has no gap");
+            let challenge =
+                reader.epoch_challenge(params.epoch_of(height)).expect("the ledger reads");
             let challenge = challenge.expect("the epoch has begun");
             let producer = block.header.producer;
             let own = block.as_share();
@@ -290,7 +338,8 @@ impl Chain {
                 *chain.rewards.entry(share.prover).or_default() += state.share_pay - inclusion;
                 *chain.rewards.entry(producer).or_default() += inclusion;
             }
-            *chain.rewards.entry(producer).or_default() += reward::Emission::of(height).producer + state.fees;
+            *chain.rewards.entry(producer).or_default() +=
+                reward::Emission::of(height).producer + state.fees;
         }
         chain
     }
@@ -300,13 +349,20 @@ impl Chain {
             let sum: u64 = map.values().sum();
             *map.get(address).unwrap_or(&0) as f64 / sum.max(1) as f64
         };
-        Part { blocks: part(&self.blocks), shares: part(&self.shares), rewards: part(&self.rewards) }
+        Part {
+            blocks: part(&self.blocks),
+            shares: part(&self.shares),
+            rewards: part(&self.rewards),
+        }
     }
 
-    /// Holds each honest miner's counted shares to its part of the attempts. Given the sum, a count is binomial.
+    /// Holds each honest miner's counted shares to its part of the attempts. Given the sum, a count
+    /// is binomial.
     fn fairness(&self, world: &World) -> Vec<Fairness> {
         let honest: Vec<usize> = (0..world.nodes.len())
-            .filter(|node| world.scenario.roles[*node] == Role::Honest && world.scenario.rates[*node] > 0.0)
+            .filter(|node| {
+                world.scenario.roles[*node] == Role::Honest && world.scenario.rates[*node] > 0.0
+            })
             .collect();
         let counted = |node: usize| *self.shares.get(&world.miners[node].address).unwrap_or(&0);
         let all_attempts: f64 = honest.iter().map(|node| world.miners[*node].attempts()).sum();
@@ -316,8 +372,16 @@ impl Chain {
             let part = attempts / all_attempts;
             let expected = part * all_counted as f64;
             let deviation = (expected * (1.0 - part)).sqrt();
-            let sigma = if deviation > 0.0 { (counted(node) as f64 - expected) / deviation } else { 0.0 };
-            Fairness { node, attempts, found: world.found[node], counted: counted(node), expected, sigma }
+            let sigma =
+                if deviation > 0.0 { (counted(node) as f64 - expected) / deviation } else { 0.0 };
+            Fairness {
+                node,
+                attempts,
+                found: world.found[node],
+                counted: counted(node),
+                expected,
+                sigma,
+            }
         };
         honest.into_iter().map(fairness).collect()
     }

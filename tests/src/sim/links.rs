@@ -7,7 +7,8 @@ use super::schedule::{Micros, SECOND};
 /// How long a pair stays apart after a connection ended.
 const REDIAL_WAIT: Micros = 15 * SECOND;
 
-/// Connections, each with a number of its own: what was sent over an earlier one of the same pair is lost.
+/// Connections, each with a number of its own: what was sent over an earlier one of the same pair
+/// is lost.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     numbers: BTreeMap<(usize, usize), u64>,

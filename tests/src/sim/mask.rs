@@ -1,7 +1,8 @@
-//! What a node with a whole core keeps to itself: the selfish miner's blocks, the withholder's shares.
+//! What a node with a whole core keeps to itself: the selfish miner's blocks, the withholder's
+//! shares.
 //!
-//! A mask sits between core and network. Behind it the core follows the rules: a selfish miner's core mines on its own chain
-//! because that chain has the most work.
+//! A mask sits between core and network. Behind it the core follows the rules: a selfish miner's
+//! core mines on its own chain because that chain has the most work.
 
 use std::collections::VecDeque;
 
@@ -116,9 +117,12 @@ impl Mask {
     pub fn status(&self, status: Status, work: impl FnOnce(&Hash) -> ChainWork) -> Status {
         match self {
             Self::Selfish(selfish) => match selfish.secret() {
-                Some((_, parent, height)) if status.tip_height >= height => {
-                    Status { tip_height: height.saturating_sub(1), tip_hash: parent, work: work(&parent), ..status }
-                }
+                Some((_, parent, height)) if status.tip_height >= height => Status {
+                    tip_height: height.saturating_sub(1),
+                    tip_hash: parent,
+                    work: work(&parent),
+                    ..status
+                },
                 _ => status,
             },
             Self::None | Self::Withholder(_) => status,
@@ -132,13 +136,16 @@ impl Mask {
         };
         match response {
             Response::Headers(mut headers) => {
-                let shown = headers.iter().take_while(|header| !selfish.is_hidden(&header.hash())).count();
+                let shown =
+                    headers.iter().take_while(|header| !selfish.is_hidden(&header.hash())).count();
                 headers.truncate(shown);
                 Response::Headers(headers)
             }
             Response::Bodies(bodies) => {
                 let pairs = bodies.into_iter().zip(asked);
-                Response::Bodies(pairs.map(|(body, hash)| body.filter(|_| !selfish.is_hidden(hash))).collect())
+                Response::Bodies(
+                    pairs.map(|(body, hash)| body.filter(|_| !selfish.is_hidden(hash))).collect(),
+                )
             }
             other => other,
         }
@@ -222,7 +229,10 @@ mod tests {
         assert_eq!(mask.respond(headers, &[]), Response::Headers(vec![block(4)]));
         let asked = [block(4).hash(), block(5).hash()];
         let bodies = Response::Bodies(vec![Some(Default::default()); 2]);
-        assert_eq!(mask.respond(bodies, &asked), Response::Bodies(vec![Some(Default::default()), None]));
+        assert_eq!(
+            mask.respond(bodies, &asked),
+            Response::Bodies(vec![Some(Default::default()), None])
+        );
         assert_eq!(mask.release(), [Gossip::Block(block(5))]);
         assert!(mask.release().is_empty());
     }

@@ -10,7 +10,8 @@ use super::{
     schedule::{MINUTE, Micros, SECOND},
 };
 
-/// After so long a miner asks for a new job even if the tip stands: templates age, and shares wait for a place.
+/// After so long a miner asks for a new job even if the tip stands: templates age, and shares wait
+/// for a place.
 pub const REFRESH: Micros = 20 * SECOND;
 /// No attempt is drawn that lies further ahead.
 const HORIZON: Micros = 2 * MINUTE;
@@ -39,7 +40,8 @@ impl Miner {
         Self { address, rate, job: None, round: 0, working_since: 0, worked: 0, nonce: 0, rng }
     }
 
-    /// Turns to a job, or to none. Attempts take exponential times, so that nothing is lost by turning away from one.
+    /// Turns to a job, or to none. Attempts take exponential times, so that nothing is lost by
+    /// turning away from one.
     pub fn turn_to(&mut self, job: Option<MiningJob>, now: Micros) {
         if self.job.is_some() {
             self.worked += now - self.working_since;
@@ -54,8 +56,8 @@ impl Miner {
         self.rate * self.worked as f64 / SECOND as f64
     }
 
-    /// Makes attempts until one is a block or a share, and says how long that takes. `None` if that lies beyond the horizon, before
-    /// which the job will have been renewed.
+    /// Makes attempts until one is a block or a share, and says how long that takes. `None` if that
+    /// lies beyond the horizon, before which the job will have been renewed.
     pub fn next_win(&mut self) -> Option<(Micros, Share)> {
         let job = self.job.take()?;
         let mean = SECOND as f64 / self.rate;
@@ -64,8 +66,8 @@ impl Miner {
         while win.is_none() && time < HORIZON as f64 {
             time += exponential(&mut self.rng, mean);
             let (share, ticket) = self.attempt(&job);
-            let wins =
-                job.header.target.is_met_by(ticket.block_value()) || job.share_target.is_met_by(ticket.share_value());
+            let wins = job.header.target.is_met_by(ticket.block_value())
+                || job.share_target.is_met_by(ticket.share_value());
             win = wins.then_some((time as Micros, share));
         }
         self.job = Some(job);

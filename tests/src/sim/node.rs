@@ -1,7 +1,8 @@
 //! One node: a real core on a disk in memory, and the part of the network layer that is its own.
 //!
-//! What the swarm does for a real node is done here: gossip is decoded, known messages are dropped, accepted ones passed on;
-//! requests get exactly one response; offences are counted and sources banned.
+//! What the swarm does for a real node is done here: gossip is decoded, known messages are dropped,
+//! accepted ones passed on; requests get exactly one response; offences are counted and sources
+//! banned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +10,8 @@ use lode_consensus::{Hash, Share, SignedTransaction};
 use lode_core::{AttemptOutcome, MiningJob, SubmitError};
 use lode_core::{MempoolLimits, sync::Job};
 use lode_network::{
-    Gossip, GossipId, InboundId, NetworkEvent, Penalty, Reputation, Request, RequestError, RequestId, RequestKind,
-    Response, Topic, Verdict,
+    Gossip, GossipId, InboundId, NetworkEvent, Penalty, Reputation, Request, RequestError,
+    RequestId, RequestKind, Response, Topic, Verdict,
     reputation::{Consequence, Source},
 };
 
@@ -28,9 +29,11 @@ pub const WORKERS: usize = 2;
 pub const REQUEST_TIMEOUT: Micros = 10 * SECOND;
 /// Requests of others that wait for an answer.
 const MAX_ANSWERING: usize = 256;
-/// Messages of one peer that may wait for a verdict: the machine's queues for one peer, and its orphans and deferred blocks.
+/// Messages of one peer that may wait for a verdict: the machine's queues for one peer, and its
+/// orphans and deferred blocks.
 const MAX_AWAITING_PER_PEER: usize = 16 + 512 + 1_024 + 64;
-/// Requests that may be out to one peer: one of each kind, and as many for bodies as hold all that one peer is asked for.
+/// Requests that may be out to one peer: one of each kind, and as many for bodies as hold all that
+/// one peer is asked for.
 const MAX_ASKED_PER_PEER: usize = 4 + 16;
 /// The bound of the pool of shares.
 const MAX_WAITING_SHARES: usize = 8_192;
@@ -70,7 +73,6 @@ struct Answering {
     hashes: Vec<Hash>,
 }
 
-/// A node.
 #[derive(Debug)]
 pub struct Node {
     /// Which participant it is.
@@ -177,7 +179,14 @@ impl Node {
         }
     }
 
-    fn receive_gossip(&mut self, now: Micros, from: usize, id: GossipId, topic: Topic, bytes: Bytes) {
+    fn receive_gossip(
+        &mut self,
+        now: Micros,
+        from: usize,
+        id: GossipId,
+        topic: Topic,
+        bytes: Bytes,
+    ) {
         if let Some(awaiting) = self.awaiting.get_mut(&id) {
             awaiting.sources.insert(from);
         }
@@ -193,11 +202,19 @@ impl Node {
             Gossip::Block(sealed) => Some(sealed.header.height),
             Gossip::Share(_) | Gossip::Transaction(_) => None,
         };
-        self.awaiting.insert(id, Awaiting { topic, bytes, block_height, sources: BTreeSet::from([from]) });
+        self.awaiting
+            .insert(id, Awaiting { topic, bytes, block_height, sources: BTreeSet::from([from]) });
         self.event(now, NetworkEvent::Gossip { id, source: peer_id(from), message });
     }
 
-    fn receive_request(&mut self, now: Micros, from: usize, id: u64, kind: RequestKind, bytes: &[u8]) {
+    fn receive_request(
+        &mut self,
+        now: Micros,
+        from: usize,
+        id: u64,
+        kind: RequestKind,
+        bytes: &[u8],
+    ) {
         self.machine.clock.set(now);
         let Ok(request) = Request::decode(kind, bytes) else {
             return self.penalize(from, Penalty::MalformedMessage);
@@ -216,7 +233,8 @@ impl Node {
     }
 
     fn receive_response(&mut self, now: Micros, from: usize, id: RequestId, bytes: &[u8]) {
-        // One that was answered, was given up, or was never asked of this one: the real protocol has no place for it.
+        // One that was answered, was given up, or was never asked of this one: the real protocol
+        // has no place for it.
         let Some(asked) = self.asked.remove_entry(&id) else {
             return;
         };
@@ -244,8 +262,12 @@ impl Node {
 
     fn fail(&mut self, now: Micros, id: RequestId, error: RequestError) {
         if let Some(asked) = self.asked.remove(&id) {
-            let error = if self.links.contains_key(&asked.to) { error } else { RequestError::Disconnected };
-            self.event(now, NetworkEvent::Response { peer: peer_id(asked.to), id, result: Err(error) });
+            let error =
+                if self.links.contains_key(&asked.to) { error } else { RequestError::Disconnected };
+            self.event(
+                now,
+                NetworkEvent::Response { peer: peer_id(asked.to), id, result: Err(error) },
+            );
         }
     }
 
@@ -265,11 +287,17 @@ impl Node {
     /// A miner asks for work.
     pub fn job(&mut self, now: Micros, prover: lode_consensus::Address) -> Option<MiningJob> {
         self.machine.clock.set(now);
-        self.core.as_ref().map(|core| core.service.mining_job(prover).expect("a miner's address is one"))
+        self.core
+            .as_ref()
+            .map(|core| core.service.mining_job(prover).expect("a miner's address is one"))
     }
 
     /// A miner brings an attempt.
-    pub fn submit(&mut self, now: Micros, share: &Share) -> Option<Result<AttemptOutcome, SubmitError>> {
+    pub fn submit(
+        &mut self,
+        now: Micros,
+        share: &Share,
+    ) -> Option<Result<AttemptOutcome, SubmitError>> {
         self.machine.clock.set(now);
         let outcome = self.core.as_ref()?.service.take_attempt(share);
         self.with_core(now, |core, outbox| core.publish_accepted(outbox));
@@ -277,7 +305,11 @@ impl Node {
     }
 
     /// A user brings a transaction.
-    pub fn transact(&mut self, now: Micros, signed: &SignedTransaction) -> Option<Result<Hash, SubmitError>> {
+    pub fn transact(
+        &mut self,
+        now: Micros,
+        signed: &SignedTransaction,
+    ) -> Option<Result<Hash, SubmitError>> {
         self.machine.clock.set(now);
         let outcome = self.core.as_ref()?.service.take_transaction(signed.clone());
         self.with_core(now, |core, outbox| core.publish_accepted(outbox));
@@ -302,7 +334,9 @@ impl Node {
         };
         let mut outbox = Outbox::default();
         call(core, &mut outbox);
-        for (slot, worker) in self.workers.iter_mut().enumerate().filter(|(_, worker)| worker.is_none()) {
+        for (slot, worker) in
+            self.workers.iter_mut().enumerate().filter(|(_, worker)| worker.is_none())
+        {
             if let Some(job) = core.next_job() {
                 self.outputs.push(Output::Work(slot, simulated(job.cost())));
                 *worker = Some(job);
@@ -337,7 +371,8 @@ impl Node {
         self.outputs.push(Output::Timeout(id, if linked { REQUEST_TIMEOUT } else { 0 }));
         if linked {
             let bytes = request.encode().into();
-            self.outputs.push(Output::Send(to, Wire::Request { id: id.0, kind: request.kind(), bytes }));
+            self.outputs
+                .push(Output::Send(to, Wire::Request { id: id.0, kind: request.kind(), bytes }));
         }
         self.asked.insert(id, Asked { to, request });
     }
@@ -350,7 +385,9 @@ impl Node {
             Response::Status(status) => Response::Status(self.masked(status)),
             other => self.mask.respond(other, &answering.hashes),
         };
-        debug_assert!(!matches!(response, Response::Bodies(_)) || answering.kind == RequestKind::Bodies);
+        debug_assert!(
+            !matches!(response, Response::Bodies(_)) || answering.kind == RequestKind::Bodies
+        );
         let wire = Wire::Response { id: answering.id, bytes: response.encode().into() };
         self.outputs.push(Output::Send(answering.from, wire));
     }
@@ -358,7 +395,13 @@ impl Node {
     fn masked(&self, status: lode_network::Status) -> lode_network::Status {
         self.mask.status(status, |hash| {
             let core = self.core.as_ref().expect("a core has just spoken");
-            core.service.ledger().read().entry(hash).expect("the ledger reads").expect("own block").work
+            core.service
+                .ledger()
+                .read()
+                .entry(hash)
+                .expect("the ledger reads")
+                .expect("own block")
+                .work
         })
     }
 
@@ -420,7 +463,11 @@ impl Node {
         };
         let waiting = core.waiting();
         let sizes = [
-            ("gossip without a verdict", self.awaiting.len(), MAX_AWAITING_PER_PEER * self.links.len()),
+            (
+                "gossip without a verdict",
+                self.awaiting.len(),
+                MAX_AWAITING_PER_PEER * self.links.len(),
+            ),
             ("requests under way", self.asked.len(), MAX_ASKED_PER_PEER * self.links.len().max(1)),
             ("requests to answer", self.answering.len(), MAX_ANSWERING),
             ("mempool bytes", waiting.bytes, MempoolLimits::default().max_bytes),

@@ -1,8 +1,8 @@
 //! The judge of proofs: knows which attempts were honest.
 //!
-//! Tickets are real. They are hashes, so that an attempt with random bytes for a proof has the same odds as one with a
-//! true proof, and every check of a ticket against a target is the node's own. Only the equation is replaced: what no
-//! honest attempt registered does not hold.
+//! Tickets are real. They are hashes, so that an attempt with random bytes for a proof has the same
+//! odds as one with a true proof, and every check of a ticket against a target is the node's own.
+//! Only the equation is replaced: what no honest attempt registered does not hold.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn only_what_was_registered_holds_and_only_for_its_claim() {
         let oracle = Oracle::default();
-        let (statement, proof) = (Statement([1; 32]), Proof { commitment: [2; 96], opening: [3; 96] });
+        let (statement, proof) =
+            (Statement([1; 32]), Proof { commitment: [2; 96], opening: [3; 96] });
         oracle.register(statement, 7, proof);
         let ticket = Ticket::new(&Seed::new(&statement, 7), &proof);
         let claim = Claim::Block(Target::new(ticket.block_value()).unwrap());

@@ -1,4 +1,5 @@
-//! What a node remembers of others: which messages it has seen, and, for the invariants, how peers behaved.
+//! What a node remembers of others: which messages it has seen, and, for the invariants, how peers
+//! behaved.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

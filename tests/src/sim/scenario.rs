@@ -7,13 +7,14 @@ use super::{
     schedule::{HOUR, MINUTE, Micros, SECOND},
 };
 
-/// Attempts a second of all miners together: 300 in a block interval, which is what the genesis target of the simulated network
-/// expects.
+/// Attempts a second of all miners together: 300 in a block interval, which is what the genesis
+/// target of the simulated network expects.
 pub const TOTAL_RATE: f64 = 20.0;
 /// Mined-out time at the end: everything heals, nothing is found.
 pub const SETTLING: Micros = 10 * MINUTE;
-/// A partition ends before the smaller side has made as many blocks as an anchor is deep. What either side counted then still
-/// counts for the other, so that nobody's shares are lost: that is what the rule is for.
+/// A partition ends before the smaller side has made as many blocks as an anchor is deep. What
+/// either side counted then still counts for the other, so that nobody's shares are lost: that is
+/// what the rule is for.
 const PARTITION: (Micros, Micros) = (MINUTE, 4 * MINUTE);
 
 /// How a node with a whole core behaves.
@@ -21,7 +22,8 @@ const PARTITION: (Micros, Micros) = (MINUTE, 4 * MINUTE);
 pub enum Role {
     /// By the rules.
     Honest,
-    /// Keeps its blocks back and publishes them when it pays (Eyal and Sirer, "Majority is not enough", 2014, section 4).
+    /// Keeps its blocks back and publishes them when it pays (Eyal and Sirer, "Majority is not
+    /// enough", 2014, section 4).
     Selfish,
     /// Keeps its shares back and publishes them in bursts.
     Withholder,
@@ -102,7 +104,8 @@ impl Scenario {
         }
     }
 
-    /// One selfish miner with a part `alpha` of all attempts among honest miners of equal power, and no other trouble.
+    /// One selfish miner with a part `alpha` of all attempts among honest miners of equal power,
+    /// and no other trouble.
     pub fn selfish(seed: u64, nodes: usize, alpha: f64, duration: Micros) -> Self {
         let mut roles = vec![Role::Honest; nodes];
         roles[0] = Role::Selfish;
@@ -125,8 +128,8 @@ impl Scenario {
     }
 }
 
-/// About half of the nodes mine, the strongest up to ten times as fast as the weakest. A selfish miner has 15 to 30 % of all
-/// attempts.
+/// About half of the nodes mine, the strongest up to ten times as fast as the weakest. A selfish
+/// miner has 15 to 30 % of all attempts.
 fn rates(rng: &mut StdRng, roles: &[Role]) -> Vec<f64> {
     let mut rates: Vec<f64> = (0..roles.len())
         .map(|node| if node % 2 == 1 && node > 2 { 0.0 } else { rng.random_range(1.0..10.0) })
@@ -168,7 +171,12 @@ fn links(rng: &mut StdRng, nodes: usize) -> Vec<(usize, usize)> {
 }
 
 /// Three crashes an hour, a partition, an eclipse, spammers.
-fn plan(rng: &mut StdRng, nodes: usize, spammers: usize, duration: Micros) -> Vec<(Micros, Incident)> {
+fn plan(
+    rng: &mut StdRng,
+    nodes: usize,
+    spammers: usize,
+    duration: Micros,
+) -> Vec<(Micros, Incident)> {
     let mut plan = Vec::new();
     let hours = duration.div_ceil(HOUR).max(1);
     for hour in 0..hours {

@@ -70,7 +70,14 @@ pub struct Schedule<E> {
 
 impl<E> Default for Schedule<E> {
     fn default() -> Self {
-        Self { queue: BinaryHeap::new(), now: 0, sequence: 0, events: 0, trace: Hash::ZERO, scratch: Vec::new() }
+        Self {
+            queue: BinaryHeap::new(),
+            now: 0,
+            sequence: 0,
+            events: 0,
+            trace: Hash::ZERO,
+            scratch: Vec::new(),
+        }
     }
 }
 
@@ -103,7 +110,8 @@ impl<E: Traced> Schedule<E> {
         self.events += 1;
         self.scratch.clear();
         event.trace(&mut self.scratch);
-        self.trace = Hash::of("lode/sim/trace/v1", &[&self.trace.0, &at.to_le_bytes(), &self.scratch]);
+        self.trace =
+            Hash::of("lode/sim/trace/v1", &[&self.trace.0, &at.to_le_bytes(), &self.scratch]);
         Some(event)
     }
 
@@ -143,7 +151,8 @@ mod tests {
         let (order, trace) = run(&[(5, 1), (3, 2), (5, 3), (101, 4)]);
         assert_eq!(order, [2, 1, 3]);
         assert_eq!(run(&[(5, 1), (3, 2), (5, 3)]).1, trace);
-        for other in [[(5, 3), (3, 2), (5, 1)], [(5, 1), (4, 2), (5, 3)], [(5, 1), (3, 2), (5, 4)]] {
+        for other in [[(5, 3), (3, 2), (5, 1)], [(5, 1), (4, 2), (5, 3)], [(5, 1), (3, 2), (5, 4)]]
+        {
             assert_ne!(run(&other).1, trace);
         }
     }

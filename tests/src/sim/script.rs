@@ -1,13 +1,13 @@
 //! Peers without a core: they speak the messages, and lie.
 //!
-//! A spammer sends whatever costs its receiver something. An eclipser is polite and silent: it agrees with all that its
-//! victim says and passes nothing on.
+//! A spammer sends whatever costs its receiver something. An eclipser is polite and silent: it
+//! agrees with all that its victim says and passes nothing on.
 
 use std::collections::BTreeMap;
 
 use lode_consensus::{
-    Action, Address, Body, ChainSpec, Hash, Header, Height, SealedHeader, Share, SignedTransaction, Transaction,
-    difficulty, epoch, transaction::Transfer,
+    Action, Address, Body, ChainSpec, Hash, Header, Height, SealedHeader, Share, SignedTransaction,
+    Transaction, difficulty, epoch, transaction::Transfer,
 };
 use lode_network::{Gossip, MempoolPage, Request, Response, Status, Topic};
 use lode_puzzle::{Seed, Statement, Target, Ticket};
@@ -49,7 +49,13 @@ pub type Sent = (usize, Wire);
 
 impl Script {
     /// A peer that knows nothing yet.
-    pub fn new(kind: Kind, params: ChainSpec, genesis_hash: Hash, address: Address, seed: u64) -> Self {
+    pub fn new(
+        kind: Kind,
+        params: ChainSpec,
+        genesis_hash: Hash,
+        address: Address,
+        seed: u64,
+    ) -> Self {
         let rng = StdRng::seed_from_u64(seed);
         Self { kind, params, genesis_hash, address, heard: BTreeMap::new(), requests: 0, rng }
     }
@@ -87,13 +93,19 @@ impl Script {
             0 | 1 => gossip(&Gossip::Block(self.forged_header(false)?)),
             2 => gossip(&Gossip::Block(self.forged_header(true)?)),
             3 | 4 => gossip(&Gossip::Share(self.forged_share()?)),
-            5 => Wire::gossip(Topic::ALL[self.rng.random_range(0..Topic::ALL.len())], self.rubbish()),
+            5 => {
+                Wire::gossip(Topic::ALL[self.rng.random_range(0..Topic::ALL.len())], self.rubbish())
+            }
             6 => gossip(&Gossip::Transaction(self.forged_transaction())),
             7 => gossip(&Gossip::Block(self.orphan())),
             _ => {
                 self.requests += 1;
                 let request = Request::Headers { locator: vec![self.genesis_hash], limit: 512 };
-                Wire::Request { id: self.requests, kind: request.kind(), bytes: request.encode().into() }
+                Wire::Request {
+                    id: self.requests,
+                    kind: request.kind(),
+                    bytes: request.encode().into(),
+                }
             }
         };
         Some((to, wire))
@@ -110,8 +122,12 @@ impl Script {
             }),
             (_, 0) => return None,
             (_, 1) => return Some(self.rubbish()),
-            (Request::Headers { .. }, _) => Response::Headers(self.forged_header(false).into_iter().collect()),
-            (Request::Bodies { hashes }, _) => Response::Bodies(vec![Some(Body::default()); hashes.len()]),
+            (Request::Headers { .. }, _) => {
+                Response::Headers(self.forged_header(false).into_iter().collect())
+            }
+            (Request::Bodies { hashes }, _) => {
+                Response::Bodies(vec![Some(Body::default()); hashes.len()])
+            }
             (Request::Mempool { .. }, _) => Response::Mempool(MempoolPage {
                 shares: self.forged_share().into_iter().collect(),
                 transactions: vec![self.forged_transaction()],
@@ -121,12 +137,14 @@ impl Script {
         Some(response.encode().into())
     }
 
-    /// A header on top of the last one heard, right in all but its proof; or of a target that nobody asked for.
+    /// A header on top of the last one heard, right in all but its proof; or of a target that
+    /// nobody asked for.
     fn forged_header(&mut self, easy: bool) -> Option<SealedHeader> {
         let (height, parent) = self.heard.last_key_value()?;
         let (height, parent) = (height + 1, parent.clone());
         let grandparent = self.heard.get(&height.checked_sub(2)?)?;
-        let solve_ms = i128::from(parent.header.timestamp_ms) - i128::from(grandparent.header.timestamp_ms);
+        let solve_ms =
+            i128::from(parent.header.timestamp_ms) - i128::from(grandparent.header.timestamp_ms);
         let target = difficulty::next_target(
             parent.header.target,
             solve_ms,
@@ -145,7 +163,8 @@ impl Script {
             target: if easy { Target::MAX } else { target },
         };
         let statement = self.statement(height, header.anchor_hash, header.content_hash())?;
-        let (nonce, proof) = self.grind(&statement, |ticket| header.target.is_met_by(ticket.block_value()));
+        let (nonce, proof) =
+            self.grind(&statement, |ticket| header.target.is_met_by(ticket.block_value()));
         Some(SealedHeader { header, nonce, proof })
     }
 
@@ -154,11 +173,16 @@ impl Script {
         let (height, tip) = self.heard.last_key_value()?;
         let (height, anchor_hash) = (height + 1, tip.hash());
         let start = self.params.epoch_start(self.params.epoch_of(height));
-        let first = if start == 0 { self.params.genesis_target } else { self.heard.get(&start)?.header.target };
+        let first = if start == 0 {
+            self.params.genesis_target
+        } else {
+            self.heard.get(&start)?.header.target
+        };
         let target = epoch::share_target(first, self.params.shares_per_block);
         let content_hash = Hash(self.rng.random());
         let statement = self.statement(height, anchor_hash, content_hash)?;
-        let (nonce, proof) = self.grind(&statement, |ticket| target.is_met_by(ticket.share_value()));
+        let (nonce, proof) =
+            self.grind(&statement, |ticket| target.is_met_by(ticket.share_value()));
         Some(Share { anchor_hash, content_hash, prover: self.address, nonce, proof })
     }
 
@@ -169,11 +193,21 @@ impl Script {
             None => self.genesis_hash,
         };
         let Hash(challenge) = epoch::challenge(&last);
-        Some(Statement::new(&self.genesis_hash.0, &challenge, &anchor.0, &content.0, &self.address.0))
+        Some(Statement::new(
+            &self.genesis_hash.0,
+            &challenge,
+            &anchor.0,
+            &content.0,
+            &self.address.0,
+        ))
     }
 
     /// Tickets cost a liar nothing but hashes.
-    fn grind(&mut self, statement: &Statement, meets: impl Fn(&Ticket) -> bool) -> (u64, lode_puzzle::Proof) {
+    fn grind(
+        &mut self,
+        statement: &Statement,
+        meets: impl Fn(&Ticket) -> bool,
+    ) -> (u64, lode_puzzle::Proof) {
         loop {
             let (nonce, proof) = (self.rng.random(), random_proof(&mut self.rng));
             if meets(&Ticket::new(&Seed::new(statement, nonce), &proof)) {

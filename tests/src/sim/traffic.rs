@@ -1,11 +1,13 @@
 //! What goes over the simulated wire, and what a core asks of the network.
 //!
-//! Messages travel as the bytes of the real codec, so that whatever a node reads has been decoded by it.
+//! Messages travel as the bytes of the real codec, so that whatever a node reads has been decoded
+//! by it.
 
 use std::sync::Arc;
 
 use lode_network::{
-    Gossip, GossipId, InboundId, Network, PeerId, Penalty, Request, RequestId, RequestKind, Response, Topic, Verdict,
+    Gossip, GossipId, InboundId, Network, PeerId, Penalty, Request, RequestId, RequestKind,
+    Response, Topic, Verdict,
 };
 
 /// Bytes that several packets share.
@@ -49,7 +51,9 @@ impl Wire {
 
     /// Bytes on the wire, with a frame's worth of overhead.
     pub fn size_bytes(&self) -> usize {
-        let (Self::Gossip { bytes, .. } | Self::Request { bytes, .. } | Self::Response { bytes, .. }) = self;
+        let (Self::Gossip { bytes, .. }
+        | Self::Request { bytes, .. }
+        | Self::Response { bytes, .. }) = self;
         bytes.len() + 64
     }
 

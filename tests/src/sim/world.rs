@@ -84,7 +84,8 @@ impl World {
                 Role::Withholder => Mask::Withholder(Vec::new()),
             };
             let clock = SimClock::new(actors::START_MS, scenario.skews_ms[index]);
-            let machine = Machine::new(actors.network.clone(), clock, Arc::clone(&oracle), rng.random());
+            let machine =
+                Machine::new(actors.network.clone(), clock, Arc::clone(&oracle), rng.random());
             nodes.push(Node::new(index, machine, mask));
             miners.push(Miner::new(actors.miner(index), scenario.rates[index], rng.random()));
         }
@@ -93,10 +94,20 @@ impl World {
         let scripts = kinds
             .map(|kind| {
                 let network = &actors.network;
-                Script::new(kind, network.params.clone(), network.genesis_hash, actors.attacker(), rng.random())
+                Script::new(
+                    kind,
+                    network.params.clone(),
+                    network.genesis_hash,
+                    actors.attacker(),
+                    rng.random(),
+                )
             })
             .collect::<Vec<_>>();
-        let fabric = Fabric::new(count + scripts.len(), scenario.weather, StdRng::seed_from_u64(rng.random()));
+        let fabric = Fabric::new(
+            count + scripts.len(),
+            scenario.weather,
+            StdRng::seed_from_u64(rng.random()),
+        );
         Self {
             schedule: Schedule::default(),
             oracle,
@@ -163,7 +174,8 @@ impl World {
         self.dial();
     }
 
-    /// One more block. Two tips of equal work are no fault: only the next block decides between them.
+    /// One more block. Two tips of equal work are no fault: only the next block decides between
+    /// them.
     fn break_tie(&mut self) {
         let now = self.now();
         let Some(job) = self.nodes[0].job(now, self.miners[0].address) else {
@@ -171,7 +183,10 @@ impl World {
         };
         let share = self.miners[0].grind(&job);
         self.oracle.register(job.statement, share.nonce, share.proof);
-        if !matches!(self.nodes[0].submit(now, &share), Some(Ok(AttemptOutcome { block: Some(_), .. }))) {
+        if !matches!(
+            self.nodes[0].submit(now, &share),
+            Some(Ok(AttemptOutcome { block: Some(_), .. }))
+        ) {
             self.violations.push("node 0 refuses the last block".to_owned());
         }
         self.nodes[0].release(now);
@@ -239,7 +254,9 @@ impl World {
         if self.is_node(to) {
             self.nodes[to].receive(now, from, wire);
             self.pump(to);
-        } else if let Some((receiver, answer)) = self.scripts[to - self.nodes.len()].receive(from, &wire) {
+        } else if let Some((receiver, answer)) =
+            self.scripts[to - self.nodes.len()].receive(from, &wire)
+        {
             self.send(to, receiver, answer);
         }
     }
@@ -253,7 +270,12 @@ impl World {
             return self.schedule.after(0, Event::Reset { a: from, b: to, link });
         }
         let droppable = matches!(wire, Wire::Gossip { .. });
-        for at in self.fabric.send(self.now(), from, to, wire.size_bytes(), droppable).into_iter().flatten() {
+        for at in self
+            .fabric
+            .send(self.now(), from, to, wire.size_bytes(), droppable)
+            .into_iter()
+            .flatten()
+        {
             self.schedule.at(at, Event::Arrive { from, to, link, wire: wire.clone() });
         }
     }
@@ -264,8 +286,12 @@ impl World {
         for output in self.nodes[index].take_outputs() {
             match output {
                 Output::Send(to, wire) => self.send(index, to, wire),
-                Output::Timeout(id, wait) => self.schedule.after(wait, Event::Timeout { node: index, life, id }),
-                Output::Work(worker, wait) => self.schedule.after(wait, Event::Work { node: index, life, worker }),
+                Output::Timeout(id, wait) => {
+                    self.schedule.after(wait, Event::Timeout { node: index, life, id })
+                }
+                Output::Work(worker, wait) => {
+                    self.schedule.after(wait, Event::Work { node: index, life, worker })
+                }
                 Output::Close(other) => self.unlink(index, other),
             }
         }
@@ -314,7 +340,9 @@ impl World {
             None => {}
             Some(Err(error)) if error.fault() == Fault::State => {}
             Some(Ok(outcome)) => self.found[index] += u64::from(outcome.share),
-            Some(Err(error)) => self.violations.push(format!("node {index} refuses its own miner's attempt: {error}")),
+            Some(Err(error)) => self
+                .violations
+                .push(format!("node {index} refuses its own miner's attempt: {error}")),
         }
         self.pump(index);
         if self.miners[index].round == round {
@@ -368,7 +396,8 @@ impl World {
     }
 
     fn spam(&mut self, script: usize) {
-        let linked: Vec<usize> = (0..self.nodes.len()).filter(|n| self.links.number(*n, script).is_some()).collect();
+        let linked: Vec<usize> =
+            (0..self.nodes.len()).filter(|n| self.links.number(*n, script).is_some()).collect();
         if !linked.is_empty() {
             let to = linked[self.rng.random_range(0..linked.len())];
             if let Some((to, wire)) = self.scripts[script - self.nodes.len()].spam(to) {
@@ -403,7 +432,8 @@ impl World {
             Some(node) => node.core.is_some(),
             None => self.active.contains(&participant),
         };
-        let bans = |this: usize, other: usize| self.nodes.get(this).is_some_and(|node| node.bans(other));
+        let bans =
+            |this: usize, other: usize| self.nodes.get(this).is_some_and(|node| node.bans(other));
         is_up(a) && is_up(b) && self.cuts.allow(a, b) && !bans(a, b) && !bans(b, a)
     }
 
@@ -431,13 +461,18 @@ impl World {
         }
     }
 
-    /// Somebody pays somebody, through a node that is not cut off. One payment at a time for each user.
+    /// Somebody pays somebody, through a node that is not cut off. One payment at a time for each
+    /// user.
     fn transfer(&mut self) {
         self.schedule.after(self.scenario.transfer_interval, Event::Transfer);
         let now = self.now();
         let node = self.rng.random_range(0..self.nodes.len());
-        let (from, to) = (self.rng.random_range(0..actors::USERS), self.rng.random_range(0..actors::USERS));
-        let Some(core) = self.nodes[node].core.as_ref().filter(|_| self.mining && self.cuts.eclipsed != Some(node))
+        let (from, to) =
+            (self.rng.random_range(0..actors::USERS), self.rng.random_range(0..actors::USERS));
+        let Some(core) = self.nodes[node]
+            .core
+            .as_ref()
+            .filter(|_| self.mining && self.cuts.eclipsed != Some(node))
         else {
             return;
         };
@@ -447,7 +482,9 @@ impl World {
             // One with this nonce waits already.
             None => {}
             Some(Err(error)) if error.fault() == Fault::State => {}
-            Some(Err(error)) => self.violations.push(format!("node {node} refuses an honest transfer: {error}")),
+            Some(Err(error)) => {
+                self.violations.push(format!("node {node} refuses an honest transfer: {error}"))
+            }
         }
         self.pump(node);
     }
