@@ -164,16 +164,42 @@ def check_account(chain, api, address):
             "immature"
         ]  # told as of the node's tip only, which has moved on while we computed
     same_fields(f"account {text}", expected, answer)
-    proof, key = answer["proof"], lode.account_key(address)
     value = lode.encode_account(balance, nonce) if exists else None
-    same_fields(f"account {text}: proof", {"key": key.hex(), "value": value and value.hex()}, proof)
+    check_leaf(f"account {text}", lode.account_key(address), value, state_root, answer["proof"])
+
+
+def check_leaf(what, key, value, state_root, proof):
+    """That a proof shows a leaf, or with value None its absence, below a state root."""
+    same_fields(f"{what}: proof", {"key": key.hex(), "value": value and value.hex()}, proof)
     leaf = proof["leaf"] and tuple(read_bytes(proof["leaf"], "key_hash", "value_hash").values())
     siblings = [bytes.fromhex(sibling) for sibling in proof["siblings"]]
-    same(
-        f"account {text}: root of the proof",
-        state_root,
-        lode.proof_root(key, value, leaf, siblings),
-    )
+    root = lode.proof_root(key, value, leaf, siblings)
+    same(f"{what}: root of the proof", state_root, root)
+
+
+def check_weight(chain, api, address):
+    """What an address has earned by shares as of the tip, the sum of all, and their proofs."""
+    text, tip = address_text(address), chain.tip()
+    answer, state_root = api.get(f"weight/{text}?height={tip}"), chain.headers[tip]["state_root"]
+    expected = {
+        "address": text,
+        "height": tip,
+        "epoch": chain.epoch(tip),
+        "block_hash": chain.hashes[tip].hex(),
+        "state_root": state_root.hex(),
+    }
+    same_fields(f"weight {text}", expected, answer)
+    epoch, leaves, sums = chain.epoch(tip), chain.weight_leaves(), chain.weight_sums()
+    own = [chain.weights_of(e).get(address, 0) for e in (epoch - 1, epoch) if e >= 0]
+    all_together = [total for total, _ in sums[-2:]]
+    for name, key, weights in (
+        ("weight", lode.weight_key(address), own),
+        ("sum", lode.weight_sum_key(), all_together),
+    ):
+        frozen = weights[0] if epoch else 0
+        what, got = f"weight {text}: {name}", answer[name]
+        same_fields(what, {"frozen": str(frozen), "current": str(weights[-1])}, got)
+        check_leaf(what, key, leaves.get(key), state_root, got["proof"])
 
 
 def run(base, network_file):
@@ -197,6 +223,7 @@ def run(base, network_file):
     mined = {address for credits in chain.pending.values() for address in credits}
     for address in sorted(chain.accounts.keys() | mined | {lode.ZERO}):
         check_account(chain, api, address)
+        check_weight(chain, api, address)
     return (
         f"recomputed {len(blocks)} blocks, {len(chain.seen)} shares, {chain.transactions} transactions, "
         f"{len(chain.shares)} epochs: all equal"

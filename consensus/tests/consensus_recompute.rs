@@ -12,8 +12,9 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, ChainWork, Encode, Share, SignedTransaction, StateKey,
-    Transaction, epoch, reward, rules::ChainContext, selection, transition::AppliedBlock,
+    Action, Address, Block, Body, ChainSpec, ChainWork, Decode, Encode, Share, SignedTransaction,
+    StateKey, Transaction, epoch, reward, rules::ChainContext, selection, selection::Weight,
+    transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
 use serde_json::{Value, json};
@@ -193,7 +194,6 @@ impl Recorded {
     fn account_json(&self, tree: &MemoryTree, address: Address) -> Value {
         let (state, tip) = (self.chain.state(), self.chain.tip() as usize);
         let key = StateKey::Account(address);
-        let (value, proof) = tree.prove(0, &key);
         let account = state.account(address);
         let credits = state.pending().into_iter().filter(|credit| credit.address == address);
         json!({
@@ -205,14 +205,31 @@ impl Recorded {
             "height": tip,
             "block_hash": self.chain.hashes[tip].to_string(),
             "state_root": self.chain.blocks[tip].header.state_root.to_string(),
-            "proof": {
-                "key": key.hash().to_string(),
-                "value": value.map(hex::encode),
-                "leaf": proof.leaf.map(|(key, value)| {
-                    json!({"key_hash": key.to_string(), "value_hash": value.to_string()})
-                }),
-                "siblings": proof.siblings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
+            "proof": leaf_proof_json(tree, &key),
+        })
+    }
+
+    fn weight_json(&self, tree: &MemoryTree, address: Address) -> Value {
+        let (chain, tip) = (&self.chain, self.chain.tip());
+        let epoch = chain.params.epoch_of(tip);
+        let proven = |key: StateKey| {
+            let (value, _) = tree.prove(0, &key);
+            let leaf = value.map(|bytes| Weight::decode(&bytes).unwrap()).unwrap_or_default();
+            let at_end_of = |epoch| leaf.at_end_of(epoch).unwrap().to_string();
+            json!({
+                "frozen": epoch.checked_sub(1).map_or_else(|| "0".to_owned(), at_end_of),
+                "current": at_end_of(epoch),
+                "proof": leaf_proof_json(tree, &key),
+            })
+        };
+        json!({
+            "address": address.to_string(),
+            "height": tip,
+            "epoch": epoch,
+            "block_hash": chain.hashes[tip as usize].to_string(),
+            "state_root": chain.blocks[tip as usize].header.state_root.to_string(),
+            "weight": proven(StateKey::Weight(address)),
+            "sum": proven(StateKey::WeightSum),
         })
     }
 
@@ -281,9 +298,23 @@ impl Recorded {
         tree.write(0, &chain.state().all_leaves());
         for address in (0..5).map(account).chain([Address([0; 32])]) {
             write(format!("account/{address}.json"), self.account_json(&tree, address));
+            write(format!("weight/{address}.json"), self.weight_json(&tree, address));
         }
         fs::write(folder.join("network.toml"), network_file(&chain.params)).unwrap();
     }
+}
+
+/// A leaf, or its absence, with its proof.
+fn leaf_proof_json(tree: &MemoryTree, key: &StateKey) -> Value {
+    let (value, proof) = tree.prove(0, key);
+    json!({
+        "key": key.hash().to_string(),
+        "value": value.map(hex::encode),
+        "leaf": proof.leaf.map(|(key, value)| {
+            json!({"key_hash": key.to_string(), "value_hash": value.to_string()})
+        }),
+        "siblings": proof.siblings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 /// The parameters as a network's file has them.
@@ -436,8 +467,10 @@ fn an_outside_program_notices_every_change() {
         ["status", "block/0", "block/8", "epoch/1", "epoch/2", "roster/11"].map(str::to_owned);
     let accounts =
         [account(1), account(3), Address([0; 32])].map(|address| format!("account/{address}"));
+    let weights = [account(1), account(3)].map(|address| format!("weight/{address}"));
     let mut all = Vec::new();
-    for name in files.into_iter().chain(accounts).map(|name| format!("{name}.json")) {
+    for name in files.into_iter().chain(accounts).chain(weights).map(|name| format!("{name}.json"))
+    {
         let answer = serde_json::from_slice(&fs::read(folder.join(&name)).unwrap()).unwrap();
         all.extend(changes(&answer).into_iter().map(|changed| json!([name, changed])));
     }

@@ -41,7 +41,6 @@ mod verified;
 
 pub use backend::{
     AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo,
-    SyncInfo, SyncPhase,
 };
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{NetworkInfo, PeerInfo, SyncInfo, SyncPhase};
+use crate::{NetworkInfo, PeerInfo};
 use lode_network::{Client, Events, NetworkError, NetworkOptions, PeerView, Service, swarm};
 use tokio::{
     runtime::Handle,
@@ -30,7 +30,7 @@ use tokio::{
 
 use crate::{
     ChainService, Clock,
-    sync::{Done, SyncConfig, SyncMachine, SyncState, SyncStatus, TICK_MS},
+    sync::{Done, SyncConfig, SyncMachine, SyncStatus, TICK_MS},
 };
 
 /// The network side of a running node.
@@ -181,11 +181,6 @@ impl P2pView {
     pub(crate) fn mining_obstacle(&self) -> Option<String> {
         self.status.borrow().mining_obstacle()
     }
-
-    /// What the API shows of the sync.
-    pub(crate) fn sync_info(&self) -> SyncInfo {
-        sync_info(self.status.borrow().clone())
-    }
 }
 
 fn peer_info(peer: &PeerView) -> PeerInfo {
@@ -197,24 +192,6 @@ fn peer_info(peer: &PeerView) -> PeerInfo {
         connected_at_ms: peer.connected_at_ms,
         ping_ms: peer.ping_ms,
         penalty_points: peer.points,
-    }
-}
-
-pub(crate) fn sync_info(status: SyncStatus) -> SyncInfo {
-    SyncInfo {
-        phase: match status.state {
-            SyncState::Headers => SyncPhase::Headers,
-            SyncState::Bodies => SyncPhase::Bodies,
-            SyncState::Synced => SyncPhase::Synced,
-            SyncState::Halted => SyncPhase::Halted,
-        },
-        tip: status.tip,
-        tip_timestamp_ms: status.tip_timestamp_ms,
-        header_height: status.best_header_height,
-        proven_header_height: status.proven_header_height,
-        peers_height: status.peers_height,
-        peers: status.peers,
-        unready: status.reason,
     }
 }
 

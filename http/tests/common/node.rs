@@ -13,7 +13,9 @@ use lode_consensus::{
 };
 use lode_core::{
     AttemptOutcome, Backend, MempoolError, MempoolView, MiningCounters, MiningJob, NetworkInfo,
-    SubmitError, SyncInfo, SyncPhase, events::EventLog,
+    SubmitError,
+    events::EventLog,
+    sync::{SyncState, SyncStatus},
 };
 use lode_ledger::Ledger;
 use tokio::sync::watch;
@@ -36,7 +38,7 @@ pub(crate) struct TestNode {
     /// Its peers, if it has any.
     pub(crate) network: Mutex<Option<NetworkInfo>>,
     /// How far it has come.
-    pub(crate) sync: Mutex<SyncInfo>,
+    pub(crate) sync: Mutex<SyncStatus>,
     /// Makes `job` panic.
     pub(crate) panics: AtomicBool,
     /// Makes `mempool` wait, and with it every question that asks for it.
@@ -53,15 +55,17 @@ impl TestNode {
             verdict: Mutex::new(Ok(share_outcome())),
             attempts: Mutex::default(),
             network: Mutex::default(),
-            sync: Mutex::new(SyncInfo {
-                phase: SyncPhase::Synced,
+            sync: Mutex::new(SyncStatus {
+                state: SyncState::Synced,
                 tip: (10, Hash([7; 32])),
                 tip_timestamp_ms: 4_000_000,
-                header_height: 10,
+                best_header_height: 10,
                 proven_header_height: 10,
                 peers_height: 10,
                 peers: 0,
-                unready: None,
+                clock: None,
+                ready: true,
+                reason: None,
             }),
             panics: AtomicBool::new(false),
             held: (Mutex::new(false), Condvar::new()),
@@ -172,7 +176,7 @@ impl Backend for TestNode {
         self.network.lock().unwrap().clone()
     }
 
-    fn sync(&self) -> SyncInfo {
+    fn sync(&self) -> SyncStatus {
         self.sync.lock().unwrap().clone()
     }
 }
