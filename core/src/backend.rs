@@ -47,7 +47,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Counters of the node's mining side.
     fn mining(&self) -> MiningCounters;
 
-    /// Whom the node is connected to; nothing if it has no peers by choice.
+    /// The connections to peers; `None` if the node runs without a network.
     fn network(&self) -> Option<NetworkInfo>;
 
     /// How far the node has come, and whether to rely on it.
@@ -61,7 +61,7 @@ pub struct NetworkInfo {
     pub peer_id: Option<String>,
     /// Where others reach it, its id included.
     pub addresses: Vec<String>,
-    /// Who is connected.
+    /// The connected peers.
     pub peers: Vec<PeerInfo>,
     /// Further peers that the node knows of.
     pub known_peers: usize,
@@ -116,7 +116,7 @@ pub struct SyncInfo {
     pub proven_header_height: Height,
     /// The median of the heights that its peers tell.
     pub peers_height: Height,
-    /// Peers that have told theirs.
+    /// Peers whose clock was read.
     pub peers: usize,
     /// Why clients should not rely on its tip, if they should not.
     pub unready: Option<String>,

@@ -87,7 +87,7 @@ impl<C: Clock> SyncMachine<C> {
         self.react(now_ms, network, |machine, network| machine.done(done.0, network));
     }
 
-    /// The next check to be run, the most urgent one first. Whoever takes it runs it.
+    /// The next check to be run, the most urgent one first. The caller has to run it.
     pub fn next_job(&mut self) -> Option<Job> {
         self.queues.next(|peer| self.pools.batch(peer)).map(Job)
     }
@@ -333,8 +333,8 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// A peer did not answer: others may be asked. Whoever took a request for blocks and does not
-    /// deliver is charged; silence about anything else harms nobody.
+    /// A peer did not answer: others may be asked. A peer that took a request for blocks and does
+    /// not deliver is charged; for other questions it is not.
     fn unanswered(
         &mut self,
         peer: PeerId,
@@ -392,8 +392,7 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// Forgets what a peer brought and nobody has looked at. A verdict that is due is given all the
-    /// same.
+    /// Drops what a peer sent and is not checked yet. A verdict that is due is given all the same.
     fn drop_work(&mut self, peer: PeerId) -> Effects {
         let dropped = self.queues.drop_peer(peer);
         let mut effects = self.announcements.dropped(dropped.announced);
