@@ -64,7 +64,7 @@ pub enum CommandError {
         "{address} can spend {balance} credits, {needed} are needed ({immature} more are mined and not mature yet)"
     )]
     TooPoor {
-        /// Who pays.
+        /// The sender.
         address: Address,
         /// What it can spend.
         balance: Credits,
@@ -228,7 +228,7 @@ fn warn_if_open(file: &Path) {
 
 /// One line on standard error.
 pub(crate) fn warn(line: &str) {
-    // Where standard error is closed, nobody wants to be warned.
+    // If standard error is closed, the warning is dropped.
     let _ = writeln!(io::stderr(), "warning: {}", one_line(line));
 }
 

@@ -93,7 +93,7 @@ impl UnlockedAccount {
         transaction.sign(&self.key, genesis_hash, &mut rng)
     }
 
-    /// The private key as text, `APrivateKey1…`. Whoever sees it owns the account.
+    /// The private key as text, `APrivateKey1…`. It gives full control of the account.
     pub fn private_key_text(&self) -> Zeroizing<String> {
         Zeroizing::new(self.key.to_string())
     }
@@ -295,8 +295,8 @@ impl Keystore {
     /// Finds an account's passphrase: in the file given, else in the file beside the key, else by
     /// asking.
     ///
-    /// # Errors
-    /// [`KeystoreError::NoKey`], before anybody is asked, or [`KeystoreError::Secret`].
+    /// # Errors [`KeystoreError::NoKey`], before the passphrase is asked for, or
+    /// [`KeystoreError::Secret`].
     pub fn find_passphrase(
         &self,
         address: Address,

@@ -206,8 +206,8 @@ impl<T: HexForm> ToSchema for Hex<T> {
 /// An address that JSON carries as `aleo1…`.
 ///
 /// snarkVM's own texts cost a square root for each point, in both directions: seconds for a full
-/// block. What a node shows was checked when it came in, so the bytes are enough. Whoever takes an
-/// address from a stranger calls [`Address::check`].
+/// block. What a node shows was checked when it came in, so the bytes are enough. Code that takes
+/// an address from an untrusted source must call [`Address::check`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressText(pub Address);
 

@@ -41,7 +41,6 @@ pub enum DecodeError {
     /// A version, flag or range that the protocol does not know.
     #[error("{what}: {got} is not allowed")]
     Invalid {
-        /// The field.
         what: &'static str,
         /// Its value in the input.
         got: u128,
@@ -81,7 +80,7 @@ pub trait Decode: Sized {
     }
 }
 
-/// A cursor over bytes that nobody has checked yet.
+/// A cursor over unchecked bytes.
 #[derive(Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],

@@ -94,8 +94,8 @@ impl ChainSpec {
             return Err(ParamsError {
                 field: "name",
                 reason: format!(
-                    "expected a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} characters, not one of \
-                     {RESERVED_NAMES:?}; got {:?}",
+                    "expected a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} \
+                     characters, not one of {RESERVED_NAMES:?}; got {:?}",
                     self.name
                 ),
             });
@@ -153,8 +153,9 @@ impl ChainSpec {
             return Err(ParamsError {
                 field: "allocations",
                 reason: format!(
-                    "expected a sum of at most {room} microcredits, so that with the {minted} that can be minted no amount \
-                     reaches 2^53, which JSON cannot tell exactly; got {total}"
+                    "expected a sum of at most {room} microcredits, so that with the {minted} that \
+                     can be minted no amount reaches 2^53, which JSON cannot tell exactly; got \
+                     {total}"
                 ),
             });
         }

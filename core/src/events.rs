@@ -1,8 +1,8 @@
 //! What happens to a node's chain and pools, as a log that listeners follow.
 //!
-//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a place in it: nothing is
-//! queued for anybody, a listener that was away goes on where it was, and one that comes too late
-//! is told how much it missed.
+//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a position in it: there is
+//! no queue per listener, a listener that was away goes on where it was, and one that comes too
+//! late is told how much it missed.
 //!
 //! Threads and queues: any thread may publish and any task may listen; the lock is held for as long
 //! as an event takes to copy.
@@ -30,7 +30,6 @@ pub enum Event {
         height: Height,
         hash: Hash,
         epoch: Epoch,
-        /// Who made it.
         producer: Address,
         /// How many shares it includes.
         shares: usize,
@@ -104,15 +103,15 @@ impl EventLog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells everybody.
+    /// Sends an event to all listeners.
     pub fn publish(&self, event: Event) {
         let mut state = self.state();
         state.push(event);
         self.last.send_replace(state.last);
     }
 
-    /// Tells everybody what happened to the chain: blocks that came off in a row and the first one
-    /// that went on after them are one reorg.
+    /// Sends all listeners what happened to the chain: blocks that came off in a row and the first
+    /// one that went on after them are one reorg.
     pub fn publish_chain(&self, events: &[ChainEvent], epoch_of: impl Fn(Height) -> Epoch) {
         let mut state = self.state();
         for event in events {

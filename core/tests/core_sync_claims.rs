@@ -291,7 +291,7 @@ fn bodies_asked(world: &World, node: usize) -> usize {
 }
 
 /// A world of two nodes: a chain of blocks with a share each, so that there are bodies to ask for,
-/// and who is to get it.
+/// and the indices of the node that has it and the one that is to get it.
 fn chain_with_bodies(blocks: u32) -> (World, usize, usize) {
     let mut world = World::new(2);
     for _ in 0..blocks {
@@ -360,7 +360,7 @@ fn who_never_brings_a_body_is_told_each_time_and_banned_in_the_end() {
     world.check();
 }
 
-/// Whoever has two reasons to be left alone is left alone for the longer time.
+/// A peer with two back-offs is left alone for the longer time.
 #[test]
 fn bodies_that_come_late_end_no_other_pause() {
     const BLOCKS: u32 = 40;

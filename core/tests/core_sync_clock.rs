@@ -1,5 +1,5 @@
-//! A clock that is wrong, in either direction: it is named, nobody is blamed for it, and no power
-//! is burnt.
+//! A clock that is wrong, in either direction: the status says so, no peer is charged for it, and
+//! the node does not retry in a busy loop.
 
 mod net;
 

@@ -94,7 +94,7 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
     let (honest, victim) = (LIARS, LIARS + 1);
     let mut world = World::new(victim + 1);
     world.mine_quietly(honest, 3);
-    // They claim more work than anybody, and say nothing else.
+    // They claim more work than any other peer, and answer nothing.
     for liar in 0..LIARS {
         world.tamper(liar, |effect| match effect {
             Effect::Respond(id, Response::Status(status)) => {
@@ -416,7 +416,7 @@ fn a_producer_that_is_no_address_is_refused_each_time() {
 fn whoever_serves_an_invalid_block_is_banned() {
     let mut world = World::new(1);
     world.mine_quietly(0, 5);
-    // A body with a share that nobody proved.
+    // A body with a forged share.
     let forged = net::share_of(&world, 0, 0, true, net::forged);
     let body = Body { shares: vec![forged], ..Body::default() };
     let (roots, served) = ((body.transactions_root(), body.shares_root()), body.clone());

@@ -117,7 +117,7 @@ fn no_peer_is_asked_for_more_bodies_than_it_may_owe_nor_all_together() {
         });
         world.link(6, peer);
     }
-    // Nobody delivers.
+    // No peer delivers.
     world.run_ms(6_000);
     let asked = bodies_asked(&world, 6);
     // 64 bodies, and the very next one of each other peer as well.
@@ -188,7 +188,7 @@ fn orphans_of_all_peers_together_are_bounded() {
     let ignored =
         world.nodes[0].verdicts.iter().filter(|(.., verdict)| *verdict == Verdict::Ignore).count();
     assert_eq!(ignored, 96 - 64);
-    // Who leaves takes its orphans along, and their verdicts are given.
+    // When a peer leaves, its orphans are dropped and get their verdicts.
     let victim = world.nodes[0].peer;
     for puppet in puppets {
         world.disconnect(puppet, victim);

@@ -1,4 +1,4 @@
-//! What a node gives to those who ask, and what it leaves alone while it is behind.
+//! What a node serves to its peers, and what it ignores while it is behind.
 
 mod net;
 

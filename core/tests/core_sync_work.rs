@@ -280,7 +280,7 @@ fn a_block_from_the_future_waits_for_its_time() {
     let waited_ms = world.now_ms() - start_ms;
     assert!((3_000..3_300).contains(&waited_ms), "taken after {waited_ms} ms");
     assert_eq!(world.nodes[1].penalties, []);
-    // The header was kept, and nobody had to ask for it.
+    // The header was kept, and was not asked for again.
     let asked = world.nodes[1]
         .sent
         .iter()

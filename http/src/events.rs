@@ -92,7 +92,7 @@ async fn relay(
 }
 
 async fn feed(mut events: EventListener, listener: &Listener) {
-    // A listener to whom nothing happens before it has to come back must know where it was, too.
+    // A listener that gets no event before it reconnects must know its position, too.
     let mut message = Message::default().id(id(events.place())).retry(RETRY);
     while listener.send(Ok(message)).await.is_ok() {
         let (place, event) = match events.next().await {

@@ -57,9 +57,9 @@ const ROUTES: [&str; 18] = [
 
 /// The API of one node, under its network's name.
 pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
-    // What is on the chain is everybody's, so any web page may read it. What this node alone knows
-    // is not: its mempool and events would tell a page which transactions come from its visitor,
-    // and its peers where it is.
+    // The chain is public, so any web page may read it. What this node alone knows is not: its
+    // mempool and events would tell a page which transactions come from its visitor, and its peers
+    // would tell the node's address.
     let chain = Router::new()
         .route("/status", get(chain::status::<B>))
         .route("/block/{id}", get(chain::block::<B>))
@@ -121,7 +121,7 @@ async fn wrong_method(method: Method) -> Failure {
     Failure::Method { method: method.to_string() }
 }
 
-/// No handler is known to panic; if one does, its client learns of it and nobody else does.
+/// No handler is known to panic; if one does, only its client is affected.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Failure::Internal("a handler panicked".to_owned()).into_response()
 }

@@ -1,4 +1,4 @@
-//! `/events`: what is told, to whom, and how a listener that comes back goes on.
+//! `/events`: which events are sent to which listener, and how one that reconnects goes on.
 
 mod common;
 
@@ -123,7 +123,7 @@ fn a_listener_that_comes_back_misses_nothing() {
         [message(2), message(3), message(4)]
     );
 
-    // Also one to whom nothing had happened yet when it went.
+    // Also one that had got no event yet when it left.
     let quiet = Listener::start(&server).last_id;
     publish(&server, 5..6);
     assert_eq!(Listener::resume(&server, &quiet).next(), message(5));
@@ -141,7 +141,7 @@ fn what_the_log_holds_no_more_is_told_as_a_number() {
     publish(&server, 1..kept + 8);
     let mut listener = Listener::resume(&server, &last_id);
     assert_eq!([listener.next(), listener.next()], [lagged(Some(7)), message(8)]);
-    // Who goes right after being told is not told again.
+    // A listener that leaves right after an event does not get it again.
     let mut listener = Listener::resume(&server, &last_id);
     listener.next();
     let told = listener.last_id.clone();

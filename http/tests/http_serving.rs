@@ -138,7 +138,7 @@ fn one_waiting_miner_too_many_is_sent_away() {
         answer
     };
     assert!(rest(refused).starts_with("HTTP/1.1 503"));
-    // All others are still served, and those who wait get their work.
+    // All others are still served, and waiting clients get their work.
     server.get("/status").ok();
     server.node.work_ms.send_replace(6_000_000);
     for answer in waiting.into_iter().map(rest) {

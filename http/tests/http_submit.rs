@@ -88,8 +88,8 @@ fn a_signed_transaction_waits_in_the_mempool() {
         (&json!(2 * first.encoded_len()), 3)
     );
 
-    // Who has lost the answer asks again, and learns that the node has it: also what others put
-    // behind the route.
+    // A client that has lost the answer asks again, and learns that the node has it; also with
+    // query parameters that snarkOS's clients append.
     for path in ["/transaction", "/transaction?check_transaction=true&x=1"] {
         assert_eq!(server.post(path, &request(&first)).ok(), json!({"id": id.to_string()}));
     }

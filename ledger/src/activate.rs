@@ -39,8 +39,8 @@ impl Ledger {
         let parent_hash = block.block().header.parent_hash;
         let parent =
             reader.entry(&parent_hash)?.ok_or(LedgerError::Orphan { parent: parent_hash })?;
-        // A branch that leaves the chain below the floor can never be followed; ancient targets are
-        // easy, so that to keep such blocks would let anybody fill the disk.
+        // A branch that leaves the chain below the floor can never be followed; old targets are
+        // easy, so that storing such blocks would let an attacker fill the disk.
         let (branch, floor) = (reader.branch(&parent_hash)?, reader.state_floor()?);
         if branch.fork < floor {
             return Err(LedgerError::ReorgTooDeep { fork: branch.fork, floor });
@@ -139,8 +139,7 @@ impl Ledger {
         let parent = reader.require_entry(&parent_hash)?;
         let mut marked = BTreeMap::from([(hash, invalid)]);
         let mut parent_has_valid_child = false;
-        // Who descends from whom is found from the tips. Every descendant has more work than its
-        // ancestor.
+        // Descendants are found from the tips. Each has more work than its ancestor.
         for record in reader.view.range::<Tips>(parent.rank().to_bytes(), after_prefix(&[]))? {
             let (rank, branch_tip) = record?;
             let (mut walk_hash, mut walk) = (branch_tip, reader.require_entry(&branch_tip)?);

@@ -361,7 +361,9 @@ macro_rules! canonical_values {
     };
 }
 
-canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo, Weight }
+canonical_values! {
+    BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo, Weight
+}
 
 impl Value for () {
     fn to_bytes(&self) -> Vec<u8> {

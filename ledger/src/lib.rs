@@ -4,12 +4,12 @@
 //! work, and answers questions about it. The rules themselves live in `lode-consensus`.
 //!
 //! ```text
-//! store(VerifiedBlock)                                          read() -> Reader, one moment of everything
-//!   | activate: into the tree of blocks; while another leaf       |
-//!   |           has more work: disconnect, connect            state: the tree's nodes and leaves at a height
-//!   | apply: one block on or off the tip, one batch               |
-//!   v                                                             v
-//! database (Batch, View): RocksDB   <-   columns: name, key and value of each, once   <-   records: the values
+//! store(VerifiedBlock)                                     read() -> Reader: one snapshot
+//!   | activate: into the tree of blocks; while another       |
+//!   |           leaf has more work: disconnect, connect    state: nodes and leaves at a height
+//!   | apply: one block on or off the tip, one batch          |
+//!   v                                                        v
+//! database (Batch, View): RocksDB  <-  columns: name, key, value of each  <-  records: the values
 //! fsck: reads it all, replays the chain into a scratch ledger, and compares raw bytes
 //! ```
 //!
@@ -80,7 +80,7 @@ pub struct Ledger {
     network: Network,
     /// Blocks below the tip whose state is kept.
     history: Height,
-    /// Held by whoever writes.
+    /// Held during a write.
     writer: Mutex<()>,
 }
 
@@ -154,8 +154,7 @@ impl Ledger {
     /// Deletes the chain in a folder, of whatever network and layout it is, and the folder if
     /// nothing else is in it.
     ///
-    /// # Errors
-    /// [`LedgerError::Locked`] while somebody has it open; RocksDB's.
+    /// # Errors [`LedgerError::Locked`] while a process has it open; RocksDB's.
     pub fn destroy(path: &Path) -> Result<(), LedgerError> {
         Database::destroy(path)
     }

@@ -35,7 +35,8 @@ pub struct Reader<'a> {
     network: &'a Network,
 }
 
-/// What the state tree says of a leaf, with the proof for those who hold only the block's hash.
+/// What the state tree says of a leaf, with the proof for a client that holds only the block's
+/// hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeafProof<T> {
     /// What the leaf says, if it exists.
@@ -375,8 +376,8 @@ impl<'a> Reader<'a> {
     /// The weights of an epoch that has begun: frozen if it has ended, else as they would be if it
     /// ended now.
     ///
-    /// Whoever had a share last in an epoch that lies further back than [`WEIGHT_LIFETIME`] has
-    /// none, so that this reads the records of so many epochs and no more.
+    /// A prover whose last share is more than [`WEIGHT_LIFETIME`] epochs old has no weight, so that
+    /// this reads the records of so many epochs and no more.
     pub fn weights(&self, epoch: Epoch) -> Result<Weights, LedgerError> {
         let first = epoch.saturating_sub(WEIGHT_LIFETIME.saturating_sub(1));
         let to = after_prefix(&epoch.to_be_bytes());

@@ -232,7 +232,7 @@ fn weights_and_rosters_follow_from_the_blocks() {
     for epoch in 0..=6 {
         let counts = shares(&maker, &chain, epoch);
         assert_eq!(reader.epoch_shares(epoch).unwrap(), counts);
-        // W(e) = floor(W(e−1) / 2) + 2^16 · shares, for whoever has any.
+        // W(e) = floor(W(e−1) / 2) + 2^16 · shares, for every prover with weight or shares.
         let mut next: Weights = weights.last().cloned().unwrap_or_default();
         next.values_mut().for_each(|weight| *weight /= 2);
         for (prover, count) in counts {

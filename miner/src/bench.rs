@@ -197,8 +197,8 @@ fn measure(
     duration: Duration,
     at_half_time: impl FnOnce(),
 ) -> Result<Report, Error> {
-    // Not a barrier: those who leave it pass a lock on, and with hundreds of threads on few cores
-    // each waits for all who prove already.
+    // Not a barrier: its threads leave it one after the other through a lock, and with hundreds of
+    // threads on few cores each would wait for those that prove already.
     let start = Arc::new(AtomicBool::new(false));
     let (ready, all_ready) = mpsc::channel();
     let mut workers = Vec::with_capacity(threads);
@@ -225,13 +225,13 @@ fn measure(
                         .verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None)
                         .map_err(Error::from)
                 });
-            // Whoever failed still lets the others start.
+            // A thread that failed still lets the others start.
             let _ = ready.send(());
             while !start.load(Ordering::Acquire) {
                 std::thread::park();
             }
             let end = warm_up.and_then(|_| work(&*engine, &job, &cancel, &attempts));
-            // Nobody listens any more once another thread has failed.
+            // The receiver is gone once another thread has failed.
             let _ = results.send(end);
         };
         workers.push(spawn_alone(format!("lode-bench-{index}"), core, body)?);

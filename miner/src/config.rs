@@ -1,5 +1,4 @@
-//! What whoever mines chooses: sections with their defaults, and out of them, once, a miner's
-//! checked options.
+//! The miner's configuration: sections with their defaults, and the checked options made from them.
 //!
 //! The other commands have plain flags: what a benchmark measures, or an attempt is made of,
 //! belongs to no file.
@@ -16,7 +15,7 @@ use crate::{
     rig::{EngineArgs, EngineName, MAX_TABLE_MIB},
 };
 
-/// What to mine, for whom, with what.
+/// The checked options of `lode-miner mine`.
 #[derive(Clone, Debug)]
 pub struct MinerConfig {
     /// The node's URL.
@@ -39,9 +38,9 @@ pub struct MinerConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MinerSettings {
-    /// Whom to work for.
+    /// The node that gives the work.
     pub node: NodeSection,
-    /// Who is paid, and what the machine gives.
+    /// The address that is paid, and the threads that prove.
     pub mining: MiningSection,
     /// What proves.
     pub engine: EngineSection,

@@ -104,7 +104,7 @@ pub fn run(args: &MinerConfig) -> Result<String, Error> {
     let failure = miner.failure();
     miner.stop();
     match printed {
-        // Whoever read our output has seen what they wanted, as `head` does.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(summary(&miner.stats()));
         }
@@ -160,8 +160,8 @@ fn ask_log_n(
     Ok(None)
 }
 
-/// Shows what happens until it is interrupted, nobody reads it any more, a thread died, or no
-/// device is left.
+/// Shows what happens until it is interrupted, its output is closed, a thread died, or no device is
+/// left.
 fn follow(
     miner: &Miner,
     cuda: Option<&CudaEngine>,

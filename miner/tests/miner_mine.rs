@@ -491,7 +491,7 @@ fn another_network_than_the_one_served_is_told() {
 
 fn lode_miner(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-miner"));
-    // Nobody's own configuration.
+    // No user's configuration file is read.
     command.env("XDG_CONFIG_HOME", "/nowhere");
     command
         .args(arguments)

@@ -91,7 +91,7 @@ pub enum Scope {
     Loopback,
     /// A private network or a single link.
     Private,
-    /// Everybody.
+    /// Any peer.
     Global,
 }
 

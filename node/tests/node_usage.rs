@@ -312,7 +312,7 @@ fn a_node_goes_on_without_the_reader_of_its_log() {
         assert!(log.read_line(&mut line).unwrap() > 0, "the node has ended");
     }
     drop(log);
-    // To stop is worth a line, which nobody reads.
+    // The node logs a line when it stops, into a closed pipe.
     stop(&child);
     assert_eq!(wait(&mut child).code(), Some(0));
     // Also from its first line on.

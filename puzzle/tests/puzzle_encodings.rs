@@ -112,8 +112,8 @@ fn the_generators_are_different_points() {
     assert_eq!(hex::encode(encoded), OURS);
     let theirs = ark_bls12_377::G1Affine::generator();
     assert_ne!(arkworks(&ours), theirs);
-    // Ours has the smaller root, so that arkworks writes it alike; theirs it writes with a bit
-    // more.
+    // `OURS` has the smaller root, so that arkworks encodes it alike; in `THEIRS` arkworks sets one
+    // more bit.
     assert_eq!(uncompressed_by_arkworks(&arkworks(&ours)), encoded);
     let mut expected = hex::decode(THEIRS).unwrap();
     let read = point::decode(expected.as_slice().try_into().unwrap()).unwrap();

@@ -53,7 +53,7 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     print_duty(&next_duty(&client, address)?, out)
 }
 
-/// Without a name, the keystore's only account; without one, nobody: an epoch can be looked at
+/// Without a name, the keystore's only account; `None` if there is none: an epoch can be shown
 /// without an account.
 fn whose(args: &EpochArgs) -> Result<Option<Address>, KeystoreError> {
     let keystore = args.keystore.open()?;

@@ -21,8 +21,8 @@
 //! "lode/keystore/v1" ‖ address (32) ‖ u32le memory_kib ‖ u32le iterations ‖ u32le parallelism ‖ salt (16) ‖ name
 //! ```
 //!
-//! What must not be broken: whoever can change the file, but does not know the passphrase, can
-//! neither make it open as another account or under another name, nor make its owner's machine
+//! What must not be broken: an attacker that can change the file, but does not know the passphrase,
+//! can neither make it open as another account or under another name, nor make its owner's machine
 //! spend more than [`KdfCost::check`] allows.
 
 use std::str::FromStr;

@@ -136,7 +136,7 @@ fn an_epoch_shows_weight_rank_and_next_duty() {
     assert_eq!(shown["epoch"]["weights"][ALICE], "196608");
     assert_eq!(shown["next_duty"], json!({ "height": 42, "rank": 2, "provers": 2 }));
 
-    // Somebody who has proved nothing, and nobody at all.
+    // An address without shares, and no address at all.
     let elsewhere = tempfile::tempdir().unwrap();
     let shown = succeed(&mut ask(&node, elsewhere.path(), &["epoch"]));
     assert!(shown.contains("--address says whose"), "{shown}");

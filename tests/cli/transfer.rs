@@ -130,8 +130,8 @@ fn the_nonce_follows_what_waits_already() {
     let (home, _, address) = keystore();
     let address = address.to_string();
     let node = MockNode::start(move |request| match request.path.as_str() {
-        // 6 and 5 follow the chain's 5; 4 is confirmed already, 9 leaves a gap, the other 7 is
-        // somebody else's.
+        // 6 and 5 follow the chain's 5; 4 is confirmed already, 9 leaves a gap, the other 7 is of
+        // another account.
         "/mocknet/mempool" => json(&mempool(&[
             (&address, 6),
             (ALICE, 7),
@@ -291,8 +291,7 @@ fn a_transfer_is_not_signed_by_what_a_node_out_of_sync_tells() {
             .contains("warning: the node is not in sync: the tip is 86400 s old")
     );
     assert_eq!(posts(&behind).len(), 1);
-    // Without peers by choice there is nobody to be behind of: one's own chain, before its first
-    // miner.
+    // A node without a network cannot be behind its peers: an own chain, before its first miner.
     let alone = node(None);
     let sent = run_with_input(&mut ask(&alone, home.path(), &transfer), b"");
     assert!(sent.status.success() && posts(&alone).len() == 1, "{sent:?}");
@@ -318,7 +317,7 @@ fn what_cannot_be_included_is_not_sent() {
         let error = fail(command.args(arguments), 1);
         assert!(error.contains(part), "{error}");
     }
-    // Somebody else's account: there is no key to sign with, and the node is not even asked.
+    // Another person's account: there is no key to sign with, and the node is not even asked.
     let before = node.requests().len();
     let error = fail(
         &mut ask(

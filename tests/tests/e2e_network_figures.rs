@@ -183,7 +183,7 @@ fn an_announced_block_is_accepted_by_all() {
     nodes.iter().enumerate().for_each(|(number, node)| listen(node, number, send_arrivals.clone()));
 
     let mut delays: Vec<Duration> = Vec::new();
-    // The first ones let gossip settle who passes on to whom.
+    // The first ones let gossip build its mesh.
     let settling = if long() { 10 } else { 1 };
     for round in 0..settling + blocks {
         injector.shares(&nodes[0], shares);

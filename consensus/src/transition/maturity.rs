@@ -44,7 +44,7 @@ impl Mined {
     }
 }
 
-/// Everything mined at `height` waits. What sums to nothing is left out.
+/// Everything mined at `height` waits for its maturity. Amounts of zero are left out.
 pub(super) fn end<V: StateView>(leaves: &mut Overlay<'_, V>, height: Height, mined: Mined) {
     let credits: Vec<Credit> = mined
         .0

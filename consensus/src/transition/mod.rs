@@ -6,7 +6,7 @@
 //!
 //! 1. `maturity` begins: what was mined at h − M moves to balances.
 //! 2. Roll-over, if h is the first block of an epoch: weights are halved when they are read (see
-//!    [`selection`](crate::selection)), so nothing is to be done and nobody is visited.
+//!    [`selection`](crate::selection)), so no leaf is visited.
 //! 3. Agenda and matching: the market's, of which nothing is there yet.
 //! 4. `transactions`: one after the other, each whole or not at all.
 //! 5. `emission` ends: the subsidy is minted.

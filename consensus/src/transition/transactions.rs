@@ -55,8 +55,8 @@ fn debit(
     Ok((Account { balance, nonce }, fees))
 }
 
-/// Moves what a sender, who has paid already, transfers. Nothing is written before all is known to
-/// fit.
+/// Writes both accounts of a transfer. `sender` has been debited already; nothing is written if the
+/// receiver's balance would overflow.
 fn transfer<V: StateView>(
     leaves: &mut Overlay<'_, V>,
     transfer: &Transfer,

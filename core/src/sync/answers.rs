@@ -62,8 +62,8 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// A peer did not answer: others may be asked. Whoever took a request for blocks and does not
-    /// deliver is charged; silence about anything else harms nobody.
+    /// A peer did not answer: others may be asked. A peer that took a request for blocks and does
+    /// not deliver is charged; for other questions it is not.
     pub(super) fn unanswered(
         &mut self,
         peer: PeerId,

@@ -31,8 +31,7 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    /// Forgets what a peer brought and nobody has looked at. A verdict that is due is given all the
-    /// same.
+    /// Drops what a peer sent and is not checked yet. A verdict that is due is given all the same.
     fn drop_work(&mut self, peer: PeerId) -> Effects {
         let dropped = self.queues.drop_peer(peer);
         let mut effects = self.announcements.dropped(dropped.announced);

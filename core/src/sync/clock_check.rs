@@ -6,7 +6,7 @@
 //! A peer's clock is read between question and answer, so that it lies between two readings of our
 //! own. What is kept is by how much it differs at least: slow lines and machines that slept in
 //! between make no difference where there is none. The median of the peers decides, of those that
-//! this node dialled if they are enough, since anybody can dial it.
+//! this node dialled if they are enough, since an attacker can dial it any number of times.
 //!
 //! What must not be broken: no rule of the chain goes by this, the clock is never set, and a single
 //! peer that dialled this node says nothing.

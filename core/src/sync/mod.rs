@@ -14,7 +14,7 @@
 //!    [`ChainService::accepted`](crate::ChainService::accepted) rings;
 //! 2. after each call takes [`SyncMachine::next_job`] as often as it has workers free, runs
 //!    [`Job::run`] there, and brings the result back through [`SyncMachine::on_done`];
-//! 3. shows [`SyncMachine::status`] to whoever asks.
+//! 3. shows [`SyncMachine::status`] to the API.
 //!
 //! `now_ms` in these calls is the driver's own count of milliseconds, from any start, that never
 //! goes back: timeouts and rates go by it. What is compared with timestamps goes by the service's

@@ -1,4 +1,4 @@
-//! Where the node stands, for operators and for those who wait until it is ready.
+//! The state of the sync, for operators and for clients that wait until the node is ready.
 
 use std::fmt;
 

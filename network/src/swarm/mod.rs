@@ -5,9 +5,9 @@
 //! of [`EVENT_CAPACITY`]: when three quarters of it are taken, gossip is ignored and requests are
 //! answered as busy, while the loop waits for room for everything else.
 //!
-//! What must not be broken: nothing waits for the event loop, and the event loop waits for nobody
-//! but the core; every gossip message gets its verdict, also if nobody sees it; every request gets
-//! its one end.
+//! What must not be broken: nothing waits for the event loop, and the event loop waits for nothing
+//! but the core; every gossip message gets its verdict, also if the core never sees it; every
+//! request gets its one end.
 
 mod behaviour;
 mod client;
@@ -255,7 +255,7 @@ async fn listen(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<(),
 }
 
 /// libp2p shares ports (`SO_REUSEPORT`): a second node would get part of the first one's
-/// connections, and nobody an error. So the port is asked for once without that.
+/// connections, without an error. So the port is asked for once without that.
 fn check_free(address: &Multiaddr) -> io::Result<()> {
     let port = address.iter().find_map(|part| match part {
         Protocol::Tcp(port) => Some(port),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{BlockId, Folder, Host, ListenAddress, LogFilter, PeerAddress};
 
-/// What is logged: libraries speak of single connections, which concern nobody.
+/// The default log filter: libraries log every single connection, which operators do not need.
 const LOG: &str =
     "info,libp2p_gossipsub=error,libp2p_kad=error,libp2p_swarm=error,netlink_proto=error";
 

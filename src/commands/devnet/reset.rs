@@ -141,8 +141,8 @@ mod tests {
         Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap()
     }
 
-    /// The folders of three nodes, each with all that a node writes, and things that are nobody's
-    /// business.
+    /// The folders of three nodes, each with all that a node writes, and files that do not belong
+    /// to a node.
     fn devnet() -> (TempDir, Vec<PathBuf>) {
         let place = tempfile::tempdir().unwrap();
         let folders = ["", "nodes/2", "nodes/3"].map(|folder| place.path().join(folder)).to_vec();
