@@ -295,7 +295,8 @@ impl Keystore {
     /// Finds an account's passphrase: in the file given, else in the file beside the key, else by
     /// asking.
     ///
-    /// # Errors [`KeystoreError::NoKey`], before the passphrase is asked for, or
+    /// # Errors
+    /// [`KeystoreError::NoKey`], before the passphrase is asked for, or
     /// [`KeystoreError::Secret`].
     pub fn find_passphrase(
         &self,

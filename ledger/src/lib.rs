@@ -154,7 +154,8 @@ impl Ledger {
     /// Deletes the chain in a folder, of whatever network and layout it is, and the folder if
     /// nothing else is in it.
     ///
-    /// # Errors [`LedgerError::Locked`] while a process has it open; RocksDB's.
+    /// # Errors
+    /// [`LedgerError::Locked`] while a process has it open; RocksDB's.
     pub fn destroy(path: &Path) -> Result<(), LedgerError> {
         Database::destroy(path)
     }
