@@ -27,11 +27,6 @@ pub const WEIGHT_LIFETIME: Epoch = 33;
 /// The weights of one epoch: of all provers with a weight above zero.
 pub type Weights = BTreeMap<Address, u64>;
 
-/// For whom a prover's shares count: for the prover.
-pub fn beneficiary(prover: &Address) -> Address {
-    *prover
-}
-
 /// The leaf of [`StateKey::Weight`](crate::StateKey::Weight), and of
 /// [`StateKey::WeightSum`](crate::StateKey::WeightSum) for all provers together.
 ///
@@ -80,10 +75,9 @@ impl Weight {
         Some(Self { shares: rolled.shares.checked_add(shares)?, ..rolled })
     }
 
-    /// The leaf's bytes, or `None` for one that says no more than a leaf that is not there.
-    pub fn to_leaf(&self) -> Option<Vec<u8>> {
-        let is_empty = self.carried == 0 && self.shares == 0;
-        (!is_empty).then(|| self.encode())
+    /// Whether the leaf says no more than one that is not there.
+    pub fn is_empty(&self) -> bool {
+        self.carried == 0 && self.shares == 0
     }
 }
 
