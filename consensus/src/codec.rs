@@ -6,6 +6,10 @@
 
 use crate::Hash;
 
+mod plain;
+
+pub(crate) use plain::layout;
+
 /// Why bytes are not the canonical encoding of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -141,6 +145,64 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<T>, DecodeError> {
         let count = self.u32()?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.items(count, what, limit, min_item_bytes)
+    }
+
+    /// Takes a `u16` count and that many items, as [`Self::list`] does.
+    pub fn list16<T: Decode>(
+        &mut self,
+        what: &'static str,
+        limit: usize,
+        min_item_bytes: usize,
+    ) -> Result<Vec<T>, DecodeError> {
+        let count = self.u16()?;
+        self.items(count.into(), what, limit, min_item_bytes)
+    }
+
+    /// Takes a `u8` count and that many items, as [`Self::list`] does.
+    pub fn list8<T: Decode>(
+        &mut self,
+        what: &'static str,
+        limit: usize,
+        min_item_bytes: usize,
+    ) -> Result<Vec<T>, DecodeError> {
+        let count = self.u8()?;
+        self.items(count.into(), what, limit, min_item_bytes)
+    }
+
+    fn items<T: Decode>(
+        &mut self,
+        count: usize,
+        what: &'static str,
+        limit: usize,
+        min_item_bytes: usize,
+    ) -> Result<Vec<T>, DecodeError> {
+        self.claimed(count, what, limit, min_item_bytes)?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(T::decode_from(self)?);
+        }
+        Ok(items)
+    }
+
+    /// Takes a `u16` count and that many bytes.
+    pub fn bytes16(&mut self, what: &'static str, limit: usize) -> Result<Vec<u8>, DecodeError> {
+        let count = self.u16()?.into();
+        self.claimed(count, what, limit, 1)?;
+        let refused = DecodeError::Truncated { expected: count, got: self.rest.len() };
+        let (head, rest) = self.rest.split_at_checked(count).ok_or(refused)?;
+        self.rest = rest;
+        Ok(head.to_vec())
+    }
+
+    /// Holds a count to its limit and to the bytes that are left.
+    fn claimed(
+        &self,
+        count: usize,
+        what: &'static str,
+        limit: usize,
+        min_item_bytes: usize,
+    ) -> Result<(), DecodeError> {
         if count > limit {
             return Err(DecodeError::TooMany { what, limit, got: count });
         }
@@ -148,11 +210,7 @@ impl<'a> Reader<'a> {
         if self.rest.len() < expected {
             return Err(DecodeError::Truncated { expected, got: self.rest.len() });
         }
-        let mut items = Vec::with_capacity(count);
-        for _ in 0..count {
-            items.push(T::decode_from(self)?);
-        }
-        Ok(items)
+        Ok(())
     }
 
     /// Whether nothing is left.
@@ -189,4 +247,43 @@ pub fn encode_list<T: Encode>(items: &[T], out: &mut Vec<u8>) {
 /// How many bytes [`encode_list`] writes.
 pub fn encoded_list_len<T: Encode>(items: &[T]) -> usize {
     items.iter().fold(4, |bytes: usize, item| bytes.saturating_add(item.encoded_len()))
+}
+
+/// Appends a `u16` count and the items' canonical bytes; as of [`encode_list`], a longer list would
+/// be refused by the decoder.
+pub fn encode_list16<T: Encode>(items: &[T], out: &mut Vec<u8>) {
+    u16::try_from(items.len()).unwrap_or(u16::MAX).encode_into(out);
+    for item in items {
+        item.encode_into(out);
+    }
+}
+
+/// How many bytes [`encode_list16`] writes.
+pub fn encoded_list16_len<T: Encode>(items: &[T]) -> usize {
+    items.iter().fold(2, |bytes: usize, item| bytes.saturating_add(item.encoded_len()))
+}
+
+/// Appends a `u8` count and the items' canonical bytes; as of [`encode_list`], a longer list would
+/// be refused by the decoder.
+pub fn encode_list8<T: Encode>(items: &[T], out: &mut Vec<u8>) {
+    u8::try_from(items.len()).unwrap_or(u8::MAX).encode_into(out);
+    for item in items {
+        item.encode_into(out);
+    }
+}
+
+/// How many bytes [`encode_list8`] writes.
+pub fn encoded_list8_len<T: Encode>(items: &[T]) -> usize {
+    items.iter().fold(1, |bytes: usize, item| bytes.saturating_add(item.encoded_len()))
+}
+
+/// Appends a `u16` count and the bytes; as of [`encode_list`], more would be refused by the decoder.
+pub fn encode_bytes16(bytes: &[u8], out: &mut Vec<u8>) {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX).encode_into(out);
+    out.extend_from_slice(bytes);
+}
+
+/// How many bytes [`encode_bytes16`] writes.
+pub fn encoded_bytes16_len(bytes: &[u8]) -> usize {
+    bytes.len().saturating_add(2)
 }

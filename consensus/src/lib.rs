@@ -31,6 +31,8 @@ pub mod epoch;
 pub mod fork;
 pub mod hash;
 pub mod headers;
+pub mod leaf;
+pub mod market;
 pub mod merkle;
 pub mod obligation;
 pub mod params;

@@ -56,6 +56,8 @@ pub struct ChainSpec {
     pub anchor_depth: u32,
     /// Blocks after which mined amounts can be spent, M.
     pub maturity: u32,
+    /// What the proof market costs, and how much of it a block holds.
+    pub market: MarketSpec,
     /// The genesis block's timestamp, in ms since the Unix epoch.
     pub genesis_timestamp_ms: u64,
     /// The target of genesis and of blocks 1 and 2.
@@ -64,6 +66,55 @@ pub struct ChainSpec {
     pub allocations: Vec<(Address, u64)>,
     /// SHA-256 checksums of the setup's two files: the powers in G1, then `[τ]` in G2.
     pub srs_checksum: [u8; 64],
+}
+
+/// The market's constants (specification: `market.md` section 8). Amounts are microcredits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketSpec {
+    /// What a RegisterClass burns for each byte of the transaction without its signature.
+    pub deposit: u64,
+    /// The least bond of a requester.
+    pub min_request_bond: u64,
+    /// The least bond of an operator for one job.
+    pub min_bond: u64,
+    /// What a false proof costs its sender; as much stays free while an operator has jobs.
+    pub false_proof: u64,
+    /// How much must be burned in an epoch for the greatest step of a reputation.
+    pub reputation_unit: u64,
+    /// What the deliveries and registrations of a block may cost to verify, in units of about a
+    /// microsecond.
+    pub proof_budget: u64,
+}
+
+impl MarketSpec {
+    /// Those of mainnet and testnet.
+    pub const MAINNET: Self = Self {
+        deposit: 10,
+        min_request_bond: 10_000,
+        min_bond: 10_000,
+        false_proof: 1_000_000,
+        reputation_unit: 10_000_000,
+        proof_budget: 400_000,
+    };
+
+    /// All of them with their names in the network's file, in the order of the hashed bytes.
+    pub const fn fields(&self) -> [(&'static str, u64); 6] {
+        [
+            ("deposit", self.deposit),
+            ("min_request_bond", self.min_request_bond),
+            ("min_bond", self.min_bond),
+            ("false_proof", self.false_proof),
+            ("reputation_unit", self.reputation_unit),
+            ("proof_budget", self.proof_budget),
+        ]
+    }
+
+    fn check(&self) -> Result<(), ParamsError> {
+        for (field, amount) in self.fields() {
+            range(field, amount, 1, MAX_SUPPLY)?;
+        }
+        Ok(())
+    }
 }
 
 /// A parameter that no network can have.
@@ -120,6 +171,7 @@ impl ChainSpec {
             u64::from(self.share_window.saturating_sub(1)),
         )?;
         range("maturity", self.maturity.into(), 1, 1 << 20)?;
+        self.market.check()?;
         range("genesis_timestamp_ms", self.genesis_timestamp_ms, 0, 1 << 48)?;
         if self.allocations.len() > MAX_ALLOCATIONS {
             return Err(ParamsError {
@@ -180,6 +232,9 @@ impl ChainSpec {
             self.maturity,
         ] {
             out.extend_from_slice(&count.to_le_bytes());
+        }
+        for (_, amount) in self.market.fields() {
+            out.extend_from_slice(&amount.to_le_bytes());
         }
         out.extend_from_slice(&self.genesis_timestamp_ms.to_le_bytes());
         out.extend_from_slice(&self.genesis_target.get().to_le_bytes());

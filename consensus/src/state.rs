@@ -2,7 +2,8 @@
 
 use crate::{
     Address, Epoch, Hash, Height,
-    codec::{Decode, DecodeError, Encode, Reader, encode_list},
+    codec::{Decode, DecodeError, Encode, Reader, encode_list, layout},
+    params::{MAX_SHARES_PER_BLOCK, MAX_TRANSACTIONS},
 };
 
 /// Names one leaf of the state tree.
@@ -21,20 +22,55 @@ pub enum StateKey {
     Weight(Address),
     /// The same for all addresses together.
     WeightSum,
+    /// For whom a prover's shares count, if not for the prover.
+    Appoint(Address),
+    /// An operator's bond and reputation.
+    Operator(Address),
+    /// A class of proofs, by the id of its registration.
+    Class(Hash),
+    /// The verifying key of a class.
+    Key(Hash),
+    /// The asks of a class.
+    Book(Hash),
+    /// The jobs of a class that wait for an operator.
+    Waiting(Hash),
+    /// A job, by the id of its Request.
+    Job(Hash),
+    /// A page of the events that matching is to look at.
+    Queue(u32),
+    /// A page of the jobs of which something is due at a height.
+    Agenda(Height, u32),
+    /// The number of a height's last page.
+    AgendaLast(Height),
+    /// The first page that is left of the heights up to the last block's.
+    AgendaOldest,
 }
 
 impl StateKey {
-    /// The leaf's place in the tree: `B256(tag ‖ id)`.
+    /// The leaf's place in the tree: `B256("lode/state/" ‖ name ‖ "/v1" ‖ id)`.
     pub fn hash(&self) -> Hash {
+        let id = |name: &str, id: &[u8]| Hash::of(name, &[id]);
         match self {
-            Self::Account(address) => Hash::of("lode/state/account/v1", &[&address.0]),
-            Self::Pending(height) => Hash::of("lode/state/pending/v1", &[&height.to_le_bytes()]),
-            Self::ShareFund => Hash::of("lode/state/share-fund/v1", &[]),
-            Self::ProvingPool(epoch) => {
-                Hash::of("lode/state/proving-pool/v1", &[&epoch.to_le_bytes()])
+            Self::Account(address) => id("lode/state/account/v1", &address.0),
+            Self::Pending(height) => id("lode/state/pending/v1", &height.to_le_bytes()),
+            Self::ShareFund => id("lode/state/share-fund/v1", &[]),
+            Self::ProvingPool(epoch) => id("lode/state/proving-pool/v1", &epoch.to_le_bytes()),
+            Self::Weight(address) => id("lode/state/weight/v1", &address.0),
+            Self::WeightSum => id("lode/state/weight-sum/v1", &[]),
+            Self::Appoint(address) => id("lode/state/appoint/v1", &address.0),
+            Self::Operator(address) => id("lode/state/operator/v1", &address.0),
+            Self::Class(class) => id("lode/state/class/v1", &class.0),
+            Self::Key(class) => id("lode/state/key/v1", &class.0),
+            Self::Book(class) => id("lode/state/book/v1", &class.0),
+            Self::Waiting(class) => id("lode/state/waiting/v1", &class.0),
+            Self::Job(job) => id("lode/state/job/v1", &job.0),
+            Self::Queue(page) => id("lode/state/queue/v1", &page.to_le_bytes()),
+            Self::Agenda(height, page) => {
+                let parts: [&[u8]; 2] = [&height.to_le_bytes(), &page.to_le_bytes()];
+                Hash::of("lode/state/agenda/v1", &parts)
             }
-            Self::Weight(address) => Hash::of("lode/state/weight/v1", &[&address.0]),
-            Self::WeightSum => Hash::of("lode/state/weight-sum/v1", &[]),
+            Self::AgendaLast(height) => id("lode/state/agenda-last/v1", &height.to_le_bytes()),
+            Self::AgendaOldest => id("lode/state/agenda-oldest/v1", &[]),
         }
     }
 }
@@ -101,13 +137,14 @@ impl Encode for Pending {
 
 impl Decode for Pending {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        // The producer, and a prover for each share that any network allows in a block.
-        const MAX_CREDITS: usize = 2 * crate::params::MAX_SHARES_PER_BLOCK as usize + 1;
+        // The producer, a prover for each share that any network allows in a block, and what its
+        // transactions can add.
+        const MAX_CREDITS: usize = 2 * MAX_SHARES_PER_BLOCK as usize + 1 + 2 * MAX_TRANSACTIONS;
         Ok(Self(reader.list("credits", MAX_CREDITS, Credit::BYTES)?))
     }
 }
 
-/// The leaf of [`StateKey::ShareFund`] and of [`StateKey::ProvingPool`]: microcredits.
+/// The leaf of [`StateKey::ShareFund`]: microcredits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amount(pub u64);
 
@@ -130,15 +167,19 @@ pub struct Supply {
     pub genesis: u64,
     /// All that blocks minted.
     pub emitted: u64,
-    /// All that was destroyed; nothing is, in version 1.
+    /// All that was destroyed.
     pub burned: u64,
     /// The sum of all balances.
     pub balances: u64,
     /// The sum of all credits that wait for maturity.
     pub pending: u64,
     pub share_fund: u64,
-    /// The sum of all proving pools.
+    /// What is left of all proving pools.
     pub proving_pools: u64,
+    /// The sum of all operators' bonds.
+    pub bonds: u64,
+    /// The sum of all jobs' escrows and of their requesters' bonds.
+    pub escrows: u64,
 }
 
 /// The supply does not add up: a bug, never a block's fault.
@@ -147,35 +188,32 @@ pub struct Supply {
 pub struct SupplyError(pub Supply);
 
 impl Supply {
-    /// Genesis + emitted − burned = balances + pending + share fund + proving pools.
+    /// Genesis + emitted − burned = balances + pending + share fund + proving pools + bonds +
+    /// escrows.
     pub fn check(&self) -> Result<(), SupplyError> {
         let sum = |parts: &[u64]| parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(*part));
         let made =
             sum(&[self.genesis, self.emitted]).and_then(|made| made.checked_sub(self.burned));
-        let held = sum(&[self.balances, self.pending, self.share_fund, self.proving_pools]);
+        let held = sum(&[
+            self.balances,
+            self.pending,
+            self.share_fund,
+            self.proving_pools,
+            self.bonds,
+            self.escrows,
+        ]);
         if made.is_some() && made == held { Ok(()) } else { Err(SupplyError(*self)) }
     }
 }
 
-impl Encode for Supply {
-    fn encode_into(&self, out: &mut Vec<u8>) {
-        let Self { genesis, emitted, burned, balances, pending, share_fund, proving_pools } = self;
-        for amount in [genesis, emitted, burned, balances, pending, share_fund, proving_pools] {
-            out.extend_from_slice(&amount.to_le_bytes());
-        }
-    }
-}
-
-impl Decode for Supply {
-    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            genesis: reader.u64()?,
-            emitted: reader.u64()?,
-            burned: reader.u64()?,
-            balances: reader.u64()?,
-            pending: reader.u64()?,
-            share_fund: reader.u64()?,
-            proving_pools: reader.u64()?,
-        })
-    }
-}
+layout!(Supply {
+    genesis,
+    emitted,
+    burned,
+    balances,
+    pending,
+    share_fund,
+    proving_pools,
+    bonds,
+    escrows
+});

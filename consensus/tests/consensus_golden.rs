@@ -122,6 +122,14 @@ fn params(value: &Value) -> ChainSpec {
         share_window: int(&value["share_window"]),
         anchor_depth: int(&value["anchor_depth"]),
         maturity: int(&value["maturity"]),
+        market: MarketSpec {
+            deposit: int(&value["deposit"]),
+            min_request_bond: int(&value["min_request_bond"]),
+            min_bond: int(&value["min_bond"]),
+            false_proof: int(&value["false_proof"]),
+            reputation_unit: int(&value["reputation_unit"]),
+            proof_budget: int(&value["proof_budget"]),
+        },
         genesis_timestamp_ms: int(&value["genesis_timestamp_ms"]),
         genesis_target: target(&value["genesis_target"]),
         allocations: value["allocations"]

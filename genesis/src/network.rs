@@ -8,8 +8,11 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, ChainSpec, ChainWork, Hash, Height, params::ParamsError, state::Supply,
-    transition, tree, tree::Changes,
+    Address, Block, ChainSpec, ChainWork, Hash, Height,
+    params::{MarketSpec, ParamsError},
+    state::Supply,
+    transition, tree,
+    tree::Changes,
 };
 use lode_puzzle::{LogSize, Target};
 use serde::Deserialize;
@@ -115,6 +118,12 @@ struct NetworkFile {
     share_window: u32,
     anchor_depth: u32,
     maturity: u32,
+    deposit: u64,
+    min_request_bond: u64,
+    min_bond: u64,
+    false_proof: u64,
+    reputation_unit: u64,
+    proof_budget: u64,
     genesis_timestamp_ms: u64,
     genesis_target: String,
     /// Microcredits by address.
@@ -263,6 +272,14 @@ impl NetworkFile {
             share_window: self.share_window,
             anchor_depth: self.anchor_depth,
             maturity: self.maturity,
+            market: MarketSpec {
+                deposit: self.deposit,
+                min_request_bond: self.min_request_bond,
+                min_bond: self.min_bond,
+                false_proof: self.false_proof,
+                reputation_unit: self.reputation_unit,
+                proof_budget: self.proof_budget,
+            },
             genesis_timestamp_ms: self.genesis_timestamp_ms,
             genesis_target,
             allocations,

@@ -14,6 +14,12 @@ shares_per_block = 2
 share_window = 4
 anchor_depth = 1
 maturity = 2
+deposit = 10
+min_request_bond = 10_000
+min_bond = 10_000
+false_proof = 1_000_000
+reputation_unit = 1_000_000
+proof_budget = 400_000
 genesis_timestamp_ms = 1_793_318_400_000
 genesis_target = "0x1fffffffffffffffffffffffffffffff"
 "#;

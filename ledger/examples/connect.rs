@@ -44,6 +44,7 @@ fn network(accounts: &[Address]) -> anyhow::Result<Network> {
         share_window: 8,
         anchor_depth: 2,
         maturity: 10,
+        market: MarketSpec::MAINNET,
         genesis_timestamp_ms: 0,
         genesis_target: Target::MAX,
         allocations,

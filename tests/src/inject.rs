@@ -48,6 +48,12 @@ shares_per_block = {shares_per_block}
 share_window = 64
 anchor_depth = 16
 maturity = 100
+deposit = 10
+min_request_bond = 10_000
+min_bond = 10_000
+false_proof = 1_000_000
+reputation_unit = 1_000_000
+proof_budget = 400_000
 genesis_timestamp_ms = 1_793_318_400_000
 genesis_target = "{genesis_target}"
 "#

@@ -49,6 +49,12 @@ shares_per_block = 4
 share_window = 8
 anchor_depth = 2
 maturity = 5
+deposit = 10
+min_request_bond = 10_000
+min_bond = 10_000
+false_proof = 1_000_000
+reputation_unit = 1_000_000
+proof_budget = 400_000
 genesis_timestamp_ms = 1_793_318_400_000
 genesis_target = "0x0fffffffffffffffffffffffffffffff"
 "#;

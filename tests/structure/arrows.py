@@ -61,6 +61,7 @@ MUST_NOT_LINK = {
     "genesis": "libp2p rocksdb tokio",
     "miner": "libp2p rocksdb",
     "prover": "libp2p rocksdb",
+    "proofs": "libp2p rocksdb tokio",
     "puzzle": "libp2p rocksdb tokio",
 }
 
@@ -74,6 +75,9 @@ def short(name):
 
 
 def may_use(user, name, for_tests):
+    if short(name) == user:
+        # Its own tests turn on its features.
+        return for_tests
     if name == "lode" or name.startswith("lode-"):
         return short(name) in MAY_USE[user].split() or (
             for_tests and short(name) in TESTS_MAY_USE.split()
@@ -180,6 +184,8 @@ def try_out():
     graph = [node(good["id"], ("r#tokio@1", "dev")), node(miner["id"], ("r#snark@1", None)), node("r#snark@1", ("r#rocksdb@2", None)),
              node("r#rocksdb@2"), node("r#tokio@1")]  # fmt: skip
     assert broken([good], graph) == [], broken([good], graph)
+    assert broken([package("lode-puzzle", ("lode-puzzle", "dev"))], graph) == []
+    assert len(broken([package("lode-puzzle", ("lode-puzzle", None))], graph)) == 1
     assert len(broken([upward], graph)) == 3, broken([upward], graph)
     assert broken([miner], graph) == ["lode-miner -> snark -> rocksdb: must not be linked there"], (
         broken([miner], graph)

@@ -9,16 +9,16 @@ use std::cmp::Ordering;
 use crate::Address;
 
 /// A prover's clock: it rings at `numerator / weight`.
-pub(super) struct Clock {
-    pub(super) numerator: u64,
-    pub(super) weight: u64,
-    pub(super) prover: Address,
+pub(crate) struct Clock {
+    pub(crate) numerator: u64,
+    pub(crate) weight: u64,
+    pub(crate) prover: Address,
 }
 
 impl Clock {
     /// Earlier first, ties by address bytes. Cross-multiplied in 128 bits: both factors are below
     /// 2^64.
-    pub(super) fn compare(&self, other: &Self) -> Ordering {
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
         let product =
             |numerator: u64, weight: u64| u128::from(numerator).saturating_mul(weight.into());
         product(self.numerator, other.weight)
@@ -28,7 +28,7 @@ impl Clock {
 }
 
 /// `L_i = 64·2^32 − lg(x)`: `−log2(x / 2^64)` with 32 fractional bits.
-pub(super) fn exponential(x: u128) -> u64 {
+pub(crate) fn exponential(x: u128) -> u64 {
     (64_u64 << 32).saturating_sub(lg(x))
 }
 

@@ -27,5 +27,6 @@ mod roster;
 mod weights;
 
 pub use clocks::lg;
+pub(crate) use clocks::{Clock, exponential};
 pub use roster::roster;
-pub use weights::{SHARE_WEIGHT, WEIGHT_LIFETIME, Weight, Weights, beneficiary};
+pub use weights::{SHARE_WEIGHT, WEIGHT_LIFETIME, Weight, Weights};

@@ -3,8 +3,8 @@
 //!
 //! W_i(e) = floor(W_i(e−1) / 2) + 2^16 · shares_i(e), frozen at the end of epoch e. A prover's
 //! weight is a leaf of the state tree that is written when the prover has a share, and at no other
-//! time: the halvings since then, one for each epoch that ended, follow from its age. So the end of
-//! an epoch writes no leaf.
+//! time: all that happens to it until then, a halving for each epoch that ends, follows from its
+//! age. So the end of an epoch visits nobody.
 //!
 //! What must not be broken: a leaf read in any later epoch gives what halving it at the end of each
 //! epoch would have given (`floor(floor(W / 2) / 2) = floor(W / 4)`, so that the halvings can be
@@ -26,11 +26,6 @@ pub const WEIGHT_LIFETIME: Epoch = 33;
 
 /// The weights of one epoch: of all provers with a weight above zero.
 pub type Weights = BTreeMap<Address, u64>;
-
-/// The address for which a prover's shares count: the prover's own.
-pub fn beneficiary(prover: &Address) -> Address {
-    *prover
-}
 
 /// The leaf of [`StateKey::Weight`](crate::StateKey::Weight), and of
 /// [`StateKey::WeightSum`](crate::StateKey::WeightSum) for all provers together.
@@ -80,10 +75,9 @@ impl Weight {
         Some(Self { shares: rolled.shares.checked_add(shares)?, ..rolled })
     }
 
-    /// The leaf's bytes, or `None` for one that says no more than a leaf that is not there.
-    pub fn to_leaf(&self) -> Option<Vec<u8>> {
-        let is_empty = self.carried == 0 && self.shares == 0;
-        (!is_empty).then(|| self.encode())
+    /// Whether the leaf says no more than one that is not there.
+    pub fn is_empty(&self) -> bool {
+        self.carried == 0 && self.shares == 0
     }
 }
 
@@ -155,24 +149,19 @@ mod tests {
     proptest! {
         #[test]
         fn halving_when_read_is_halving_at_every_end(
-            shares in proptest::collection::vec(
-                prop_oneof![3 => Just(0), 1 => 1_u16..20, 1 => any::<u16>()],
-                1..80,
-            ),
+            shares in proptest::collection::vec(prop_oneof![3 => Just(0), 1 => 1_u16..20, 1 => any::<u16>()], 1..80),
         ) {
             let mut leaf = Weight::default();
             for (epoch, (count, weight)) in (0..).zip(shares.iter().zip(eager(&shares))) {
                 // In two parts, as blocks bring them.
                 if *count > 0 {
-                    leaf = leaf.counting(epoch, count / 2).unwrap();
-                    leaf = leaf.counting(epoch, count - count / 2).unwrap();
+                    leaf = leaf.counting(epoch, count / 2).unwrap().counting(epoch, count - count / 2).unwrap();
                 }
                 prop_assert_eq!(leaf.at_end_of(epoch), Some(weight));
             }
             // From what is carried, too.
             let epoch = u32::try_from(shares.len()).unwrap();
-            let before = leaf.counting(epoch, 1).unwrap().at_end_of(epoch - 1);
-            prop_assert_eq!(before, eager(&shares).last().copied());
+            prop_assert_eq!(leaf.counting(epoch, 1).unwrap().at_end_of(epoch - 1), eager(&shares).last().copied());
         }
     }
 }

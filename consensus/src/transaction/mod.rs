@@ -10,19 +10,31 @@
 //! its tag; and no signed transaction has more than [`MAX_TRANSACTION_BYTES`], whichever way it
 //! comes.
 
+mod ask;
+mod bond;
+mod class;
 mod error;
+mod job;
+mod request;
 mod signed;
 mod transfer;
 
 pub use crate::signature::{SignatureClaim, SignatureError};
+pub use ask::Ask;
+pub use bond::{Appoint, Bond, Unbond};
+pub use class::RegisterClass;
 pub use error::StaticError;
+pub(crate) use error::range;
+pub use job::{Cancel, Decline, Deliver, Raise};
+pub use request::Request;
 pub use signed::{HashedTransaction, SignedTransaction};
 pub use transfer::Transfer;
 
 use crate::{
     Address, Hash, Height,
     codec::{Decode, DecodeError, Encode, Reader},
-    params::MAX_TRANSACTION_BYTES,
+    market::value,
+    params::{MAX_TRANSACTION_BYTES, MarketSpec},
     signature::SIGNATURE_BYTES,
 };
 
@@ -46,18 +58,48 @@ pub struct Transaction {
 pub enum Action {
     /// Moves public credits.
     Transfer(Transfer),
+    /// Makes a class of proofs.
+    RegisterClass(RegisterClass),
+    /// Puts credits at stake as an operator.
+    Bond(Bond),
+    /// Takes credits out of the bond.
+    Unbond(Unbond),
+    /// Offers to prove jobs of a class.
+    Ask(Ask),
+    /// Posts a job.
+    Request(Request),
+    /// Raises a job's value.
+    Raise(Raise),
+    /// Takes a job back.
+    Cancel(Cancel),
+    /// Gives an assigned job back.
+    Decline(Decline),
+    /// Delivers a proof.
+    Deliver(Deliver),
+    /// Says for whom the sender's shares count.
+    Appoint(Appoint),
 }
 
 type BodyDecoder = fn(&mut Reader<'_>) -> Result<Action, DecodeError>;
 
 impl Action {
-    /// Bytes of the shortest body of all kinds.
-    const MIN_BYTES: usize = Transfer::BYTES;
+    /// Bytes of the shortest body that can be decoded: a Deliver of nothing has its two counts.
+    const MIN_BYTES: usize = 1 + 2;
 
     /// The first byte of the transaction.
     pub const fn tag(&self) -> u8 {
         match self {
             Self::Transfer(_) => Transfer::TAG,
+            Self::RegisterClass(_) => RegisterClass::TAG,
+            Self::Bond(_) => Bond::TAG,
+            Self::Unbond(_) => Unbond::TAG,
+            Self::Ask(_) => Ask::TAG,
+            Self::Request(_) => Request::TAG,
+            Self::Raise(_) => Raise::TAG,
+            Self::Cancel(_) => Cancel::TAG,
+            Self::Decline(_) => Decline::TAG,
+            Self::Deliver(_) => Deliver::TAG,
+            Self::Appoint(_) => Appoint::TAG,
         }
     }
 
@@ -65,18 +107,32 @@ impl Action {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Transfer(_) => "transfer",
+            Self::RegisterClass(_) => "register_class",
+            Self::Bond(_) => "bond",
+            Self::Unbond(_) => "unbond",
+            Self::Ask(_) => "ask",
+            Self::Request(_) => "request",
+            Self::Raise(_) => "raise",
+            Self::Cancel(_) => "cancel",
+            Self::Decline(_) => "decline",
+            Self::Deliver(_) => "deliver",
+            Self::Appoint(_) => "appoint",
         }
     }
 
-    fn encode_body(&self, out: &mut Vec<u8>) {
+    fn body(&self) -> &dyn Encode {
         match self {
-            Self::Transfer(transfer) => transfer.encode_into(out),
-        }
-    }
-
-    fn body_len(&self) -> usize {
-        match self {
-            Self::Transfer(transfer) => transfer.encoded_len(),
+            Self::Transfer(body) => body,
+            Self::RegisterClass(body) => body,
+            Self::Bond(body) => body,
+            Self::Unbond(body) => body,
+            Self::Ask(body) => body,
+            Self::Request(body) => body,
+            Self::Raise(body) => body,
+            Self::Cancel(body) => body,
+            Self::Decline(body) => body,
+            Self::Deliver(body) => body,
+            Self::Appoint(body) => body,
         }
     }
 
@@ -84,6 +140,18 @@ impl Action {
     fn decoder(tag: u8) -> Result<BodyDecoder, DecodeError> {
         match tag {
             Transfer::TAG => Ok(|reader| Transfer::decode_from(reader).map(Self::Transfer)),
+            RegisterClass::TAG => {
+                Ok(|reader| RegisterClass::decode_from(reader).map(Self::RegisterClass))
+            }
+            Bond::TAG => Ok(|reader| Bond::decode_from(reader).map(Self::Bond)),
+            Unbond::TAG => Ok(|reader| Unbond::decode_from(reader).map(Self::Unbond)),
+            Ask::TAG => Ok(|reader| Ask::decode_from(reader).map(Self::Ask)),
+            Request::TAG => Ok(|reader| Request::decode_from(reader).map(Self::Request)),
+            Raise::TAG => Ok(|reader| Raise::decode_from(reader).map(Self::Raise)),
+            Cancel::TAG => Ok(|reader| Cancel::decode_from(reader).map(Self::Cancel)),
+            Decline::TAG => Ok(|reader| Decline::decode_from(reader).map(Self::Decline)),
+            Deliver::TAG => Ok(|reader| Deliver::decode_from(reader).map(Self::Deliver)),
+            Appoint::TAG => Ok(|reader| Appoint::decode_from(reader).map(Self::Appoint)),
             tag => Err(DecodeError::UnknownTag { what: "transaction", tag }),
         }
     }
@@ -99,44 +167,79 @@ impl Transaction {
         Hash::of("lode/tx/v1", &[&genesis_hash.0, &self.encode()])
     }
 
-    /// Checks form and ranges, as far as no state is needed for it.
+    /// Checks form and ranges, as far as neither the state nor the network is needed for it.
     pub fn check_static(&self) -> Result<(), StaticError> {
         check_size(self.encoded_len().saturating_add(SIGNATURE_BYTES))?;
         match &self.action {
             Action::Transfer(transfer) => transfer.check_static()?,
+            Action::RegisterClass(register) => register.check_static()?,
+            Action::Bond(bond) => bond.check_static()?,
+            Action::Unbond(unbond) => unbond.check_static()?,
+            Action::Ask(ask) => ask.check_static()?,
+            Action::Request(request) => request.check_static()?,
+            Action::Raise(raise) => raise.check_static()?,
+            Action::Deliver(deliver) => deliver.check_static()?,
+            Action::Cancel(_) | Action::Decline(_) | Action::Appoint(_) => {}
         }
-        self.cost().map(|_| ())
-    }
-
-    /// What leaves the sender's balance, in microcredits: the fee, and what the action takes.
-    pub fn cost(&self) -> Result<u64, StaticError> {
-        let (what, taken) = match &self.action {
-            Action::Transfer(transfer) => ("amount + fee", transfer.amount),
-        };
-        taken.checked_add(self.fee).ok_or(StaticError::Overflow(what))
-    }
-
-    /// The accounts that the transaction concerns, each once, the sender first.
-    pub fn parties(&self) -> Vec<Address> {
-        let mut parties = vec![self.from];
+        // Where nothing else decides what is taken, a sum that no balance can hold is a fault of
+        // form.
         match &self.action {
-            Action::Transfer(transfer) => parties.push(transfer.to),
-        }
-        // Few, so that comparing each with each costs nothing.
-        let mut each_once: Vec<Address> = Vec::with_capacity(parties.len());
-        for address in parties {
-            if !each_once.contains(&address) {
-                each_once.push(address);
+            Action::Transfer(Transfer { amount, .. }) | Action::Bond(Bond { amount }) => {
+                let sum = amount.checked_add(self.fee);
+                sum.map(|_| ()).ok_or(StaticError::Overflow("amount + fee"))
             }
+            _ => Ok(()),
         }
-        each_once
     }
 
-    /// The account that receives credits, which must be an address. The sender is checked with the
-    /// signature.
+    /// What leaves the sender's balance if the transaction is applied, in microcredits: the fee,
+    /// and what the action transfers, bonds, escrows and burns. What a Raise adds depends on its
+    /// job, and is not in it.
+    pub fn cost(&self, market: &MarketSpec) -> Result<u64, StaticError> {
+        let sum = self.taken(market).saturating_add(self.fee.into());
+        u64::try_from(sum).map_err(|_| StaticError::Overflow("amount + fee"))
+    }
+
+    /// The cost without the fee.
+    pub(crate) fn taken(&self, market: &MarketSpec) -> u128 {
+        let bytes = || u128::try_from(self.encoded_len()).unwrap_or(u128::MAX);
+        match &self.action {
+            Action::Transfer(transfer) => transfer.amount.into(),
+            Action::Bond(bond) => bond.amount.into(),
+            Action::RegisterClass(_) => bytes().saturating_mul(market.deposit.into()),
+            Action::Request(request) => {
+                let bond = value::request_bond(market, request.price);
+                let rent = value::rent(bytes(), request.hard_blocks);
+                rent.saturating_add(request.price.into()).saturating_add(bond.into())
+            }
+            Action::Unbond(_)
+            | Action::Ask(_)
+            | Action::Raise(_)
+            | Action::Cancel(_)
+            | Action::Decline(_)
+            | Action::Deliver(_)
+            | Action::Appoint(_) => 0,
+        }
+    }
+
+    /// The accounts that the transaction concerns, each once, the sender first. The operator of a
+    /// direct Request is among them, though it may be no address.
+    pub fn parties(&self) -> Vec<Address> {
+        let other = match &self.action {
+            Action::Request(request) => request.operator,
+            _ => self.recipient(),
+        };
+        let other = other.filter(|address| *address != self.from);
+        [self.from].into_iter().chain(other).collect()
+    }
+
+    /// The account named besides the sender's that must be an address. The sender is checked with
+    /// the signature.
     pub fn recipient(&self) -> Option<Address> {
         match &self.action {
             Action::Transfer(transfer) => Some(transfer.to),
+            Action::Appoint(appoint) => Some(appoint.operator),
+            _ => None,
         }
     }
 }
@@ -156,11 +259,11 @@ impl Encode for Transaction {
         out.extend_from_slice(&self.fee.to_le_bytes());
         out.extend_from_slice(&self.nonce.to_le_bytes());
         out.extend_from_slice(&self.expiry.to_le_bytes());
-        self.action.encode_body(out);
+        self.action.body().encode_into(out);
     }
 
     fn encoded_len(&self) -> usize {
-        Self::ENVELOPE_BYTES.saturating_add(self.action.body_len())
+        Self::ENVELOPE_BYTES.saturating_add(self.action.body().encoded_len())
     }
 }
 

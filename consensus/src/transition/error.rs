@@ -1,7 +1,8 @@
 //! Why a transaction or a block does not apply.
 
 use crate::{
-    Hash, Height, StateKey, codec::DecodeError, state::SupplyError, transaction::StaticError,
+    Address, Hash, Height, StateKey, codec::DecodeError, market::event::Void, state::SupplyError,
+    transaction::StaticError,
 };
 
 /// The rule that a transaction breaks, given the state.
@@ -37,6 +38,64 @@ pub enum TransactionError {
     /// A sum does not fit 64 bits.
     #[error("{0} overflows")]
     Overflow(&'static str),
+    /// The sender never received anything.
+    #[error("there is no account {0}")]
+    NoAccount(Address),
+    /// The proof system refuses a class's key.
+    #[error("proof system {system} refuses the key")]
+    Key { system: u8 },
+    /// A Request names no class.
+    #[error("there is no class {0}")]
+    NoClass(Hash),
+    /// A Request has another number of public values than its class.
+    #[error("values: the class has {expected}, got {got}")]
+    Values { expected: u16, got: usize },
+    /// A Request of a contest has flags.
+    #[error("a job of a contest has no flags")]
+    ContestFlags,
+    /// A Request outside contests leaves no time to deliver.
+    #[error("hard_blocks: at least {least} outside contests")]
+    HardBlocks { least: u64 },
+    /// The block's Requests, Raises and Asks would name too many classes.
+    #[error("the block's jobs and asks name at most {limit} classes")]
+    Classes { limit: usize },
+    /// The block's deliveries and registrations would cost too much to verify.
+    #[error("proof budget: {units} units more than the block's {limit} allow")]
+    ProofBudget {
+        /// The budget, or the half of it that others than the assignees may use.
+        limit: u64,
+        /// What this transaction costs.
+        units: u64,
+    },
+}
+
+/// Why a transaction is not applied.
+#[derive(Debug)]
+pub(super) enum Stop<E> {
+    /// It pays its fee and does nothing.
+    Void(Void),
+    /// It may not stand in the block.
+    Invalid(TransactionError),
+    /// It says nothing about the transaction.
+    Broken(ApplyError<E>),
+}
+
+impl<E> From<Void> for Stop<E> {
+    fn from(reason: Void) -> Self {
+        Self::Void(reason)
+    }
+}
+
+impl<E> From<TransactionError> for Stop<E> {
+    fn from(error: TransactionError) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl<E> From<ApplyError<E>> for Stop<E> {
+    fn from(error: ApplyError<E>) -> Self {
+        Self::Broken(error)
+    }
 }
 
 /// Why a block does not apply.
@@ -85,6 +144,9 @@ pub enum ApplyError<E> {
         /// What is wrong with it.
         error: DecodeError,
     },
+    /// A leaf that another one refers to is not there: a bug, or the store is broken.
+    #[error("state leaf {0:?} is missing")]
+    Missing(StateKey),
     /// The store failed.
     #[error("store: {0}")]
     Store(E),

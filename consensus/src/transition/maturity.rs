@@ -2,33 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use super::{ApplyError, Overlay, StateView};
+use super::{ApplyError, StateView, session::Session};
 use crate::{
-    Account, Address, ChainSpec, Encode, Height, StateKey,
+    Address, StateKey,
     state::{Credit, Pending},
 };
 
-/// What was mined M blocks before moves to balances.
-pub(super) fn begin<V: StateView>(
-    leaves: &mut Overlay<'_, V>,
-    params: &ChainSpec,
-    height: Height,
-) -> Result<(), ApplyError<V::Error>> {
-    let Some(mined) = height.checked_sub(params.maturity) else {
-        return Ok(());
-    };
-    let key = StateKey::Pending(mined);
-    for credit in leaves.get::<Pending>(key)?.unwrap_or_default().0 {
-        let key = StateKey::Account(credit.address);
-        let mut account: Account = leaves.get(key)?.unwrap_or_default();
-        account.balance = account
-            .balance
-            .checked_add(credit.amount)
-            .ok_or(ApplyError::Overflow("a matured balance"))?;
-        leaves.set(key, Some(account.encode()));
+impl<V: StateView> Session<'_, V> {
+    /// What was mined M blocks before moves to balances.
+    pub(super) fn mature(&mut self) -> Result<(), ApplyError<V::Error>> {
+        let Some(mined) = self.height().checked_sub(self.params.maturity) else {
+            return Ok(());
+        };
+        let key = StateKey::Pending(mined);
+        let Some(Pending(credits)) = self.read(key)? else { return Ok(()) };
+        for credit in credits {
+            self.credit(credit.address, credit.amount)?;
+        }
+        self.leaves.set::<Pending>(key, None)
     }
-    leaves.set(key, None);
-    Ok(())
+
+    /// Everything mined at `height` waits. What sums to nothing is left out.
+    pub(super) fn store_mined(&mut self, mined: Mined) -> Result<(), ApplyError<V::Error>> {
+        let credits: Vec<Credit> = mined
+            .0
+            .into_iter()
+            .filter(|(_, amount)| *amount > 0)
+            .map(|(address, amount)| Credit { address, amount })
+            .collect();
+        if credits.is_empty() {
+            return Ok(());
+        }
+        self.leaves.set(StateKey::Pending(self.height()), Some(Pending(credits)))
+    }
 }
 
 /// What a block mines, by address.
@@ -41,18 +47,5 @@ impl Mined {
         let sum = self.0.entry(address).or_default();
         *sum = sum.checked_add(amount).ok_or(ApplyError::Overflow("mined amounts"))?;
         Ok(())
-    }
-}
-
-/// Everything mined at `height` waits for its maturity. Amounts of zero are left out.
-pub(super) fn end<V: StateView>(leaves: &mut Overlay<'_, V>, height: Height, mined: Mined) {
-    let credits: Vec<Credit> = mined
-        .0
-        .into_iter()
-        .filter(|(_, amount)| *amount > 0)
-        .map(|(address, amount)| Credit { address, amount })
-        .collect();
-    if !credits.is_empty() {
-        leaves.set(StateKey::Pending(height), Some(Pending(credits).encode()));
     }
 }

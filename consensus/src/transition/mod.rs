@@ -1,44 +1,74 @@
-//! The state transition: what a block does to balances, funds, pools and weights (specification
-//! sections 4 and 5).
+//! The state transition: what a block does to balances, funds, pools, weights, bonds and jobs
+//! (specification sections 4 and 5, and `market.md`).
 //!
-//! What happens in block h, in this order, each part in a file of its own with a beginning
-//! (`begin`), an end (`end`) or both:
+//! All parts of a block in the making share one `session`: its leaves (`overlay`), each read and
+//! decoded once, and written once at the end. What happens in block h, in this order, each part in
+//! a file of its own:
 //!
-//! 1. `maturity` begins: what was mined at h − M moves to balances.
-//! 2. Roll-over, if h is the first block of an epoch: weights are halved when they are read (see
-//!    [`selection`](crate::selection)), so no leaf is visited.
-//! 3. Agenda and matching: the market's, of which nothing is there yet.
-//! 4. `transactions`: one after the other, each whole or not at all.
-//! 5. `emission` ends: the subsidy is minted.
-//! 6. `shares` end: they are paid from the share fund, and count in the weights. Before all else,
-//!    `shares` begin: none may have been counted by an earlier block.
-//! 7. `maturity` ends: everything mined at h waits in `pending/h`.
-//! 8. `supply` ends: nothing came from nowhere.
+//! 1. `maturity`: what was mined at h − M moves to balances.
+//! 2. `pools`, if h is the first block of an epoch: the pool of the epoch before the last ends.
+//!    Weights are halved when they are read (see [`selection`](crate::selection)), so nobody is
+//!    visited.
+//! 3. `agenda`: what is due of jobs at h: refunds, misses, the ends of contests, failures.
+//! 4. `matching`: jobs meet asks. So the draw uses the hash of block h − 1, which nobody knew when
+//!    the job was signed, and everybody knows the assignments as soon as that block is there.
+//! 5. `transactions`, one after the other: `operators` (classes, bonds, asks), `requests` (jobs),
+//!    `deliver`.
+//! 6. `emission`: the subsidy is minted.
+//! 7. `shares`: they are paid from the share fund, and count in the weights. Before all else, none
+//!    may have been counted by an earlier block.
+//! 8. `maturity`: everything mined at h waits in `pending/h`, and what was unbonded with it.
+//! 9. `supply`: nothing came from nowhere.
 //!
-//! What must not be broken: a transaction that fails leaves nothing behind, and the supply adds up
-//! after every block.
+//! `jobs` writes a job with all that goes with it, `settle` pays for it when it ends, and `sold`
+//! tells a block's sold proofs before it is applied.
+//!
+//! What must not be broken: a transaction that fails leaves nothing behind, the supply adds up
+//! after every block, and work and bytes written grow with what a block does, never with how many
+//! jobs are open.
 
+mod agenda;
+mod deliver;
 mod emission;
 mod error;
+mod jobs;
+mod matching;
 mod maturity;
+mod operators;
 mod overlay;
+mod pools;
+mod requests;
+mod session;
+mod settle;
 mod shares;
+mod sold;
 mod supply;
 mod transactions;
 mod view;
 
 use crate::{
-    Account, Address, ChainSpec, Encode, StateKey, Transaction, reward,
+    Account, Address, ChainSpec, Encode, Hash, StateKey, Transaction,
+    market::{
+        event::{JobEvent, Outcome},
+        proofs::ProofSystems,
+    },
+    reward,
     rules::{ChainContext, VerifiedBlock},
     state::{Amount, Supply},
     tree::Changes,
 };
 
+use self::{
+    error::Stop,
+    maturity::Mined,
+    overlay::Overlay,
+    session::{Phase, Session},
+};
 pub use self::{
     error::{ApplyError, TransactionError},
+    sold::sold_proofs,
     view::StateView,
 };
-use self::{maturity::Mined, overlay::Overlay};
 
 /// What a block does to the state of its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +77,14 @@ pub struct AppliedBlock {
     pub changes: Changes,
     /// Where all microcredits are after the block.
     pub supply: Supply,
+    /// What became of each transaction, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// What happened to jobs, in order.
+    pub events: Vec<JobEvent>,
     /// The fees of the block's transactions.
     pub fees: u64,
+    /// The producer's part of what false proofs cost.
+    pub penalties: u64,
     /// What each share of the block is paid, the including producer's part included.
     pub share_pay: u64,
 }
@@ -74,13 +110,14 @@ pub fn apply<V: StateView>(
     params: &ChainSpec,
     block: &VerifiedBlock,
     view: &V,
+    proofs: &dyn ProofSystems,
 ) -> Result<AppliedBlock, ApplyError<V::Error>> {
     shares::begin(view, block.share_ids())?;
     let body = &block.block().body;
-    let mut executor = Executor::new(params, block.context(), view)?;
-    for (index, signed) in body.transactions.iter().enumerate() {
+    let mut executor = Executor::new(params, block.context(), view, proofs)?;
+    for (index, (signed, id)) in body.transactions.iter().zip(block.transaction_ids()).enumerate() {
         executor
-            .transaction(&signed.transaction)?
+            .transaction(&signed.transaction, *id)?
             .map_err(|error| ApplyError::Transaction { index, error })?;
     }
     let provers: Vec<Address> = body.shares.iter().map(|share| share.prover).collect();
@@ -91,10 +128,8 @@ pub fn apply<V: StateView>(
 /// refused changes nothing.
 #[derive(Debug)]
 pub struct Executor<'a, V> {
-    params: &'a ChainSpec,
-    context: &'a ChainContext,
-    leaves: Overlay<'a, V>,
-    fees: u64,
+    session: Session<'a, V>,
+    outcomes: Vec<Outcome>,
 }
 
 impl<'a, V: StateView> Executor<'a, V> {
@@ -103,19 +138,31 @@ impl<'a, V: StateView> Executor<'a, V> {
         params: &'a ChainSpec,
         context: &'a ChainContext,
         view: &'a V,
+        proofs: &'a dyn ProofSystems,
     ) -> Result<Self, ApplyError<V::Error>> {
-        let mut leaves = Overlay::new(view);
-        maturity::begin(&mut leaves, params, context.height)?;
-        Ok(Self { params, context, leaves, fees: 0 })
+        let mut session = Session::new(params, context, view, proofs);
+        session.mature()?;
+        session.roll_over()?;
+        session.load_queue()?;
+        session.agenda()?;
+        session.phase = Phase::Matching;
+        session.matching()?;
+        session.phase = Phase::Transactions;
+        Ok(Self { session, outcomes: Vec::new() })
     }
 
-    /// Applies one transaction, whose signature the caller has checked. The outer error is the
-    /// store's.
+    /// Applies one transaction with its id, whose signature the caller has checked. One that is
+    /// refused changes nothing; one that is void has paid its fee. The outer error is the store's.
     pub fn transaction(
         &mut self,
         transaction: &Transaction,
-    ) -> Result<Result<(), TransactionError>, ApplyError<V::Error>> {
-        transactions::apply(&mut self.leaves, self.context.height, &mut self.fees, transaction)
+        id: Hash,
+    ) -> Result<Result<Outcome, TransactionError>, ApplyError<V::Error>> {
+        let result = self.session.transaction(transaction, id)?;
+        if let Ok(outcome) = &result {
+            self.outcomes.push(*outcome);
+        }
+        Ok(result)
     }
 
     /// Closes the block: all that happens after its transactions. One prover for each share, in any
@@ -125,13 +172,28 @@ impl<'a, V: StateView> Executor<'a, V> {
         producer: Address,
         provers: &[Address],
     ) -> Result<AppliedBlock, ApplyError<V::Error>> {
-        let Self { params, context, mut leaves, fees } = self;
+        let Self { mut session, outcomes } = self;
+        let (fees, penalties) = (session.tally.fees, session.tally.penalties);
         let mut mined = Mined::default();
         mined.credit(producer, fees)?;
-        let emission = emission::end(&mut leaves, params, context.height, producer, &mut mined)?;
-        let share_pay = shares::end(&mut leaves, params, context, producer, provers, &mut mined)?;
-        maturity::end(&mut leaves, context.height, mined);
-        let supply = supply::end(&mut leaves, emission)?;
-        Ok(AppliedBlock { changes: leaves.changes(), supply, fees, share_pay })
+        mined.credit(producer, penalties)?;
+        for (address, amount) in std::mem::take(&mut session.unbonded) {
+            mined.credit(address, amount)?;
+        }
+        session.store_queue()?;
+        let emission = session.emit(producer, &mut mined)?;
+        let share_pay = session.shares(producer, provers, &mut mined)?;
+        session.store_mined(mined)?;
+        let supply = session.supply(emission)?;
+        let Session { leaves, events, .. } = session;
+        Ok(AppliedBlock {
+            changes: leaves.changes(),
+            supply,
+            outcomes,
+            events,
+            fees,
+            penalties,
+            share_pay,
+        })
     }
 }

@@ -1,52 +1,50 @@
 //! Supply: every block checks that nothing came from nowhere.
 
-use super::{ApplyError, Overlay, StateView, overlay::decode};
-use crate::{
-    Account, StateKey,
-    reward::Emission,
-    state::{Amount, Pending, Supply},
-};
+use super::{ApplyError, StateView, session::Session};
+use crate::{StateKey, reward::Emission, state::Supply};
 
-/// The supply after the block: summed from the leaves that changed, and held against the emission.
-pub(super) fn end<V: StateView>(
-    leaves: &mut Overlay<'_, V>,
-    emission: Emission,
-) -> Result<Supply, ApplyError<V::Error>> {
-    let mut supply = leaves.view.supply().map_err(ApplyError::Store)?;
-    let overflow = ApplyError::Overflow("the supply");
-    supply.emitted = supply.emitted.checked_add(emission.total()).ok_or(overflow)?;
-    for key in leaves.after.keys().copied().collect::<Vec<_>>() {
-        let total = match key {
-            StateKey::Account(_) => &mut supply.balances,
-            StateKey::Pending(_) => &mut supply.pending,
-            StateKey::ShareFund => &mut supply.share_fund,
-            StateKey::ProvingPool(_) => &mut supply.proving_pools,
-            StateKey::Weight(_) | StateKey::WeightSum => continue,
-        };
-        let before = sum(key, leaves.read(key)?)?;
-        let after = sum(key, leaves.after.get(&key).and_then(Option::as_deref))?;
-        *total = total
-            .checked_add(after)
-            .and_then(|total| total.checked_sub(before))
-            .ok_or(ApplyError::Overflow("the supply"))?;
+/// What overflows if the rules lose credits.
+const SUPPLY: &str = "the supply";
+
+impl<V: StateView> Session<'_, V> {
+    /// The supply after the block: summed from the leaves that changed, and held against what was
+    /// minted and burned.
+    pub(super) fn supply(&mut self, emission: Emission) -> Result<Supply, ApplyError<V::Error>> {
+        let overflow = || ApplyError::Overflow(SUPPLY);
+        let mut supply = self.leaves.view.supply().map_err(ApplyError::Store)?;
+        supply.emitted = supply.emitted.checked_add(emission.total()).ok_or_else(overflow)?;
+        supply.burned = supply.burned.checked_add(self.tally.burned).ok_or_else(overflow)?;
+        for written in self.leaves.written() {
+            let (key, before, after) = written?;
+            let Some(total) = total_of(&mut supply, key) else { continue };
+            let sum = u128::from(*total).saturating_add(after.into());
+            let left = sum.checked_sub(before.into()).and_then(|sum| u64::try_from(sum).ok());
+            *total = left.ok_or_else(overflow)?;
+        }
+        supply.check()?;
+        Ok(supply)
     }
-    supply.check()?;
-    Ok(supply)
 }
 
-/// The microcredits in a leaf.
-fn sum<E>(key: StateKey, bytes: Option<&[u8]>) -> Result<u64, ApplyError<E>> {
-    Ok(match key {
-        StateKey::Account(_) => decode::<Account, E>(key, bytes)?.unwrap_or_default().balance,
-        StateKey::ShareFund | StateKey::ProvingPool(_) => {
-            decode::<Amount, E>(key, bytes)?.unwrap_or_default().0
-        }
-        StateKey::Pending(_) => decode::<Pending, E>(key, bytes)?
-            .unwrap_or_default()
-            .0
-            .iter()
-            .try_fold(0_u64, |sum, credit| sum.checked_add(credit.amount))
-            .ok_or(ApplyError::Overflow("pending credits"))?,
-        StateKey::Weight(_) | StateKey::WeightSum => 0,
-    })
+/// The sum that the credits in a leaf are part of.
+fn total_of<'s>(supply: &'s mut Supply, key: &StateKey) -> Option<&'s mut u64> {
+    match key {
+        StateKey::Account(_) => Some(&mut supply.balances),
+        StateKey::Pending(_) => Some(&mut supply.pending),
+        StateKey::ShareFund => Some(&mut supply.share_fund),
+        StateKey::ProvingPool(_) => Some(&mut supply.proving_pools),
+        StateKey::Operator(_) => Some(&mut supply.bonds),
+        StateKey::Job(_) => Some(&mut supply.escrows),
+        StateKey::Weight(_)
+        | StateKey::WeightSum
+        | StateKey::Appoint(_)
+        | StateKey::Class(_)
+        | StateKey::Key(_)
+        | StateKey::Book(_)
+        | StateKey::Waiting(_)
+        | StateKey::Queue(_)
+        | StateKey::Agenda(..)
+        | StateKey::AgendaLast(_)
+        | StateKey::AgendaOldest => None,
+    }
 }

@@ -70,6 +70,7 @@ pub(crate) fn params() -> ChainSpec {
         share_window: 3,
         anchor_depth: 1,
         maturity: 4,
+        market: MarketSpec::MAINNET,
         genesis_timestamp_ms: START_MS,
         genesis_target: Target::new(1 << 127).unwrap(),
         allocations,

@@ -54,6 +54,7 @@ pub(crate) fn network() -> Network {
         share_window: 4,
         anchor_depth: 1,
         maturity: 3,
+        market: MarketSpec::MAINNET,
         genesis_timestamp_ms: 1_000_000,
         genesis_target: Target::MAX,
         allocations,

@@ -110,6 +110,7 @@ fn make() -> Actors {
         share_window: 64,
         anchor_depth: 16,
         maturity: 20,
+        market: MarketSpec::MAINNET,
         genesis_timestamp_ms: GENESIS_MS,
         // 300 attempts.
         genesis_target: Target::new(u128::MAX / 300).expect("not zero"),

@@ -1,0 +1,223 @@
+//! Which ask a job is assigned to.
+//!
+//! Of the asks that fit, those count that cost the requester least, delay included, or within a
+//! band little more; among them the proving rights decide, by a draw from the hash of the block
+//! before. That block's miner alone could throw the draw away: draws go by groups of 16 jobs, so
+//! that what hangs on one of them stays small, and a burst can become one batch.
+//!
+//! Nobody has a last look: an ask fits from two blocks after it was posted or was full, and a bond
+//! counts from two blocks after a transaction put it there. Else an operator that sees a job could
+//! undercut asks that were there before it.
+
+use std::cmp::Ordering;
+
+use super::{BookAsk, Class, Job, Selection, WaitingJob, policy::BPS, value};
+use crate::{
+    Address, Hash, Height,
+    hash::blake2b_512,
+    params::MarketSpec,
+    selection::{Clock, exponential},
+};
+
+/// Most assignments in a block.
+pub const MAX_ASSIGNMENTS: usize = 1_024;
+/// Assignments of one ask in one taking of ask events.
+pub const MAX_OF_ASK: usize = 16;
+/// Jobs that share a draw.
+const GROUP: u32 = 16;
+/// Blocks from the one in which an ask was posted, or had no room, to the first in which it fits.
+const SETTLE_BLOCKS: Height = 2;
+
+/// What a matching and a gate need to know of an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What of the bond stands for nothing.
+    pub free: u64,
+    /// The bond when the epoch began.
+    pub epoch_bond: u64,
+    /// What transactions bonded or unlocked in the block before.
+    pub fresh: u64,
+    pub reputation: u16,
+    /// The mined weight, frozen at the end of the last epoch.
+    pub weight: u64,
+}
+
+/// An ask that is being matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    pub ask: BookAsk,
+    pub standing: Standing,
+}
+
+/// A draw among operators.
+#[derive(Debug, Clone, Copy)]
+pub struct Draw<'a> {
+    pub parent_hash: &'a Hash,
+    pub class: &'a Hash,
+    pub group: u16,
+}
+
+impl Draw<'_> {
+    /// `L`: −log2 of a uniform number, with 32 fractional bits.
+    pub(super) fn numerator(&self, operator: &Address) -> u64 {
+        let parts: [&[u8]; 4] =
+            [&self.parent_hash.0, &self.class.0, &self.group.to_le_bytes(), &operator.0];
+        let digest = blake2b_512("lode/match/v1", &parts);
+        let low = digest.first_chunk::<8>().copied().unwrap_or_default();
+        exponential(u128::from(u64::from_le_bytes(low)).saturating_add(1))
+    }
+}
+
+/// The matching of one class in one block.
+#[derive(Debug, Clone, Copy)]
+pub struct Round<'a> {
+    pub market: &'a MarketSpec,
+    pub height: Height,
+    pub parent_hash: &'a Hash,
+    pub id: &'a Hash,
+    /// As it is before the next assignment.
+    pub class: &'a Class,
+    /// Jobs of the class that were assigned in this block.
+    pub matched: u32,
+}
+
+/// The gates of a class for an operator that is paid `price` for a job, all but the cap on shares.
+pub fn passes_gate(
+    class: &Class,
+    height: Height,
+    operator: &Address,
+    standing: &Standing,
+    price: u64,
+    min_reputation: u16,
+) -> bool {
+    let policy = &class.policy;
+    let tier = u128::from(policy.tier_unit)
+        .saturating_mul(u128::from(standing.reputation).saturating_add(1));
+    standing.reputation >= policy.min_reputation.max(min_reputation)
+        && (policy.tier_unit == 0 || u128::from(price) <= tier)
+        && standing.weight >= policy.min_weight
+        && policy.permits(operator, height)
+}
+
+impl Round<'_> {
+    /// The last height of a promise that an ask makes in this block.
+    pub fn promise(&self, ask: &BookAsk) -> Height {
+        self.height.saturating_sub(1).saturating_add(ask.blocks)
+    }
+
+    /// The bond that the job asks for.
+    pub fn bond(&self, job: &Job) -> u64 {
+        value::operator_bond(self.market, &self.class.policy, job.terms.price).max(job.damage)
+    }
+
+    /// The places of the asks that fit a job: those that promise its soft limit, or, if there are
+    /// none, those that promise its hard limit.
+    pub fn fitting(&self, job: &Job, asks: &[Candidate]) -> Vec<usize> {
+        let bond = self.bond(job);
+        let (mut soft, mut hard) = (Vec::new(), Vec::new());
+        for (place, candidate) in asks.iter().enumerate() {
+            let promise = self.promise(&candidate.ask);
+            if promise <= job.terms.hard && self.fits(job, bond, promise, candidate) {
+                if promise <= job.terms.soft { soft.push(place) } else { hard.push(place) }
+            }
+        }
+        if soft.is_empty() { hard } else { soft }
+    }
+
+    fn fits(&self, job: &Job, bond: u64, promise: Height, candidate: &Candidate) -> bool {
+        let Candidate { ask, standing } = candidate;
+        let needed = u128::from(bond)
+            .saturating_add(self.market.false_proof.into())
+            .saturating_add(standing.fresh.into());
+        self.is_ready(ask)
+            && job.operator.is_none_or(|operator| operator == ask.operator)
+            && !job.was_returned_by(&ask.operator)
+            && job.terms.value(promise) >= ask.price
+            && bond <= ask.max_bond
+            && u128::from(standing.free) >= needed
+            && passes_gate(
+                self.class,
+                self.height,
+                &ask.operator,
+                standing,
+                ask.price,
+                job.min_reputation,
+            )
+            && self.is_below_cap(ask)
+    }
+
+    /// Whether a job may fit one of the asks, as far as its place in the waiting list tells.
+    pub fn may_fit(&self, entry: &WaitingJob, asks: &[Candidate]) -> bool {
+        asks.iter().any(|Candidate { ask, standing }| {
+            self.is_ready(ask)
+                && standing.reputation >= entry.min_reputation
+                && entry.terms.value(self.promise(ask)) >= ask.price
+        })
+    }
+
+    /// Whether an ask can be matched at all in this block.
+    pub fn is_ready(&self, ask: &BookAsk) -> bool {
+        ask.until >= self.height
+            && ask.since.saturating_add(SETTLE_BLOCKS) <= self.height
+            && !ask.is_full()
+    }
+
+    /// Whether the operator's part of the class's assigned jobs stays within the class's cap with
+    /// one job more. One job is always allowed.
+    fn is_below_cap(&self, ask: &BookAsk) -> bool {
+        let all = u64::from(self.class.assigned).saturating_add(1);
+        let cap = value::part_ceil(all, self.class.policy.share_cap_bps).max(1);
+        u64::from(ask.open).saturating_add(1) <= cap
+    }
+
+    /// The place of the ask that a job is assigned to. `None`: none fits.
+    pub fn choose(&self, job: &Job, asks: &[Candidate]) -> Option<usize> {
+        let fitting = self.fitting(job, asks);
+        let effective = |candidate: &Candidate| {
+            let delay =
+                job.terms.price.saturating_sub(job.terms.value(self.promise(&candidate.ask)));
+            u128::from(candidate.ask.price).saturating_add(delay.into())
+        };
+        let fitting = || fitting.iter().filter_map(|place| Some((*place, asks.get(*place)?)));
+        let lowest = fitting().map(|(_, candidate)| effective(candidate)).min()?;
+        let band = BPS.saturating_add(self.class.policy.band_bps);
+        let limit = lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest);
+        let mut within = fitting().filter(|(_, candidate)| effective(candidate) <= limit);
+        let first = within.next()?;
+        let Some(second) = within.next() else {
+            return Some(first.0);
+        };
+        let group = self.matched.checked_div(GROUP).unwrap_or(0);
+        let draw = Draw {
+            parent_hash: self.parent_hash,
+            class: self.id,
+            group: u16::try_from(group).unwrap_or(u16::MAX),
+        };
+        [first, second]
+            .into_iter()
+            .chain(within)
+            .map(|(place, candidate)| (place, self.clock(&draw, candidate)))
+            .min_by(|(_, a), (_, b)| compare(a, b))
+            .map(|(place, _)| place)
+    }
+
+    fn clock(&self, draw: &Draw<'_>, candidate: &Candidate) -> Clock {
+        let Standing { free, epoch_bond, weight, .. } = candidate.standing;
+        let weight = match self.class.policy.selection {
+            Selection::Stake => free.min(epoch_bond),
+            Selection::Rights | Selection::Contest => weight,
+        };
+        let prover = candidate.ask.operator;
+        Clock { numerator: draw.numerator(&prover), weight, prover }
+    }
+}
+
+/// Ascending L/W; without weight last, and by L among themselves.
+fn compare(a: &Clock, b: &Clock) -> Ordering {
+    match (a.weight, b.weight) {
+        (0, 0) => a.numerator.cmp(&b.numerator).then_with(|| a.prover.cmp(&b.prover)),
+        (0, _) => Ordering::Greater,
+        (_, 0) => Ordering::Less,
+        _ => a.compare(b),
+    }
+}

@@ -1,0 +1,7 @@
+//! Varuna as proof system 1: its bytes, its verdicts, and what it answers to bytes that nobody made
+//! honestly.
+
+mod golden;
+mod mutations;
+mod support;
+mod verdicts;
