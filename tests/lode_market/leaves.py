@@ -92,12 +92,6 @@ class Entry(Record):
               ("created", u32()), ("place", u16()), ("min_reputation", u16()), ("status", u8(0, 1)),
               ("cancelled", u8(0, 1)))
 
-    def encode(self):
-        # A waiting list is written whole: each entry's bytes are made once.
-        if "encoded" not in self.__dict__:
-            self.__dict__["encoded"] = super().encode()
-        return self.encoded
-
     def order(self):
         return (-self.price, self.created, self.place)
 

@@ -10,7 +10,7 @@ from .actions import CONTEST
 from .block import Block, is_assigned_to
 from .codec import Invalid, Void
 from .deliver import deliver
-from .leaves import OPEN, WAITING, Account, Appointment, Ask, Class, Decline, Job, Key
+from .leaves import OPEN, WAITING, Appointment, Ask, Class, Decline, Job, Key
 from .matching import gate_reason
 
 MAX_LIVE = 2_048
@@ -89,8 +89,6 @@ def take(b, t, amount):
 
 def transfer(b, t, _place):
     take(b, t, t["amount"])
-    if b.state.get("account", t["to"]) is None:
-        b.state.put(("account", t["to"]), Account(0, 0))
     b.credit(t["to"], t["amount"])
 
 

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Makes a random history of the market, holds every block against its properties, and writes it for other implementations.
+
+    tests/lode_market_history.py --seed 7 --blocks 500
+    tests/lode_market_history.py --seed 7 --blocks 500 --json history.jsonl
+    tests/lode_market_history.py --seed 7 --blocks 10000 --json history.jsonl --digest
+
+The file has a line of JSON for the beginning and one for each block. Bytes are hex, integers are numbers below 2^64.
+
+    {"seed": 7,
+     "params": {epoch_length, shares_per_block, maturity, and the constants deposit … proof_budget},
+     "genesis_hash": "…",                           also the hash of block 0
+     "allocations": {"address": balance},
+     "leaves": {"key": "value"}, "supply": {…}}     the state before block 1
+    {"height": 1,
+     "previous_hash": "…",                          of the block below; draws use it
+     "producer": "…", "provers": ["…"],             a prover for each share of the block
+     "target": "…", "first_target": "…",            decimal, for the pay of shares
+     "transactions": [
+        {"bytes": "…", "id": "…",                   unsigned: what actions.encode gives; the sender is bytes 1 to 32
+         "verdict": true,                           Deliver: whether the proof holds
+         "values": 2,                               RegisterClass: what the system reads off the key; null: it refuses it
+         "outcome": "applied", "reason": ""}],      or "void", or "invalid"
+     "assignments": [["class", "job", "operator"]], what matching did, in order
+     "leaves": {"key": "value or null"},            what the block changed, null: deleted
+     "supply": {genesis, emitted, burned, balances, pending, share_fund, proving_pools, bonds, escrows},
+     "fees": 0}
+
+A transaction whose outcome is `invalid` stands in no block: it takes no place in it, and changes nothing. The reason is a
+word of this implementation, for people: others need not agree with it. An applied Deliver whose proof was judged and does
+not hold has the reason `false`. With --digest a block has, instead of `leaves`, `leaves_digest`:
+B256("lode market leaves" ‖ for each changed key, ascending: key ‖ u8 0, or key ‖ u8 1 ‖ u32le(length) ‖ value).
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+
+sys.dont_write_bytecode = True
+
+import lode_protocol as lode  # noqa: E402
+from lode_market import actions, generator, properties, state as states, transactions, transition  # noqa: E402
+
+
+def hexed(leaves):
+    return {key.hex(): value if value is None else value.hex() for key, value in sorted(leaves.items())}
+
+
+def digest(leaves):
+    parts = [key + (b"\0" if value is None else b"\1" + lode.u32(len(value)) + value)
+             for key, value in sorted(leaves.items())]
+    return lode.b256("lode market leaves", *parts)
+
+
+class History:
+    """One random history in the making."""
+
+    def __init__(self, seed, wide=False):
+        self.seed, self.g = seed, generator.Generator(seed, wide)
+        self.state = states.genesis(self.g.params, lode.genesis_share_fund(self.g.params["epoch_length"]))
+        self.height = 0
+        self.counts = Counter()
+
+    def first_line(self):
+        params = {name: value for name, value in self.g.params.items() if name != "allocations"}
+        return {"seed": self.seed, "params": params, "genesis_hash": self.g.hashes[0].hex(),
+                "allocations": {address.hex(): amount for address, amount in self.g.params["allocations"].items()},
+                "leaves": hexed(self.state.encoded()), "supply": self.state.supply.plain()}
+
+    def block(self, short=False):
+        """One more block, as its line."""
+        g = self.g
+        self.height += 1
+        b = transition.begin(self.state, g.params, self.height, g.hashes)
+        told, place = [], 0
+        for _ in range(g.count(self.height)):
+            t, verdict, values = g.transaction(b)
+            outcome, reason = transactions.apply(b, t, place, verdict, values)
+            g.applied(t, outcome)
+            place += outcome != "invalid"
+            self.counts[t["type"], outcome, reason] += 1
+            told.append(self.tell(t, verdict, values, outcome, reason))
+        producer, provers = g.one(), g.shares()
+        transition.finish(b, producer, provers, generator.TARGET, generator.TARGET)
+        previous_hash = g.hashes[-1]
+        g.add_hash(self.height)
+        self.counts["assigned", "", ""] += len(b.assignments)
+        changes = self.state.take_changes()
+        return {"height": self.height, "previous_hash": previous_hash.hex(), "producer": producer.hex(),
+                "provers": [prover.hex() for prover in provers], "target": str(generator.TARGET),
+                "first_target": str(generator.TARGET), "transactions": told,
+                "assignments": [[part.hex() for part in assignment] for assignment in b.assignments],
+                **({"leaves_digest": digest(changes).hex()} if short else {"leaves": hexed(changes)}),
+                "supply": self.state.supply.plain(), "fees": b.fees}
+
+    def tell(self, t, verdict, values, outcome, reason):
+        told = {"bytes": actions.encode(t).hex(), "id": actions.transaction_id(self.g.hashes[0], t).hex()}
+        if t["type"] == "deliver":
+            told["verdict"] = verdict
+        if t["type"] == "register_class":
+            told["values"] = values
+        return {**told, "outcome": outcome, "reason": reason}
+
+
+def run(seed, blocks, path=None, short=False, wide=False, progress=False):
+    """A whole history, checked after every block; gives it."""
+    history, started = History(seed, wide), time.monotonic()
+    out = open(path, "w", encoding="ascii") if path else None
+    try:
+        if out:
+            out.write(json.dumps(history.first_line()) + "\n")
+        for height in range(1, blocks + 1):
+            line = history.block(short)
+            try:
+                properties.check(history.state, height)
+            except AssertionError as error:
+                raise AssertionError(f"seed {seed}, block {height}: {error}") from error
+            if out:
+                out.write(json.dumps(line) + "\n")
+            if progress and height % 500 == 0:
+                print(f"{height} blocks, {time.monotonic() - started:.0f} s, "
+                      f"{len(history.state.leaves)} leaves", flush=True)
+    finally:
+        if out:
+            out.close()
+    return history
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--blocks", type=int, default=500)
+    parser.add_argument("--json", metavar="FILE", help="write the history to a file of JSON lines")
+    parser.add_argument("--digest", action="store_true", help="a digest of each block's leaves in the file, not the leaves")
+    parser.add_argument("--wide", action="store_true", help="now and then a block of hundreds of transactions")
+    parser.add_argument("--counts", action="store_true", help="say how often what happened")
+    args = parser.parse_args()
+    history = run(args.seed, args.blocks, args.json, args.digest, args.wide, progress=args.blocks > 1_000)
+    if args.counts:
+        for (kind, outcome, reason), count in sorted(history.counts.items()):
+            print(f"{count:8} {kind} {outcome} {reason}")
+    included = sum(count for (kind, outcome, _), count in history.counts.items()
+                   if kind != "assigned" and outcome != "invalid")
+    print(f"seed {args.seed}: {args.blocks} blocks, {included} transactions, "
+          f"{history.counts['assigned', '', '']} assignments: all properties hold")
+
+
+if __name__ == "__main__":
+    main()
