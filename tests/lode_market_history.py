@@ -57,11 +57,11 @@ def digest(leaves):
 class History:
     """One random history in the making."""
 
-    def __init__(self, seed, wide=False):
-        self.seed, self.g = seed, generator.Generator(seed, wide)
+    def __init__(self, seed):
+        self.seed, self.g = seed, generator.Generator(seed)
         self.state = states.genesis(self.g.params, lode.genesis_share_fund(self.g.params["epoch_length"]))
         self.height = 0
-        self.counts = Counter()
+        self.counts, self.seen = Counter(), Counter()
 
     def first_line(self):
         params = {name: value for name, value in self.g.params.items() if name != "allocations"}
@@ -87,6 +87,7 @@ class History:
         previous_hash = g.hashes[-1]
         g.add_hash(self.height)
         self.counts["assigned", "", ""] += len(b.assignments)
+        self.seen += b.seen
         changes = self.state.take_changes()
         return {"height": self.height, "previous_hash": previous_hash.hex(), "producer": producer.hex(),
                 "provers": [prover.hex() for prover in provers], "target": str(generator.TARGET),
@@ -104,9 +105,9 @@ class History:
         return {**told, "outcome": outcome, "reason": reason}
 
 
-def run(seed, blocks, path=None, short=False, wide=False, progress=False):
+def run(seed, blocks, path=None, short=False, progress=False):
     """A whole history, checked after every block; gives it."""
-    history, started = History(seed, wide), time.monotonic()
+    history, started = History(seed), time.monotonic()
     out = open(path, "w", encoding="ascii") if path else None
     try:
         if out:
@@ -134,13 +135,14 @@ def main():
     parser.add_argument("--blocks", type=int, default=500)
     parser.add_argument("--json", metavar="FILE", help="write the history to a file of JSON lines")
     parser.add_argument("--digest", action="store_true", help="a digest of each block's leaves in the file, not the leaves")
-    parser.add_argument("--wide", action="store_true", help="now and then a block of hundreds of transactions")
     parser.add_argument("--counts", action="store_true", help="say how often what happened")
     args = parser.parse_args()
-    history = run(args.seed, args.blocks, args.json, args.digest, args.wide, progress=args.blocks > 1_000)
+    history = run(args.seed, args.blocks, args.json, args.digest, progress=args.blocks > 1_000)
     if args.counts:
         for (kind, outcome, reason), count in sorted(history.counts.items()):
             print(f"{count:8} {kind} {outcome} {reason}")
+        for what, count in sorted(history.seen.items()):
+            print(f"{count:8} {what}")
     included = sum(count for (kind, outcome, _), count in history.counts.items()
                    if kind != "assigned" and outcome != "invalid")
     print(f"seed {args.seed}: {args.blocks} blocks, {included} transactions, "

@@ -36,6 +36,7 @@ def run(b):
             if not rest:
                 page += 1
                 continue
+        b.saw("backlog")
         b.state.put(("agenda-oldest",), AgendaOldest(height, page))
         return
     b.state.put(("agenda-oldest",), None)

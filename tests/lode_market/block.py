@@ -4,6 +4,8 @@ Money moves through `credit` and `burn`, bonds through the operators' functions,
 class's counts, the waiting list and the escrows beside it.
 """
 
+from collections import Counter
+
 from . import rules
 from .leaves import PAGE, Account, Amount, Appointment, AskEvent, Assignment, Book, Job, JobEvent, QueuePage, Waiting
 
@@ -26,6 +28,10 @@ class Block:
         self.units = self.other_units = 0
         self.assignments = []  # (class, job, operator), in order
         self.assigned_in = {}  # by class
+        self.seen = Counter()  # what happened, for those who judge a history
+
+    def saw(self, what):
+        self.seen[what] += 1
 
     # --- Money -------------------------------------------------------------------------------------------------------
 
@@ -167,6 +173,8 @@ class Block:
         ask = self.ask(class_id, operator)
         was_full, ask = ask.open >= ask.capacity, ask.replace(open=ask.open - 1)
         has_room = ask.open < ask.capacity
+        if was_full:
+            self.saw("a full ask has room" if has_room else "a full ask stays full")
         self.put_ask(class_id, ask.replace(since=self.height) if was_full and has_room else ask)
         if has_room:
             self.ask_event(class_id, operator)

@@ -76,6 +76,8 @@ def enter_contest(b, job_id, job, operator):
     b.lock(operator, policy.min_bond)
     if not job.deliveries and b.height + policy.window + 1 <= job.hard:
         agenda.add(b, b.height + policy.window + 1, job_id)
+    if job.cancel is not None:
+        b.saw("a delivery annuls a Cancel")
     b.put_job(job_id, job.replace(deliveries=job.deliveries + (Delivery(operator, b.height),), cancel=None))
 
 

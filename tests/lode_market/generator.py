@@ -13,8 +13,8 @@ MAX_CLASSES = 12
 TARGET = 2**100
 
 # How often each kind is tried.
-KINDS = {"transfer": 2, "register_class": 1, "bond": 5, "unbond": 4, "ask": 16, "request": 22, "raise": 5,
-         "cancel": 3, "decline": 8, "deliver": 26, "appoint": 1}
+KINDS = {"transfer": 2, "register_class": 1, "bond": 5, "unbond": 2, "ask": 18, "request": 24, "raise": 4,
+         "cancel": 2, "decline": 8, "deliver": 26, "appoint": 1}
 FLOOD_BLOCKS = 50  # of so many, in one of eight such stretches, one class gets most Requests
 
 
@@ -23,10 +23,10 @@ def h32(*parts):
 
 
 class Generator:
-    """Makes the transactions of one history, from a seed; `wide`: a block has hundreds of them now and then."""
+    """Makes the transactions of one history, from a seed."""
 
-    def __init__(self, seed, wide=False):
-        self.seed, self.wide = seed, wide
+    def __init__(self, seed):
+        self.seed = seed
         self.random = random.Random(f"lode market history {seed}")
         self.addresses = [h32(seed, "address", index) for index in range(self.random.randint(6, 16))]
         self.params = {**PARAMS, "allocations": {
@@ -46,14 +46,23 @@ class Generator:
         """How many transactions a block has."""
         if height < 4:
             return 30
-        if self.wide and self.random.random() < 0.01:
-            return self.random.randint(100, 500)
+        if self.flooded(height):
+            return self.random.randint(0, 80)
         return self.random.choice((0, 2, 4, 6, 8, 10, 14))
+
+    def flooded(self, height):
+        """The class that gets most Requests now, if there is one."""
+        stretch = height // FLOOD_BLOCKS
+        if stretch % 8 != 3 or not self.classes:
+            return None
+        return self.classes[stretch // 8 % min(4, len(self.classes))]
 
     def transaction(self, b):
         """One more transaction for the block in the making: (transaction, verdict, number of values of a key)."""
         r = self.random
         kind = r.choices(list(KINDS), KINDS.values())[0]
+        if self.flooded(b.height) and r.random() < 0.6:
+            kind = "request"
         if b.height < 3:
             kind = ("register_class", "bond", "ask", "bond")[r.randrange(4)]
         if kind == "register_class" and len(self.classes) >= MAX_CLASSES:
@@ -101,13 +110,14 @@ class Generator:
         to = self.one() if self.random.random() < 0.9 else h32(self.seed, "new", b.height)
         return {"from": self.one(), "to": to, "amount": self.amount()}
 
-    def make_bond(self, _b):
-        return {"from": self.one(), "amount": self.amount(4, 7)}
+    def make_bond(self, b):
+        own = self.one()
+        return {"from": own, "amount": self.amount(4, 5) if b.operator(own).bond > 10**8 else self.amount(5, 8)}
 
     def make_unbond(self, b):
         own = self.one()
         o = b.operator(own)
-        amount = self.random.choice((o.free, o.free - b.p["false_proof"], o.bond, o.free // 3, 1))
+        amount = self.random.choice((o.free, o.free - b.p["false_proof"], o.bond, o.free // 9, o.free // 3, 1))
         return {"from": own, "amount": max(1, amount)}
 
     def make_appoint(self, _b):
@@ -116,6 +126,10 @@ class Generator:
     def make_register_class(self, b):
         r = self.random
         capped, permitted = r.random() < 0.3, r.random() < 0.2
+        if len(self.classes) < 4:
+            policy = self.plain_policy(len(self.classes))
+            return {"from": self.one(), "system": 1, "policy": policy, "royalty_bps": 100 * len(self.classes),
+                    "key": b"key", "source": b"source"}
         policy = Policy(
             r.choice((0, 0, 1, 2)), r.randint(1, 3), r.randint(1, 6), r.randint(0, 1), r.choice((0, 100, 1_000)),
             r.choice((1_000, 2_000, 10_000)), r.choice((0, 500, 5_000, 10_000, 20_000)),
@@ -126,38 +140,52 @@ class Generator:
         return {"from": self.one(), "system": 1, "policy": policy, "royalty_bps": r.choice((0, 1, 250, 2_000)),
                 "key": r.randbytes(r.randint(0, 40)), "source": r.randbytes(r.randint(0, 60))}
 
+    @staticmethod
+    def plain_policy(index):
+        """Each selection, and gates that many pass: rights, stake, a contest, rights again."""
+        return Policy((0, 1, 2, 0)[index], 2, 4, index % 2, 500, 1_000, (0, 10_000, 2_000, 0)[index], 0, 0, 0,
+                      5_000 if index == 1 else 10_000, 16, 4, 0, ())
+
     def some_class(self, b):
         if not self.classes:
             return h32("no class")
-        # The newest classes more often.
-        return self.classes[-1 - int(len(self.classes) * self.random.random() ** 2)]
+        # The first four, which many can use, more often.
+        return self.random.choice(self.classes[:4] if self.random.random() < 0.6 else self.classes)
 
     def make_ask(self, b):
         r, own, class_id = self.random, self.one(), self.some_class(b)
-        old = b.ask(class_id, own)
+        cls = b.cls(class_id)
+        if cls and cls.policy.selection == CONTEST and r.random() < 0.9:
+            class_id = self.classes[0]
+        if self.flooded(b.height) and r.random() < 0.3:
+            class_id = self.flooded(b.height)
         capacity = r.choice((1, 1, 2, 3, 5, 40, 2**16 - 1)) if r.random() < 0.9 else 0
         price = self.amount(2.5, 5.5)
-        if old and r.random() < 0.5:
-            price = max(1, old.price * r.randint(90, 110) // 100)
+        if b.asks(class_id) and r.random() < 0.6:
+            price = max(1, min(ask.price for ask in b.asks(class_id)) * r.randint(95, 107) // 100)
+        if self.classes[3:4] == [class_id] and r.random() < 0.5:
+            price = self.amount(2, 4)
         return {"from": own, "class": class_id, "price": price, "blocks": r.choice((2, 2, 3, 4, 6, 10)),
                 "capacity": capacity, "max_bond": r.choice((2**64 - 1, 10**6, 20_000)),
-                "until": b.height + r.choice((1, 2, 3, 10, 60, 200, 1_000))}
+                "until": b.height + r.choice((1, 2, 3, 10, 60, 200, 200, 1_000))}
 
     def make_request(self, b):
         r = self.random
         class_id = self.some_class(b)
-        if self.classes and b.height // FLOOD_BLOCKS % 8 == 3 and r.random() < 0.8:
-            class_id = self.classes[b.height // FLOOD_BLOCKS // 8 % len(self.classes)]
+        flooded = self.flooded(b.height) if r.random() < 0.9 else None
+        class_id = flooded or class_id
         cls = b.cls(class_id)
-        price = self.amount(4, 6)
-        soft = r.choice((1, 2, 3, 5, 8, 12))
+        price = self.amount(3, 4) if flooded else self.amount(4, 6)
+        # The fourth class has patience, so that lists fill up.
+        patient = self.classes[3:4] == [class_id] and r.random() < 0.5
+        soft = 100 if patient else r.choice((1, 2, 3, 5, 8, 12))
         flags = r.choices((0, 1, 2, 3), (14, 2, 2, 1))[0]
         if cls and cls.policy.selection == CONTEST and r.random() < 0.9:
             flags = 0
         count = cls.values if cls else 0
         return {"from": self.one(), "class": class_id, "price": price,
                 "late_price": r.choice((0, price, price // 2, price // 10)), "soft_blocks": soft,
-                "hard_blocks": max(2, soft + r.choice((0, 0, 1, 4, 10, 20, 60))),
+                "hard_blocks": max(2, soft + r.choice((0, 1, 4, 10, 20, 60, 60))),
                 "damage": r.choice((0, 0, 0, 10_000, price)), "min_reputation": r.choice((0, 0, 0, 0, 0, 5, 100)),
                 "flags": flags, "operator": self.one() if flags & 2 else None,
                 "values": tuple(lode.u64(r.randrange(2**64)) + bytes(24) for _ in range(count)),
@@ -197,14 +225,19 @@ class Generator:
             if key[0] == "job" and isinstance(job, leaves.Job) and job.assignment:
                 turn = (key[1], job.assignment.operator)
                 if turn not in self.fates:
-                    self.fates[turn] = self.random.choices(list(found), (65, 17, 18))[0]
+                    # In the fourth class nobody means what they ask.
+                    mood = (10, 40, 50) if self.classes[3:4] == [job.class_id] else (65, 17, 18)
+                    self.fates[turn] = self.random.choices(list(found), mood)[0]
                 found[self.fates[turn]].append((key[1], job))
         return found
 
     def make_decline(self, b):
         candidates = self.assigned(b)["decline"]
         if not candidates:
-            return {"from": self.one(), "job": self.some_job(b, "any")}
+            job_id = self.some_job(b, "any")
+            job = b.job(job_id)
+            own = job.assignment.operator if job and job.assignment and self.random.random() < 0.1 else self.one()
+            return {"from": own, "job": job_id}
         job_id, job = self.random.choice(candidates)
         return {"from": job.assignment.operator if self.random.random() < 0.97 else self.one(), "job": job_id}
 

@@ -37,6 +37,7 @@ def purge(b, class_id):
     asks = b.asks(class_id)
     alive = tuple(ask for ask in asks if not ask.dead(b.height))
     if len(alive) < len(asks):
+        b.saw("purge")
         b.put_asks(class_id, alive)
 
 
@@ -59,9 +60,12 @@ def take_job(b, job_id):
 def remain(b, job_id, job, fitting):
     """A Waiting job is not assigned: it becomes Open, or ends if it was to be assigned at once."""
     if job.flags & 1:
+        b.saw("immediate, failed" if job.misses else "immediate, cancelled")
         (settlement.fail if job.misses else settlement.cancel)(b, job_id, job)
         return
     open_price = min((ask.price for ask, _, _ in fitting), default=None) if job.full() else None
+    if job.full():
+        b.saw("eight entries, no price" if open_price is None else "open price")
     b.put_job(job_id, job.replace(status=OPEN, opened=b.height, open_price=open_price))
 
 
@@ -90,8 +94,10 @@ def take_asks(b, class_id, operators, appended):
             active.remove(operator)
         elif made[operator] == b.limits["taking"]:
             active.remove(operator)
+            b.saw("sixteen in a taking")
             appended.append(AskEvent(1, b.height + 1, class_id, operator))
         if stopped(b):
+            b.saw("a taking is cut short")
             return active
     return set()
 
@@ -117,10 +123,13 @@ def fits(b, job, asks):
         o = b.operator(ask.operator)
         fresh = o.fresh if o.fresh_height == b.height - 1 else 0
         if o.free < bond + b.p["false_proof"] + fresh:
-            continue
-        if gate(b, cls, ask.operator, ask.price, job.min_reputation) and rules.cap_allows(
-                cls.policy.share_cap_bps, ask.open, cls.assigned):
+            b.saw("bond is short" if o.free < bond + b.p["false_proof"] else "bond is fresh")
+        elif not rules.cap_allows(cls.policy.share_cap_bps, ask.open, cls.assigned):
+            b.saw("share cap")
+        elif gate(b, cls, ask.operator, ask.price, job.min_reputation):
             (early if promise <= job.soft else late).append((ask, promise, bond))
+    if late:
+        b.saw("late asks are left out" if early else "late asks alone")
     return early or late
 
 
@@ -148,9 +157,13 @@ def choose(b, job, fitting):
     costs = [rules.effective(ask.price, job.price, settlement.value_at(job, promise)) for ask, promise, _ in fitting]
     limit = rules.band_limit(min(costs), policy.band_bps)
     kept = [terms for terms, cost in zip(fitting, costs) if cost <= limit]
+    b.saw(f"kept {min(len(kept), 4)} of {min(len(costs), 4)}")
     if len(kept) == 1:
         return kept[0]
     group = b.assigned_in.get(job.class_id, 0) // rules.GROUP
+
+    if group:
+        b.saw("a later group")
 
     def rank(terms):
         operator = terms[0].operator
@@ -169,6 +182,7 @@ def stake(b, policy, operator):
 
 
 def assign(b, job_id, job, ask, promise, bond):
+    b.saw("a waiting job is assigned" if job.status == WAITING else "an Open job is assigned")
     b.lock(ask.operator, bond)
     b.put_ask(job.class_id, ask.replace(open=ask.open + 1))
     assignment = Assignment(ask.operator, ask.price, promise, bond, b.height)

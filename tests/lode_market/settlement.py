@@ -15,6 +15,7 @@ def end(b, job_id, job, how):
 
 def give_back(b, job):
     """Escrow and bond of a job that ends undelivered: the bond burns as far as operators burned to decline it."""
+    b.saw("bait" if job.declines else "give back")
     burned = min(job.bond, sum(decline.burned for decline in job.declines))
     b.burn(burned)
     b.credit(job.requester, job.escrow + job.bond - burned)
@@ -29,6 +30,7 @@ def fail(b, job_id, job):
     end(b, job_id, job, FAILED)
     give_back(b, job)
     for missed in job.misses:
+        b.saw("failure slash")
         part = rules.failure_part(missed.bond, job.price)
         b.release(missed.operator, missed.bond, missed.bond)
         b.credit(job.requester, part)
@@ -37,6 +39,7 @@ def fail(b, job_id, job):
 
 def miss(b, job_id, job):
     """An assignee has let its promise pass."""
+    b.saw("miss")
     a = job.assignment
     missed = Miss(a.operator, a.promise, a.bond, a.price)
     b.put_job(job_id, job.replace(status=WAITING, misses=job.misses + (missed,)))
@@ -48,8 +51,14 @@ def miss(b, job_id, job):
 def deliver(b, job_id, job, operator):
     """A proof of the job holds, by its assignee or for an Open job."""
     cls, a, value_now = b.cls(job.class_id), job.assignment, value_at(job, b.height)
-    pay = a.price if a else min([value_now] + [p for p in (job.open_price, job.listed().get(operator)) if p is not None])
+    caps = [p for p in (job.open_price, job.listed().get(operator)) if p is not None]
+    pay = a.price if a else min([value_now] + caps)
     burned, royalty, rest = rules.split_pay(pay, cls.royalty_bps)
+    b.saw("delivered" if a else "delivered Open")
+    if not a and job.open_price is not None:
+        b.saw("delivered at an open price")
+    if not a and operator in job.listed():
+        b.saw("delivered Open by one in the lists")
     end(b, job_id, job, DELIVERED)
     count_delivered(b, job.class_id)
     if a:
@@ -69,6 +78,7 @@ def deliver(b, job_id, job, operator):
 
 def slash_late(b, job, missed, value_now, deliverer):
     own = missed.operator == deliverer
+    b.saw("late slash, own" if own else "late slash")
     slashed, to_requester, to_deliverer = rules.late_slash(missed.bond, job.price, value_now, own)
     b.release(missed.operator, missed.bond, slashed)
     b.credit(job.requester, to_requester)
@@ -88,6 +98,8 @@ def reward(b, operator, burned):
     o = b.operator(operator)
     if pool:
         paid = rules.subsidy(burned, pool.left, pool.granted, b.weight(operator), b.weight_sum(), o.subsidy)
+    if pool:
+        b.saw("subsidy" if paid else "no subsidy")
     if paid:
         b.state.put(("proving-pool", b.epoch - 1), pool.replace(left=pool.left - paid))
         b.state.supply_add(proving_pools=-paid)
@@ -108,6 +120,7 @@ def contest(b, job_id, job, policy):
     block_hash = b.hashes[contest_end(job, policy)]
     winners = rules.contest_order(policy, block_hash, job_id, job.deliveries)[:policy.winners]
     share = rest // len(winners)
+    b.saw(f"contest, {min(len(job.deliveries), 4)} deliveries")
     end(b, job_id, job, DELIVERED)
     count_delivered(b, job.class_id)
     for delivery in job.deliveries:

@@ -176,6 +176,7 @@ def make_room(b, class_id, own):
         if least is None or b.operator(own).epoch_bond <= least:
             raise Void("book")
         gone = max((ask for bonded, ask in idle if bonded == least), key=lambda ask: ask.operator)
+    b.saw("a dead ask makes room" if gone.dead(b.height) else "a lesser bond makes room")
     b.put_asks(class_id, [ask for ask in asks if ask is not gone])
 
 
@@ -190,6 +191,7 @@ def request(b, t, place):
     take(b, t, t["price"] + held + burned)
     b.burn(burned)
     if evicted:
+        b.saw("evicted")
         evict(b, evicted)
     contest = cls.policy.selection == CONTEST
     job_id = actions.transaction_id(b.hashes[0], t)
@@ -222,6 +224,7 @@ def admit(b, cls, t):
 
 def evict(b, job_id):
     job = b.job(job_id)
+    b.saw("ended while Waiting" if job.status == WAITING else "comes under Cancel")
     if job.status == WAITING:
         settlement.cancel(b, job_id, job)
     else:
