@@ -42,6 +42,7 @@ sys.dont_write_bytecode = True
 
 import lode_protocol as lode  # noqa: E402
 from lode_market import actions, generator, properties, state as states, transactions, transition  # noqa: E402
+from lode_market.bounds import BLOCKS as BOUNDS_BLOCKS, Bounds  # noqa: E402
 
 
 def hexed(leaves):
@@ -57,8 +58,8 @@ def digest(leaves):
 class History:
     """One random history in the making."""
 
-    def __init__(self, seed):
-        self.seed, self.g = seed, generator.Generator(seed)
+    def __init__(self, seed, bounds=False):
+        self.seed, self.g = seed, (Bounds if bounds else generator.Generator)(seed)
         self.state = states.genesis(self.g.params, lode.genesis_share_fund(self.g.params["epoch_length"]))
         self.height = 0
         self.counts, self.seen = Counter(), Counter()
@@ -75,8 +76,7 @@ class History:
         self.height += 1
         b = transition.begin(self.state, g.params, self.height, g.hashes)
         told, place = [], 0
-        for _ in range(g.count(self.height)):
-            t, verdict, values = g.transaction(b)
+        for t, verdict, values in g.block(b):
             outcome, reason = transactions.apply(b, t, place, verdict, values)
             g.applied(t, outcome)
             place += outcome != "invalid"
@@ -105,9 +105,9 @@ class History:
         return {**told, "outcome": outcome, "reason": reason}
 
 
-def run(seed, blocks, path=None, short=False, progress=False):
+def run(seed, blocks, path=None, short=False, bounds=False, progress=False):
     """A whole history, checked after every block; gives it."""
-    history, started = History(seed), time.monotonic()
+    history, started = History(seed, bounds), time.monotonic()
     out = open(path, "w", encoding="ascii") if path else None
     try:
         if out:
@@ -135,9 +135,13 @@ def main():
     parser.add_argument("--blocks", type=int, default=500)
     parser.add_argument("--json", metavar="FILE", help="write the history to a file of JSON lines")
     parser.add_argument("--digest", action="store_true", help="a digest of each block's leaves in the file, not the leaves")
+    parser.add_argument("--bounds", action="store_true",
+                        help=f"not at random: what every bound of the rules cuts short, in {BOUNDS_BLOCKS} blocks")
     parser.add_argument("--counts", action="store_true", help="say how often what happened")
     args = parser.parse_args()
-    history = run(args.seed, args.blocks, args.json, args.digest, progress=args.blocks > 1_000)
+    if args.bounds:
+        args.blocks = BOUNDS_BLOCKS
+    history = run(args.seed, args.blocks, args.json, args.digest, args.bounds, args.blocks > 1_000)
     if args.counts:
         for (kind, outcome, reason), count in sorted(history.counts.items()):
             print(f"{count:8} {kind} {outcome} {reason}")

@@ -42,6 +42,11 @@ class Generator:
     def shares(self):
         return [self.random.choice(self.addresses[:-2]) for _ in range(self.random.choice((0, 1, 4, 8)))]
 
+    def block(self, b):
+        """The transactions of the block in the making, each made after the one before it has been applied."""
+        for _ in range(self.count(b.height)):
+            yield self.transaction(b)
+
     def count(self, height):
         """How many transactions a block has."""
         if height < 4:

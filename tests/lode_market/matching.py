@@ -167,8 +167,8 @@ def choose(b, job, fitting):
 
     def rank(terms):
         operator = terms[0].operator
-        x = rules.draw(b.hashes[b.height - 1], job.class_id, group, operator)
-        return rules.RANK((rules.clock(x), stake(b, policy, operator), operator))
+        at = rules.drawn_clock(b.hashes[b.height - 1], job.class_id, group, operator)
+        return rules.RANK((at, stake(b, policy, operator), operator))
 
     return min(kept, key=rank)
 

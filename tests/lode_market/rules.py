@@ -166,6 +166,11 @@ def clock(x):
     return (64 << 32) - lode.lg(x)
 
 
+@functools.lru_cache(maxsize=4_096)
+def drawn_clock(block_hash, place, group, operator):
+    return clock(draw(block_hash, place, group, operator))
+
+
 def compare_ranks(a, b):
     """Of (L, W, address): by L/W ascending; without weight last, by L; then by address."""
     (l1, w1, address1), (l2, w2, address2) = a, b
@@ -183,7 +188,7 @@ RANK = functools.cmp_to_key(compare_ranks)
 def contest_order(policy, block_hash, job_id, deliveries):
     """The deliveries of a contest in the order in which they win."""
     def key(delivery):
-        at = clock(draw(block_hash, job_id, 0, delivery.operator))
+        at = drawn_clock(block_hash, job_id, 0, delivery.operator)
         return (0 if policy.randomised else delivery.height, at, delivery.operator)
 
     return sorted(deliveries, key=key)
