@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights and the state tree.
+"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights, the state tree and the market.
 
     consensus/tests/vectors/generate.py            writes the files
     consensus/tests/vectors/generate.py --check    exits with 1 if a file differs from what would be written
@@ -9,7 +9,6 @@ specification. The inputs are bytes from labelled hashes, so that the files neve
 bytes are hex, and integers from 2^53 on are decimal strings. Python 3.9 or later, standard library only.
 """
 
-import hashlib
 import itertools
 import json
 import pathlib
@@ -20,26 +19,9 @@ sys.path.insert(0, str(FOLDER.parents[2] / "tests"))
 sys.dont_write_bytecode = True
 
 import lode_protocol as lode  # noqa: E402
-
-
-def fill(label, size=32):
-    """`size` bytes that are different for every label."""
-    return hashlib.shake_256(f"lode vectors: {label}".encode()).digest(size)
-
-
-def number(label, bits):
-    return int.from_bytes(fill(label, bits // 8), "little")
-
-
-def plain(value):
-    """The value as it stands in the files."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 2**53 else value
+from inputs import fill, number, plain  # noqa: E402
+from market_bytes import market_bytes  # noqa: E402
+from market_rules import market_rules  # noqa: E402
 
 
 # --- Encodings -------------------------------------------------------------------------------------------------------
@@ -342,7 +324,7 @@ def state():
 
 def main():
     stale = []
-    for make in (encodings, addresses, chain, rights, state):
+    for make in (encodings, addresses, chain, rights, state, market_bytes, market_rules):
         path, text = FOLDER / f"{make.__name__}.json", json.dumps(plain(make()), indent=1) + "\n"
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
