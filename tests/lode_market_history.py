@@ -3,6 +3,7 @@
 
     tests/lode_market_history.py --seed 7 --blocks 500
     tests/lode_market_history.py --seed 7 --blocks 500 --json history.jsonl
+    tests/lode_market_history.py --replay history.jsonl                      from its bytes alone
     tests/lode_market_history.py --seed 7 --blocks 10000 --json history.jsonl --digest
 
 The file has a line of JSON for the beginning and one for each block. Bytes are hex, integers are numbers below 2^64.
@@ -41,8 +42,9 @@ from collections import Counter
 sys.dont_write_bytecode = True
 
 import lode_protocol as lode  # noqa: E402
-from lode_market import actions, generator, properties, state as states, transactions, transition  # noqa: E402
+from lode_market import actions, generator, leaves, properties, state as states, transactions, transition  # noqa: E402
 from lode_market.bounds import BLOCKS as BOUNDS_BLOCKS, Bounds  # noqa: E402
+from lode_market.codec import Invalid  # noqa: E402
 
 
 def hexed(leaves):
@@ -129,6 +131,53 @@ def run(seed, blocks, path=None, short=False, bounds=False, progress=False):
     return history
 
 
+def replay(path):
+    """Replays a file from its bytes, and holds what comes out against it; gives the number of blocks."""
+    with open(path, encoding="ascii") as lines:
+        first = json.loads(next(lines))
+        allocations = {bytes.fromhex(address): amount for address, amount in first["allocations"].items()}
+        params = {**first["params"], "allocations": allocations}
+        state = states.genesis(params, lode.genesis_share_fund(params["epoch_length"]))
+        same("leaves of genesis", hexed(state.encoded()), first["leaves"])
+        hashes = [bytes.fromhex(first["genesis_hash"])]
+        for line in map(json.loads, lines):
+            if line["height"] > 1:
+                hashes.append(bytes.fromhex(line["previous_hash"]))
+            replay_block(state, params, hashes, line)
+    return len(hashes)
+
+
+def replay_block(state, params, hashes, line):
+    b, place = transition.begin(state, params, line["height"], hashes), 0
+    for told in line["transactions"]:
+        data = bytes.fromhex(told["bytes"])
+        try:
+            t = actions.decode(data)
+            outcome, _ = transactions.apply(b, t, place, told.get("verdict"), told.get("values"))
+            same("id", actions.transaction_id(hashes[0], t).hex(), told["id"])
+        except Invalid:
+            outcome = "invalid"
+        same(f"block {line['height']}, a transaction", outcome, told["outcome"])
+        place += outcome != "invalid"
+    transition.finish(b, bytes.fromhex(line["producer"]), [bytes.fromhex(prover) for prover in line["provers"]],
+                      int(line["target"]), int(line["first_target"]))
+    for key in state.before:
+        record = state.get(*key)
+        if record is not None:
+            same(f"{key[0]} decoded", leaves.decode(key[0], record.encode()).encode(), record.encode())
+    changes = state.take_changes()
+    for name, computed in (("leaves", hexed(changes)), ("leaves_digest", digest(changes).hex()),
+                           ("supply", state.supply.plain()), ("fees", b.fees),
+                           ("assignments", [[part.hex() for part in assignment] for assignment in b.assignments])):
+        if name in line:
+            same(f"block {line['height']}, {name}", computed, line[name])
+
+
+def same(what, computed, told):
+    if computed != told:
+        raise AssertionError(f"{what}: computed {computed}, the file says {told}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
@@ -138,7 +187,11 @@ def main():
     parser.add_argument("--bounds", action="store_true",
                         help=f"not at random: what every bound of the rules cuts short, in {BOUNDS_BLOCKS} blocks")
     parser.add_argument("--counts", action="store_true", help="say how often what happened")
+    parser.add_argument("--replay", metavar="FILE", help="replay a file and compare")
     args = parser.parse_args()
+    if args.replay:
+        print(f"replayed {replay(args.replay)} blocks: all equal")
+        return
     if args.bounds:
         args.blocks = BOUNDS_BLOCKS
     history = run(args.seed, args.blocks, args.json, args.digest, args.bounds, args.blocks > 1_000)

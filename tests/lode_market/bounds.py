@@ -37,6 +37,8 @@ class Bounds(Generator):
                  COMMON_HARD + 1: self.name_overdue}
         if height in steps:
             yield from steps[height](b)
+        if 72 <= height < 82:
+            yield from self.contestants(b)
         if 62 <= height < 71:
             yield from self.deep_jobs(b)
         if 100 <= height < 109:
@@ -48,6 +50,10 @@ class Bounds(Generator):
         for index in range(CLASSES + 1):
             yield {"type": "register_class", "from": self.requester, "system": 1, "policy": policy, "royalty_bps": 0,
                    "key": bytes([index]), "source": b""}
+        for randomised in (0, 1):
+            contest = policy.replace(selection=2, winners=16, window=8, randomised=randomised, min_bond=7)
+            yield {"type": "register_class", "from": self.requester, "system": 1, "policy": contest,
+                   "royalty_bps": 2_000, "key": b"contest", "source": b""}
         for operator in self.operators:
             yield {"type": "bond", "from": operator, "amount": 10**9}
 
@@ -62,7 +68,7 @@ class Bounds(Generator):
         yield from self.asks(b, 0)
 
     def slow_asks(self, b):
-        yield from self.asks(b, classes=self.classes[CLASSES:], blocks=40)
+        yield from self.asks(b, classes=self.classes[CLASSES:CLASSES + 1], blocks=40)
 
     def deep_jobs(self, _b):
         """All are assigned and none ends, until the class has as many live jobs as it may."""
@@ -83,6 +89,17 @@ class Bounds(Generator):
     def patient_jobs(self, b):
         """They find no ask and become Open; then asks come that each take sixteen at once."""
         yield from self.jobs(b, soft_blocks=30, hard_blocks=30)
+
+    def contestants(self, b):
+        """Two contests, to which more come than there is room for."""
+        if b.height == 72:
+            for class_id in self.classes[-2:]:
+                yield self.request(class_id, price=10**6 + 1, late_price=10**5, soft_blocks=1, hard_blocks=30)
+            return
+        jobs = tuple(sorted(entry.job for class_id in self.classes[-2:] for entry in b.entries(class_id)))
+        for number in range(3):
+            operator = self.operators[3 * b.height % OPERATORS + number - 1]
+            yield {"type": "deliver", "from": operator, "jobs": (jobs[b.height % 4 == 0],), "proof": b""}
 
     def name_classes(self, b):
         """One class more than a block may name, then one that it has named."""
