@@ -1,4 +1,5 @@
-"""The agenda: which jobs have something due at the start of which block, and what is done then (section 4)."""
+"""The agenda: which jobs have something due at the start of which block, and what is done then
+(section 4)."""
 
 from . import rules, settlement
 from .leaves import PAGE, AgendaLast, AgendaOldest, AgendaPage, Ended
@@ -17,7 +18,8 @@ def add(b, height, job_id):
 
 
 def run(b):
-    """What is due at the start of the block: the entries of the oldest heights first, so many as a block takes."""
+    """What is due at the start of the block: the entries of the oldest heights first, so many as a
+    block takes."""
     oldest = b.state.get("agenda-oldest")
     height, page = (oldest.height, oldest.page) if oldest else (b.height, 0)
     left = b.limits["agenda"]

@@ -1,25 +1,28 @@
-"""A block in the making: what every part of the transition reads and writes, so that sums and lists stay in step.
+"""A block in the making: what every part of the transition reads and writes, so that sums and lists
+stay in step.
 
-Money moves through `credit` and `burn`, bonds through the operators' functions, and a job through `put_job`, which keeps the
-class's counts, the waiting list and the escrows beside it.
+Money moves through `credit` and `burn`, bonds through the operators' functions, and a job through
+`put_job`, which keeps the class's counts, the waiting list and the escrows beside it.
 """
 
 from collections import Counter
 
 from . import rules
-from .leaves import PAGE, Account, Amount, Appointment, AskEvent, Assignment, Book, Job, JobEvent, QueuePage, Waiting
+from .leaves import (PAGE, Account, Amount, Appointment, AskEvent, Assignment, Book, Job, JobEvent,
+                     QueuePage, Waiting)
 
 AGENDA, MATCHING, TRANSACTIONS = "agenda", "matching", "transactions"
 
 
 class Block:
     """`hashes`: of all blocks below, by height. `limits`: bounds of rules, smaller in tests."""
-
     def __init__(self, state, params, height, hashes, limits=None):
         self.state, self.p, self.height, self.hashes = state, params, height, hashes
         self.epoch = height // params["epoch_length"]
-        self.limits = {"assignments": rules.MAX_ASSIGNMENTS, "taking": rules.MAX_TAKING,
-                       "agenda": rules.MAX_AGENDA, "classes": rules.MAX_CLASSES, **(limits or {})}
+        self.limits = {
+            "assignments": rules.MAX_ASSIGNMENTS, "taking": rules.MAX_TAKING,
+            "agenda": rules.MAX_AGENDA, "classes": rules.MAX_CLASSES, **(limits or {})
+        }
         self.phase = AGENDA
         self.fees = 0
         self.mined = {}  # what waits in pending/h, by address
@@ -33,7 +36,7 @@ class Block:
     def saw(self, what):
         self.seen[what] += 1
 
-    # --- Money -------------------------------------------------------------------------------------------------------
+    # --- Money ------------------------------------------------------------------------------------
 
     def credit(self, address, amount):
         if amount:
@@ -61,7 +64,7 @@ class Block:
         self.state.put(("share-fund",), Amount(fund.amount + amount))
         self.state.supply_add(share_fund=amount)
 
-    # --- Operators and weights ---------------------------------------------------------------------------------------
+    # --- Operators and weights --------------------------------------------------------------------
 
     def operator(self, address):
         return rules.rolled(self.p, self.state.get("operator", address), self.epoch)
@@ -81,12 +84,14 @@ class Block:
 
     def lock(self, address, amount):
         operator = self.operator(address)
-        self.put_operator(address, operator.replace(locked=operator.locked + amount, held=operator.held + 1))
+        self.put_operator(address,
+                          operator.replace(locked=operator.locked + amount, held=operator.held + 1))
 
     def release(self, address, locked, slashed=0):
         """Ends an obligation: what is slashed leaves the bond, the rest is free again."""
         operator = self.operator(address)
-        operator = operator.replace(bond=operator.bond - slashed, locked=operator.locked - locked,
+        operator = operator.replace(bond=operator.bond - slashed,
+                                    locked=operator.locked - locked,
                                     held=operator.held - 1)
         self.put_operator(address, self.freshened(operator, locked - slashed))
 
@@ -105,7 +110,7 @@ class Block:
         leaf = self.state.get("appoint", address) or Appointment(address, address, 0)
         return (leaf.next if self.epoch >= leaf.since else leaf.now), leaf.next
 
-    # --- Classes, books and jobs -------------------------------------------------------------------------------------
+    # --- Classes, books and jobs ------------------------------------------------------------------
 
     def cls(self, class_id):
         return self.state.get("class", class_id)
@@ -159,7 +164,7 @@ class Block:
                 entries.sort(key=lambda entry: entry.order())
             self.state.put(("waiting", some.class_id), Waiting(tuple(entries)) if entries else None)
 
-    # --- Events ------------------------------------------------------------------------------------------------------
+    # --- Events -----------------------------------------------------------------------------------
 
     def job_event(self, job_id):
         """Due in the next matching: this block's, if that is still to come."""

@@ -1,7 +1,9 @@
-"""Bytes of the market's transactions and leaves: what a field is, and records that are made of fields.
+"""Bytes of the market's transactions and leaves: what a field is, and records that are made of
+fields.
 
-A codec has `write(value, record)` and `read(reader, fields)`; the record, or the fields read so far, are there for the one
-field whose presence depends on another. Records are never changed in place: `replace` gives a new one.
+A codec has `write(value, record)` and `read(reader, fields)`; the record, or the fields read so
+far, are there for the one field whose presence depends on another. Records are never changed in
+place: `replace` gives a new one.
 """
 
 import struct
@@ -20,7 +22,6 @@ class Void(Exception):
 
 class Reader:
     """Takes bytes from the front."""
-
     def __init__(self, data):
         self.data, self.at = data, 0
 
@@ -38,11 +39,10 @@ class Reader:
 
 class Integer:
     """A little-endian integer within limits."""
-
     def __init__(self, letter, low=0, high=None):
         self.form = struct.Struct("<" + letter)
         self.low = low
-        self.high = 2 ** (8 * self.form.size) - 1 if high is None else high
+        self.high = 2**(8 * self.form.size) - 1 if high is None else high
 
     def write(self, value, _record=None):
         return self.form.pack(value)
@@ -76,7 +76,6 @@ def u64(low=0, high=None):
 
 class Fixed:
     """Bytes of one length: addresses and hashes."""
-
     def __init__(self, size=32):
         self.size = size
 
@@ -93,7 +92,6 @@ class Fixed:
 
 class FieldElement(Fixed):
     """32 bytes, canonical."""
-
     def read(self, reader, _fields=None):
         value = reader.take(32)
         self.check(value)
@@ -106,7 +104,6 @@ class FieldElement(Fixed):
 
 class Blob:
     """A count of bytes, and the bytes."""
-
     def __init__(self, high):
         self.count, self.high = u16(0, high), high
 
@@ -122,7 +119,6 @@ class Blob:
 
 class Sequence:
     """A count of items, and the items; `ascending`: each above the one before."""
-
     def __init__(self, item, count, ascending=False):
         self.item, self.count, self.ascending = item, count, ascending
 
@@ -144,7 +140,6 @@ class Sequence:
 
 class Option:
     """u8 0 for None, or u8 1 and the item."""
-
     def __init__(self, item):
         self.item, self.there = item, u8(0, 1)
 
@@ -161,7 +156,6 @@ class Option:
 
 class IfDirect:
     """The operator of a direct Request: 32 bytes if flag 2 is set, else nothing."""
-
     def write(self, value, record):
         flags = record["flags"] if isinstance(record, dict) else record.flags
         assert (value is not None) == bool(flags & 2)

@@ -1,4 +1,5 @@
-"""Deliveries: who may deliver what, the block's budget of proofs, and what a false proof costs (section 6)."""
+"""Deliveries: who may deliver what, the block's budget of proofs, and what a false proof costs
+(section 6)."""
 
 from . import agenda, rules, settlement
 from .actions import CONTEST
@@ -9,14 +10,16 @@ from .matching import gate
 
 
 def deliver(b, t, verdict):
-    """Applies a Deliver: (`applied`, ``), (`applied`, `false`) if its proof does not hold, or (`void`, the reason)."""
+    """Applies a Deliver: (`applied`, ``), (`applied`, `false`) if its proof does not hold, or
+    (`void`, the reason)."""
     for job_id in t["jobs"]:
         agenda.due(b, job_id)
     leaves = [b.state.get("job", job_id) for job_id in t["jobs"]]
     there = next((leaf for leaf in leaves if leaf is not None), None)
     units = rules.deliver_cost(len(leaves), len(there.values) if there else 0)
     own = all(job and is_assigned_to(job, t["from"]) for job in map(b.job, t["jobs"]))
-    if b.units + units > b.p["proof_budget"] or not own and b.other_units + units > b.p["proof_budget"] // 2:
+    if b.units + units > b.p[
+            "proof_budget"] or not own and b.other_units + units > b.p["proof_budget"] // 2:
         raise Invalid("budget")
     b.units += units
     b.other_units += 0 if own else units
@@ -57,7 +60,8 @@ def judged(b, t, leaves):
 
 
 def may_deliver(b, cls, job, operator, free):
-    """Whether an operator with so much free bond may deliver a job; what is due of it has been done."""
+    """Whether an operator with so much free bond may deliver a job; what is due of it has been
+    done."""
     if job.assignment or job.status == WAITING:
         return is_assigned_to(job, operator)
     if b.height <= job.opened or job.operator not in (None, operator):
@@ -78,7 +82,9 @@ def enter_contest(b, job_id, job, operator):
         agenda.add(b, b.height + policy.window + 1, job_id)
     if job.cancel is not None:
         b.saw("a delivery annuls a Cancel")
-    b.put_job(job_id, job.replace(deliveries=job.deliveries + (Delivery(operator, b.height),), cancel=None))
+    b.put_job(
+        job_id,
+        job.replace(deliveries=job.deliveries + (Delivery(operator, b.height),), cancel=None))
 
 
 def false_proof(b, operator):

@@ -17,8 +17,10 @@ def run(b):
             del left[index]
             take_job(b, event.job)
         else:
-            same = [i for i, e in left.items() if isinstance(e, AskEvent) and e.due <= b.height
-                    and e.class_id == event.class_id]
+            same = [
+                i for i, e in left.items()
+                if isinstance(e, AskEvent) and e.due <= b.height and e.class_id == event.class_id
+            ]
             staying = take_asks(b, event.class_id, [left[i].operator for i in same], appended)
             for i in same:
                 if left[i].operator not in staying:
@@ -116,9 +118,11 @@ def fits(b, job, asks):
         promise = b.height - 1 + ask.blocks
         if promise > job.hard or settlement.value_at(job, promise) < ask.price:
             continue
-        if ask.until < b.height or ask.since + 2 > b.height or ask.open >= ask.capacity or ask.operator in listed:
+        if ask.until < b.height or ask.since + 2 > b.height or ask.open >= ask.capacity:
             continue
-        if job.operator not in (None, ask.operator) or bond > ask.max_bond:
+        if ask.operator in listed or job.operator not in (None, ask.operator):
+            continue
+        if bond > ask.max_bond:
             continue
         o = b.operator(ask.operator)
         fresh = o.fresh if o.fresh_height == b.height - 1 else 0
@@ -134,7 +138,8 @@ def fits(b, job, asks):
 
 
 def gate(b, cls, operator, price, min_reputation=0):
-    """Rule 4 but for the share cap. None, or the name of what is in the way, is told by `gate_reason`."""
+    """Rule 4 but for the share cap. None, or the name of what is in the way, is told by
+    `gate_reason`."""
     return gate_reason(b, cls, operator, price, min_reputation) is None
 
 
@@ -154,7 +159,10 @@ def gate_reason(b, cls, operator, price, min_reputation=0):
 def choose(b, job, fitting):
     """Of the fitting asks within the band the one that the proving rights, or the stakes, name."""
     policy = b.cls(job.class_id).policy
-    costs = [rules.effective(ask.price, job.price, settlement.value_at(job, promise)) for ask, promise, _ in fitting]
+    costs = [
+        rules.effective(ask.price, job.price, settlement.value_at(job, promise))
+        for ask, promise, _ in fitting
+    ]
     limit = rules.band_limit(min(costs), policy.band_bps)
     kept = [terms for terms, cost in zip(fitting, costs) if cost <= limit]
     b.saw(f"kept {min(len(kept), 4)} of {min(len(costs), 4)}")

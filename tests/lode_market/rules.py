@@ -1,4 +1,5 @@
-"""The market's arithmetic: pure functions of integers, every division floors unless its name says ceil."""
+"""The market's arithmetic: pure functions of integers, every division floors unless its name says
+ceil."""
 
 import functools
 
@@ -16,9 +17,12 @@ GROUP = 16
 LEAF_BLOCKS = 64  # an ended job's leaf stays so much longer than hard
 
 # Constants of section 8, in the order of the network's bytes.
-CONSTANTS = ("deposit", "min_request_bond", "min_bond", "false_proof", "reputation_unit", "proof_budget")
-MAINNET = {"deposit": 10, "min_request_bond": 10_000, "min_bond": 10_000, "false_proof": 1_000_000,
-           "reputation_unit": 10_000_000, "proof_budget": 400_000}
+CONSTANTS = ("deposit", "min_request_bond", "min_bond", "false_proof", "reputation_unit",
+             "proof_budget")
+MAINNET = {
+    "deposit": 10, "min_request_bond": 10_000, "min_bond": 10_000, "false_proof": 1_000_000,
+    "reputation_unit": 10_000_000, "proof_budget": 400_000
+}
 DEVNET = {**MAINNET, "reputation_unit": 1_000_000}
 
 
@@ -26,7 +30,8 @@ def ceil_div(a, b):
     return -(-a // b)
 
 
-# --- Value and money -------------------------------------------------------------------------------------------------
+# --- Value and money ------------------------------------------------------------------------------
+
 
 def value(price, late_price, soft, hard, height):
     """V(height): what the job is worth if delivered then."""
@@ -46,7 +51,8 @@ def rent(size, hard_blocks):
 
 
 def base_bond(p, policy, price):
-    """A job's bond without the damage; of an ask's price, the least that an Ask must be able to lock."""
+    """A job's bond without the damage; of an ask's price, the least that an Ask must be able to
+    lock."""
     return max(policy.min_bond, p["min_bond"], ceil_div(price * policy.bond_bps, BPS))
 
 
@@ -69,7 +75,8 @@ def late_bps(price, value_now):
 
 
 def late_slash(bond, price, value_now, own):
-    """Slashed of a missed job's bond, and of that to the requester and to the deliverer; `own`: the misser delivered."""
+    """Slashed of a missed job's bond, and of that to the requester and to the deliverer; `own`: the
+    misser delivered."""
     slashed = bond * late_bps(price, value_now) // BPS
     part = min(slashed // 4, price)
     return slashed, part, 0 if own else part
@@ -91,7 +98,8 @@ def subsidy(burned, left, granted, weight, weight_sum, taken):
     return max(0, min(9 * burned // 10, left, granted * weight // weight_sum - taken))
 
 
-# --- Reputation and operators ----------------------------------------------------------------------------------------
+# --- Reputation and operators ---------------------------------------------------------------------
+
 
 def reputation_after(reputation, earned, unit):
     return reputation + (BPS - reputation) * min(earned, unit) // (32 * unit)
@@ -116,11 +124,16 @@ def rolled(p, operator, epoch):
     if operator.epoch == epoch:
         return operator
     earned = operator.burned - operator.subsidy
-    return operator.replace(reputation=reputation_after(operator.reputation, earned, p["reputation_unit"]),
-                            epoch_bond=operator.bond, burned=0, subsidy=0, epoch=epoch)
+    return operator.replace(reputation=reputation_after(operator.reputation, earned,
+                                                        p["reputation_unit"]),
+                            epoch_bond=operator.bond,
+                            burned=0,
+                            subsidy=0,
+                            epoch=epoch)
 
 
-# --- Mined weights ---------------------------------------------------------------------------------------------------
+# --- Mined weights --------------------------------------------------------------------------------
+
 
 def weight_at_end(leaf, epoch):
     """W(epoch) by a leaf of that epoch, of the one after, or of an earlier one."""
@@ -136,7 +149,8 @@ def frozen_weight(leaf, epoch):
     return weight_at_end(leaf, epoch - 1) if epoch else 0
 
 
-# --- Fitting and ranking ---------------------------------------------------------------------------------------------
+# --- Fitting and ranking --------------------------------------------------------------------------
+
 
 def tier_allows(tier_unit, reputation, price):
     return tier_unit == 0 or price <= tier_unit * (reputation + 1)

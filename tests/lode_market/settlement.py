@@ -14,7 +14,8 @@ def end(b, job_id, job, how):
 
 
 def give_back(b, job):
-    """Escrow and bond of a job that ends undelivered: the bond burns as far as operators burned to decline it."""
+    """Escrow and bond of a job that ends undelivered: the bond burns as far as operators burned to
+    decline it."""
     b.saw("bait" if job.declines else "give back")
     burned = min(job.bond, sum(decline.burned for decline in job.declines))
     b.burn(burned)
@@ -92,12 +93,14 @@ def count_delivered(b, class_id):
 
 
 def reward(b, operator, burned):
-    """An assignee that delivers by its promise: the proving pool pays, and reputation will follow what was burned."""
+    """An assignee that delivers by its promise: the proving pool pays, and reputation will follow
+    what was burned."""
     paid = 0
     pool = b.state.get("proving-pool", b.epoch - 1) if b.epoch else None
     o = b.operator(operator)
     if pool:
-        paid = rules.subsidy(burned, pool.left, pool.granted, b.weight(operator), b.weight_sum(), o.subsidy)
+        paid = rules.subsidy(burned, pool.left, pool.granted, b.weight(operator), b.weight_sum(),
+                             o.subsidy)
     if pool:
         b.saw("subsidy" if paid else "no subsidy")
     if paid:

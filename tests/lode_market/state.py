@@ -1,4 +1,5 @@
-"""The state of one chain: its leaves as records, the supply, and what a block, or one transaction, has changed.
+"""The state of one chain: its leaves as records, the supply, and what a block, or one transaction,
+has changed.
 
 Records are never changed in place, so that a copy of a reference is a copy of the value.
 """
@@ -8,8 +9,8 @@ from .leaves import Amount, Account, Supply, key_bytes
 
 
 class State:
-    """Leaves by (name, id, …). What is written is remembered, so that it can be taken back and told."""
-
+    """Leaves by (name, id, …). What is written is remembered, so that it can be taken back and
+    told."""
     def __init__(self):
         self.leaves = {}
         self.supply = Supply(*[0] * len(Supply.FIELDS))
@@ -31,8 +32,10 @@ class State:
             self.leaves[key] = record
 
     def supply_add(self, **changes):
-        self.supply = self.supply.replace(
-            **{name: getattr(self.supply, name) + change for name, change in changes.items() if change})
+        self.supply = self.supply.replace(**{
+            name: getattr(self.supply, name) + change
+            for name, change in changes.items() if change
+        })
 
     def begin(self):
         self.journal = ({}, self.supply)
@@ -54,7 +57,8 @@ class State:
             if new is old:
                 continue
             encoded = None if new is None else new.encode()
-            if old is None and new is None or old is not None and new is not None and old.encode() == encoded:
+            if old is None and new is None or old is not None and new is not None and old.encode(
+            ) == encoded:
                 continue
             changes[key_bytes(*key)] = encoded
         self.before = {}

@@ -1,8 +1,9 @@
 """Transactions: each is applied, void or invalid (market.md section 2).
 
-The order in which a transaction is looked at: its form, its sender's account, expiry, nonce and fee; what else makes it
-invalid whatever jobs, books and bonds say; what is due of the jobs that it names; the block's limits; whether it is
-void; and last whether the balance covers what it takes besides the fee.
+The order in which a transaction is looked at: its form, its sender's account, expiry, nonce and
+fee; what else makes it invalid whatever jobs, books and bonds say; what is due of the jobs that it
+names; the block's limits; whether it is void; and last whether the balance covers what it takes
+besides the fee.
 """
 
 from . import actions, agenda, rules, settlement
@@ -21,8 +22,9 @@ MAX_UNCANCELLED = 256
 def apply(b: Block, t, place, verdict=True, values=None):
     """Applies one transaction, or leaves the state as it was.
 
-    `verdict`: whether the proof of a Deliver holds; `values`: the number of values that the system reads off a
-    RegisterClass's key, None if it refuses the key. Gives (outcome, reason): `applied`, `void` or `invalid`.
+    `verdict`: whether the proof of a Deliver holds; `values`: the number of values that the system
+    reads off a RegisterClass's key, None if it refuses the key. Gives (outcome, reason): `applied`,
+    `void` or `invalid`.
     """
     b.state.begin()
     try:
@@ -85,7 +87,8 @@ def take(b, t, amount):
     b.debit(t["from"], amount)
 
 
-# --- Accounts, bonds, appointments and classes -----------------------------------------------------------------------
+# --- Accounts, bonds, appointments and classes ----------------------------------------------------
+
 
 def transfer(b, t, _place):
     take(b, t, t["amount"])
@@ -124,14 +127,15 @@ def register_class(b, t, values):
     take(b, t, burned)
     b.burn(burned)
     class_id = actions.transaction_id(b.hashes[0], t)
-    b.state.put(("class", class_id), Class(t["from"], t["system"], t["policy"], t["royalty_bps"], values,
-                                           0, 0, 0, 0, 0))
+    b.state.put(("class", class_id),
+                Class(t["from"], t["system"], t["policy"], t["royalty_bps"], values, 0, 0, 0, 0, 0))
     b.state.put(("key", class_id), Key(data=t["key"]))
     b.units += rules.REGISTER_COST
     return "applied", ""
 
 
-# --- Asks ------------------------------------------------------------------------------------------------------------
+# --- Asks -----------------------------------------------------------------------------------------
+
 
 def ask(b, t, _place):
     class_id, own = t["class"], t["from"]
@@ -143,8 +147,10 @@ def ask(b, t, _place):
         check_ask(b, t)
         if old is None:
             make_room(b, class_id, own)
-    b.put_ask(class_id, Ask(own, t["price"], t["blocks"], t["capacity"], t["max_bond"], t["until"], b.height,
-                            old.open if old else 0))
+    b.put_ask(
+        class_id,
+        Ask(own, t["price"], t["blocks"], t["capacity"], t["max_bond"], t["until"], b.height,
+            old.open if old else 0))
     b.ask_event(class_id, own)
 
 
@@ -165,7 +171,8 @@ def check_ask(b, t):
 
 
 def make_room(b, class_id, own):
-    """In a full book a new operator takes the place of an ask that fits nothing, or of one with a lesser bond."""
+    """In a full book a new operator takes the place of an ask that fits nothing, or of one with a
+    lesser bond."""
     asks = b.asks(class_id)
     if len(asks) < b.cls(class_id).policy.max_operators:
         return
@@ -180,7 +187,8 @@ def make_room(b, class_id, own):
     b.put_asks(class_id, [ask for ask in asks if ask is not gone])
 
 
-# --- Jobs ------------------------------------------------------------------------------------------------------------
+# --- Jobs -----------------------------------------------------------------------------------------
+
 
 def request(b, t, place):
     class_id, own = t["class"], t["from"]
@@ -196,10 +204,12 @@ def request(b, t, place):
     contest = cls.policy.selection == CONTEST
     job_id = actions.transaction_id(b.hashes[0], t)
     hard = b.height + t["hard_blocks"]
-    b.put_job(job_id, Job(
-        0, class_id, t["price"], t["late_price"], b.height + t["soft_blocks"], hard, t["damage"], t["min_reputation"],
-        t["flags"], t["operator"], tuple(t["values"]), own, b.height, place, t["price"], held,
-        OPEN if contest else WAITING, None, b.height if contest else None, None, (), (), ()))
+    b.put_job(
+        job_id,
+        Job(0, class_id, t["price"], t["late_price"], b.height + t["soft_blocks"], hard,
+            t["damage"], t["min_reputation"], t["flags"], t["operator"], tuple(t["values"]), own,
+            b.height, place, t["price"], held, OPEN if contest else WAITING, None,
+            b.height if contest else None, None, (), (), ()))
     agenda.add(b, hard + 1, job_id)
     agenda.add(b, hard + rules.LEAF_BLOCKS + 1, job_id)
     if not contest:
@@ -237,7 +247,8 @@ def come_under_cancel(b, job_id, job):
 
 
 def own_quiet_job(b, t):
-    """The job, of which the sender is the requester, while it is Waiting or Open without miss, delivery and Cancel."""
+    """The job, of which the sender is the requester, while it is Waiting or Open without miss,
+    delivery and Cancel."""
     job = b.job(t["job"])
     if job is None:
         raise Void("job")
@@ -254,8 +265,13 @@ def raise_(b, t, _place):
         raise Void("value")
     held = rules.request_bond(b.p, t["price"])
     take(b, t, t["price"] - job.price + held - job.bond)
-    b.put_job(t["job"], job.replace(price=t["price"], late_price=t["late_price"], escrow=t["price"], bond=held,
-                                    open_price=None))
+    b.put_job(
+        t["job"],
+        job.replace(price=t["price"],
+                    late_price=t["late_price"],
+                    escrow=t["price"],
+                    bond=held,
+                    open_price=None))
     if b.cls(job.class_id).policy.selection != CONTEST:
         b.job_event(t["job"])
 
@@ -287,5 +303,7 @@ def decline(b, t, _place):
     b.job_event(t["job"])
 
 
-HANDLERS = {"transfer": transfer, "bond": bond, "unbond": unbond, "ask": ask, "request": request, "raise": raise_,
-            "cancel": cancel, "decline": decline, "appoint": appoint}
+HANDLERS = {
+    "transfer": transfer, "bond": bond, "unbond": unbond, "ask": ask, "request": request,
+    "raise": raise_, "cancel": cancel, "decline": decline, "appoint": appoint
+}

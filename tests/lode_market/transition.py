@@ -1,4 +1,5 @@
-"""What a block does to the state, in its order: maturity, roll-over, agenda, matching, transactions, subsidy and shares."""
+"""What a block does to the state, in its order: maturity, roll-over, agenda, matching,
+transactions, subsidy and shares."""
 
 import lode_protocol as lode
 
@@ -24,11 +25,13 @@ def begin(state, params, height, hashes, limits=None):
 
 
 def apply(state, params, height, hashes, block, limits=None):
-    """A whole block. `block`: producer, provers (one for each share), target, first_target, and transactions as
-    (transaction, verdict, values). Gives the block and the outcomes."""
+    """A whole block. `block`: producer, provers (one for each share), target, first_target, and
+    transactions as (transaction, verdict, values). Gives the block and the outcomes."""
     b = begin(state, params, height, hashes, limits)
-    outcomes = [transactions.apply(b, t, place, verdict, values)
-                for place, (t, verdict, values) in enumerate(block["transactions"])]
+    outcomes = [
+        transactions.apply(b, t, place, verdict, values)
+        for place, (t, verdict, values) in enumerate(block["transactions"])
+    ]
     finish(b, block["producer"], block["provers"], block["target"], block["first_target"])
     return b, outcomes
 
@@ -44,7 +47,8 @@ def mature(b):
 
 
 def roll_over(b):
-    """The pool of two epochs ago goes, half of it into that of the last one, the rest into the share fund."""
+    """The pool of two epochs ago goes, half of it into that of the last one, the rest into the
+    share fund."""
     pool = b.state.get("proving-pool", b.epoch - 2)
     if pool is None:
         return

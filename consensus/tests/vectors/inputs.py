@@ -1,4 +1,5 @@
-"""Inputs of the golden vectors, from labelled hashes, so that the files never change by themselves; and how they are written."""
+"""Inputs of the golden vectors, from labelled hashes, so that the files never change by themselves;
+and how they are written."""
 
 import hashlib
 
@@ -22,4 +23,5 @@ def plain(value):
         return [plain(item) for item in value]
     if hasattr(value, "plain"):
         return plain(value.plain())
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 2**53 else value
+    return str(value) if isinstance(
+        value, int) and not isinstance(value, bool) and value >= 2**53 else value
