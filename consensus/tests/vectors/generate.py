@@ -4,9 +4,10 @@
     consensus/tests/vectors/generate.py            writes the files
     consensus/tests/vectors/generate.py --check    exits with 1 if a file differs from what would be written
 
-Every expected value comes from tests/lode_protocol.py, an implementation that shares nothing with the Rust code but the
-specification. The inputs are bytes from labelled hashes, so that the files never change by themselves. In the files,
-bytes are hex, and integers from 2^53 on are decimal strings. Python 3.9 or later, standard library only.
+Every expected value comes from tests/lode_protocol.py and tests/lode_market, an implementation that
+shares nothing with the Rust code but the specification. The inputs are bytes from labelled hashes, so
+that the files never change by themselves. In the files, bytes are hex, and integers from 2^53 on are
+decimal strings. Python 3.9 or later, standard library only.
 """
 
 import itertools
@@ -19,6 +20,7 @@ sys.path.insert(0, str(FOLDER.parents[2] / "tests"))
 sys.dont_write_bytecode = True
 
 import lode_protocol as lode  # noqa: E402
+from lode_market import actions  # noqa: E402
 from inputs import fill, number, plain  # noqa: E402
 from market_bytes import market_bytes  # noqa: E402
 from market_rules import market_rules  # noqa: E402
@@ -85,7 +87,7 @@ def encodings():
     genesis_hash, challenge = fill("genesis hash"), fill("challenge")
     a_header, a_share = header("header", 2**24 + 2), share("share")
     a_transfer, a_proof = transfer("transfer"), proof("block")
-    header_bytes, transfer_bytes = lode.encode_header(a_header), lode.encode_transaction(a_transfer)
+    header_bytes, transfer_bytes = lode.encode_header(a_header), actions.encode(a_transfer)
     signature = fill("signature", 128)
     signed = transfer_bytes + signature
     shares = [lode.encode_share(a_share), lode.encode_share(share("second share"))]
