@@ -12,6 +12,8 @@ numbers below 2^64.
 
     {"seed": 7,
      "params": {epoch_length, shares_per_block, maturity, and the constants of section 8},
+     "limits": null,            or the bounds of a block's work that stand for those of the rules:
+                                {"assignments": 3, "taking": 2, "agenda": 4, "classes": 3}
      "genesis_hash": "…",                           also the hash of block 0
      "allocations": {"address": balance},
      "leaves": {"key": "value"}, "supply": {…}}     the state before block 1
@@ -51,6 +53,9 @@ from lode_market.bounds import BLOCKS as BOUNDS_BLOCKS, Bounds  # noqa: E402
 from lode_market.codec import Invalid  # noqa: E402
 
 
+TIGHT = {"assignments": 3, "taking": 2, "agenda": 4, "classes": 3}
+
+
 def hexed(leaves):
     return {
         key.hex(): value if value is None else value.hex()
@@ -68,17 +73,18 @@ def digest(leaves):
 
 class History:
     """One random history in the making."""
-    def __init__(self, seed, bounds=False):
+    def __init__(self, seed, bounds=False, limits=None):
         self.seed, self.g = seed, (Bounds if bounds else generator.Generator)(seed)
         self.state = states.genesis(self.g.params,
                                     lode.genesis_share_fund(self.g.params["epoch_length"]))
-        self.height = 0
+        self.height, self.limits = 0, limits
         self.counts, self.seen = Counter(), Counter()
 
     def first_line(self):
         params = {name: value for name, value in self.g.params.items() if name != "allocations"}
         return {
-            "seed": self.seed, "params": params, "genesis_hash": self.g.hashes[0].hex(),
+            "seed": self.seed, "params": params, "limits": self.limits,
+            "genesis_hash": self.g.hashes[0].hex(),
             "allocations": {
                 address.hex(): amount
                 for address, amount in self.g.params["allocations"].items()
@@ -89,7 +95,7 @@ class History:
         """One more block, as its line."""
         g = self.g
         self.height += 1
-        b = transition.begin(self.state, g.params, self.height, g.hashes)
+        b = transition.begin(self.state, g.params, self.height, g.hashes, self.limits)
         told, place = [], 0
         for t, verdict, values in g.block(b):
             outcome, reason = transactions.apply(b, t, place, verdict, values)
@@ -126,9 +132,9 @@ class History:
         return {**told, "outcome": outcome, "reason": reason}
 
 
-def run(seed, blocks, path=None, short=False, bounds=False, progress=False):
+def run(seed, blocks, path=None, short=False, bounds=False, progress=False, limits=None):
     """A whole history, checked after every block; gives it."""
-    history, started = History(seed, bounds), time.monotonic()
+    history, started = History(seed, bounds, limits), time.monotonic()
     out = open(path, "w", encoding="ascii") if path else None
     try:
         if out:
@@ -168,12 +174,12 @@ def replay(path):
         for line in map(json.loads, lines):
             if line["height"] > 1:
                 hashes.append(bytes.fromhex(line["previous_hash"]))
-            replay_block(state, params, hashes, line)
+            replay_block(state, params, hashes, line, first["limits"])
     return len(hashes)
 
 
-def replay_block(state, params, hashes, line):
-    b, place = transition.begin(state, params, line["height"], hashes), 0
+def replay_block(state, params, hashes, line, limits):
+    b, place = transition.begin(state, params, line["height"], hashes, limits), 0
     for told in line["transactions"]:
         data = bytes.fromhex(told["bytes"])
         try:
@@ -219,6 +225,8 @@ def main():
         "--bounds",
         action="store_true",
         help=f"not at random: what every bound of the rules cuts short, in {BOUNDS_BLOCKS} blocks")
+    parser.add_argument("--tight", action="store_true",
+                        help="with bounds so small that most blocks reach them")
     parser.add_argument("--counts", action="store_true", help="say how often what happened")
     parser.add_argument("--replay", metavar="FILE", help="replay a file and compare")
     args = parser.parse_args()
@@ -227,7 +235,8 @@ def main():
         return
     if args.bounds:
         args.blocks = BOUNDS_BLOCKS
-    history = run(args.seed, args.blocks, args.json, args.digest, args.bounds, args.blocks > 1_000)
+    history = run(args.seed, args.blocks, args.json, args.digest, args.bounds, args.blocks > 1_000,
+                  TIGHT if args.tight else None)
     if args.counts:
         for (kind, outcome, reason), count in sorted(history.counts.items()):
             print(f"{count:8} {kind} {outcome} {reason}")
