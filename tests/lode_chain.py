@@ -154,7 +154,9 @@ class Chain:
         return lode.next_weights(self.weights[-1] if self.weights else {}, self.shares[-1])
 
     def weight_leaves(self):
-        """The leaves of everybody who ever had a share, and of the sum, from weights that were halved epoch by epoch."""
+        """The leaves of everybody who ever had a share, and of the sum, from weights that were
+        halved epoch by epoch.
+        """
         weights = [self.weights_of(epoch) for epoch in range(len(self.shares))]
         sums = []
         for shares in self.shares:

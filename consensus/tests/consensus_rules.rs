@@ -473,7 +473,12 @@ proptest! {
         depth in 0_u32..100,
         tip in 0_u32..5_000,
     ) {
-        let params = ChainSpec { epoch_length, share_window, anchor_depth: depth % share_window, ..params() };
+        let params = ChainSpec {
+            epoch_length,
+            share_window,
+            anchor_depth: depth % share_window,
+            ..params()
+        };
         prop_assert!(params.check().is_ok());
         let anchor = params.mining_anchor_height(tip);
         prop_assert!(params.anchor_heights(tip + 1).contains(&anchor));

@@ -165,13 +165,15 @@ proptest! {
             sums[epoch as usize] = sum_before / 2 + 65_536 * counts.values().sum::<u64>();
 
             let changes = extend(&mut chain, provers);
-            let mut expected: Vec<StateKey> = provers.iter().map(|prover| StateKey::Weight(account(*prover))).collect();
+            let mut expected: Vec<StateKey> =
+                provers.iter().map(|prover| StateKey::Weight(account(*prover))).collect();
             expected.extend((!provers.is_empty()).then_some(StateKey::WeightSum));
             expected.sort_unstable();
             expected.dedup();
             prop_assert_eq!(weight_keys(&changes), expected);
             prop_assert_eq!(&weights(chain.state(), epoch), &history[epoch as usize]);
-            let sum = leaf(chain.state(), StateKey::WeightSum).map_or(0, |sum| sum.at_end_of(epoch).unwrap());
+            let sum = leaf(chain.state(), StateKey::WeightSum)
+                .map_or(0, |sum| sum.at_end_of(epoch).unwrap());
             prop_assert_eq!(sum, sums[epoch as usize]);
             prop_assert!(sum >= history[epoch as usize].values().sum());
         }
