@@ -52,7 +52,7 @@ BECH32_DIGITS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
 def bech32m_checksum(prefix, digits):
-    """The checksum of BIP 350, as a number of 30 bits; 0 for digits that end in their own checksum."""
+    """The checksum of BIP 350, a number of 30 bits; 0 for digits that end in their own checksum."""
     state = 1
     for digit in [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix] + digits:
         top, state = state >> 25, (state & 0x1FFFFFF) << 5 ^ digit

@@ -70,7 +70,7 @@ def lazy_products():
 
 @case()
 def lopsided_products():
-    """One operand < p, and the other at the top of what SLACK allows; for Fr any 256-bit integer."""
+    """One operand < p, the other at the top of what SLACK allows; for Fr any 256-bit integer."""
     cuda, rng = Cuda(), random.Random(3)
     module = cuda.load("field_test")
     for name, field in FIELDS.items():

@@ -25,7 +25,7 @@ def kernels():
 
 
 def compile_all(check):
-    """Compile each kernel file; return the names of those whose PTX differs from the repository's."""
+    """Compile each kernel file; return the names where the PTX differs from the repository's."""
     nvrtc, differing = toolchain.Nvrtc(), []
     toolchain.PTX.mkdir(exist_ok=True)
     for source in kernels():

@@ -129,7 +129,7 @@ const OFFENCES = [
         lode.framed(lode.encodeStatus({ ...peer.status, genesisHash: noise(32) }))
       )(peer)
   ],
-  // What nobody does by mistake.
+  // What no honest peer does by mistake.
   ['over-long length', CLOSED, request('headers', lode.integer(0xffffffff, 4))],
   ['broken frame', CLOSED, request('headers', lode.framed(noise(100)))],
   [

@@ -143,7 +143,7 @@ def links(package, forbidden, nodes):
 
 
 def name_of(package_id):
-    """`registry+…#name@1.2.3`, or `path+file:///…/folder#1.2.3` where folder and name are the same."""
+    """`registry+…#name@1.2.3`, or `path+file:///…/folder#1.2.3` if folder and name are equal."""
     place, _, version = package_id.partition("#")
     return version.split("@")[0] if "@" in version else place.rsplit("/", 1)[1]
 
