@@ -162,7 +162,7 @@ pub enum AccountCommand {
     #[command(after_help = "Example:
   lode account list")]
     List(ListArgs),
-    /// Print an account's private key, after its passphrase. Whoever sees it owns the account.
+    /// Print an account's private key, after its passphrase. It gives full control of the account.
     #[command(after_help = "Example:
   lode account export alice > alice.key")]
     Export(ExportArgs),

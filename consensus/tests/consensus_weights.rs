@@ -27,7 +27,7 @@ fn leaf(state: &State, key: StateKey) -> Option<Weight> {
     state.leaves.get(&key).map(|bytes| Weight::decode(bytes).unwrap())
 }
 
-/// The weights at the end of an epoch, as whoever has all leaves reads them.
+/// The weights at the end of an epoch, computed from all leaves.
 fn weights(state: &State, epoch: u32) -> BTreeMap<Address, u64> {
     let leaves = state.leaves.iter().filter_map(|(key, bytes)| match key {
         StateKey::Weight(address) => {
