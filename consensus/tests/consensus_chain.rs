@@ -256,7 +256,11 @@ proptest! {
     }
 
     #[test]
-    fn work_orders_as_its_bytes(a in vec(1_u128.., 0..4), b in vec(1_u128.., 0..4), target in 1_u128..) {
+    fn work_orders_as_its_bytes(
+        a in vec(1_u128.., 0..4),
+        b in vec(1_u128.., 0..4),
+        target in 1_u128..,
+    ) {
         prop_assert_eq!(work(&a).cmp(&work(&b)), work(&a).encode().cmp(&work(&b).encode()));
         prop_assert!(!work(&a).moves_to(work(&a)));
         prop_assert!(work(&a).moves_to(work(&a).after(Target::new(target).unwrap())));

@@ -121,10 +121,11 @@ fn a_ticket_that_misses_costs_no_proof() {
     (block.nonce, block.proof) =
         attempt(&statement, 0, |ticket| !target.is_met_by(ticket.block_value()));
     let error = ContextualHeader::new((&block).into(), &chain.context()).unwrap_err();
-    assert!(
-        matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
-            if held == target && value > target.get())
-    );
+    assert!(matches!(
+        error,
+        BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
+            if held == target && value > target.get()
+    ));
 }
 
 #[test]

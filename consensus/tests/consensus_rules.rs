@@ -31,8 +31,7 @@ fn with_header(chain: &Chain, change: impl FnOnce(&mut Header)) -> Block {
     chain.prove(block)
 }
 
-/// The rule that a changed header breaks. It is found before anybody looks at the proof, so none is
-/// made.
+/// The rule that a changed header breaks. It is found before the proof is checked, so none is made.
 fn header_error(chain: &Chain, change: impl FnOnce(&mut Header)) -> BlockError {
     let mut block = chain.block(Body::default());
     change(&mut block.header);
@@ -372,7 +371,7 @@ fn transfers(count: usize) -> Vec<SignedTransaction> {
     vec![unsigned(transfer); count]
 }
 
-/// Shares with tickets that nobody looked at.
+/// Shares with unchecked tickets.
 fn unproven_shares(chain: &Chain, count: usize) -> Vec<Share> {
     let share = chain.share(account(1), chain.tip(), 0);
     (0..count as u64).map(|nonce| Share { nonce, ..share.clone() }).collect()
@@ -473,7 +472,12 @@ proptest! {
         depth in 0_u32..100,
         tip in 0_u32..5_000,
     ) {
-        let params = ChainSpec { epoch_length, share_window, anchor_depth: depth % share_window, ..params() };
+        let params = ChainSpec {
+            epoch_length,
+            share_window,
+            anchor_depth: depth % share_window,
+            ..params()
+        };
         prop_assert!(params.check().is_ok());
         let anchor = params.mining_anchor_height(tip);
         prop_assert!(params.anchor_heights(tip + 1).contains(&anchor));

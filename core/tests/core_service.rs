@@ -402,7 +402,8 @@ async fn of_a_block_only_what_is_new_is_checked() {
         "with the attempt of block 5"
     );
     assert_eq!(block.body.transactions, [signed]);
-    assert!(
-        matches!(asked[..], [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target))
-    );
+    assert!(matches!(
+        asked[..],
+        [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target)
+    ));
 }

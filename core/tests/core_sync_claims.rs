@@ -195,7 +195,12 @@ fn headers_that_another_peer_began_are_not_held_against_the_next() {
         _ => None,
     });
     let headers_asked = |world: &World, peer: PeerId| {
-        let of_peer = |effect: &&Effect| matches!(effect, Effect::Request(to, _, Request::Headers { .. }) if *to == peer);
+        let of_peer = |effect: &&Effect| {
+            matches!(
+                effect,
+                Effect::Request(to, _, Request::Headers { .. }) if *to == peer
+            )
+        };
         world.nodes[victim].sent.iter().filter(of_peer).count()
     };
     world.run_until(5_000, |world| headers_asked(world, leaving) == 2);

@@ -340,9 +340,12 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
             request: Request::Bodies { hashes: vec![hash] },
         },
     );
-    let given = world.nodes[1].sent.iter().any(
-        |effect| matches!(effect, Effect::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()),
-    );
+    let given = world.nodes[1].sent.iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()
+        )
+    });
     assert!(given);
     world.check();
 }

@@ -37,7 +37,8 @@ fn ten_peers_with_forged_proofs_are_gone_and_an_honest_block_does_not_wait() {
     world.mine_now(0);
     let ms = world.converge(2_000);
     println!(
-        "honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares each"
+        "honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares \
+         each"
     );
     world.run_ms(1_000);
     for puppet in &puppets {
@@ -601,8 +602,13 @@ fn whoever_asks_too_much_is_refused_and_then_charged() {
     }
     let answers = |busy: bool| {
         let sent = world.nodes[0].sent.iter();
-        sent.filter(|effect| matches!(effect, Effect::Respond(_, response) if (*response == Response::Busy) == busy))
-            .count()
+        sent.filter(|effect| {
+            matches!(
+                effect,
+                Effect::Respond(_, response) if (*response == Response::Busy) == busy
+            )
+        })
+        .count()
     };
     assert!((1_000..2_000).contains(&answers(false)), "{} answered", answers(false));
     assert_eq!(answers(false) + answers(true), 3_000, "every request has its answer");

@@ -343,7 +343,10 @@ fn held_requests_are_few() {
     }
     let answered = |world: &World| {
         let sent = world.nodes[1].sent.iter();
-        sent.filter(|effect| matches!(effect, Effect::Respond(id, Response::Bodies(_)) if id.0 >= 1_000_000)).count()
+        sent.filter(|effect| {
+            matches!(effect, Effect::Respond(id, Response::Bodies(_)) if id.0 >= 1_000_000)
+        })
+        .count()
     };
     assert_eq!(answered(&world), 2, "four wait");
     world.run_ms(2_100);

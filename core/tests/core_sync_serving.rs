@@ -65,9 +65,10 @@ fn nobody_learns_which_branches_a_node_has_seen_lose() {
         answers.push(ask(&mut world, number + 1, puppet, 1, headers(hash)));
     }
     assert_eq!(answers[0], answers[1], "a block that lost says no more than one that never was");
-    assert!(
-        matches!(&answers[0], Response::Headers(given) if given.len() == 3 && given[0].header.height == 1)
-    );
+    assert!(matches!(
+        &answers[0],
+        Response::Headers(given) if given.len() == 3 && given[0].header.height == 1
+    ));
     let given = ask(&mut world, 1_000_004, puppet, 1, bodies(tip));
     assert!(matches!(given, Response::Bodies(bodies) if bodies[0].is_some()));
     world.check();

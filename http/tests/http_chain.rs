@@ -62,7 +62,8 @@ fn expected_block(block: &Block, chain: &Chain, on_chain: bool, confirmations: u
     let challenge = challenge(chain, header.height);
     let own = expected_share(&block.as_share(), &genesis_hash, &challenge);
     let proof = json!({
-        "nonce": own["nonce"], "commitment": own["commitment"], "opening": own["opening"], "ticket": own["ticket"],
+        "nonce": own["nonce"], "commitment": own["commitment"], "opening": own["opening"],
+        "ticket": own["ticket"],
     });
     let shares =
         block.body.shares.iter().map(|share| expected_share(share, &genesis_hash, &challenge));
@@ -370,7 +371,8 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     let [alice, ..] = actors();
     let open = |path: &str| {
         let request = format!(
-            "GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: close\r\n\r\n"
+            "GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: \
+             close\r\n\r\n"
         );
         server.raw_answer(&request).0.contains("access-control-allow-origin: *")
     };
@@ -382,7 +384,8 @@ fn any_page_may_read_the_chain_but_not_the_node() {
         assert!(!open(path), "{path}");
     }
     // A page's request for leave to post JSON is refused.
-    let preflight = "OPTIONS /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\n\
+    let preflight = "OPTIONS /tiny/transaction HTTP/1.1\r\nHost: localhost\r\n\
+                     Origin: http://a.b\r\n\
                      Access-Control-Request-Method: POST\r\nConnection: close\r\n\r\n";
     let (head, _) = server.raw_answer(preflight);
     assert!(head.starts_with("http/1.1 405") && !head.contains("access-control"), "{head}");

@@ -64,7 +64,8 @@ fn events_arrive_in_order_and_a_reorg_is_told_once() {
     let block = |height: u32, hash: u8| {
         let producer = alice.address.to_string();
         let data = json!({
-            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2, "transactions": 1,
+            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2,
+            "transactions": 1,
         });
         ("block".to_owned(), data)
     };

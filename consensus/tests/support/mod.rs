@@ -405,7 +405,7 @@ pub(crate) fn weights_after(
     weights
 }
 
-/// A transaction with a signature that nobody made.
+/// A transaction with an invalid signature.
 pub(crate) fn unsigned(transaction: Transaction) -> SignedTransaction {
     SignedTransaction { transaction, signature: [0; 128] }
 }

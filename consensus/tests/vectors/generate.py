@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights and the state tree.
+"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights and the state
+tree.
 
     consensus/tests/vectors/generate.py            writes the files
-    consensus/tests/vectors/generate.py --check    exits with 1 if a file differs from what would be written
+    consensus/tests/vectors/generate.py --check    exits with 1 if a file is out of date
 
-Every expected value comes from tests/lode_protocol.py, an implementation that shares nothing with the Rust code but the
-specification. The inputs are bytes from labelled hashes, so that the files never change by themselves. In the files,
-bytes are hex, and integers from 2^53 on are decimal strings. Python 3.9 or later, standard library only.
+Every expected value comes from tests/lode_protocol.py, an implementation that shares nothing with
+the Rust code but the specification. The inputs are bytes from labelled hashes, so that the files
+never change by themselves. In the files, bytes are hex, and integers from 2^53 on are decimal
+strings. Python 3.9 or later, standard library only.
 """
 
 import hashlib
@@ -46,7 +48,7 @@ def plain(value):
     )
 
 
-# --- Encodings -------------------------------------------------------------------------------------------------------
+# --- Encodings ------------------------------------------------------------------------------------
 
 NETWORK = {
     "name": "golden-1",
@@ -221,7 +223,7 @@ def encodings():
     }
 
 
-# --- Addresses: x-coordinates of the prime-order subgroup of the Edwards curve over BLS12-377's scalar field ---------
+# --- Addresses: x-coordinates of points of prime order, Edwards curve over BLS12-377's Fr ---------
 
 FIELD = 8444461749428370424248824938781546531375899335154063827935233455917409239041
 SUBGROUP = 2111115437357092606062206234695386632838870926408408195193685246394721360383
@@ -312,7 +314,7 @@ def addresses():
     }
 
 
-# --- Chain rules -----------------------------------------------------------------------------------------------------
+# --- Chain rules ----------------------------------------------------------------------------------
 
 HALVING = 8_409_600
 
@@ -451,7 +453,9 @@ def rosters():
 
 
 def epochs():
-    """Weights halved at the end of every epoch, and the leaves of the state then, which know of no such end."""
+    """Weights halved at the end of every epoch, and the leaves of the state then, which know of no
+    such end.
+    """
     a, b, c = (fill(f"prover {name}") for name in "abc")
     weights, weight_sum, histories, sums = {}, 0, {a: [], b: [], c: []}, []
     for shares in (
@@ -496,7 +500,7 @@ def rights():
     }
 
 
-# --- The state tree --------------------------------------------------------------------------------------------------
+# --- The state tree -------------------------------------------------------------------------------
 
 
 def trees():

@@ -97,7 +97,7 @@ pub(crate) fn transfer(nonce: u64, amount: u64) -> SignedTransaction {
     transfer.sign(&key(0), &network().genesis_hash, &mut rng).unwrap()
 }
 
-/// The peer id of an Ed25519 key; nobody ever uses the key.
+/// The peer id of an Ed25519 key that is never used.
 pub(crate) fn peer(number: usize) -> PeerId {
     let mut bytes = vec![0, 36, 8, 1, 18, 32];
     bytes.extend([u8::try_from(number).unwrap(); 32]);
@@ -193,7 +193,7 @@ pub(crate) struct World {
     links: BTreeSet<(PeerId, PeerId)>,
     queue: BTreeMap<(u64, u64), (PeerId, wire::Arrival)>,
     sequence: u64,
-    /// Who asked what of whom, by the number that the asked one knows it by.
+    /// Open requests, by the number that the asked peer knows: asking peer, its number, asked peer.
     inbound: BTreeMap<InboundId, (PeerId, RequestId, PeerId)>,
     tamper: BTreeMap<PeerId, Tamper>,
     /// What puppets say when they are asked.
@@ -449,7 +449,7 @@ impl World {
         outcome.block.unwrap()
     }
 
-    /// Lets a node find several blocks without telling anybody in between: quick, for long chains.
+    /// Lets a node find several blocks and announce only the last: quick, for long chains.
     pub(crate) fn mine_quietly(&mut self, number: usize, count: u32) {
         for _ in 0..count {
             self.clock.fetch_add(INTERVAL_MS, Ordering::Relaxed);
@@ -554,7 +554,7 @@ pub(crate) fn proof(nonce: u64) -> Proof {
     proof
 }
 
-/// A block on a node's tip that nobody has seen: its template, changed, with a proof that the
+/// A block on a node's tip that no node has seen: its template, changed, with a proof that the
 /// oracle takes.
 pub(crate) fn block_on_tip(
     world: &World,

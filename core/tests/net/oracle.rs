@@ -41,7 +41,7 @@ impl Oracle {
     }
 }
 
-/// Weights that nobody needs to guess.
+/// Fixed weights: the oracle does not use them.
 pub(crate) struct Weights;
 
 impl Entropy for Weights {

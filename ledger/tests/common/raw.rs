@@ -24,8 +24,8 @@ pub(crate) const CHAIN_COLUMNS: [&str; 13] = [
     "stale-values",
 ];
 
-/// Reads every record of every column, but "default", which nothing uses. Nobody may have the
-/// database open: its owner replaces files while this reads.
+/// Reads every record of every column, but "default", which nothing uses. The database must be
+/// closed: its owner replaces files while this reads.
 pub(crate) fn dump(path: &Path) -> Dump {
     let names = DB::list_cf(&Options::default(), path).unwrap();
     let db = DB::open_cf_for_read_only(&Options::default(), path, &names, false).unwrap();

@@ -35,7 +35,6 @@ pub struct User {
     pub address: Address,
 }
 
-/// Everybody.
 #[derive(Debug)]
 pub struct Actors {
     /// The network that all runs are on.
@@ -79,7 +78,7 @@ impl Actors {
     }
 }
 
-/// Everybody, the same in every run.
+/// All actors, the same in every run.
 pub fn actors() -> &'static Actors {
     static ACTORS: LazyLock<Actors> = LazyLock::new(make);
     &ACTORS

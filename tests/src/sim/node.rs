@@ -367,7 +367,7 @@ impl Node {
             other => other,
         };
         let linked = self.links.contains_key(&to);
-        // A request to somebody who is gone fails at once, but never within the call that makes it.
+        // A request to a peer that is gone fails at once, but never within the call that makes it.
         self.outputs.push(Output::Timeout(id, if linked { REQUEST_TIMEOUT } else { 0 }));
         if linked {
             let bytes = request.encode().into();

@@ -13,7 +13,7 @@ use lode_consensus::{
 use lode_puzzle::{Claim, Half, Item, Proof, Seed, Statement, Ticket, VerifyError};
 use parking_lot::{Mutex, MutexGuard};
 
-/// All honest attempts of a run that anybody was told of.
+/// All announced honest attempts of a run.
 #[derive(Debug, Default)]
 pub struct Oracle {
     honest: Mutex<BTreeMap<(Statement, u64), Proof>>,

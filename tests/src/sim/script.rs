@@ -44,7 +44,7 @@ pub struct Script {
     rng: StdRng,
 }
 
-/// A message of a script: to whom, and what.
+/// A message of a script: receiver and content.
 pub type Sent = (usize, Wire);
 
 impl Script {
@@ -137,8 +137,7 @@ impl Script {
         Some(response.encode().into())
     }
 
-    /// A header on top of the last one heard, right in all but its proof; or of a target that
-    /// nobody asked for.
+    /// A header on top of the last one heard, right in all but its proof; or with a wrong target.
     fn forged_header(&mut self, easy: bool) -> Option<SealedHeader> {
         let (height, parent) = self.heard.last_key_value()?;
         let (height, parent) = (height + 1, parent.clone());
@@ -216,7 +215,7 @@ impl Script {
         }
     }
 
-    /// A header whose parent nobody has.
+    /// A header whose parent does not exist.
     fn orphan(&mut self) -> SealedHeader {
         let header = Header {
             height: self.rng.random_range(1..1_000),

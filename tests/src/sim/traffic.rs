@@ -16,7 +16,7 @@ pub type Bytes = Arc<[u8]>;
 /// One message between two participants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wire {
-    /// Something for everybody.
+    /// A gossip message.
     Gossip {
         /// Its id, which every receiver would compute alike.
         id: GossipId,

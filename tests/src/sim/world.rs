@@ -461,7 +461,7 @@ impl World {
         }
     }
 
-    /// Somebody pays somebody, through a node that is not cut off. One payment at a time for each
+    /// One user pays another, through a node that is not cut off. One payment at a time for each
     /// user.
     fn transfer(&mut self) {
         self.schedule.after(self.scenario.transfer_interval, Event::Transfer);
