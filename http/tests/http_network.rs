@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Chain, Server, TestNode};
+use common::Server;
 use lode_consensus::Hash;
 use lode_core::{NetworkInfo, PeerInfo, SyncInfo, SyncPhase};
+use lode_testkit::{backend::TestNode, mined::Chain};
 use serde_json::json;
 
 fn start() -> Server {

@@ -1,0 +1,35 @@
+//! What the tests of several crates share. Nothing that is shipped uses it.
+//!
+//! ```text
+//! keys          the same keys and addresses in every run       networks   small networks of them
+//! oracle        judges of proofs that know who was honest      state      a whole state in maps
+//!
+//! chain         one chain of blocks in memory                  memory_tree   the state tree over maps
+//! maker         a tree of blocks, with states but no ledger     ┐
+//! store, raw    a ledger of such blocks, and its raw records    ┘ shares rules with the ledger, not storage
+//! mined         a ledger of blocks with real proofs            backend    a node on it that is told what to say
+//!
+//! recorder      what a sync machine asks of the network, taken down
+//! fabric        sync machines, links and workers in one thread
+//! ```
+//!
+//! A crate's tests in `tests/` use all of it, also where this crate depends on theirs; its unit tests
+//! only what has no type of their own crate in it, since Cargo builds that crate twice then. Fixtures
+//! that one test file uses stay in that file.
+//!
+//! Threads: none of its own. What must not be broken: everything is the same in every run, from
+//! seeds; the simulator's trace hashes and the pinned bytes of the ledger depend on it.
+
+pub mod backend;
+pub mod chain;
+pub mod fabric;
+pub mod keys;
+pub mod maker;
+pub mod memory_tree;
+pub mod mined;
+pub mod networks;
+pub mod oracle;
+pub mod raw;
+pub mod recorder;
+pub mod state;
+pub mod store;
