@@ -1,8 +1,6 @@
 //! Properties of whole chains: the supply adds up through maturities and epochs, refused
 //! transactions leave nothing behind, and the fork choice follows work.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use lode_consensus::{
@@ -15,8 +13,12 @@ use lode_consensus::{
     transition::Executor,
 };
 use lode_puzzle::{LogSize, Target};
+use lode_testkit::{
+    chain::{Chain, account, params, unsigned},
+    networks::START_MS,
+    state::State,
+};
 use proptest::{collection::vec, prelude::*};
-use support::{Chain, START_MS, State, account, params, unsigned};
 
 /// A transfer that may break any rule of the state. Accounts are given by number, the nonce by how
 /// far it is off.

@@ -1,8 +1,6 @@
 //! The outside program `tests/recompute.py` against a chain of this implementation: it comes to the
 //! same results, and it notices every single value that is not what the rules say.
 
-mod support;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -17,12 +15,15 @@ use lode_consensus::{
     transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
+use lode_testkit::{
+    chain::{Chain, account, params, weights_after},
+    memory_tree::MemoryTree,
+};
 use serde_json::{Value, json};
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{Chain, account, memory_tree::MemoryTree, params, weights_after};
 
 /// A chain, and what each of its blocks was judged against and did.
 struct Recorded {

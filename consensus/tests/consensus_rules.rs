@@ -1,7 +1,5 @@
 //! Every rule of headers, bodies and shares, broken by a block that breaks nothing else.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use lode_consensus::{
@@ -16,10 +14,12 @@ use lode_consensus::{
     transition::ApplyError,
 };
 use lode_puzzle::{Claim, Half, Proof, Target, VerifyError};
-use proptest::prelude::*;
-use support::{
-    Chain, INTERVAL_MS, Oracle, START_MS, account, params, unsigned, with_shares, with_transactions,
+use lode_testkit::{
+    chain::{Chain, account, params, unsigned, with_shares, with_transactions},
+    networks::{INTERVAL_MS, START_MS},
+    oracle::Oracle,
 };
+use proptest::prelude::*;
 
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);
@@ -287,7 +287,7 @@ fn proofs_that_do_not_hold() {
     let prove = |oracle: &Oracle| {
         ContextualBlock::new(block.clone(), chain.context(), &chain.params)
             .unwrap()
-            .prove(oracle, &[])
+            .prove(oracle, &[1; 3])
             .map(|_| ())
     };
     let refuse = |place| Oracle {
@@ -320,7 +320,7 @@ fn weights_that_do_not_fit_are_our_fault() {
             let contextual =
                 ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
             let oracle = Oracle { refuse: [(place, fault)].into(), ..Oracle::default() };
-            let error = contextual.prove(&oracle, &[]).unwrap_err();
+            let error = contextual.prove(&oracle, &[1; 3]).unwrap_err();
             assert!(!error.marks_invalid(), "{error}");
         }
     }

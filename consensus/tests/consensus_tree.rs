@@ -1,8 +1,6 @@
 //! Properties of the state tree: its root depends on its leaves alone, and its proofs show just
 //! what is true.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use jmt::Version;
@@ -10,8 +8,8 @@ use lode_consensus::{
     Address, Hash, StateKey,
     tree::{Changes, StateProof, StateProofError, genesis_root},
 };
+use lode_testkit::memory_tree::MemoryTree;
 use proptest::{collection::vec, prelude::*};
-use support::memory_tree::MemoryTree;
 
 fn key(number: u8) -> StateKey {
     match number % 4 {

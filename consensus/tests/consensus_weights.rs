@@ -1,8 +1,6 @@
 //! Weights in the state: written for provers of shares alone, halved when they are read, and worth
 //! at any time what their definition says.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use lode_consensus::{
@@ -12,8 +10,11 @@ use lode_consensus::{
     transition::{ApplyError, StateView, apply},
     tree::Changes,
 };
+use lode_testkit::{
+    chain::{Chain, account, params, weights_after, with_shares},
+    state::State,
+};
 use proptest::{collection::vec, prelude::*};
-use support::{Chain, State, account, params, weights_after, with_shares};
 
 /// Puts a block with shares of these accounts on top, and gives what it changed.
 fn extend(chain: &mut Chain, provers: &[usize]) -> Changes {

@@ -1,14 +1,15 @@
 //! Peers that claim what they do not show: they neither take honest peers' turns nor make the node
 //! think itself behind.
 
-mod net;
-
 use lode_consensus::{ChainWork, Hash};
 use lode_core::sync::{SyncBounds, SyncConfig};
 use lode_network::{
     Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status,
 };
-use net::{Effect, Options, World, block_on_tip};
+use lode_testkit::{
+    fabric::{Options, World, block_on_tip},
+    recorder::Effect,
+};
 
 /// How long a liar takes for an answer: a little less than its time is up.
 const DAWDLE_MS: u64 = 4_700;

@@ -1,12 +1,13 @@
 //! What a node serves to its peers, and what it ignores while it is behind.
 
-mod net;
-
 use lode_consensus::Hash;
 use lode_network::{
     Gossip, InboundId, MempoolPage, NetworkEvent, PeerId, Request, Response, Status, Verdict,
 };
-use net::{Effect, World, transfer};
+use lode_testkit::{
+    fabric::{World, transfer},
+    recorder::Effect,
+};
 
 /// Asks a node, and gives its answer.
 fn ask(

@@ -5,11 +5,15 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Chain, Server, TestNode, actors};
+use common::Server;
 use lode_consensus::{
     Account, Address, Decode, Hash, StateKey,
     selection::{self, Weight},
     tree::StateProof,
+};
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
 };
 use serde_json::{Value, json};
 

@@ -2,9 +2,14 @@
 
 mod common;
 
-use common::{Chain, Server, TestNode, actors};
+use common::Server;
 use lode_consensus::{Action, Block, Encode, Hash, Share, SignedTransaction, Transaction, epoch};
 use lode_puzzle::{Claim, Seed, Target, Ticket, Verifier};
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
+    networks,
+};
 use serde_json::{Value, json};
 
 fn text(value: impl ToString) -> Value {
@@ -462,7 +467,7 @@ fn an_outside_program_recomputes_the_chain_from_the_api_alone() {
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tiny.toml");
-    std::fs::write(&file, common::network_file(server.node.chain.params())).unwrap();
+    std::fs::write(&file, networks::file(server.node.chain.params())).unwrap();
     let done = std::process::Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recompute.py"))
         .arg(format!("http://{}/tiny", server.address))

@@ -10,8 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Chain, Listener, Server, TestNode, actors};
+use common::{Listener, Server};
 use lode_consensus::Encode;
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
+};
 use serde_json::{Value, json};
 
 fn start() -> Server {

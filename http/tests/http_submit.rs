@@ -5,10 +5,14 @@ mod common;
 
 use std::io::{Read, Write};
 
-use common::{Chain, Server, TestNode, actors};
+use common::Server;
 use lode_consensus::{Action, Encode, Hash, Share, SignedTransaction, Transaction};
 use lode_core::{AttemptOutcome, SubmitError};
 use lode_puzzle::{Part, VerifyError};
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use snarkvm::{

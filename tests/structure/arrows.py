@@ -55,7 +55,7 @@ AT_HOME = {
     "hyper": "explorer http",
     "libp2p": "network",
     "nvml-wrapper": "cuda",
-    "rocksdb": "ledger",
+    "rocksdb": "ledger testkit",
     "tokio": "core explorer http lode network node stratum testkit tests",
 }
 

@@ -39,7 +39,7 @@ pub struct Fairness {
     pub sigma: f64,
 }
 
-/// Clocks that no node may call wrong: their errors and those of their peers do not add up to the
+/// Clocks that nobody may call wrong: their errors and those of their peers do not add up to the
 /// future limit.
 const RIGHT_CLOCK_MS: u64 = 2_000;
 /// Clocks that have to be called wrong: beyond the future limit even if the peers' own errors are
@@ -242,7 +242,8 @@ fn judge_behaviour(world: &World, violations: &mut Vec<String>) {
         };
         let index = node.index;
         for ((other, penalty), count) in &node.record.penalties {
-            // A slow line cannot be told from a stall. It must not end in a ban.
+            // A slow line looks like a stall, and nobody can tell the difference. It must not end
+            // in a ban.
             if is_node(other) && *penalty != Penalty::Stall {
                 violations.push(format!(
                     "node {index} blames honest node {other}: {penalty:?}, {count} times"
@@ -292,7 +293,7 @@ fn judge_payments(world: &World, reader: &Reader<'_>, violations: &mut Vec<Strin
     }
 }
 
-/// What the chain counts for each prover.
+/// What the chain counts for whom.
 #[derive(Debug, Default)]
 struct Chain {
     blocks: BTreeMap<Address, u64>,

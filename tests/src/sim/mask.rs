@@ -26,7 +26,7 @@ pub enum Mask {
 /// The state of Eyal and Sirer's strategy.
 #[derive(Debug, Default)]
 pub struct Selfish {
-    /// Own blocks that are not announced yet, oldest first.
+    /// Own blocks that nobody else knows, oldest first.
     hidden: VecDeque<SealedHeader>,
     /// The height of the best block that others know.
     public: Height,
@@ -72,7 +72,7 @@ impl Selfish {
         shown
     }
 
-    /// The first secret block, and its parent.
+    /// The first block that nobody else may see, and its parent.
     fn secret(&self) -> Option<(Hash, Hash, Height)> {
         let first = self.hidden.front()?;
         Some((first.hash(), first.header.parent_hash, first.header.height))

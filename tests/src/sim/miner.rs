@@ -19,7 +19,7 @@ const HORIZON: Micros = 2 * MINUTE;
 /// One miner, beside one node.
 #[derive(Debug)]
 pub struct Miner {
-    /// The address that the attempts pay.
+    /// Whom the attempts pay.
     pub address: Address,
     /// Attempts a second.
     pub rate: f64,

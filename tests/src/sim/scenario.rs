@@ -13,8 +13,8 @@ pub const TOTAL_RATE: f64 = 20.0;
 /// Mined-out time at the end: everything heals, nothing is found.
 pub const SETTLING: Micros = 10 * MINUTE;
 /// A partition ends before the smaller side has made as many blocks as an anchor is deep. What
-/// either side counted then still counts for the other, so that no shares are lost: that is what
-/// the rule is for.
+/// either side counted then still counts for the other, so that nobody's shares are lost: that is
+/// what the rule is for.
 const PARTITION: (Micros, Micros) = (MINUTE, 4 * MINUTE);
 
 /// How a node with a whole core behaves.

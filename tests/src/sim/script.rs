@@ -44,7 +44,7 @@ pub struct Script {
     rng: StdRng,
 }
 
-/// A message of a script: receiver and content.
+/// A message of a script: to whom, and what.
 pub type Sent = (usize, Wire);
 
 impl Script {
@@ -137,7 +137,8 @@ impl Script {
         Some(response.encode().into())
     }
 
-    /// A header on top of the last one heard, right in all but its proof; or with a wrong target.
+    /// A header on top of the last one heard, right in all but its proof; or of a target that
+    /// nobody asked for.
     fn forged_header(&mut self, easy: bool) -> Option<SealedHeader> {
         let (height, parent) = self.heard.last_key_value()?;
         let (height, parent) = (height + 1, parent.clone());
@@ -215,7 +216,7 @@ impl Script {
         }
     }
 
-    /// A header whose parent does not exist.
+    /// A header whose parent nobody has.
     fn orphan(&mut self) -> SealedHeader {
         let header = Header {
             height: self.rng.random_range(1..1_000),
