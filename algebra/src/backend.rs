@@ -27,7 +27,8 @@ pub enum BackendError {
     Unknown(String),
     /// The processor lacks its instructions.
     #[error(
-        "the back end {expected} needs instructions that this processor lacks; the best it has is {best}"
+        "the back end {expected} needs instructions that this processor lacks; the best it has is \
+         {best}"
     )]
     Unavailable {
         /// The back end asked for.

@@ -1,8 +1,6 @@
 //! Properties of whole chains: the supply adds up through maturities and epochs, refused
 //! transactions leave nothing behind, and the fork choice follows work.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use lode_consensus::{
@@ -15,8 +13,12 @@ use lode_consensus::{
     transition::Executor,
 };
 use lode_puzzle::{LogSize, Target};
+use lode_testkit::{
+    chain::{Chain, account, params, unsigned},
+    networks::START_MS,
+    state::State,
+};
 use proptest::{collection::vec, prelude::*};
-use support::{Chain, START_MS, State, account, params, unsigned};
 
 /// A transfer that may break any rule of the state. Accounts are given by number, the nonce by how
 /// far it is off.
@@ -256,7 +258,11 @@ proptest! {
     }
 
     #[test]
-    fn work_orders_as_its_bytes(a in vec(1_u128.., 0..4), b in vec(1_u128.., 0..4), target in 1_u128..) {
+    fn work_orders_as_its_bytes(
+        a in vec(1_u128.., 0..4),
+        b in vec(1_u128.., 0..4),
+        target in 1_u128..,
+    ) {
         prop_assert_eq!(work(&a).cmp(&work(&b)), work(&a).encode().cmp(&work(&b).encode()));
         prop_assert!(!work(&a).moves_to(work(&a)));
         prop_assert!(work(&a).moves_to(work(&a).after(Target::new(target).unwrap())));

@@ -1,8 +1,6 @@
 //! The outside program `tests/recompute.py` against a chain of this implementation: it comes to the
 //! same results, and it notices every single value that is not what the rules say.
 
-mod support;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -17,12 +15,15 @@ use lode_consensus::{
     transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
+use lode_testkit::{
+    chain::{Chain, account, params, weights_after},
+    memory_tree::MemoryTree,
+};
 use serde_json::{Value, json};
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{Chain, account, memory_tree::MemoryTree, params, weights_after};
 
 /// A chain, and what each of its blocks was judged against and did.
 struct Recorded {
@@ -147,9 +148,10 @@ impl Recorded {
             "content_hash": header.content_hash().to_string(),
             "statement": statement.to_string(),
             "proof": proof_json(&statement, block.nonce, &block.proof),
-            "shares": block.body.shares.iter().map(|share| self.share_json(height, share)).collect::<Vec<_>>(),
-            "transactions":
-                block.body.transactions.iter().map(|signed| transaction_json(chain, signed)).collect::<Vec<_>>(),
+            "shares": block.body.shares.iter()
+                .map(|share| self.share_json(height, share)).collect::<Vec<_>>(),
+            "transactions": block.body.transactions.iter()
+                .map(|signed| transaction_json(chain, signed)).collect::<Vec<_>>(),
             "work": self.work(height).to_string(),
             "size_bytes": block.encode().len(),
             "subsidy": reward::subsidy(height as u32),
@@ -286,7 +288,8 @@ impl Recorded {
                 "challenge": self.challenge(first as usize).to_string(),
                 "first_height": first,
                 "last_height": last,
-                "share_target": epoch::share_target(first_target, chain.params.shares_per_block).to_string(),
+                "share_target":
+                    epoch::share_target(first_target, chain.params.shares_per_block).to_string(),
                 "weights": weights,
                 "shares": by_text(shares),
                 "complete": last <= chain.tip(),
@@ -325,9 +328,10 @@ fn network_file(params: &ChainSpec) -> String {
         .map(|(address, amount)| format!("\"{address}\" = {amount}\n"))
         .collect();
     format!(
-        "name = \"{}\" # a chain in memory\nlog_n = {}\nblock_interval_ms = 1_000\nasert_tau_ms = {}\n\
-         future_limit_ms = {}\nepoch_length = {}\nshares_per_block = {}\nshare_window = {}\nanchor_depth = {}\n\
-         maturity = {}\ngenesis_timestamp_ms = {}\ngenesis_target = \"{:#x}\"\n\n[allocations]\n{allocations}",
+        "name = \"{}\" # a chain in memory\nlog_n = {}\nblock_interval_ms = 1_000\nasert_tau_ms = \
+         {}\nfuture_limit_ms = {}\nepoch_length = {}\nshares_per_block = {}\nshare_window = \
+         {}\nanchor_depth = {}\nmaturity = {}\ngenesis_timestamp_ms = {}\ngenesis_target \
+         = \"{:#x}\"\n\n[allocations]\n{allocations}",
         params.name,
         params.log_n.log_n(),
         params.asert_tau_ms,

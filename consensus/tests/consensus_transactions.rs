@@ -1,8 +1,6 @@
 //! Transactions and the state transition: every rule broken by a block that breaks nothing else,
 //! and what blocks do to balances, funds and pools, in numbers worked out by hand.
 
-mod support;
-
 use std::convert::Infallible;
 
 use lode_consensus::{
@@ -13,11 +11,14 @@ use lode_consensus::{
     transaction::{SignatureError, StaticError, Transfer},
     transition::{ApplyError, Executor, StateView, TransactionError},
 };
+use lode_testkit::{
+    chain::{ALLOCATION, Chain, account, params, with_shares, with_transactions},
+    state::State,
+};
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{ALLOCATION, Chain, State, account, params, with_shares, with_transactions};
 
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);

@@ -1,8 +1,6 @@
 //! Weights in the state: written for provers of shares alone, halved when they are read, and worth
 //! at any time what their definition says.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use lode_consensus::{
@@ -12,8 +10,11 @@ use lode_consensus::{
     transition::{ApplyError, StateView, apply},
     tree::Changes,
 };
+use lode_testkit::{
+    chain::{Chain, account, params, weights_after, with_shares},
+    state::State,
+};
 use proptest::{collection::vec, prelude::*};
-use support::{Chain, State, account, params, weights_after, with_shares};
 
 /// Puts a block with shares of these accounts on top, and gives what it changed.
 fn extend(chain: &mut Chain, provers: &[usize]) -> Changes {
@@ -27,7 +28,7 @@ fn leaf(state: &State, key: StateKey) -> Option<Weight> {
     state.leaves.get(&key).map(|bytes| Weight::decode(bytes).unwrap())
 }
 
-/// The weights at the end of an epoch, as whoever has all leaves reads them.
+/// The weights at the end of an epoch, computed from all leaves.
 fn weights(state: &State, epoch: u32) -> BTreeMap<Address, u64> {
     let leaves = state.leaves.iter().filter_map(|(key, bytes)| match key {
         StateKey::Weight(address) => {
@@ -165,13 +166,15 @@ proptest! {
             sums[epoch as usize] = sum_before / 2 + 65_536 * counts.values().sum::<u64>();
 
             let changes = extend(&mut chain, provers);
-            let mut expected: Vec<StateKey> = provers.iter().map(|prover| StateKey::Weight(account(*prover))).collect();
+            let mut expected: Vec<StateKey> =
+                provers.iter().map(|prover| StateKey::Weight(account(*prover))).collect();
             expected.extend((!provers.is_empty()).then_some(StateKey::WeightSum));
             expected.sort_unstable();
             expected.dedup();
             prop_assert_eq!(weight_keys(&changes), expected);
             prop_assert_eq!(&weights(chain.state(), epoch), &history[epoch as usize]);
-            let sum = leaf(chain.state(), StateKey::WeightSum).map_or(0, |sum| sum.at_end_of(epoch).unwrap());
+            let sum = leaf(chain.state(), StateKey::WeightSum)
+                .map_or(0, |sum| sum.at_end_of(epoch).unwrap());
             prop_assert_eq!(sum, sums[epoch as usize]);
             prop_assert!(sum >= history[epoch as usize].values().sum());
         }

@@ -622,7 +622,10 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_everything_in_the_pool_can_be_executed(
-            submissions in prop::collection::vec((0_u8..4, 0_u64..9, 1_u64..60, 0_u64..60, 90_usize..500), 0..60)
+            submissions in prop::collection::vec(
+                (0_u8..4, 0_u64..9, 1_u64..60, 0_u64..60, 90_usize..500),
+                0..60,
+            )
         ) {
             let mut pool = Mempool::new(limits());
             for (from, nonce, amount, fee, bytes) in submissions {
@@ -637,7 +640,10 @@ mod tests {
                 prop_assert!(inserted.iter().flatten().all(|left| pool.get(left).is_none()));
                 prop_assert!(pool.bytes() <= limits().max_bytes);
                 let waiting = || pool.accounts.values().flat_map(BTreeMap::values);
-                prop_assert_eq!(pool.bytes(), waiting().map(|waiting| waiting.bid.bytes).sum::<usize>());
+                prop_assert_eq!(
+                    pool.bytes(),
+                    waiting().map(|waiting| waiting.bid.bytes).sum::<usize>()
+                );
                 prop_assert_eq!(pool.in_order().count(), pool.len());
                 // None stands behind one that pays less per byte, unless an earlier one of its own
                 // sender does.

@@ -123,7 +123,9 @@ impl P2p {
         let failure = tokio::select! {
             biased;
             reason = self.network.failed() => return P2pFailure::Network(reason),
-            failure = sync => failure.unwrap_or_else(|_| P2pFailure::Sync("for no reason given".to_owned())),
+            failure = sync => {
+                failure.unwrap_or_else(|_| P2pFailure::Sync("for no reason given".to_owned()))
+            }
         };
         self.ended = None;
         match failure {
@@ -227,7 +229,9 @@ impl<C: Clock> Driver<C> {
                     Ok(result) => self.machine.on_done(result, self.now_ms(), &mut self.client),
                     Err(error) => return Err(P2pFailure::Sync(format!("a check: {error}"))),
                 },
-                () = service.accepted().notified() => self.machine.on_accepted(self.now_ms(), &mut self.client),
+                () = service.accepted().notified() => {
+                    self.machine.on_accepted(self.now_ms(), &mut self.client);
+                }
                 _ = tick.tick() => {
                     self.machine.on_tick(self.now_ms(), &mut self.client);
                     self.show();

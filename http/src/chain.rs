@@ -108,7 +108,8 @@ fn block_id(text: &str) -> Result<BlockId, Failure> {
         Ok(BlockId::Height(height))
     } else {
         Err(Failure::BadRequest(format!(
-            "block: expected a height from 0 to {}, a hash of 64 hexadecimal digits, or latest; got {}",
+            "block: expected a height from 0 to {}, a hash of 64 hexadecimal digits, or latest; \
+             got {}",
             Height::MAX,
             quoted(text)
         )))

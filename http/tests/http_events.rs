@@ -8,9 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Chain, Listener, Server, TestNode, actors};
+use common::{Listener, Server};
 use lode_consensus::{Address, Hash};
 use lode_core::events::{CAPACITY, Event};
+use lode_testkit::{
+    backend::{RUN, TestNode},
+    mined::{Chain, actors},
+};
 use serde_json::{Value, json};
 
 fn start() -> Server {
@@ -64,7 +68,8 @@ fn events_arrive_in_order_and_a_reorg_is_told_once() {
     let block = |height: u32, hash: u8| {
         let producer = alice.address.to_string();
         let data = json!({
-            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2, "transactions": 1,
+            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2,
+            "transactions": 1,
         });
         ("block".to_owned(), data)
     };
@@ -152,7 +157,7 @@ fn what_the_log_holds_no_more_is_told_as_a_number() {
 fn an_id_of_another_run_of_the_node_is_told_as_such() {
     let server = start();
     publish(&server, 0..2);
-    let ahead = format!("{}-3", common::RUN);
+    let ahead = format!("{}-3", RUN);
     for last_id in
         ["1795372799999-1", &ahead, "0-0", "7", "x", "-", "\u{fffd}", "1795372800000-1-1"]
     {

@@ -2,12 +2,13 @@
 
 mod common;
 
-use common::{Chain, Server, TestNode};
+use common::Server;
 use lode_consensus::Hash;
 use lode_core::{
     NetworkInfo, PeerInfo,
     sync::{SyncState, SyncStatus},
 };
+use lode_testkit::{backend::TestNode, mined::Chain};
 use serde_json::json;
 
 fn start() -> Server {

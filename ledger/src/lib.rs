@@ -24,15 +24,9 @@
 //! that a crash at any moment leaves a chain that was whole; and after any reorg the columns of the
 //! chain hold exactly what a fresh replay would put there ([`fsck`] compares).
 
-#[cfg(test)]
-extern crate self as lode_ledger;
-
 mod activate;
 mod apply;
 mod columns;
-#[cfg(test)]
-#[path = "../tests/common/mod.rs"]
-mod common;
 mod database;
 mod error;
 pub mod fsck;

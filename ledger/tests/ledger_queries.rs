@@ -1,10 +1,7 @@
 //! What readers are told is what the blocks say.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
     Address, ChainSpec, Decode, Epoch, Hash, Height, StateKey, epoch,
     selection::{self, Weight, Weights},
@@ -14,6 +11,10 @@ use lode_consensus::{
 };
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerError, TransactionPlace};
+use lode_testkit::{
+    maker::{ACTORS, Maker, Plan, network},
+    store::{folder, open, store_all},
+};
 use tempfile::TempDir;
 
 /// Seven epochs, with a reorg in the fifth, and not at an epoch's end.
@@ -33,7 +34,7 @@ fn ledger() -> (Maker, TempDir, Ledger, Vec<Hash>) {
 }
 
 fn addresses(maker: &Maker) -> Vec<Address> {
-    (0..common::ACTORS).map(|actor| maker.address(actor)).collect()
+    (0..ACTORS).map(|actor| maker.address(actor)).collect()
 }
 
 #[test]
@@ -48,7 +49,10 @@ fn proofs_of_accounts_hold_at_every_height() {
             let proof = reader.account_proof(&address, height).unwrap();
             let key = StateKey::Account(address);
             let leaf = maker.state(hash).leaves.get(&key);
-            assert_eq!(proof.leaf, leaf.map(|_| account(maker.state(hash), &address)));
+            assert_eq!(
+                proof.leaf,
+                leaf.map(|_| maker.state(hash).account(address).unwrap_or_default())
+            );
             assert_eq!(proof.value.as_ref(), leaf);
             assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
             proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();
@@ -158,7 +162,10 @@ fn balances_funds_and_pools_are_those_of_the_state() {
     let reader = ledger.read();
     let state = maker.state(&chain[40]);
     for address in addresses(&maker) {
-        assert_eq!(reader.account(&address).unwrap().unwrap_or_default(), account(state, &address));
+        assert_eq!(
+            reader.account(&address).unwrap().unwrap_or_default(),
+            state.account(address).unwrap_or_default()
+        );
     }
     assert_eq!(reader.account(&Address([0; 32])).unwrap(), None);
     for (height, hash) in (0..).zip(&chain) {

@@ -1,16 +1,15 @@
 //! Following the best chain: whatever order blocks come in, and whatever was undone on the way, the
 //! ledger holds what a fresh replay of that chain holds, byte for byte.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{
-    Maker, Plan, chain_columns, dump, expected_tip, folder, network, open, order, replay, store,
-    store_all,
-};
 use lode_consensus::{Address, Hash};
 use lode_ledger::ChainEvent;
+use lode_testkit::{
+    maker::{Maker, Plan, network},
+    raw::{chain_columns, dump},
+    store::{expected_tip, folder, open, order, replay, store, store_all},
+};
 use rand::RngExt;
 
 #[test]

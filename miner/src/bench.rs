@@ -44,7 +44,8 @@ pub struct Args {
     pub threads: Option<usize>,
 
     /// How long to measure. Attempts under way at the end are finished, and count with their time.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub seconds: u64,
 
     /// Base-2 logarithm of the puzzle's size, 2 to 15: 13 on mainnet, testnet and devnet.
@@ -151,7 +152,8 @@ impl fmt::Display for Report {
             let total_ms = stages.total_ms();
             write!(
                 f,
-                "\n{device}: {attempts_per_s:.2} attempts/s, {clock}; {total_ms:.1} ms for {batch} attempts alone"
+                "\n{device}: {attempts_per_s:.2} attempts/s, {clock}; {total_ms:.1} ms for {batch} \
+                 attempts alone"
             )?;
         }
         Ok(())

@@ -137,20 +137,42 @@ impl Settings for MinerSettings {
             "The node's URL",
         )
         .also("LODE_NODE"),
-        Key::new(("node", "network"), Kind::Text, "network", "NAME", "a letter, then a–z, 0–9 and '-'", "The network")
-            .unset("the one that the node serves"),
-        Key::new(("mining", "address"), Kind::Text, "address", "ALEO1…", "an Aleo address, aleo1…", "Who is paid")
-            .unset("none: mining needs one"),
-        Key::new(("mining", "threads"), Kind::Number, "threads", "N", "1 to 1024 threads", "Number of threads")
-            .unset("one per core; the cuda engine has one per device"),
+        Key::new(
+            ("node", "network"),
+            Kind::Text,
+            "network",
+            "NAME",
+            "a letter, then a–z, 0–9 and '-'",
+            "The network",
+        )
+        .unset("the one that the node serves"),
+        Key::new(
+            ("mining", "address"),
+            Kind::Text,
+            "address",
+            "ALEO1…",
+            "an Aleo address, aleo1…",
+            "Who is paid",
+        )
+        .unset("none: mining needs one"),
+        Key::new(
+            ("mining", "threads"),
+            Kind::Number,
+            "threads",
+            "N",
+            "1 to 1024 threads",
+            "Number of threads",
+        )
+        .unset("one per core; the cuda engine has one per device"),
         Key::new(
             ("mining", "priority"),
             Kind::Text,
             "priority",
             "lowest|normal",
             "lowest or normal",
-            "How the threads stand against whatever else wants the machine: lowest proves only when nothing else wants \
-             the core. Those of the cuda engine hardly use it, and are normal",
+            "How the threads stand against whatever else wants the machine: lowest proves only \
+             when nothing else wants the core. Those of the cuda engine hardly use it, and are \
+             normal",
         ),
         Key::new(
             ("engine", "name"),
@@ -158,8 +180,8 @@ impl Settings for MinerSettings {
             "engine",
             "cpu|reference|cuda",
             "cpu, reference or cuda",
-            "What proves: cpu is fast, reference is the specification line by line, cuda is for NVIDIA GPUs. All give \
-             the same bytes",
+            "What proves: cpu is fast, reference is the specification line by line, cuda is for \
+             NVIDIA GPUs. All give the same bytes",
         ),
         Key::new(
             ("engine", "devices"),
@@ -167,7 +189,8 @@ impl Settings for MinerSettings {
             "devices",
             "LIST",
             "all, or different numbers of devices, as in 0,2",
-            "The GPUs of the cuda engine: all, or numbers that `lode-miner devices` lists, as in 0,2",
+            "The GPUs of the cuda engine: all, or numbers that `lode-miner devices` lists, as in \
+             0,2",
         )
         .unset("all"),
         Key::new(

@@ -358,7 +358,8 @@ mod tests {
             uptime: Duration::from_secs(3725),
             ..Stats::default()
         };
-        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, 0 stale, 0 refused · 7 attempts";
+        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, \
+                        0 stale, 0 refused · 7 attempts";
         assert_eq!(summary(&stats), expected);
         stats.invalid = 3;
         assert!(summary(&stats).ends_with(", 0 refused, 3 INVALID · 7 attempts"));

@@ -147,7 +147,8 @@ proptest! {
                 2 => book.failed(&peer, NOW_MS),
                 _ => book.forget(&peer),
             }
-            let picked = book.pick(NOW_MS + dice % MAX_RETRY_MS, dice, &BTreeSet::new(), |other| *other == peer);
+            let picked = book
+                .pick(NOW_MS + dice % MAX_RETRY_MS, dice, &BTreeSet::new(), |other| *other == peer);
             prop_assert!(picked.is_none_or(|(other, _)| other != peer));
             prop_assert!(book.len() <= peers.len());
         }

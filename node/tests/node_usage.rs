@@ -286,7 +286,8 @@ fn a_terminal_gets_no_colour_where_none_is_wanted() {
         let program = env!("CARGO_BIN_EXE_lode-node");
         let data = folder.path().display();
         let line = format!(
-            "timeout -s TERM 5 {program} --no-p2p --api 127.0.0.1:0 --network devnet --data-dir {data}"
+            "timeout -s TERM 5 {program} --no-p2p --api 127.0.0.1:0 --network devnet --data-dir \
+             {data}"
         );
         let mut command = Command::new("script");
         command

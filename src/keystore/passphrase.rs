@@ -44,7 +44,10 @@ pub enum SecretError {
         error: io::Error,
     },
     /// More than [`MAX_SECRET_BYTES`].
-    #[error("{what} in {from}: expected at most {MAX_SECRET_BYTES} bytes, got more", from = from.display())]
+    #[error(
+        "{what} in {from}: expected at most {MAX_SECRET_BYTES} bytes, got more",
+        from = from.display()
+    )]
     TooLong {
         /// What was asked for.
         what: &'static str,

@@ -119,7 +119,8 @@ fn every_part_of_a_transfer_can_be_given() {
         }
     );
     let expected = json!({
-        "id": id(&transfer).to_string(), "status": "pending", "height": null, "type": "transfer", "from": bob.to_string(), "to": miner.to_string(),
+        "id": id(&transfer).to_string(), "status": "pending", "height": null, "type": "transfer",
+        "from": bob.to_string(), "to": miner.to_string(),
         "amount": 9_750_000, "fee": 250_000, "nonce": "8", "expiry": 42,
     });
     assert_eq!(shown, expected);
@@ -342,7 +343,8 @@ fn the_nodes_own_words_are_shown_when_it_refuses() {
         fail(&mut ask(&node, home.path(), &["transfer", "--to", ALICE, "--amount", "1"]), 1);
     assert_eq!(
         error,
-        "error: the node answers 409: a transaction with nonce 5 waits already; pay 10% more to replace it\n"
+        "error: the node answers 409: a transaction with nonce 5 waits already; pay 10% more to \
+         replace it\n"
     );
 
     let node = MockNode::start(|_| refusal(404, "no block\u{1b}[2J\nat height 99\u{202e}"));

@@ -1,7 +1,11 @@
-//! What a network of nodes must show, measured:
-//! `LODE_TEST_LONG=1 cargo test --release --workspace --test e2e_network_figures -- --nocapture --test-threads=1`
-//! prints each figure against its bound. The default run makes small versions of the same, and
-//! asserts nothing about time.
+//! What a network of nodes must show, measured. This prints each figure against its bound:
+//!
+//! ```sh
+//! LODE_TEST_LONG=1 cargo test --release --workspace --test e2e_network_figures -- \
+//!     --nocapture --test-threads=1
+//! ```
+//!
+//! The default run makes small versions of the same, and asserts nothing about time.
 
 use std::{
     collections::BTreeMap,
@@ -272,7 +276,8 @@ fn ten_liars_are_thrown_out_and_hold_up_nobody() {
     assert!(most <= 5, "{lies:?}");
     report(
         &format!(
-            "{LIARS} peers offering invalid proofs ({offered} of them): checked of each before its ban, at most"
+            "{LIARS} peers offering invalid proofs ({offered} of them): checked of each before its \
+             ban, at most"
         ),
         &most.to_string(),
         "5",

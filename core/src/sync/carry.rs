@@ -1,8 +1,7 @@
 //! Carries out what parts want done, and lets go of a peer in all of them.
 //!
 //! A part of the switchboard in [`machine`](super::machine), which owns all state. What must not be
-//! broken: effects are carried out in their order, and a peer that has earned a ban is not looked at
-//! again.
+//! broken: effects are carried out in their order, and nothing of a banned peer is looked at again.
 
 use lode_network::{Network, PeerId, Penalty};
 use tracing::{error, warn};

@@ -49,9 +49,9 @@
 //! `bodies` returns a question for the body. When that has come, was checked and is stored,
 //! `bodies` returns the release of the requests that `server` holds for it.
 //!
-//! A file uses only those before it: limits, bounded, queue, status; config, jobs, effect; tree; replay,
-//! candidate; peers; work, view; rereading, sources, path, supply; headers, bodies, announce,
-//! pools, server, clock_check; machine, answers, carry.
+//! A file uses only those before it: limits, bounded, queue, status; config, jobs, effect; tree;
+//! replay, candidate; peers; work, view; rereading, sources, path, supply; headers, bodies,
+//! announce, pools, server, clock_check; machine, answers, carry.
 //!
 //! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver
 //! gives them a thread that may block.

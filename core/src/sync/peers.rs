@@ -303,7 +303,12 @@ impl PeerTable {
 
     /// Whether a peer is asked for the chain that is read again under a number.
     pub(super) fn is_asked_replay(&self, replay: u64) -> bool {
-        let asks = |asked: &Asked| matches!(asked.question, Question::Replay { number, .. } if number == replay);
+        let asks = |asked: &Asked| {
+            matches!(
+                asked.question,
+                Question::Replay { number, .. } if number == replay
+            )
+        };
         self.requests.values().any(|asked| !asked.is_late && asks(asked))
     }
 

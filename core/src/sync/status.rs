@@ -77,7 +77,8 @@ impl fmt::Display for ClockFault {
         };
         write!(
             f,
-            "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose {consequence}"
+            "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose \
+             {consequence}"
         )
     }
 }

@@ -134,7 +134,9 @@ impl EventLoop {
         loop {
             tokio::select! {
                 _ = &mut stop => break,
-                effects = outbox.take() => effects.into_iter().for_each(|effect| self.effect(effect)),
+                effects = outbox.take() => {
+                    effects.into_iter().for_each(|effect| self.effect(effect));
+                }
                 event = self.swarm.select_next_some() => self.swarm_event(event),
                 Some(found) = self.dialing.resolved() => self.dial_found(found),
                 _ = tick.tick() => self.tick(),

@@ -80,7 +80,8 @@ pub enum NetworkError {
     },
     /// An address cannot be listened on.
     #[error(
-        "cannot listen for peers on {address}: {reason} (is another node running? choose another --listen)"
+        "cannot listen for peers on {address}: {reason} (is another node running? choose another \
+         --listen)"
     )]
     Listen {
         address: Multiaddr,
@@ -141,8 +142,8 @@ impl Stopper {
 
 /// Opens the listeners and starts the event loop. Within a tokio runtime.
 ///
-/// # Errors
-/// [`NetworkError`]: the key, a listener, or libp2p. Damaged files of peers and bans are set aside with a warning.
+/// # Errors [`NetworkError`]: the key, a listener, or libp2p. Damaged files of peers and bans are
+/// set aside with a warning.
 pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
     if options.seeds.len() > MAX_SEEDS {
         return Err(NetworkError::Seeds { got: options.seeds.len() });

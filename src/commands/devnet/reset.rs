@@ -29,8 +29,8 @@ const OTHERS: [&str; 2] = ["mainnet", "testnet"];
 /// Deletes the chains of all nodes below a data folder, with what belongs to them, and says so line
 /// by line.
 ///
-/// # Errors
-/// [`DevnetError::Node`]: a chain is another network's, a node is running on it, or a file cannot be deleted.
+/// # Errors [`DevnetError::Node`]: a chain is another network's, a node is running on it, or a file
+/// cannot be deleted.
 pub(super) fn run(data_dir: &Path, out: &mut dyn Write) -> Result<(), CommandError> {
     let folders = node_folders(data_dir).map_err(|error| cannot("read", data_dir, &error))?;
     let chains = folders.iter().map(|folder| folder.join("chain"));
