@@ -13,7 +13,9 @@ use std::{
 use lode_consensus::{
     Account, Action, Address, Block, Body, ChainSpec, Decode, Epoch, Hash, Header, Height,
     Obligation, Share, ShareId, SignedTransaction, StateKey, Transaction,
+    market::{ProvingPool, proofs::{ProofSystems, SoldProof}},
     obligation::{self, ProofChecker, Verdict},
+    params::MarketSpec,
     rules::{Ancestry, BlockError, ChainContext, ContextualBlock, VerifiedBlock, statement_of},
     state::{Amount, Credit, Pending, Supply},
     transaction::Transfer,
@@ -84,6 +86,27 @@ pub(crate) struct State {
     pub(crate) leaves: BTreeMap<StateKey, Vec<u8>>,
     pub(crate) supply: Supply,
     pub(crate) shares: BTreeSet<ShareId>,
+    /// Of the blocks up to this one, by height.
+    pub(crate) hashes: Vec<Hash>,
+}
+
+/// Proof systems for tests: a key's first byte is its number of values, and 0 is refused; a proof
+/// holds that begins with its binding.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told;
+
+impl ProofSystems for Told {
+    fn values(&self, _: u8, key: &[u8]) -> Option<u16> {
+        key.first().copied().filter(|values| *values > 0).map(u16::from)
+    }
+
+    fn cost(&self, _: u8, instances: usize, values: usize) -> u64 {
+        12_000 + 600 * instances as u64 + 40 * (values * instances) as u64
+    }
+
+    fn holds(&self, proof: &SoldProof) -> bool {
+        proof.proof.starts_with(&proof.binding.0)
+    }
 }
 
 impl State {
@@ -122,7 +145,7 @@ impl State {
     pub(crate) fn proving_pool(&self, epoch: Epoch) -> u64 {
         self.leaves
             .get(&StateKey::ProvingPool(epoch))
-            .map_or(0, |leaf| Amount::decode(leaf).unwrap().0)
+            .map_or(0, |leaf| ProvingPool::decode(leaf).unwrap().left)
     }
 
     pub(crate) fn share_fund(&self) -> u64 {
@@ -139,6 +162,10 @@ impl StateView for State {
 
     fn supply(&self) -> Result<Supply, Infallible> {
         Ok(self.supply)
+    }
+
+    fn block_hash(&self, height: Height) -> Result<Hash, Infallible> {
+        Ok(self.hashes[height as usize])
     }
 
     fn has_share(&self, id: &ShareId) -> Result<bool, Infallible> {
@@ -220,6 +247,7 @@ impl Chain {
         let mut state = State { supply, ..State::default() };
         state.write(&changes);
         let genesis = Block::genesis(&params, state.root());
+        state.hashes.push(genesis.hash());
         Self { params, hashes: vec![genesis.hash()], blocks: vec![genesis], states: vec![state] }
     }
 
@@ -276,7 +304,12 @@ impl Chain {
         block.header.shares_root = block.body.shares_root();
         if let Ok(contextual) = ContextualBlock::new(block.clone(), self.context(), &self.params)
             && let Ok(applied) =
-                transition::apply(&self.params, &contextual.assume_verified(), self.state())
+                transition::apply(
+                    &self.params,
+                    &contextual.assume_verified(),
+                    self.state(),
+                    &Told,
+                )
         {
             let mut state = self.state().clone();
             state.write(&applied.changes);
@@ -348,11 +381,12 @@ impl Chain {
         &self,
         block: &VerifiedBlock,
     ) -> Result<(AppliedBlock, State), ApplyError<Infallible>> {
-        let applied = transition::apply(&self.params, block, self.state())?;
+        let applied = transition::apply(&self.params, block, self.state(), &Told)?;
         let mut state = self.state().clone();
         state.write(&applied.changes);
         state.supply = applied.supply;
         state.shares.extend(block.share_ids());
+        state.hashes.push(block.hash());
         let (expected, got) = (state.root(), block.block().header.state_root);
         if expected != got {
             return Err(ApplyError::StateRoot { expected, got });

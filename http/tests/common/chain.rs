@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use lode_consensus::{
     Action, Address, Block, Body, ChainSpec, Hash, Header, Height, Share, SignedTransaction,
     Transaction,
+    params::MarketSpec,
     rules::{ContextualBlock, statement_of},
     transaction::Transfer,
     transition::Executor,
@@ -112,7 +113,7 @@ impl Chain {
     /// Genesis only.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = LedgerOptions { history: MIN_HISTORY };
+        let options = LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() };
         let ledger = Arc::new(Ledger::open(folder.path(), network(), options).unwrap());
         Self { ledger, _folder: folder }
     }

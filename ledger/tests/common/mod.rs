@@ -14,6 +14,7 @@ use std::{collections::BTreeSet, path::Path};
 use lode_consensus::{
     Address, Block, ChainSpec, Hash, Obligation,
     obligation::{ProofChecker, Verdict, judge},
+    params::MarketSpec,
     rules::{ContextualBlock, VerifiedBlock},
 };
 use lode_genesis::Network;
@@ -108,7 +109,7 @@ pub(crate) fn folder() -> TempDir {
 }
 
 pub(crate) fn open(path: &Path, network: &Network) -> Result<Ledger, LedgerError> {
-    Ledger::open(path, network.clone(), LedgerOptions { history: MIN_HISTORY })
+    Ledger::open(path, network.clone(), LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() })
 }
 
 /// Takes a block through the rules against the ledger's own context.
