@@ -52,6 +52,9 @@ pub enum CommandError {
     /// Standard output is closed or full.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
+    /// Asked to print a transfer, and it is none: a bug.
+    #[error("expected a transfer, got a transaction of kind {0}")]
+    NotTransfer(&'static str),
     /// Amount and fee are more than there can be.
     #[error("{amount} credits and a fee of {fee} are more than can exist")]
     Overflow {

@@ -21,6 +21,7 @@
 //! parameters see to for amounts.
 
 pub mod account;
+mod action;
 mod backoff;
 pub mod block;
 #[cfg(feature = "client")]

@@ -65,7 +65,7 @@ pub struct Status {
 }
 
 /// The supply, in microcredits: genesis + emitted − burned = balances + pending + share_fund +
-/// proving_pools.
+/// proving_pools + bonds + escrows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Supply {
     /// Allocated at genesis.
@@ -82,6 +82,10 @@ pub struct Supply {
     pub share_fund: u64,
     /// Kept for the holders of proving rights.
     pub proving_pools: u64,
+    /// At stake of operators.
+    pub bonds: u64,
+    /// Escrowed prices of jobs, and their requesters' bonds.
+    pub escrows: u64,
 }
 
 impl From<state::Supply> for Supply {
@@ -94,8 +98,20 @@ impl From<state::Supply> for Supply {
             pending,
             share_fund,
             proving_pools,
+            bonds,
+            escrows,
         } = supply;
-        Self { genesis, emitted, burned, balances, pending, share_fund, proving_pools }
+        Self {
+            genesis,
+            emitted,
+            burned,
+            balances,
+            pending,
+            share_fund,
+            proving_pools,
+            bonds,
+            escrows,
+        }
     }
 }
 

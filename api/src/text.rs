@@ -140,6 +140,8 @@ pub struct Hex<T>(pub T);
 pub type BytesHex = Hex<Vec<u8>>;
 /// A point of the curve G1: two coordinates of 48 bytes.
 pub type PointHex = Hex<[u8; 96]>;
+/// Thirty-two bytes: a public value of a job, or what was given for an address and need not be one.
+pub type WordHex = Hex<[u8; 32]>;
 
 /// What [`Hex`] can hold.
 pub trait HexForm: AsRef<[u8]> + Sized {
@@ -158,6 +160,16 @@ impl HexForm for Vec<u8> {
 
     fn parse(text: &str) -> Option<Self> {
         hex::decode(text).ok()
+    }
+}
+
+impl HexForm for [u8; 32] {
+    const NAME: &'static str = "Word";
+    const PATTERN: &'static str = "^[0-9a-f]{64}$";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).is_ok().then_some(bytes)
     }
 }
 

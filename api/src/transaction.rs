@@ -4,6 +4,7 @@ use lode_consensus::{self as consensus, Encode, Hash, Height, SignedTransaction}
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use crate::action::{Action, Policy, SelectionKind};
 use crate::text::{
     AddressText, BytesHex, HashText, Hex, SignatureText, Text, U64Text, integer, integer_schema,
     integer_text,
@@ -27,31 +28,17 @@ pub struct Transaction {
     pub action: Action,
 }
 
-/// What a transaction does, besides paying its fee.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Action {
-    /// Moves public credits.
-    Transfer {
-        /// Who receives.
-        to: AddressText,
-        /// What `to` receives, in microcredits.
-        amount: u64,
-    },
-}
-
 impl Transaction {
     /// A transaction as it is shown.
     pub fn of(id: Hash, signed: &SignedTransaction) -> Self {
         let consensus::Transaction { from, fee, nonce, expiry, ref action } = signed.transaction;
-        let consensus::Action::Transfer(transfer) = action;
         Self {
             id: Text(id),
             from: AddressText(from),
             fee,
             nonce: Text(nonce),
             expiry,
-            action: Action::Transfer { to: AddressText(transfer.to), amount: transfer.amount },
+            action: Action::from(action),
         }
     }
 }
@@ -169,11 +156,11 @@ pub struct TransactionRequest {
 }
 
 impl TransactionRequest {
-    /// What hands a signed transaction in.
-    pub fn of(signed: &SignedTransaction) -> Self {
+    /// What hands a signed transaction in; `None` for kinds that it does not tell.
+    pub fn of(signed: &SignedTransaction) -> Option<Self> {
         let consensus::Transaction { from, fee, nonce, expiry, ref action } = signed.transaction;
-        let consensus::Action::Transfer(transfer) = action;
-        Self {
+        let consensus::Action::Transfer(transfer) = action else { return None };
+        Some(Self {
             kind: TransactionType::Transfer,
             from: AddressText(from),
             to: AddressText(transfer.to),
@@ -182,7 +169,7 @@ impl TransactionRequest {
             nonce: Text(nonce),
             expiry,
             signature: SignatureText(signed.signature),
-        }
+        })
     }
 
     /// The transaction, of which nothing has been checked.

@@ -102,7 +102,10 @@ fn an_answer_may_say_more_and_a_request_may_not() {
 #[test]
 fn a_request_becomes_what_was_signed_or_proven_and_back() {
     let request: transaction::TransactionRequest = pinned("transaction_request");
-    assert_eq!(transaction::TransactionRequest::of(&request.clone().into_signed()), request);
+    assert_eq!(
+        transaction::TransactionRequest::of(&request.clone().into_signed()),
+        Some(request)
+    );
     let attempt: mining::Attempt = pinned("attempt");
     assert_eq!(mining::Attempt::from(&lode_consensus::Share::from(attempt.clone())), attempt);
 

@@ -8,6 +8,7 @@ use lode_consensus::{
     Transaction,
     params::{MAX_ALLOCATIONS, MAX_NAME_BYTES},
     reward,
+    market::ProvingPool,
     state::{Amount, Pending, Supply},
     transaction::Transfer,
     transition::Executor,
@@ -125,7 +126,7 @@ fn held(state: &State) -> Supply {
                 supply.pending += credits.iter().map(|credit| credit.amount).sum::<u64>();
             }
             StateKey::ShareFund => supply.share_fund += Amount::decode(leaf).unwrap().0,
-            StateKey::ProvingPool(_) => supply.proving_pools += Amount::decode(leaf).unwrap().0,
+            StateKey::ProvingPool(_) => supply.proving_pools += ProvingPool::decode(leaf).unwrap().left,
             StateKey::Weight(_) | StateKey::WeightSum => {}
         }
     }

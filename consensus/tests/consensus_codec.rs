@@ -105,9 +105,11 @@ prop_compose! {
 prop_compose! {
     fn supply()(
         [genesis, emitted, burned, balances]: [u64; 4],
-        [pending, share_fund, proving_pools]: [u64; 3],
+        [pending, share_fund, proving_pools, bonds, escrows]: [u64; 5],
     ) -> Supply {
-        Supply { genesis, emitted, burned, balances, pending, share_fund, proving_pools }
+        Supply {
+            genesis, emitted, burned, balances, pending, share_fund, proving_pools, bonds, escrows,
+        }
     }
 }
 
@@ -294,7 +296,7 @@ fn a_body_over_a_mebibyte_is_refused() {
 #[test]
 fn sizes_are_those_of_the_documentation() {
     assert_eq!([Header::BYTES, Share::BYTES, Transfer::BYTES], [222, 296, 40]);
-    assert_eq!(SignedTransaction::MIN_BYTES, 53 + 40 + 128);
+    assert_eq!(SignedTransaction::MIN_BYTES, 53 + 3 + 128);
     assert_eq!(MAX_TRANSACTION_BYTES, 61_440);
     assert_eq!((Credit::BYTES, Block::MAX_BYTES), (40, 222 + 8 + 192 + (1 << 20)));
 }

@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 use lode_consensus::{
     Account, Action, Address, Block, Body, ChainSpec, Decode, Encode, Hash, Header, SealedHeader,
     Share, SignedTransaction, StateKey, Transaction, difficulty, epoch, merkle,
+    leaf::Leaf,
+    params::MarketSpec,
     reward::{self, Emission},
     selection::{self, Weight, Weights},
     state::{Amount, Credit, Pending, Supply},
@@ -268,11 +270,22 @@ fn leaves_and_supply() {
     pinned(&leaf, &weight["bytes"]);
     assert_eq!(leaf.encode().len(), Weight::BYTES);
     let amounts: Vec<u64> = items(&vectors["supply"]["amounts"]).iter().map(int).collect();
-    let [genesis, emitted, burned, balances, pending, share_fund, proving_pools] = amounts[..]
+    let [genesis, emitted, burned, balances, pending, share_fund, proving_pools, bonds, escrows] =
+        amounts[..]
     else {
         panic!()
     };
-    let supply = Supply { genesis, emitted, burned, balances, pending, share_fund, proving_pools };
+    let supply = Supply {
+        genesis,
+        emitted,
+        burned,
+        balances,
+        pending,
+        share_fund,
+        proving_pools,
+        bonds,
+        escrows,
+    };
     pinned(&supply, &vectors["supply"]["bytes"]);
 }
 
@@ -393,7 +406,7 @@ fn proving_rights() {
             );
         }
         assert_eq!(
-            sum.to_leaf().map(hex::encode),
+            Leaf::Weight(sum).to_bytes().map(hex::encode),
             vector["sum_leaf"].as_str().map(str::to_owned),
             "{vector}"
         );

@@ -18,6 +18,7 @@ use std::{
 use fee_rate::FeeRate;
 use lode_consensus::{
     Account, Address, Encode, Hash, Height, SignedTransaction,
+    params::MarketSpec,
     transaction::{StaticError, Transfer},
 };
 
@@ -121,7 +122,7 @@ struct Bid {
 }
 
 impl Bid {
-    fn of(signed: &SignedTransaction) -> Result<Self, StaticError> {
+    fn of(signed: &SignedTransaction, market: &MarketSpec) -> Result<Self, StaticError> {
         let transaction = &signed.transaction;
         transaction.check_static()?;
         Ok(Self {
@@ -129,7 +130,7 @@ impl Bid {
             nonce: transaction.nonce,
             fee: transaction.fee,
             expiry: transaction.expiry,
-            cost: transaction.cost()?,
+            cost: transaction.cost(market)?,
             bytes: signed.encoded_len(),
         })
     }
@@ -161,9 +162,10 @@ impl Waiting {
 type Place = (Address, u64);
 
 /// The pool.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Mempool {
     limits: MempoolLimits,
+    market: MarketSpec,
     accounts: BTreeMap<Address, BTreeMap<u64, Waiting>>,
     by_id: HashMap<Hash, Place>,
     bytes: usize,
@@ -171,9 +173,16 @@ pub struct Mempool {
 }
 
 impl Mempool {
-    /// An empty pool.
-    pub fn new(limits: MempoolLimits) -> Self {
-        Self { limits, ..Self::default() }
+    /// An empty pool of a network with these constants.
+    pub fn new(limits: MempoolLimits, market: MarketSpec) -> Self {
+        Self {
+            limits,
+            market,
+            accounts: BTreeMap::new(),
+            by_id: HashMap::new(),
+            bytes: 0,
+            arrivals: 0,
+        }
     }
 
     /// How many transactions wait.
@@ -207,7 +216,7 @@ impl Mempool {
         account: Account,
         next: Height,
     ) -> Result<Vec<Hash>, MempoolError> {
-        let bid = Bid::of(&signed)?;
+        let bid = Bid::of(&signed, &self.market)?;
         self.insert_bid(id, signed, bid, account, next)
     }
 
@@ -237,7 +246,7 @@ impl Mempool {
         account: Account,
         next: Height,
     ) -> Result<(), MempoolError> {
-        self.place(id, &Bid::of(signed)?, account, next).map(|_| ())
+        self.place(id, &Bid::of(signed, &self.market)?, account, next).map(|_| ())
     }
 
     /// Finds a transaction's place: whether it may wait, and which ones have to leave for it.
@@ -393,6 +402,8 @@ fn end(waiting: &Waiting) -> Reverse<(Rank, Place)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MARKET: MarketSpec = MarketSpec::MAINNET;
     use lode_consensus::{Action, Transaction};
     use proptest::prelude::*;
 
@@ -432,13 +443,13 @@ mod tests {
         bytes: usize,
         balance: u64,
     ) -> Result<Vec<Hash>, MempoolError> {
-        let bid = Bid { bytes, ..Bid::of(&signed)? };
+        let bid = Bid { bytes, ..Bid::of(&signed, &MARKET)? };
         pool.insert_bid(id(&signed), signed, bid, account(balance), NEXT)
     }
 
     #[test]
     fn nonces_stand_in_order_without_a_gap() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         assert_eq!(
             insert(&mut pool, transfer(1, 4, 1, 10), 1_000),
             Err(MempoolError::NonceUsed { expected: 5, got: 4 })
@@ -457,7 +468,7 @@ mod tests {
 
     #[test]
     fn the_fee_decides_the_order_and_nonces_hold_within_an_account() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         let [low, high, other] =
             [transfer(1, 5, 1, 10), transfer(1, 6, 1, 90), transfer(2, 5, 1, 50)];
         for signed in [&low, &high, &other] {
@@ -473,7 +484,7 @@ mod tests {
 
     #[test]
     fn a_replacement_pays_a_tenth_more() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         let first = transfer(1, 5, 1, 105);
         insert(&mut pool, first.clone(), 1_000).unwrap();
         assert_eq!(
@@ -489,7 +500,7 @@ mod tests {
 
     #[test]
     fn waiting_transactions_never_cost_more_than_the_balance() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         insert(&mut pool, transfer(1, 5, 50, 10), 120).unwrap();
         assert_eq!(
             insert(&mut pool, transfer(1, 6, 51, 10), 120),
@@ -514,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_full_pool_gives_way_to_higher_fees_from_the_end_of_an_account() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         let cheap_last = transfer(1, 6, 1, 11);
         insert(&mut pool, transfer(1, 5, 1, 10), 1_000).unwrap();
         insert(&mut pool, cheap_last.clone(), 1_000).unwrap();
@@ -527,7 +538,7 @@ mod tests {
 
     #[test]
     fn a_new_tip_drops_what_cannot_be_any_more() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         let [used, next, behind] =
             [transfer(1, 5, 1, 10), transfer(1, 6, 1, 10), transfer(1, 7, 900, 10)];
         for signed in [&used, &next, &behind] {
@@ -542,7 +553,7 @@ mod tests {
 
     #[test]
     fn an_expired_transaction_takes_those_behind_it_along() {
-        let mut pool = Mempool::new(limits());
+        let mut pool = Mempool::new(limits(), MARKET);
         let mut first = transfer(1, 5, 1, 10);
         first.transaction.expiry = NEXT;
         insert(&mut pool, first.clone(), 1_000).unwrap();
@@ -559,7 +570,7 @@ mod tests {
     #[test]
     fn bytes_count_as_much_as_fees() {
         let mut pool =
-            Mempool::new(MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 });
+            Mempool::new(MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 }, MARKET);
         // The least fee is that of a transfer, and grows with the bytes.
         let refused = insert_sized(&mut pool, transfer(1, 5, 1, 19), 2 * MIN_FEE_BYTES, 1_000);
         assert_eq!(refused, Err(MempoolError::MinFee { min: 20, got: 19 }));
@@ -592,7 +603,7 @@ mod tests {
     #[test]
     fn a_large_transaction_makes_several_small_ones_leave_or_none() {
         let mut pool =
-            Mempool::new(MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 });
+            Mempool::new(MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 }, MARKET);
         let small: Vec<_> =
             (0..5).map(|index| transfer(1 + index % 2, 5 + u64::from(index / 2), 1, 10)).collect();
         for signed in &small {
@@ -627,7 +638,7 @@ mod tests {
                 0..60,
             )
         ) {
-            let mut pool = Mempool::new(limits());
+            let mut pool = Mempool::new(limits(), MARKET);
             for (from, nonce, amount, fee, bytes) in submissions {
                 let signed = transfer(from, nonce, amount, fee);
                 let (known, before) = (pool.get(&id(&signed)).is_some(), pool.len());
@@ -668,7 +679,7 @@ mod tests {
                     prop_assert_eq!(signed.transaction.nonce, *expected);
                     *expected += 1;
                     let spent = spent.entry(signed.transaction.from).or_insert(0);
-                    *spent += signed.transaction.cost().unwrap();
+                    *spent += signed.transaction.cost(&MARKET).unwrap();
                     prop_assert!(*spent <= 150);
                 }
             }

@@ -74,14 +74,16 @@ impl Ingredients<'_> {
         let state = reader.state()?;
 
         let shares = self.shares(&context, &state)?;
-        let mut executor = Executor::new(params, &context, &state).map_err(ledger_error)?;
+        let mut executor = Executor::new(params, &context, &state, self.ledger.proofs()).map_err(ledger_error)?;
         let room =
             MAX_BODY_BYTES - encoded_list_len::<SignedTransaction>(&[]) - encoded_list_len(&shares);
-        let waiting = self.mempool.in_order().map(|(_, signed)| (signed.encoded_len(), signed));
-        let applies =
-            |signed: &&SignedTransaction| Ok(executor.transaction(&signed.transaction)?.is_ok());
+        let waiting = self.mempool.in_order();
+        let waiting = waiting.map(|(id, signed)| (signed.encoded_len(), (id, signed)));
+        let applies = |(id, signed): &(Hash, &SignedTransaction)| {
+            Ok(executor.transaction(&signed.transaction, *id)?.is_ok())
+        };
         let chosen = choose(waiting, room, applies).map_err(ledger_error)?;
-        let transactions: Vec<SignedTransaction> = chosen.into_iter().cloned().collect();
+        let transactions: Vec<SignedTransaction> = chosen.into_iter().map(|(_, signed)| signed.clone()).collect();
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
         let applied = executor.finish(producer, &provers).map_err(ledger_error)?;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use lode_consensus::{
     Action, Address, Block, Body, ChainSpec, Header, SignedTransaction, Transaction,
-    rules::ContextualBlock, transaction::Transfer, transition::Executor,
+    params::MarketSpec, rules::ContextualBlock, transaction::Transfer, transition::Executor,
 };
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions};

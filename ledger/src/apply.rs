@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use lode_consensus::{
-    Address, Block, ChainSpec, ChainWork, Decode, Hash, Height, Share, ShareId, StateKey,
+    Block, ChainSpec, ChainWork, Decode, Hash, Height, Share, ShareId, StateKey,
     rules::VerifiedBlock,
-    selection::{self, Weight},
+    selection::Weight,
     transition::{self, ApplyError},
     tree::Changes,
 };
@@ -66,7 +66,7 @@ impl Ledger {
         let reader = self.read();
         let height = block.block().header.height;
         let state = reader.tip_state()?;
-        let applied = transition::apply(self.params(), block, &state).map_err(apply_error)?;
+        let applied = transition::apply(self.params(), block, &state, self.proofs()).map_err(apply_error)?;
 
         let parent = reader.require_entry(&block.block().header.parent_hash)?;
         if root_at(&reader.view, parent.header.height)? != parent.header.state_root {
@@ -277,8 +277,10 @@ impl Index<'_, '_> {
     fn earlier_weights(&mut self, block: &Block) -> Result<(), LedgerError> {
         let epoch = self.params.epoch_of(self.height);
         let parent = self.height.saturating_sub(1);
-        let addresses: BTreeSet<Address> =
-            block.body.shares.iter().map(|share| selection::beneficiary(&share.prover)).collect();
+        let mut addresses = BTreeSet::new();
+        for share in &block.body.shares {
+            addresses.insert(self.reader.beneficiary_at(&share.prover, epoch, parent)?);
+        }
         for address in addresses {
             match self.reader.weight_at(&address, parent)? {
                 Some(weight) if weight.epoch == epoch => {

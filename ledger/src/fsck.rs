@@ -9,7 +9,7 @@ mod error;
 
 pub use error::FsckError;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use lode_consensus::{
     Height, Obligation,
@@ -18,7 +18,7 @@ use lode_consensus::{
 };
 
 use crate::{
-    Ledger,
+    Ledger, LedgerOptions,
     columns::{Chain, OF_THE_CHAIN},
     database::{Place, RawRecord},
     reader::require,
@@ -59,7 +59,8 @@ impl Ledger {
         // What is retained goes by the floor, which a reorg or another history may have left
         // anywhere: the replay ends with the same one.
         let history = tip.saturating_sub(reader.state_floor()?);
-        let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), history)?;
+        let options = LedgerOptions { history, proofs: Arc::clone(&self.proofs) };
+        let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), options)?;
         for height in 1..=tip {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
             let broken = |error: &dyn std::fmt::Display| FsckError::Block {

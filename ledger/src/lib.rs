@@ -35,9 +35,13 @@ mod reader;
 mod records;
 mod state;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
-use lode_consensus::{ChainSpec, Height, rules::VerifiedBlock};
+use lode_consensus::{
+    ChainSpec, Height,
+    market::proofs::{ProofSystems, Systems},
+    rules::VerifiedBlock,
+};
 use lode_genesis::Network;
 use parking_lot::Mutex;
 
@@ -58,12 +62,14 @@ pub struct LedgerOptions {
     /// Blocks below the tip for which the state tree can still be read, proven and undone. At least
     /// [`MIN_HISTORY`].
     pub history: Height,
+    /// Who is asked for the verdicts of sold proofs: [`Systems`], or a memory in front of it.
+    pub proofs: Arc<dyn ProofSystems>,
 }
 
 impl Default for LedgerOptions {
     /// A week of 15-second blocks.
     fn default() -> Self {
-        Self { history: 40_320 }
+        Self { history: 40_320, proofs: Arc::new(Systems) }
     }
 }
 
@@ -74,6 +80,7 @@ pub struct Ledger {
     network: Network,
     /// Blocks below the tip whose state is kept.
     history: Height,
+    proofs: Arc<dyn ProofSystems>,
     /// Held during a write.
     writer: Mutex<()>,
 }
@@ -93,7 +100,8 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         fs::create_dir_all(path)
             .map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
-        Self::open_with(Place::Disk(path), network, options.history.max(MIN_HISTORY))
+        let history = options.history.max(MIN_HISTORY);
+        Self::open_with(Place::Disk(path), network, LedgerOptions { history, ..options })
     }
 
     /// The same in memory, for tests and simulations: real columns, batches, undo and reorgs, on
@@ -104,12 +112,17 @@ impl Ledger {
         network: Network,
         options: LedgerOptions,
     ) -> Result<Self, LedgerError> {
-        Self::open_with(Place::Memory(disk), network, options.history)
+        Self::open_with(Place::Memory(disk), network, options)
     }
 
-    fn open_with(place: Place<'_>, network: Network, history: Height) -> Result<Self, LedgerError> {
+    fn open_with(
+        place: Place<'_>,
+        network: Network,
+        options: LedgerOptions,
+    ) -> Result<Self, LedgerError> {
         let database = Database::open(place)?;
-        let ledger = Self { database, network, history, writer: Mutex::new(()) };
+        let LedgerOptions { history, proofs } = options;
+        let ledger = Self { database, network, history, proofs, writer: Mutex::new(()) };
         let (layout, first) = {
             let reader = ledger.read();
             (reader.layout()?, reader.block_hash_at(0)?)
@@ -162,6 +175,11 @@ impl Ledger {
     /// The network's parameters.
     pub fn params(&self) -> &ChainSpec {
         &self.network.params
+    }
+
+    /// Who is asked for the verdicts of sold proofs.
+    pub fn proofs(&self) -> &dyn ProofSystems {
+        &*self.proofs
     }
 
     /// A view of one moment.

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use lode_consensus::{
     Account, Address, Block, ChainSpec, ChainWork, Decode, Epoch, Hash, Header, Height,
     SealedHeader, Share, ShareId, StateKey, epoch,
+    market::{Appointed, ProvingPool},
     rules::{Ancestry, ChainContext},
     selection::{self, WEIGHT_LIFETIME, Weight, Weights},
-    state::{Amount, Credit, Pending, Supply},
+    state::{Credit, Pending, Supply},
     transition::StateView,
     tree::{Changes, StateProof, TreeError},
 };
@@ -271,6 +272,19 @@ impl<'a> Reader<'a> {
         state.leaf(&StateKey::Weight(*address))?.map(|bytes| decode_leaf(&bytes)).transpose()
     }
 
+    /// For whom a prover's shares counted in an epoch, as of a retained height.
+    pub(crate) fn beneficiary_at(
+        &self,
+        prover: &Address,
+        epoch: Epoch,
+        height: Height,
+    ) -> Result<Address, LedgerError> {
+        let state = TipState { view: &self.view, height };
+        let leaf = state.leaf(&StateKey::Appoint(*prover))?;
+        let appointed: Option<Appointed> = leaf.map(|bytes| decode_leaf(&bytes)).transpose()?;
+        Ok(appointed.map_or(*prover, |appointed| appointed.at(epoch)))
+    }
+
     /// What an address has mined and cannot spend yet: height of maturity and amount, oldest first.
     pub fn immature(&self, address: &Address) -> Result<Vec<(Height, u64)>, LedgerError> {
         let tip = self.tip_height()?;
@@ -291,10 +305,10 @@ impl<'a> Reader<'a> {
         Ok(leaf.map(|bytes| decode_leaf::<Pending>(&bytes)).transpose()?.unwrap_or_default().0)
     }
 
-    /// The proving pool of an epoch, in microcredits.
+    /// What is left of the proving pool of an epoch, in microcredits.
     pub fn proving_pool(&self, epoch: Epoch) -> Result<u64, LedgerError> {
         let leaf = self.tip_state()?.leaf(&StateKey::ProvingPool(epoch))?;
-        Ok(leaf.map(|bytes| decode_leaf::<Amount>(&bytes)).transpose()?.unwrap_or_default().0)
+        Ok(leaf.map(|bytes| decode_leaf::<ProvingPool>(&bytes)).transpose()?.unwrap_or_default().left)
     }
 
     /// Where in the chain a transaction stands.

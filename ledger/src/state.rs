@@ -13,7 +13,7 @@ use lode_consensus::{
 
 use crate::{
     LedgerError,
-    columns::{Key, ShareIds, States, TreeKey, TreeNodes, TreeValues, height_of, leaf_key},
+    columns::{Chain, Key, ShareIds, States, TreeKey, TreeNodes, TreeValues, height_of, leaf_key},
     database::View,
 };
 
@@ -107,6 +107,11 @@ impl StateView for TipState<'_> {
             key: self.height.to_string(),
         })?;
         Ok(state.supply)
+    }
+
+    fn block_hash(&self, height: Height) -> Result<Hash, LedgerError> {
+        let hash = self.view.get::<Chain>(&height)?;
+        hash.ok_or_else(|| LedgerError::Missing { column: "chain", key: height.to_string() })
     }
 
     fn has_share(&self, id: &ShareId) -> Result<bool, LedgerError> {

@@ -54,9 +54,13 @@ pub fn run(args: &BlockArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     for included in &block.transactions {
         let transaction = &included.transaction;
         writeln!(out, "  {}", transaction.id)?;
-        let Action::Transfer { to, amount } = &transaction.action;
-        let (amount, fee) = (credits(*amount), credits(transaction.fee));
-        writeln!(out, "    {} → {to}  {amount} credits, fee {fee}", transaction.from)?;
+        let (from, fee) = (&transaction.from, credits(transaction.fee));
+        match &transaction.action {
+            Action::Transfer { to, amount } => {
+                writeln!(out, "    {from} → {to}  {} credits, fee {fee}", credits(*amount))?
+            }
+            other => writeln!(out, "    {from}  {}, fee {fee}", other.name())?,
+        }
     }
     Ok(())
 }

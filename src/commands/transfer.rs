@@ -147,7 +147,9 @@ fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, Cli
 
 fn send(client: &Client, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
     let nonce = signed.transaction.nonce;
-    match client.submit_transaction(&TransactionRequest::of(signed)) {
+    let request = TransactionRequest::of(signed)
+        .ok_or(CommandError::NotTransfer(signed.transaction.action.name()))?;
+    match client.submit_transaction(&request) {
         Ok(accepted) if accepted.id.0 == id => Ok(()),
         Ok(accepted) => Err(CommandError::WrongId { expected: id, got: accepted.id.0 }),
         Err(refused @ ClientError::Refused { status: 400..=499, .. }) => Err(refused.into()),
@@ -250,7 +252,9 @@ fn print(
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
     let Transaction { from, fee, nonce, expiry, ref action } = *transaction;
-    let Action::Transfer(transfer) = action;
+    let Action::Transfer(transfer) = action else {
+        return Err(CommandError::NotTransfer(action.name()));
+    };
     let status = if included.is_some() { "confirmed" } else { "pending" };
     if json {
         return print_json(

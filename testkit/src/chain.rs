@@ -14,7 +14,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     keys::{Actor, actors},
     networks::{self, INTERVAL_MS, START_MS},
-    oracle::Oracle,
+    oracle::{Oracle, Told},
     state::State,
 };
 
@@ -86,6 +86,7 @@ impl Chain {
         let mut state = State { supply, ..State::default() };
         state.write(&changes);
         let genesis = Block::genesis(&params, state.root());
+        state.hashes.push(genesis.hash());
         Self { params, hashes: vec![genesis.hash()], blocks: vec![genesis], states: vec![state] }
     }
 
@@ -142,7 +143,12 @@ impl Chain {
         block.header.shares_root = block.body.shares_root();
         if let Ok(contextual) = ContextualBlock::new(block.clone(), self.context(), &self.params)
             && let Ok(applied) =
-                transition::apply(&self.params, &contextual.assume_verified(), self.state())
+                transition::apply(
+                    &self.params,
+                    &contextual.assume_verified(),
+                    self.state(),
+                    &Told,
+                )
         {
             let mut state = self.state().clone();
             state.write(&applied.changes);
@@ -206,8 +212,9 @@ impl Chain {
         &self,
         block: &VerifiedBlock,
     ) -> Result<(AppliedBlock, State), ApplyError<Infallible>> {
-        let applied = transition::apply(&self.params, block, self.state())?;
-        let state = self.state().after(&applied, block.share_ids().iter().copied());
+        let applied = transition::apply(&self.params, block, self.state(), &Told)?;
+        let mut state = self.state().after(&applied, block.share_ids().iter().copied());
+        state.hashes.push(block.hash());
         let (expected, got) = (state.root(), block.block().header.state_root);
         if expected != got {
             return Err(ApplyError::StateRoot { expected, got });

@@ -123,6 +123,7 @@ impl Maker {
     pub fn new(network: Network, seed: u64) -> Self {
         let mut state = State { supply: network.supply, ..State::default() };
         state.write(&network.changes);
+        state.hashes.push(network.genesis_hash);
         let state = Rc::new(state);
         let made =
             Made { block: network.genesis.clone(), work: ChainWork::ZERO, state, valid: true };
@@ -214,15 +215,16 @@ impl Maker {
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
 
         let params = self.network.params.clone();
-        let mut executor = Executor::new(&params, &context, &*before).unwrap();
+        let id = |transaction: &Transaction| transaction.id(&context.genesis_hash);
+        let mut executor = Executor::new(&params, &context, &*before, &Told).unwrap();
         let mut transactions: Vec<SignedTransaction> = Vec::new();
         if let Some(signed) = self.broken_transfer(&context, &before, plan.fault) {
-            assert!(executor.transaction(&signed.transaction).unwrap().is_err());
+            assert!(executor.transaction(&signed.transaction, id(&signed.transaction)).unwrap().is_err());
             transactions.push(signed);
         }
         for _ in 0..plan.transfers {
             let (from, transfer) = self.transfer(&context, &before, &transactions);
-            if executor.transaction(&transfer.clone()).unwrap().is_ok() {
+            if executor.transaction(&transfer, id(&transfer)).unwrap().is_ok() {
                 transactions.push(self.sign(from, transfer));
             }
         }
@@ -230,7 +232,7 @@ impl Maker {
 
         let parent_made = &self.made[parent];
         let valid = parent_made.valid && plan.fault.is_none() && applied.is_ok();
-        let (after, state_root) = match applied {
+        let (mut after, state_root) = match applied {
             Ok(applied) => {
                 let id = |share: &Share| share.id(&context.genesis_hash, &context.epoch_challenge);
                 let after = before.after(&applied, shares.iter().map(id));
@@ -262,6 +264,7 @@ impl Maker {
         let work = parent_made.work.after(context.target);
         let block = Block { header, nonce: self.rng.next_u64(), proof: self.proof(), body };
         let hash = block.hash();
+        after.hashes.push(hash);
         self.made.insert(hash, Made { block, work, state: Rc::new(after), valid });
         hash
     }

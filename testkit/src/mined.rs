@@ -60,7 +60,7 @@ impl Chain {
     #[expect(clippy::new_without_default, reason = "a test says which chain it wants")]
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = LedgerOptions { history: MIN_HISTORY };
+        let options = LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() };
         let ledger = Arc::new(Ledger::open(folder.path(), network(), options).unwrap());
         Self { ledger, _folder: folder }
     }

@@ -1,6 +1,6 @@
 //! Small networks: the puzzle at four points, a block each second, epochs of a few blocks.
 
-use lode_consensus::{Address, ChainSpec};
+use lode_consensus::{Address, ChainSpec, params::MarketSpec};
 use lode_genesis::Network;
 use lode_puzzle::{LogSize, Target};
 
@@ -21,6 +21,12 @@ shares_per_block = 2
 share_window = 4
 anchor_depth = 1
 maturity = 2
+deposit = 10
+min_request_bond = 10_000
+min_bond = 10_000
+false_proof = 1_000_000
+reputation_unit = 1_000_000
+proof_budget = 400_000
 genesis_timestamp_ms = 1_793_318_400_000
 genesis_target = "0x1fffffffffffffffffffffffffffffff"
 "#;
@@ -55,6 +61,7 @@ pub fn small(name: &str, mut allocations: Vec<(Address, u64)>) -> ChainSpec {
         share_window: 4,
         anchor_depth: 1,
         maturity: 3,
+        market: MarketSpec::MAINNET,
         genesis_timestamp_ms: 1_000_000,
         genesis_target: Target::new(1 << 120).expect("not zero"),
         allocations,
@@ -80,6 +87,12 @@ pub fn file(params: &ChainSpec) -> String {
         ("share_window", params.share_window.into()),
         ("anchor_depth", params.anchor_depth.into()),
         ("maturity", params.maturity.into()),
+        ("deposit", params.market.deposit),
+        ("min_request_bond", params.market.min_request_bond),
+        ("min_bond", params.market.min_bond),
+        ("false_proof", params.market.false_proof),
+        ("reputation_unit", params.market.reputation_unit),
+        ("proof_budget", params.market.proof_budget),
         ("genesis_timestamp_ms", params.genesis_timestamp_ms),
     ];
     let mut file = format!("name = {:?}\n", params.name);

@@ -6,7 +6,8 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Address, Decode, Epoch, Hash, ShareId, StateKey,
+    Account, Address, Decode, Epoch, Hash, Height, ShareId, StateKey,
+    market::ProvingPool,
     state::{Amount, Credit, Pending, Supply},
     transition::{AppliedBlock, StateView},
     tree::{self, Changes},
@@ -18,6 +19,8 @@ pub struct State {
     pub leaves: BTreeMap<StateKey, Vec<u8>>,
     pub supply: Supply,
     pub shares: BTreeSet<ShareId>,
+    /// Of the blocks up to this one, by height.
+    pub hashes: Vec<Hash>,
 }
 
 impl State {
@@ -31,7 +34,8 @@ impl State {
         }
     }
 
-    /// The state after a block that was applied to this one and counted these shares.
+    /// The state after a block that was applied to this one and counted these shares; the caller
+    /// adds the block's hash.
     pub fn after(&self, applied: &AppliedBlock, shares: impl Iterator<Item = ShareId>) -> Self {
         let mut after = self.clone();
         after.write(&applied.changes);
@@ -66,7 +70,7 @@ impl State {
     pub fn proving_pool(&self, epoch: Epoch) -> u64 {
         self.leaves
             .get(&StateKey::ProvingPool(epoch))
-            .map_or(0, |leaf| Amount::decode(leaf).unwrap().0)
+            .map_or(0, |leaf| ProvingPool::decode(leaf).unwrap().left)
     }
 
     pub fn share_fund(&self) -> u64 {
@@ -79,6 +83,10 @@ impl StateView for State {
 
     fn leaf(&self, key: &StateKey) -> Result<Option<Vec<u8>>, Infallible> {
         Ok(self.leaves.get(key).cloned())
+    }
+
+    fn block_hash(&self, height: Height) -> Result<Hash, Infallible> {
+        Ok(self.hashes[height as usize])
     }
 
     fn supply(&self) -> Result<Supply, Infallible> {

@@ -19,10 +19,26 @@ use crate::{
     selection::{Clock, exponential},
 };
 
-/// Most assignments in a block.
-pub const MAX_ASSIGNMENTS: usize = 1_024;
-/// Assignments of one ask in one taking of ask events.
-pub const MAX_OF_ASK: usize = 16;
+/// What bounds a block's work. The rules know [`Limits::CHAIN`] alone; tests take smaller ones, so
+/// that small histories meet them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Assignments in a block.
+    pub assignments: usize,
+    /// Assignments of one ask in one taking of ask events.
+    pub of_ask: usize,
+    /// Entries of the agenda that a block takes.
+    pub agenda: usize,
+    /// Classes that the Requests, Raises and Asks of a block may name: it bounds what a block
+    /// rewrites.
+    pub classes: usize,
+}
+
+impl Limits {
+    /// Those of the chain's rules.
+    pub const CHAIN: Self = Self { assignments: 1_024, of_ask: 16, agenda: 8_192, classes: 256 };
+}
+
 /// Jobs that share a draw.
 const GROUP: u32 = 16;
 /// Blocks from the one in which an ask was posted, or had no room, to the first in which it fits.

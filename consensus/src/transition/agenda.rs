@@ -15,9 +15,6 @@ use crate::{
     },
 };
 
-/// Most entries that a block takes.
-pub(super) const MAX_ENTRIES: usize = 8_192;
-
 /// What is due of a job.
 enum Due {
     Cancel,
@@ -31,7 +28,7 @@ impl<V: StateView> Session<'_, V> {
     pub(super) fn agenda(&mut self) -> Result<(), ApplyError<V::Error>> {
         let oldest: Option<AgendaOldest> = self.read(StateKey::AgendaOldest)?;
         let mut at = oldest.unwrap_or(AgendaOldest { height: self.height(), page: 0 });
-        let mut room = MAX_ENTRIES;
+        let mut room = self.limits.agenda;
         let mut left = None;
         while at.height <= self.height() {
             let key = StateKey::Agenda(at.height, at.page);

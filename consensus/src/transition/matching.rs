@@ -13,7 +13,7 @@ use crate::{
         Book, BookAsk, Class, Job, JobLeaf, Waiting, WaitingJob,
         event::JobChange,
         job::{Assigned, Status},
-        matching::{Candidate, MAX_ASSIGNMENTS, MAX_OF_ASK, Round},
+        matching::{Candidate, Round},
         queue::{Event, QueuePage, What},
     },
 };
@@ -22,13 +22,14 @@ use crate::{
 #[derive(Debug, Default)]
 struct Done {
     assignments: usize,
+    limit: usize,
     /// Jobs assigned, by class.
     of_class: BTreeMap<Hash, u32>,
 }
 
 impl Done {
     fn is_full(&self) -> bool {
-        self.assignments >= MAX_ASSIGNMENTS
+        self.assignments >= self.limit
     }
 }
 
@@ -82,7 +83,7 @@ impl<V: StateView> Session<'_, V> {
                 of_class.entry(*class).or_default().push(place);
             }
         }
-        let mut done = Done::default();
+        let mut done = Done { limit: self.limits.assignments, ..Done::default() };
         for place in 0..events.len() {
             if done.is_full() {
                 break;
@@ -194,7 +195,7 @@ impl<V: StateView> Session<'_, V> {
             let is_full = desk.asks.get(place).is_none_or(|candidate| candidate.ask.is_full());
             if is_full {
                 desk.asks.remove(place);
-            } else if *count >= MAX_OF_ASK {
+            } else if *count >= self.limits.of_ask {
                 desk.asks.remove(place);
                 let due = self.height().saturating_add(1);
                 self.queue.push(Event { due, what: What::Ask { class: *class, operator } });

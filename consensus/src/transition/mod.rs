@@ -50,6 +50,7 @@ use crate::{
     Account, Address, ChainSpec, Encode, Hash, StateKey, Transaction,
     market::{
         event::{JobEvent, Outcome},
+        matching::Limits,
         proofs::ProofSystems,
     },
     reward,
@@ -140,7 +141,18 @@ impl<'a, V: StateView> Executor<'a, V> {
         view: &'a V,
         proofs: &'a dyn ProofSystems,
     ) -> Result<Self, ApplyError<V::Error>> {
-        let mut session = Session::new(params, context, view, proofs);
+        Self::with_limits(params, context, view, proofs, Limits::CHAIN)
+    }
+
+    /// The same with other bounds of a block's work, for tests.
+    pub fn with_limits(
+        params: &'a ChainSpec,
+        context: &'a ChainContext,
+        view: &'a V,
+        proofs: &'a dyn ProofSystems,
+        limits: Limits,
+    ) -> Result<Self, ApplyError<V::Error>> {
+        let mut session = Session::new(params, context, view, proofs, limits);
         session.mature()?;
         session.roll_over()?;
         session.load_queue()?;

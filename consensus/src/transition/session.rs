@@ -10,7 +10,7 @@ use crate::{
     market::{
         Operator,
         event::{JobChange, JobEvent},
-        matching::Standing,
+        matching::{Limits, Standing},
         proofs::ProofSystems,
         queue::Event,
     },
@@ -32,6 +32,7 @@ pub(super) struct Session<'a, V> {
     pub(super) params: &'a ChainSpec,
     pub(super) context: &'a ChainContext,
     pub(super) proofs: &'a dyn ProofSystems,
+    pub(super) limits: Limits,
     pub(super) leaves: Overlay<'a, V>,
     pub(super) phase: Phase,
     /// All events for matching, in their order; written back to their pages at the end.
@@ -75,11 +76,13 @@ impl<'a, V: StateView> Session<'a, V> {
         context: &'a ChainContext,
         view: &'a V,
         proofs: &'a dyn ProofSystems,
+        limits: Limits,
     ) -> Self {
         Self {
             params,
             context,
             proofs,
+            limits,
             leaves: Overlay::new(view),
             phase: Phase::Agenda,
             queue: Vec::new(),

@@ -15,9 +15,6 @@ use crate::{
     transaction::{Action, Raise, Transfer},
 };
 
-/// Classes that the Requests, Raises and Asks of a block may name: it bounds what a block rewrites.
-const MAX_CLASSES: usize = 256;
-
 impl<V: StateView> Session<'_, V> {
     /// Applies one transaction, whose signature the caller has checked. The outer error is the
     /// store's.
@@ -49,9 +46,9 @@ impl<V: StateView> Session<'_, V> {
         let class = self.named_class(&transaction.action)?;
         if let Some(class) = class
             && !self.classes.contains(&class)
-            && self.classes.len() >= MAX_CLASSES
+            && self.classes.len() >= self.limits.classes
         {
-            return Err(TransactionError::Classes { limit: MAX_CLASSES }.into());
+            return Err(TransactionError::Classes { limit: self.limits.classes }.into());
         }
         if let Action::Deliver(deliver) = &transaction.action {
             self.count_delivery(deliver, &transaction.from)?;

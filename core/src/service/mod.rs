@@ -140,6 +140,7 @@ impl<C: Clock> ChainService<C> {
                 }
                 None => (None, Vec::new(), Vec::new()),
             };
+        let market = ledger.params().market;
         let (tip_hash, context, work) = {
             let reader = ledger.read();
             let (_, tip_hash) = reader.tip()?;
@@ -153,7 +154,7 @@ impl<C: Clock> ChainService<C> {
             entropy,
             checker: VerifiedCache::new(checker),
             pools: Mutex::new(Pools {
-                mempool: Mempool::new(limits),
+                mempool: Mempool::new(limits, market),
                 shares: SharePool::default(),
                 templates: Templates::default(),
                 journals,

@@ -119,7 +119,7 @@ impl NodeConfig {
                     << 20,
                 ..MempoolLimits::default()
             },
-            ledger: LedgerOptions { history: settings.ledger.history },
+            ledger: LedgerOptions { history: settings.ledger.history, ..LedgerOptions::default() },
             peers,
         })
     }

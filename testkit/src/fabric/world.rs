@@ -100,7 +100,7 @@ impl World {
         options: Options,
     ) -> Arc<ChainService<TestClock>> {
         let ledger =
-            Ledger::open_in_memory(disk, network(), LedgerOptions { history: options.history })
+            Ledger::open_in_memory(disk, network(), LedgerOptions { history: options.history, ..LedgerOptions::default() })
                 .unwrap();
         let clock = TestClock { now_ms: self.clock.clone(), skew_ms: skew_ms.clone() };
         let effects =
