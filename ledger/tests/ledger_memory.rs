@@ -9,7 +9,12 @@ use lode_testkit::{
 };
 
 fn open(disk: &MemoryDisk, maker: &Maker, history: u32) -> Ledger {
-    Ledger::open_in_memory(disk, maker.network().clone(), LedgerOptions { history, ..LedgerOptions::default() }).unwrap()
+    Ledger::open_in_memory(
+        disk,
+        maker.network().clone(),
+        LedgerOptions { history, ..LedgerOptions::default() },
+    )
+    .unwrap()
 }
 
 #[test]

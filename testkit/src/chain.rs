@@ -143,12 +143,7 @@ impl Chain {
         block.header.shares_root = block.body.shares_root();
         if let Ok(contextual) = ContextualBlock::new(block.clone(), self.context(), &self.params)
             && let Ok(applied) =
-                transition::apply(
-                    &self.params,
-                    &contextual.assume_verified(),
-                    self.state(),
-                    &Told,
-                )
+                transition::apply(&self.params, &contextual.assume_verified(), self.state(), &Told)
         {
             let mut state = self.state().clone();
             state.write(&applied.changes);

@@ -23,7 +23,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use crate::{
     keys::{self, Actor},
     networks,
-    oracle::Trusting,
+    oracle::{Told, Trusting},
     state::State,
 };
 
@@ -219,7 +219,12 @@ impl Maker {
         let mut executor = Executor::new(&params, &context, &*before, &Told).unwrap();
         let mut transactions: Vec<SignedTransaction> = Vec::new();
         if let Some(signed) = self.broken_transfer(&context, &before, plan.fault) {
-            assert!(executor.transaction(&signed.transaction, id(&signed.transaction)).unwrap().is_err());
+            assert!(
+                executor
+                    .transaction(&signed.transaction, id(&signed.transaction))
+                    .unwrap()
+                    .is_err()
+            );
             transactions.push(signed);
         }
         for _ in 0..plan.transfers {
