@@ -1,4 +1,5 @@
-//! Varuna as proof system 1: its bytes, its verdicts, and what it answers to bytes that no prover made.
+//! Varuna as proof system 1: its bytes, its verdicts, and what it answers to bytes that no prover
+//! made.
 
 mod golden;
 mod mutations;

@@ -4,7 +4,8 @@
 //! The verdicts are known without the code under test. A proof with one byte changed does not hold.
 //! A key is parsed if its numbers are in their ranges and snarkVM decodes its points; it accepts
 //! the honest proof if its points are the honest key's and its numbers round up to the same powers
-//! of two. Some of what decodes is also given to snarkVM directly, and each key that does accept it.
+//! of two. Some of what decodes is also given to snarkVM directly, and each key that does accept
+//! it.
 //!
 //! 10,000 mutations, 100,000 with `LODE_TEST_LONG=1`. Each is made from a seed of its own,
 //! on whatever thread.
@@ -37,7 +38,7 @@ const FIELD: usize = 32;
 /// Memory that a call may have at one time.
 const MOST_BYTES: usize = 1 << 20;
 
-// --- Where things are ------------------------------------------------------------------------------------------------
+// --- Where things are ----------------------------------------------------------------------------
 
 /// Offsets of the points and of the field elements in a proof of so many instances.
 fn layout(proof: &[u8], instances: usize) -> (Vec<usize>, Vec<usize>) {
@@ -71,7 +72,7 @@ fn points(key: &[u8]) -> &[u8] {
     &key[56..56 + 12 * POINT]
 }
 
-// --- Mutations -------------------------------------------------------------------------------------------------------
+// --- Mutations -----------------------------------------------------------------------------------
 
 /// What proofs and keys are spliced from.
 struct Parts {
@@ -265,7 +266,7 @@ fn decodable_key(parts: &Parts, rng: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-// --- Verdicts --------------------------------------------------------------------------------------------------------
+// --- Verdicts ------------------------------------------------------------------------------------
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -414,7 +415,8 @@ fn times() -> u64 {
 fn judge(what: &str, seen: &Seen) {
     let Seen { mutations, decoded, equal, most_bytes, wrong } = seen;
     println!(
-        "{mutations} mutated {what}, {decoded} decoded, {equal} as the honest one, at most {most_bytes} bytes"
+        "{mutations} mutated {what}, {decoded} decoded, {equal} as the honest one, at most \
+         {most_bytes} bytes"
     );
     assert!(
         wrong.is_empty(),
