@@ -9,6 +9,7 @@ import pathlib
 import struct
 
 import lode_protocol as lode
+from lode_market import actions
 from lode_protocol import address_bytes
 
 
@@ -331,7 +332,7 @@ class Chain:
         """Counts a block's transactions, and gives their encodings."""
         encoded = []
         for answer, transaction in zip(answers, transactions):
-            content = lode.encode_transaction(transaction)
+            content = actions.encode(transaction)
             encoded.append(content + lode.bech32m_decode("sign", answer["signature"], 128))
             transaction_id = lode.transaction_id(self.hashes[0], content)
             same_fields(

@@ -1,8 +1,9 @@
 """The Lode protocol's pure rules, a second time: written from docs/src/protocol, not from the node's code.
 
 Hashes, addresses, encodings, Merkle roots, the state tree, targets, epochs, rights and rewards, in plain Python
-integers and bytes. `recompute.py` replays a node's chain with them; consensus/tests/vectors/generate.py writes the
-golden vectors of the Rust implementation with them. Python 3.9 or later, standard library only.
+integers and bytes; lode_market has transactions and the market. `recompute.py` replays a node's chain
+with them; consensus/tests/vectors/generate.py writes the golden vectors of the Rust implementation with
+them. Python 3.9 or later, standard library only.
 """
 
 import hashlib
@@ -126,20 +127,6 @@ def encode_proof(proof):
 
 def encode_share(s):
     return s["anchor_hash"] + s["content_hash"] + s["prover"] + encode_proof(s)
-
-
-def transfer_body(t):
-    return t["to"] + u64(t["amount"])
-
-
-# By the kind's name: its tag, and the bytes of its body.
-KINDS = {"transfer": (1, transfer_body)}
-
-
-def encode_transaction(t):
-    """`t`: the name of the kind as `type`, the fields of the envelope, and those of the kind."""
-    tag, body = KINDS[t["type"]]
-    return bytes([tag]) + t["from"] + u64(t["fee"]) + u64(t["nonce"]) + u32(t["expiry"]) + body(t)
 
 
 def encode_body(transactions, shares):

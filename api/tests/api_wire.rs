@@ -104,7 +104,7 @@ fn a_request_becomes_what_was_signed_or_proven_and_back() {
     let request: transaction::TransactionRequest = pinned("transaction_request");
     assert_eq!(
         transaction::TransactionRequest::of(&request.clone().into_signed()),
-        Some(request)
+        Some(request.clone())
     );
     let attempt: mining::Attempt = pinned("attempt");
     assert_eq!(mining::Attempt::from(&lode_consensus::Share::from(attempt.clone())), attempt);

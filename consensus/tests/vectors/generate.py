@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights and the state tree.
+"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights, the state tree and the market.
 
     consensus/tests/vectors/generate.py            writes the files
     consensus/tests/vectors/generate.py --check    exits with 1 if a file differs from what would be written
 
-Every expected value comes from tests/lode_protocol.py, an implementation that shares nothing with the Rust code but the
-specification. The inputs are bytes from labelled hashes, so that the files never change by themselves. In the files,
-bytes are hex, and integers from 2^53 on are decimal strings. Python 3.9 or later, standard library only.
+Every expected value comes from tests/lode_protocol.py and tests/lode_market, an implementation that
+shares nothing with the Rust code but the specification. The inputs are bytes from labelled hashes, so
+that the files never change by themselves. In the files, bytes are hex, and integers from 2^53 on are
+decimal strings. Python 3.9 or later, standard library only.
 """
 
-import hashlib
 import itertools
 import json
 import pathlib
@@ -20,30 +20,10 @@ sys.path.insert(0, str(FOLDER.parents[2] / "tests"))
 sys.dont_write_bytecode = True
 
 import lode_protocol as lode  # noqa: E402
-
-
-def fill(label, size=32):
-    """`size` bytes that are different for every label."""
-    return hashlib.shake_256(f"lode vectors: {label}".encode()).digest(size)
-
-
-def number(label, bits):
-    return int.from_bytes(fill(label, bits // 8), "little")
-
-
-def plain(value):
-    """The value as it stands in the files."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return (
-        str(value)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 2**53
-        else value
-    )
+from lode_market import actions  # noqa: E402
+from inputs import fill, number, plain  # noqa: E402
+from market_bytes import market_bytes  # noqa: E402
+from market_rules import market_rules  # noqa: E402
 
 
 # --- Encodings -------------------------------------------------------------------------------------------------------
@@ -154,7 +134,7 @@ def encodings():
     genesis_hash, challenge = fill("genesis hash"), fill("challenge")
     a_header, a_share = header("header", 2**24 + 2), share("share")
     a_transfer, a_proof = transfer("transfer"), proof("block")
-    header_bytes, transfer_bytes = lode.encode_header(a_header), lode.encode_transaction(a_transfer)
+    header_bytes, transfer_bytes = lode.encode_header(a_header), actions.encode(a_transfer)
     signature = fill("signature", 128)
     signed = transfer_bytes + signature
     shares = [lode.encode_share(a_share), lode.encode_share(share("second share"))]
@@ -543,7 +523,7 @@ def state():
 
 def main():
     stale = []
-    for make in (encodings, addresses, chain, rights, state):
+    for make in (encodings, addresses, chain, rights, state, market_bytes, market_rules):
         path, text = FOLDER / f"{make.__name__}.json", json.dumps(plain(make()), indent=1) + "\n"
         if "--check" not in sys.argv[1:]:
             path.write_text(text)

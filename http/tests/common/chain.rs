@@ -208,9 +208,10 @@ impl Chain {
         let context = reader.context(&tip_hash).unwrap();
         let (_, parent) = reader.block_at(tip).unwrap().unwrap();
         let state = reader.state().unwrap();
-        let mut executor = Executor::new(self.params(), &context, &state).unwrap();
+        let mut executor = Executor::new(self.params(), &context, &state, self.ledger.proofs()).unwrap();
         for signed in &transactions {
-            executor.transaction(&signed.transaction).unwrap().unwrap();
+            let id = signed.id(&context.genesis_hash);
+            executor.transaction(&signed.transaction, id).unwrap().unwrap();
         }
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
         let applied = executor.finish(producer.address, &provers).unwrap();

@@ -90,6 +90,8 @@ pub(crate) struct State {
     pub(crate) leaves: BTreeMap<StateKey, Vec<u8>>,
     pub(crate) supply: Supply,
     pub(crate) shares: BTreeSet<ShareId>,
+    /// Of the blocks up to this one, by height.
+    pub(crate) hashes: Vec<Hash>,
 }
 
 impl StateView for State {
@@ -101,6 +103,10 @@ impl StateView for State {
 
     fn supply(&self) -> Result<Supply, Infallible> {
         Ok(self.supply)
+    }
+
+    fn block_hash(&self, height: Height) -> Result<Hash, Infallible> {
+        Ok(self.hashes[height as usize])
     }
 
     fn has_share(&self, id: &ShareId) -> Result<bool, Infallible> {
@@ -210,15 +216,15 @@ impl Maker {
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
 
         let params = self.network.params.clone();
-        let mut executor = Executor::new(&params, &context, &*before).unwrap();
+        let mut executor = Executor::new(&params, &context, &*before, &Systems).unwrap();
         let mut transactions: Vec<SignedTransaction> = Vec::new();
         if let Some(signed) = self.broken_transfer(&context, &before, plan.fault) {
-            assert!(executor.transaction(&signed.transaction).unwrap().is_err());
+            assert!(executor.transaction(&signed.transaction, signed.id(&context.genesis_hash)).unwrap().is_err());
             transactions.push(signed);
         }
         for _ in 0..plan.transfers {
             let (from, transfer) = self.transfer(&context, &before, &transactions);
-            if executor.transaction(&transfer.clone()).unwrap().is_ok() {
+            if executor.transaction(&transfer, transfer.id(&context.genesis_hash)).unwrap().is_ok() {
                 transactions.push(self.sign(from, transfer));
             }
         }
