@@ -207,5 +207,13 @@ impl Supply {
 }
 
 layout!(Supply {
-    genesis, emitted, burned, balances, pending, share_fund, proving_pools, bonds, escrows
+    genesis,
+    emitted,
+    burned,
+    balances,
+    pending,
+    share_fund,
+    proving_pools,
+    bonds,
+    escrows
 });

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use lode_consensus::{
     Account, Action, Address, Body, ChainSpec, ChainWork, Decode, Encode, Height, StateKey,
     Transaction,
+    market::ProvingPool,
     params::{MAX_ALLOCATIONS, MAX_NAME_BYTES},
     reward,
-    market::ProvingPool,
     state::{Amount, Pending, Supply},
     transaction::Transfer,
     transition::Executor,
@@ -124,7 +124,9 @@ fn held(state: &State) -> Supply {
                 supply.pending += credits.iter().map(|credit| credit.amount).sum::<u64>();
             }
             StateKey::ShareFund => supply.share_fund += Amount::decode(leaf).unwrap().0,
-            StateKey::ProvingPool(_) => supply.proving_pools += ProvingPool::decode(leaf).unwrap().left,
+            StateKey::ProvingPool(_) => {
+                supply.proving_pools += ProvingPool::decode(leaf).unwrap().left
+            }
             StateKey::Weight(_) | StateKey::WeightSum => {}
         }
     }

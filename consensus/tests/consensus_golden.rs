@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, path::Path, process::Command, str::FromStr};
 
 use lode_consensus::{
     Account, Action, Address, Block, Body, ChainSpec, Decode, Encode, Hash, Header, SealedHeader,
-    Share, SignedTransaction, StateKey, Transaction, difficulty, epoch, merkle,
+    Share, SignedTransaction, StateKey, Transaction, difficulty, epoch,
     leaf::Leaf,
+    merkle,
     params::MarketSpec,
     reward::{self, Emission},
     selection::{self, Weight, Weights},

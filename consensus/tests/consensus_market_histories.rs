@@ -215,14 +215,9 @@ impl Replay {
             self.state.hashes.push(context.parent_hash);
         }
         let at = |place: usize| format!("block {}, transaction {place}", context.height);
-        let mut executor = Executor::with_limits(
-            &self.params,
-            &context,
-            &self.state,
-            &self.script,
-            self.limits,
-        )
-        .unwrap();
+        let mut executor =
+            Executor::with_limits(&self.params, &context, &self.state, &self.script, self.limits)
+                .unwrap();
         for (place, told) in line["transactions"].as_array().unwrap().iter().enumerate() {
             *self.script.0.lock().unwrap() = Answer {
                 values: told["values"].as_u64().map(|values| values as u16),

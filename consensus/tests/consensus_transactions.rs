@@ -8,9 +8,9 @@ use std::convert::Infallible;
 use lode_consensus::{
     Account, Action, Address, Body, ChainSpec, Decode, Encode, Hash, Height, Share, ShareId,
     SignedTransaction, StateKey, Transaction,
+    market::ProvingPool,
     params::MarketSpec,
     rules::BlockError,
-    market::ProvingPool,
     state::{Amount, Credit, Pending, Supply},
     transaction::{SignatureError, StaticError, Transfer},
     transition::{ApplyError, Executor, StateView, TransactionError},
@@ -244,7 +244,10 @@ fn what_needs_no_state_is_said_without_one() {
     assert_eq!(transfer(b, 0, 2).check_static(), Err(StaticError::ZeroAmount));
     let overflow = Err(StaticError::Overflow("amount + fee"));
     assert_eq!(transfer(b, u64::MAX - 1, 2).check_static(), overflow);
-    assert_eq!(transfer(b, u64::MAX - 1, 2).cost(&MarketSpec::MAINNET), Err(StaticError::Overflow("amount + fee")));
+    assert_eq!(
+        transfer(b, u64::MAX - 1, 2).cost(&MarketSpec::MAINNET),
+        Err(StaticError::Overflow("amount + fee"))
+    );
     // Each account once, the sender first.
     assert_eq!(transfer(b, 5, 2).parties(), [a, b]);
     assert_eq!(transfer(a, 5, 2).parties(), [a]);

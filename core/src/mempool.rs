@@ -569,8 +569,10 @@ mod tests {
 
     #[test]
     fn bytes_count_as_much_as_fees() {
-        let mut pool =
-            Mempool::new(MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 }, MARKET);
+        let mut pool = Mempool::new(
+            MempoolLimits { max_bytes: 2_000, max_per_account: 3, min_fee: 10 },
+            MARKET,
+        );
         // The least fee is that of a transfer, and grows with the bytes.
         let refused = insert_sized(&mut pool, transfer(1, 5, 1, 19), 2 * MIN_FEE_BYTES, 1_000);
         assert_eq!(refused, Err(MempoolError::MinFee { min: 20, got: 19 }));
@@ -602,8 +604,10 @@ mod tests {
 
     #[test]
     fn a_large_transaction_makes_several_small_ones_leave_or_none() {
-        let mut pool =
-            Mempool::new(MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 }, MARKET);
+        let mut pool = Mempool::new(
+            MempoolLimits { max_bytes: 1_000, max_per_account: 9, min_fee: 0 },
+            MARKET,
+        );
         let small: Vec<_> =
             (0..5).map(|index| transfer(1 + index % 2, 5 + u64::from(index / 2), 1, 10)).collect();
         for signed in &small {

@@ -74,7 +74,8 @@ impl Ingredients<'_> {
         let state = reader.state()?;
 
         let shares = self.shares(&context, &state)?;
-        let mut executor = Executor::new(params, &context, &state, self.ledger.proofs()).map_err(ledger_error)?;
+        let mut executor =
+            Executor::new(params, &context, &state, self.ledger.proofs()).map_err(ledger_error)?;
         let room =
             MAX_BODY_BYTES - encoded_list_len::<SignedTransaction>(&[]) - encoded_list_len(&shares);
         let waiting = self.mempool.in_order();
@@ -83,7 +84,8 @@ impl Ingredients<'_> {
             Ok(executor.transaction(&signed.transaction, *id)?.is_ok())
         };
         let chosen = choose(waiting, room, applies).map_err(ledger_error)?;
-        let transactions: Vec<SignedTransaction> = chosen.into_iter().map(|(_, signed)| signed.clone()).collect();
+        let transactions: Vec<SignedTransaction> =
+            chosen.into_iter().map(|(_, signed)| signed.clone()).collect();
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
         let applied = executor.finish(producer, &provers).map_err(ledger_error)?;
 

@@ -11,7 +11,8 @@ use lode_consensus::{
     Address, Block, ChainSpec, ChainWork, Hash, Height,
     params::{MarketSpec, ParamsError},
     state::Supply,
-    transition, tree, tree::Changes,
+    transition, tree,
+    tree::Changes,
 };
 use lode_puzzle::{LogSize, Target};
 use serde::Deserialize;

@@ -66,7 +66,8 @@ impl Ledger {
         let reader = self.read();
         let height = block.block().header.height;
         let state = reader.tip_state()?;
-        let applied = transition::apply(self.params(), block, &state, self.proofs()).map_err(apply_error)?;
+        let applied =
+            transition::apply(self.params(), block, &state, self.proofs()).map_err(apply_error)?;
 
         let parent = reader.require_entry(&block.block().header.parent_hash)?;
         if root_at(&reader.view, parent.header.height)? != parent.header.state_root {

@@ -307,7 +307,11 @@ impl<'a> Reader<'a> {
     /// What is left of the proving pool of an epoch, in microcredits.
     pub fn proving_pool(&self, epoch: Epoch) -> Result<u64, LedgerError> {
         let leaf = self.tip_state()?.leaf(&StateKey::ProvingPool(epoch))?;
-        Ok(leaf.map(|bytes| decode_leaf::<ProvingPool>(&bytes)).transpose()?.unwrap_or_default().left)
+        Ok(leaf
+            .map(|bytes| decode_leaf::<ProvingPool>(&bytes))
+            .transpose()?
+            .unwrap_or_default()
+            .left)
     }
 
     /// Where in the chain a transaction stands.

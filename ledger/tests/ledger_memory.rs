@@ -8,7 +8,12 @@ use lode_consensus::{SealedHeader, rules::Ancestry};
 use lode_ledger::{Ledger, LedgerError, LedgerOptions, MemoryDisk, fsck::Depth};
 
 fn open(disk: &MemoryDisk, maker: &Maker, history: u32) -> Ledger {
-    Ledger::open_in_memory(disk, maker.network().clone(), LedgerOptions { history, ..LedgerOptions::default() }).unwrap()
+    Ledger::open_in_memory(
+        disk,
+        maker.network().clone(),
+        LedgerOptions { history, ..LedgerOptions::default() },
+    )
+    .unwrap()
 }
 
 #[test]

@@ -148,7 +148,12 @@ fn a_shorter_history_is_reached_in_steps_and_a_longer_one_grows() {
     let chain = maker.extend(&maker.genesis(), 1_120, LIGHT);
     let folder = folder();
     let open = |history| {
-        Ledger::open(folder.path(), maker.network().clone(), LedgerOptions { history, ..LedgerOptions::default() }).unwrap()
+        Ledger::open(
+            folder.path(),
+            maker.network().clone(),
+            LedgerOptions { history, ..LedgerOptions::default() },
+        )
+        .unwrap()
     };
     let ledger = open(5_000);
     store_all(&ledger, &maker, &chain[..1_100]);

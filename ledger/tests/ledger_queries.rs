@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
     Address, ChainSpec, Decode, Epoch, Hash, Height, StateKey, epoch,
-    selection::{self, Weight, Weights},
     market::ProvingPool,
+    selection::{self, Weight, Weights},
     state::Pending,
     transition::Executor,
     tree::StateProofError,
@@ -404,7 +404,8 @@ fn the_root_of_a_block_in_the_making_is_that_of_the_block() {
         let block = maker.block(&next);
         let reader = ledger.read();
         let (context, state) = (reader.context(&tip).unwrap(), reader.state().unwrap());
-        let mut executor = Executor::new(ledger.params(), &context, &state, ledger.proofs()).unwrap();
+        let mut executor =
+            Executor::new(ledger.params(), &context, &state, ledger.proofs()).unwrap();
         for signed in &block.body.transactions {
             let id = signed.id(&context.genesis_hash);
             executor.transaction(&signed.transaction, id).unwrap().unwrap();

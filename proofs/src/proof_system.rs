@@ -36,5 +36,10 @@ pub trait Key: Debug + Send + Sync {
     /// # Errors
     /// [`ProofError`]: the proof does not hold. Which variant is for people: all of them mean the
     /// same to the rules.
-    fn verify(&self, binding: &[u8; 32], instances: &[&[Value]], proof: &[u8]) -> Result<(), ProofError>;
+    fn verify(
+        &self,
+        binding: &[u8; 32],
+        instances: &[&[Value]],
+        proof: &[u8],
+    ) -> Result<(), ProofError>;
 }

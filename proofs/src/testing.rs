@@ -75,7 +75,10 @@ impl Circuit {
 }
 
 impl ConstraintSynthesizer<Fr> for Circuit {
-    fn generate_constraints<CS: ConstraintSystem<Fr>>(&self, cs: &mut CS) -> Result<(), SynthesisError> {
+    fn generate_constraints<CS: ConstraintSystem<Fr>>(
+        &self,
+        cs: &mut CS,
+    ) -> Result<(), SynthesisError> {
         let mut inputs = Vec::new();
         for x in self.inputs() {
             inputs.push(cs.alloc_input(|| "x", || Ok(*x))?);
@@ -115,14 +118,17 @@ pub struct Class {
 pub fn class(values: usize, variant: u64) -> &'static Class {
     static CLASSES: Mutex<BTreeMap<(usize, u64), &'static Class>> = Mutex::new(BTreeMap::new());
     let mut classes = CLASSES.lock().unwrap_or_else(PoisonError::into_inner);
-    classes.entry((values, variant)).or_insert_with(|| Box::leak(Box::new(Class::new(values, variant))))
+    classes
+        .entry((values, variant))
+        .or_insert_with(|| Box::leak(Box::new(Class::new(values, variant))))
 }
 
 impl Class {
     fn new(values: usize, variant: u64) -> Self {
         assert!((1..=63).contains(&values), "no key has {values} values");
         let circuit = Circuit { variant, public: vec![Fr::zero(); values] };
-        let (proving_key, key) = BoundVaruna::circuit_setup(&universal().0, &circuit).expect("a small circuit");
+        let (proving_key, key) =
+            BoundVaruna::circuit_setup(&universal().0, &circuit).expect("a small circuit");
         Self { values, variant, key: key.to_bytes_le().expect("memory"), proving_key }
     }
 
@@ -145,7 +151,10 @@ impl Class {
         let output = Circuit { variant: self.variant, public: public.clone() }.output();
         public[self.values - 1] = output;
         public.resize(self.values(), Fr::zero());
-        public.iter().map(|value| value.to_bytes_le().expect("memory").try_into().expect("32 bytes")).collect()
+        public
+            .iter()
+            .map(|value| value.to_bytes_le().expect("memory").try_into().expect("32 bytes"))
+            .collect()
     }
 
     /// One proof of all instances, in this order, for a binding.
@@ -160,7 +169,12 @@ impl Class {
     ///
     /// # Panics
     /// As `prove` does.
-    pub fn prove_again(&self, binding: &[u8; 32], instances: &[&[Value]], randomness: u64) -> Vec<u8> {
+    pub fn prove_again(
+        &self,
+        binding: &[u8; 32],
+        instances: &[&[Value]],
+        randomness: u64,
+    ) -> Vec<u8> {
         let parameters = Binding::new(binding);
         self.prove_with::<BoundSponge>(&parameters, instances, randomness)
     }
@@ -202,7 +216,10 @@ impl Class {
         let element = |value: &Value| Fr::read_le(&value[..]).expect("a canonical value");
         let mut public: Vec<Fr> = values.iter().map(element).collect();
         assert_eq!(public.len(), self.values(), "the class has another number of values");
-        assert!(public.drain(self.values..).all(|value| value.is_zero()), "the values behind the circuit's own are 0");
+        assert!(
+            public.drain(self.values..).all(|value| value.is_zero()),
+            "the values behind the circuit's own are 0"
+        );
         let circuit = Circuit { variant: self.variant, public };
         assert_eq!(circuit.public.last(), Some(&circuit.output()), "the statement is false");
         circuit
@@ -211,12 +228,13 @@ impl Class {
 
 /// Aleo's setup, and what provers take of it.
 fn universal() -> &'static (UniversalParams<Bls12_377>, UniversalProver<Bls12_377>) {
-    static UNIVERSAL: LazyLock<(UniversalParams<Bls12_377>, UniversalProver<Bls12_377>)> = LazyLock::new(|| {
-        // 2^15 powers are compiled in, which is far more than these circuits take: nothing is
-        // downloaded.
-        let setup = UniversalParams::load().expect("the setup is compiled in");
-        let prover = setup.to_universal_prover().expect("a setup");
-        (setup, prover)
-    });
+    static UNIVERSAL: LazyLock<(UniversalParams<Bls12_377>, UniversalProver<Bls12_377>)> =
+        LazyLock::new(|| {
+            // 2^15 powers are compiled in, which is far more than these circuits take: nothing is
+            // downloaded.
+            let setup = UniversalParams::load().expect("the setup is compiled in");
+            let prover = setup.to_universal_prover().expect("a setup");
+            (setup, prover)
+        });
     &UNIVERSAL
 }

@@ -28,7 +28,16 @@ pub struct Class {
 }
 
 layout!(Class {
-    creator, system, policy, royalty_bps, values, live, assigned, delivered, last_price, last_height
+    creator,
+    system,
+    policy,
+    royalty_bps,
+    values,
+    live,
+    assigned,
+    delivered,
+    last_price,
+    last_height
 });
 
 /// The leaf of [`StateKey::Key`](crate::StateKey::Key): the verifying key, all of the leaf's bytes.

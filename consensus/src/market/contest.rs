@@ -4,7 +4,10 @@
 
 use std::cmp::Ordering;
 
-use super::{job::{Delivery, Job}, matching::Draw};
+use super::{
+    job::{Delivery, Job},
+    matching::Draw,
+};
 use crate::{Address, Hash, selection::Clock};
 
 /// A contest's deliverers, the first winner first: by height, unless the class ranks at random, then
@@ -19,8 +22,7 @@ pub fn ranked(id: &Hash, job: &Job, randomised: bool, hash: &Hash) -> Vec<Addres
     let mut ranked: Vec<(Delivery, Clock)> =
         job.deliveries.iter().map(|delivery| (*delivery, clock(delivery))).collect();
     ranked.sort_by(|(a, a_clock), (b, b_clock)| {
-        let by_height =
-            if randomised { Ordering::Equal } else { a.height.cmp(&b.height) };
+        let by_height = if randomised { Ordering::Equal } else { a.height.cmp(&b.height) };
         by_height.then_with(|| a_clock.compare(b_clock))
     });
     ranked.into_iter().map(|(delivery, _)| delivery.operator).collect()

@@ -18,10 +18,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Void {
     #[error("the free bond is too small: {needed} microcredits needed, {free} free")]
-    FreeBond {
-        needed: u128,
-        free: u64,
-    },
+    FreeBond { needed: u128, free: u64 },
     #[error("no own ask in the class's book to take back")]
     NoAsk,
     #[error("there is no such class")]
@@ -29,18 +26,11 @@ pub enum Void {
     #[error("a contest takes no asks")]
     ContestAsk,
     #[error("max_bond is below the bond of a job of this price: {needed} needed, {got} accepted")]
-    MaxBond {
-        needed: u64,
-        got: u64,
-    },
+    MaxBond { needed: u64, got: u64 },
     #[error("the class's policy does not let the operator prove for this price")]
     Gate,
     #[error("until: expected {low} to {high}, got {got}")]
-    Until {
-        low: u32,
-        high: u32,
-        got: u32,
-    },
+    Until { low: u32, high: u32, got: u32 },
     #[error("the class's book is full")]
     BookFull,
     #[error("the class has as many jobs as it may")]
@@ -60,9 +50,7 @@ pub enum Void {
     #[error("the job is not assigned to the sender")]
     NotAssignee,
     #[error("the time to decline is over since height {last}")]
-    DeclineLate {
-        last: u32,
-    },
+    DeclineLate { last: u32 },
     #[error("the jobs are not all of one class, or not all known")]
     MixedJobs,
     #[error("none of the jobs is the sender's to deliver now")]
@@ -82,24 +70,46 @@ pub enum JobChange {
     /// Posted.
     Requested,
     /// Its values are these from now on.
-    Raised { price: u64, late_price: u64 },
+    Raised {
+        price: u64,
+        late_price: u64,
+    },
     Assigned(Assigned),
     /// No ask fitted. The price is set if eight operators gave the job back.
-    Opened { open_price: Option<u64> },
+    Opened {
+        open_price: Option<u64>,
+    },
     /// The assignee broke its promise; the bond stays locked.
-    Missed { operator: Address, bond: u64 },
+    Missed {
+        operator: Address,
+        bond: u64,
+    },
     /// The assignee gave the job back.
-    Declined { operator: Address, burned: u64 },
+    Declined {
+        operator: Address,
+        burned: u64,
+    },
     /// It will be cancelled; `burned` of the requester's bond. 0: another job took its place.
-    CancelBegun { burned: u64 },
+    CancelBegun {
+        burned: u64,
+    },
     /// A contest's proof came in.
-    Proved { operator: Address },
+    Proved {
+        operator: Address,
+    },
     /// A missed promise was settled.
-    Slashed { operator: Address, slash: super::settlement::Slash },
+    Slashed {
+        operator: Address,
+        slash: super::settlement::Slash,
+    },
     /// Delivered, and paid.
     Delivered(Delivered),
     /// It ended undelivered: what the requester got back, and what of its bond was burned.
-    Undelivered { end: End, refund: u64, burned: u64 },
+    Undelivered {
+        end: End,
+        refund: u64,
+        burned: u64,
+    },
 }
 
 /// What a delivery paid.

@@ -3,9 +3,7 @@
 use super::value::Terms;
 use crate::{
     Address, Hash, Height,
-    codec::{
-        Decode, DecodeError, Encode, Reader, encode_list16, encoded_list16_len, layout,
-    },
+    codec::{Decode, DecodeError, Encode, Reader, encode_list16, encoded_list16_len, layout},
 };
 
 /// Most public values of a job: what its class's proof system allows.

@@ -75,7 +75,7 @@ pub struct Draw<'a> {
 
 impl Draw<'_> {
     /// `L`: −log2 of a uniform number, with 32 fractional bits.
-    pub(super) fn numerator(&self, operator: &Address) -> u64 {
+    pub fn numerator(&self, operator: &Address) -> u64 {
         let parts: [&[u8]; 4] =
             [&self.parent_hash.0, &self.class.0, &self.group.to_le_bytes(), &operator.0];
         let digest = blake2b_512("lode/match/v1", &parts);
@@ -190,14 +190,14 @@ impl Round<'_> {
     pub fn choose(&self, job: &Job, asks: &[Candidate]) -> Option<usize> {
         let fitting = self.fitting(job, asks);
         let effective = |candidate: &Candidate| {
-            let delay = job.terms.price.saturating_sub(job.terms.value(self.promise(&candidate.ask)));
+            let delay =
+                job.terms.price.saturating_sub(job.terms.value(self.promise(&candidate.ask)));
             u128::from(candidate.ask.price).saturating_add(delay.into())
         };
         let fitting = || fitting.iter().filter_map(|place| Some((*place, asks.get(*place)?)));
         let lowest = fitting().map(|(_, candidate)| effective(candidate)).min()?;
         let band = BPS.saturating_add(self.class.policy.band_bps);
-        let limit =
-            lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest);
+        let limit = lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest);
         let mut within = fitting().filter(|(_, candidate)| effective(candidate) <= limit);
         let first = within.next()?;
         let Some(second) = within.next() else {

@@ -38,7 +38,16 @@ pub struct Operator {
 }
 
 layout!(Operator {
-    bond, locked, epoch_bond, fresh, fresh_height, reputation, burned, subsidy, held, epoch
+    bond,
+    locked,
+    epoch_bond,
+    fresh,
+    fresh_height,
+    reputation,
+    burned,
+    subsidy,
+    held,
+    epoch
 });
 
 impl Operator {

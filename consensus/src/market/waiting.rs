@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::{job::{Job, Status}, value::Terms};
+use super::{
+    job::{Job, Status},
+    value::Terms,
+};
 use crate::{
     Hash, Height,
     codec::{Decode, DecodeError, Encode, Reader, encode_list16, encoded_list16_len},

@@ -53,7 +53,8 @@ impl Encode for RegisterClass {
     }
 
     fn encoded_len(&self) -> usize {
-        let bytes = encoded_bytes16_len(&self.key).saturating_add(encoded_bytes16_len(&self.source));
+        let bytes =
+            encoded_bytes16_len(&self.key).saturating_add(encoded_bytes16_len(&self.source));
         bytes.saturating_add(self.policy.encoded_len()).saturating_add(1 + 2)
     }
 }

@@ -22,7 +22,9 @@ pub enum StaticError {
     #[error("{0}: expected a strictly ascending list")]
     NotAscending(&'static str),
     /// A cap on shares counts addresses unless each of them costs something.
-    #[error("share_cap_bps: below 10,000 it needs min_weight above 0, or min_bond of {false_proof}")]
+    #[error(
+        "share_cap_bps: below 10,000 it needs min_weight above 0, or min_bond of {false_proof}"
+    )]
     ShareCap {
         /// The network's `false_proof`.
         false_proof: u64,

@@ -140,7 +140,9 @@ impl Action {
     fn decoder(tag: u8) -> Result<BodyDecoder, DecodeError> {
         match tag {
             Transfer::TAG => Ok(|reader| Transfer::decode_from(reader).map(Self::Transfer)),
-            RegisterClass::TAG => Ok(|reader| RegisterClass::decode_from(reader).map(Self::RegisterClass)),
+            RegisterClass::TAG => {
+                Ok(|reader| RegisterClass::decode_from(reader).map(Self::RegisterClass))
+            }
             Bond::TAG => Ok(|reader| Bond::decode_from(reader).map(Self::Bond)),
             Unbond::TAG => Ok(|reader| Unbond::decode_from(reader).map(Self::Unbond)),
             Ask::TAG => Ok(|reader| Ask::decode_from(reader).map(Self::Ask)),

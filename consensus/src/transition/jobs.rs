@@ -147,7 +147,9 @@ impl<V: StateView> Session<'_, V> {
     ) -> Result<(), ApplyError<V::Error>> {
         let last_key = StateKey::AgendaLast(height);
         let mut last: AgendaLast = self.read(last_key)?.unwrap_or_default();
-        if let Some(page) = self.leaves.get_mut::<AgendaPage>(StateKey::Agenda(height, last.page))? {
+        if let Some(page) =
+            self.leaves.get_mut::<AgendaPage>(StateKey::Agenda(height, last.page))?
+        {
             if page.0.len() < PAGE {
                 page.0.push(id);
                 return Ok(());

@@ -59,16 +59,16 @@ use crate::{
     tree::Changes,
 };
 
-pub use self::{
-    error::{ApplyError, TransactionError},
-    sold::sold_proofs,
-    view::StateView,
-};
 use self::{
     error::Stop,
     maturity::Mined,
     overlay::Overlay,
     session::{Phase, Session},
+};
+pub use self::{
+    error::{ApplyError, TransactionError},
+    sold::sold_proofs,
+    view::StateView,
 };
 
 /// What a block does to the state of its parent.

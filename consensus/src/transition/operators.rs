@@ -70,7 +70,8 @@ impl<V: StateView> Session<'_, V> {
         let from = transaction.from;
         let operator = self.operator(&from)?;
         let stays = if operator.held > 0 { self.market().false_proof } else { 0 };
-        let (needed, free) = (u128::from(unbond.amount).saturating_add(stays.into()), operator.free());
+        let (needed, free) =
+            (u128::from(unbond.amount).saturating_add(stays.into()), operator.free());
         if u128::from(free) < needed {
             return Err(Void::FreeBond { needed, free }.into());
         }

@@ -185,7 +185,11 @@ impl<'a, V: StateView> Session<'a, V> {
     }
 
     /// Locks a part of an operator's bond for a job.
-    pub(super) fn lock(&mut self, address: &Address, bond: u64) -> Result<(), ApplyError<V::Error>> {
+    pub(super) fn lock(
+        &mut self,
+        address: &Address,
+        bond: u64,
+    ) -> Result<(), ApplyError<V::Error>> {
         self.change_operator(address, |operator| {
             operator.locked = operator.locked.checked_add(bond)?;
             operator.held = operator.held.checked_add(1)?;

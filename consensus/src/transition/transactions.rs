@@ -37,11 +37,7 @@ impl<V: StateView> Session<'_, V> {
         }
     }
 
-    fn attempt(
-        &mut self,
-        transaction: &Transaction,
-        id: Hash,
-    ) -> Result<Outcome, Stop<V::Error>> {
+    fn attempt(&mut self, transaction: &Transaction, id: Hash) -> Result<Outcome, Stop<V::Error>> {
         self.pay_fee(transaction)?;
         self.check_class(transaction)?;
         for job in named_jobs(&transaction.action) {
@@ -100,10 +96,11 @@ impl<V: StateView> Session<'_, V> {
         if nonce != account.nonce {
             return Err(TransactionError::Nonce { expected: account.nonce, got: nonce }.into());
         }
-        let balance = account.balance.checked_sub(fee).ok_or_else(|| TransactionError::Balance {
-            needed: transaction.cost(self.market()).unwrap_or(u64::MAX),
-            balance: account.balance,
-        })?;
+        let balance =
+            account.balance.checked_sub(fee).ok_or_else(|| TransactionError::Balance {
+                needed: transaction.cost(self.market()).unwrap_or(u64::MAX),
+                balance: account.balance,
+            })?;
         let nonce = nonce.checked_add(1).ok_or(TransactionError::Overflow("the sender's nonce"))?;
         let fees = self.tally.fees.checked_add(fee);
         self.tally.fees = fees.ok_or(TransactionError::Overflow("the block's fees"))?;

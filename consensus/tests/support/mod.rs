@@ -13,7 +13,10 @@ use std::{
 use lode_consensus::{
     Account, Action, Address, Block, Body, ChainSpec, Decode, Epoch, Hash, Header, Height,
     Obligation, Share, ShareId, SignedTransaction, StateKey, Transaction,
-    market::{ProvingPool, proofs::{ProofSystems, SoldProof}},
+    market::{
+        ProvingPool,
+        proofs::{ProofSystems, SoldProof},
+    },
     obligation::{self, ProofChecker, Verdict},
     params::MarketSpec,
     rules::{Ancestry, BlockError, ChainContext, ContextualBlock, VerifiedBlock, statement_of},
@@ -304,12 +307,7 @@ impl Chain {
         block.header.shares_root = block.body.shares_root();
         if let Ok(contextual) = ContextualBlock::new(block.clone(), self.context(), &self.params)
             && let Ok(applied) =
-                transition::apply(
-                    &self.params,
-                    &contextual.assume_verified(),
-                    self.state(),
-                    &Told,
-                )
+                transition::apply(&self.params, &contextual.assume_verified(), self.state(), &Told)
         {
             let mut state = self.state().clone();
             state.write(&applied.changes);

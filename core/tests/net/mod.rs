@@ -256,9 +256,12 @@ impl World {
         skew_ms: &Arc<AtomicI64>,
         options: Options,
     ) -> Arc<ChainService<TestClock>> {
-        let ledger =
-            Ledger::open_in_memory(disk, network(), LedgerOptions { history: options.history, ..LedgerOptions::default() })
-                .unwrap();
+        let ledger = Ledger::open_in_memory(
+            disk,
+            network(),
+            LedgerOptions { history: options.history, ..LedgerOptions::default() },
+        )
+        .unwrap();
         let clock = TestClock { now_ms: self.clock.clone(), skew_ms: skew_ms.clone() };
         let effects =
             Effects { clock, checker: Arc::new(Oracle), entropy: Arc::new(oracle::Weights) };

@@ -208,7 +208,8 @@ impl Chain {
         let context = reader.context(&tip_hash).unwrap();
         let (_, parent) = reader.block_at(tip).unwrap().unwrap();
         let state = reader.state().unwrap();
-        let mut executor = Executor::new(self.params(), &context, &state, self.ledger.proofs()).unwrap();
+        let mut executor =
+            Executor::new(self.params(), &context, &state, self.ledger.proofs()).unwrap();
         for signed in &transactions {
             let id = signed.id(&context.genesis_hash);
             executor.transaction(&signed.transaction, id).unwrap().unwrap();

@@ -9,6 +9,7 @@ use std::{
 use lode_consensus::{
     Action, Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId,
     SignedTransaction, StateKey, Transaction,
+    market::proofs::Systems,
     reward::{self, Emission},
     rules::{Ancestry, ChainContext},
     state::{Amount, Supply},
@@ -134,7 +135,12 @@ impl Maker {
     pub(crate) fn new(network: Network, seed: u64) -> Self {
         let leaves =
             network.changes.iter().map(|(key, value)| (*key, value.clone().unwrap())).collect();
-        let state = Rc::new(State { leaves, supply: network.supply, shares: BTreeSet::new() });
+        let state = Rc::new(State {
+            leaves,
+            supply: network.supply,
+            shares: BTreeSet::new(),
+            hashes: vec![network.genesis_hash],
+        });
         let made =
             Made { block: network.genesis.clone(), work: ChainWork::ZERO, state, valid: true };
         Self {
@@ -217,14 +223,18 @@ impl Maker {
 
         let params = self.network.params.clone();
         let mut executor = Executor::new(&params, &context, &*before, &Systems).unwrap();
+        let mut applies = |transaction: &Transaction| {
+            let id = transaction.id(&context.genesis_hash);
+            executor.transaction(transaction, id).unwrap().is_ok()
+        };
         let mut transactions: Vec<SignedTransaction> = Vec::new();
         if let Some(signed) = self.broken_transfer(&context, &before, plan.fault) {
-            assert!(executor.transaction(&signed.transaction, signed.id(&context.genesis_hash)).unwrap().is_err());
+            assert!(!applies(&signed.transaction));
             transactions.push(signed);
         }
         for _ in 0..plan.transfers {
             let (from, transfer) = self.transfer(&context, &before, &transactions);
-            if executor.transaction(&transfer, transfer.id(&context.genesis_hash)).unwrap().is_ok() {
+            if applies(&transfer) {
                 transactions.push(self.sign(from, transfer));
             }
         }
@@ -280,6 +290,7 @@ impl Maker {
         let work = parent_made.work.after(context.target);
         let block = Block { header, nonce: self.rng.next_u64(), proof: self.proof(), body };
         let hash = block.hash();
+        after.hashes.push(hash);
         self.made.insert(hash, Made { block, work, state: Rc::new(after), valid });
         hash
     }

@@ -109,7 +109,11 @@ pub(crate) fn folder() -> TempDir {
 }
 
 pub(crate) fn open(path: &Path, network: &Network) -> Result<Ledger, LedgerError> {
-    Ledger::open(path, network.clone(), LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() })
+    Ledger::open(
+        path,
+        network.clone(),
+        LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() },
+    )
 }
 
 /// Takes a block through the rules against the ledger's own context.

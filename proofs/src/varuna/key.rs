@@ -65,7 +65,8 @@ impl VarunaKey {
                 return Err(KeyError::Range { what, min: *range.start(), max: *range.end(), got });
             }
         }
-        let key = walled(|| decode::<CircuitVerifyingKey<Bls12_377>>(bytes)).map_err(KeyError::Panicked)?;
+        let key = walled(|| decode::<CircuitVerifyingKey<Bls12_377>>(bytes))
+            .map_err(KeyError::Panicked)?;
         let key = key.map_err(|refusal| match refusal {
             Refusal::Malformed(reason) => KeyError::Malformed(reason),
             Refusal::NotCanonical => KeyError::NotCanonical,
@@ -80,14 +81,21 @@ impl VarunaKey {
         for (instance, values) in instances.iter().enumerate() {
             // snarkVM would take a missing value, and one beyond the last, for a zero.
             if values.len() != self.values {
-                return Err(ProofError::Values { instance, expected: self.values, got: values.len() });
+                return Err(ProofError::Values {
+                    instance,
+                    expected: self.values,
+                    got: values.len(),
+                });
             }
             let mut input = Vec::with_capacity(values.len().saturating_add(1));
             input.push(Fr::one());
             for (value, bytes) in values.iter().enumerate() {
                 // Refuses what is not below the modulus.
-                let element =
-                    Fr::read_le(&bytes[..]).map_err(|_| ProofError::Value { instance, value, got: *bytes })?;
+                let element = Fr::read_le(&bytes[..]).map_err(|_| ProofError::Value {
+                    instance,
+                    value,
+                    got: *bytes,
+                })?;
                 input.push(element);
             }
             inputs.push(input);
@@ -101,7 +109,12 @@ impl Key for VarunaKey {
         self.values
     }
 
-    fn verify(&self, binding: &[u8; 32], instances: &[&[Value]], proof: &[u8]) -> Result<(), ProofError> {
+    fn verify(
+        &self,
+        binding: &[u8; 32],
+        instances: &[&[Value]],
+        proof: &[u8],
+    ) -> Result<(), ProofError> {
         if !(1..=MAX_INSTANCES).contains(&instances.len()) {
             return Err(ProofError::Instances { max: MAX_INSTANCES, got: instances.len() });
         }
@@ -180,7 +193,9 @@ mod tests {
         assert!(matches!(VarunaKey::parse(&bytes), Err(KeyError::Malformed(_))));
         for (place, (what, range)) in NUMBERS.into_iter().enumerate() {
             let (min, max) = range.into_inner();
-            for (number, is_in) in [(min, true), (max, true), (min - 1, false), (max + 1, false), (u64::MAX, false)] {
+            for (number, is_in) in
+                [(min, true), (max, true), (min - 1, false), (max + 1, false), (u64::MAX, false)]
+            {
                 let mut bytes = bytes;
                 bytes[8 * place..][..8].copy_from_slice(&number.to_le_bytes());
                 match VarunaKey::parse(&bytes) {

@@ -57,9 +57,13 @@ enum SetupError {
 ///
 /// It must be called outside of the wall around the library: a program that was built wrongly has
 /// to stop, instead of finding that no proof holds.
-#[allow(clippy::expect_used, reason = "files that are compiled in, whose checksums a test compares")]
+#[allow(
+    clippy::expect_used,
+    reason = "files that are compiled in, whose checksums a test compares"
+)]
 pub(crate) fn setup() -> &'static Setup {
-    static SETUP: LazyLock<Setup> = LazyLock::new(|| load().expect("the setup that is compiled in is Aleo's"));
+    static SETUP: LazyLock<Setup> =
+        LazyLock::new(|| load().expect("the setup that is compiled in is Aleo's"));
     &SETUP
 }
 
@@ -69,7 +73,10 @@ fn load() -> Result<Setup, SetupError> {
     let gamma_g = BTreeMap::<usize, G1Affine>::deserialize_uncompressed_unchecked(&*bytes)
         .ok()
         .and_then(|powers| powers.get(&0).copied())
-        .ok_or(SetupError::Format { file, expected: "points of G1 by their power, of which one has power 0" })?;
+        .ok_or(SetupError::Format {
+            file,
+            expected: "points of G1 by their power, of which one has power 0",
+        })?;
 
     let file = "beta-h.usrs";
     let bytes = checked(file, BetaH::load_bytes(), BETA_H)?;
@@ -78,8 +85,10 @@ fn load() -> Result<Setup, SetupError> {
 
     let file = "neg-powers-of-beta.usrs";
     let bytes = checked(file, NegBeta::load_bytes(), NEG_POWERS)?;
-    let negative_powers = BTreeMap::<usize, G2Affine>::deserialize_uncompressed_unchecked(&*bytes)
-        .map_err(|_| SetupError::Format { file, expected: "points of G2 by the bound that they enforce" })?;
+    let negative_powers =
+        BTreeMap::<usize, G2Affine>::deserialize_uncompressed_unchecked(&*bytes).map_err(|_| {
+            SetupError::Format { file, expected: "points of G2 by the bound that they enforce" }
+        })?;
 
     let h = G2Affine::prime_subgroup_generator();
     Ok(Setup {
@@ -107,7 +116,11 @@ fn checked(
 ) -> Result<Vec<u8>, SetupError> {
     let bytes = bytes.map_err(|error| SetupError::Embedded { file, reason: error.to_string() })?;
     let got = sha256(&bytes);
-    if hex::encode(got) == expected { Ok(bytes) } else { Err(SetupError::Checksum { file, expected, got }) }
+    if hex::encode(got) == expected {
+        Ok(bytes)
+    } else {
+        Err(SetupError::Checksum { file, expected, got })
+    }
 }
 
 #[cfg(test)]

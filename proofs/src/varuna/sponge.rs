@@ -76,7 +76,10 @@ impl AlgebraicSponge<Fq, 2> for BoundSponge {
         self.0.absorb_native_field_elements(elements);
     }
 
-    fn absorb_nonnative_field_elements<Target: PrimeField>(&mut self, elements: impl IntoIterator<Item = Target>) {
+    fn absorb_nonnative_field_elements<Target: PrimeField>(
+        &mut self,
+        elements: impl IntoIterator<Item = Target>,
+    ) {
         self.0.absorb_nonnative_field_elements(elements);
     }
 
@@ -84,11 +87,17 @@ impl AlgebraicSponge<Fq, 2> for BoundSponge {
         self.0.squeeze_native_field_elements(number)
     }
 
-    fn squeeze_nonnative_field_elements<Target: PrimeField>(&mut self, number: usize) -> SmallVec<[Target; 10]> {
+    fn squeeze_nonnative_field_elements<Target: PrimeField>(
+        &mut self,
+        number: usize,
+    ) -> SmallVec<[Target; 10]> {
         self.0.squeeze_nonnative_field_elements(number)
     }
 
-    fn squeeze_short_nonnative_field_elements<Target: PrimeField>(&mut self, number: usize) -> SmallVec<[Target; 10]> {
+    fn squeeze_short_nonnative_field_elements<Target: PrimeField>(
+        &mut self,
+        number: usize,
+    ) -> SmallVec<[Target; 10]> {
         self.0.squeeze_short_nonnative_field_elements(number)
     }
 }

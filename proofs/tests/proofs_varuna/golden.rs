@@ -71,7 +71,10 @@ fn proof(values: usize, binding: [u8; 32], seeds: std::ops::Range<u64>) -> Proof
         key: hex::encode(class.key()),
         binding: hex::encode(binding),
         proof: hex::encode(class.prove(&binding, &slices(&instances))),
-        instances: instances.iter().map(|values| values.iter().map(hex::encode).collect()).collect(),
+        instances: instances
+            .iter()
+            .map(|values| values.iter().map(hex::encode).collect())
+            .collect(),
     }
 }
 
@@ -80,11 +83,17 @@ fn counting() -> [u8; 32] {
 }
 
 fn computed() -> Vectors {
-    let batches = [0, 1, 2, 16].into_iter().flat_map(|instances| [0, 1, 3, 63].map(|values| cost(instances, values)));
+    let batches = [0, 1, 2, 16]
+        .into_iter()
+        .flat_map(|instances| [0, 1, 3, 63].map(|values| cost(instances, values)));
     Vectors {
         costs: batches.collect(),
         sponges: vec![sponge([0; 32]), sponge(counting()), sponge([0xff; 32])],
-        proofs: vec![proof(3, counting(), 0..1), proof(2, [0xff; 32], 1..3), proof(63, [0; 32], 0..1)],
+        proofs: vec![
+            proof(3, counting(), 0..1),
+            proof(2, [0xff; 32], 1..3),
+            proof(63, [0; 32], 0..1),
+        ],
     }
 }
 
@@ -110,10 +119,17 @@ fn golden_proofs_hold() {
     assert_eq!(written.proofs.len(), 3);
     for proof in &written.proofs {
         let key = parse(&hex::decode(&proof.key).unwrap()).unwrap();
-        let instances: Vec<Vec<Value>> =
-            proof.instances.iter().map(|values| values.iter().map(|value| hex32(value)).collect()).collect();
+        let instances: Vec<Vec<Value>> = proof
+            .instances
+            .iter()
+            .map(|values| values.iter().map(|value| hex32(value)).collect())
+            .collect();
         assert_eq!(
-            key.verify(&hex32(&proof.binding), &slices(&instances), &hex::decode(&proof.proof).unwrap()),
+            key.verify(
+                &hex32(&proof.binding),
+                &slices(&instances),
+                &hex::decode(&proof.proof).unwrap()
+            ),
             Ok(())
         );
     }
@@ -137,12 +153,16 @@ fn the_cost_is_pinned() {
 #[test]
 fn the_sponge_absorbs_domain_and_binding_as_one_number() {
     for binding in [[0; 32], counting(), [0xff; 32]] {
-        let number = [&b"LODE/VARUNA/v1"[..], &binding].concat().iter().fold(Fq::zero(), |number, byte| {
-            (0..8).fold(number, |number, _| number.double()) + Fq::from(u64::from(*byte))
-        });
+        let number =
+            [&b"LODE/VARUNA/v1"[..], &binding].concat().iter().fold(Fq::zero(), |number, byte| {
+                (0..8).fold(number, |number, _| number.double()) + Fq::from(u64::from(*byte))
+            });
         let mut expected = PoseidonSponge::<Fq, 2, 1>::new();
         expected.absorb_native_field_elements(&[number]);
         let expected = expected.squeeze_native_field_elements(2);
-        assert_eq!(sponge(binding).squeezed, [0, 1].map(|i| hex::encode(expected[i].to_bytes_le().unwrap())));
+        assert_eq!(
+            sponge(binding).squeezed,
+            [0, 1].map(|i| hex::encode(expected[i].to_bytes_le().unwrap()))
+        );
     }
 }

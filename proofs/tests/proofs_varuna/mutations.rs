@@ -28,7 +28,9 @@ use snarkvm::{
     utilities::{CanonicalDeserialize, CanonicalSerialize, ToBytes},
 };
 
-use crate::support::{Statement, holds_directly, in_pool, measured, parse, parses_directly, slices};
+use crate::support::{
+    Statement, holds_directly, in_pool, measured, parse, parses_directly, slices,
+};
 
 const POINT: usize = 48;
 const FIELD: usize = 32;
@@ -96,12 +98,19 @@ impl Parts {
         }
         let generator = G1Affine::prime_subgroup_generator().to_projective();
         let mut points = vec![compressed(&G1Affine::default()), compressed(&generator.to_affine())];
-        points.extend((2..12_u64).map(|i| compressed(&(generator * Fr::from(i * i * i)).to_affine())));
+        points.extend(
+            (2..12_u64).map(|i| compressed(&(generator * Fr::from(i * i * i)).to_affine())),
+        );
         let key = crate::mutations::points(&statements[0].key);
         points.extend(key.as_chunks::<POINT>().0);
         for (statement, others) in statements.iter().zip(&others) {
             for proof in others.iter().chain([&statement.proof]) {
-                points.extend(layout(proof, statement.instances.len()).0.iter().map(|at| point_at(proof, *at)));
+                points.extend(
+                    layout(proof, statement.instances.len())
+                        .0
+                        .iter()
+                        .map(|at| point_at(proof, *at)),
+                );
             }
         }
         Self { statements, others, points }
@@ -137,7 +146,8 @@ fn scramble(bytes: &mut Vec<u8>, rng: &mut StdRng) {
         3 => bytes[at % 64] = rng.random(),
         4 => {
             let at = at.min(bytes.len() - 8);
-            let number = *pick(rng, &[0, 1, 2, 11, 13, 1 << 16, 1 << 20, 1 << 40, 1 << 63, u64::MAX]);
+            let number =
+                *pick(rng, &[0, 1, 2, 11, 13, 1 << 16, 1 << 20, 1 << 40, 1 << 63, u64::MAX]);
             bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
         }
         5 => {
@@ -164,8 +174,13 @@ fn change_point(bytes: &mut [u8], places: &[usize], parts: &Parts, rng: &mut Std
             compressed(&-point)
         }
         2 => {
-            let mut point: G1Projective = G1Affine::deserialize_compressed(&old[..]).unwrap().to_projective();
-            point.add_assign(G1Affine::deserialize_compressed(&pick(rng, &parts.points)[..]).unwrap().to_projective());
+            let mut point: G1Projective =
+                G1Affine::deserialize_compressed(&old[..]).unwrap().to_projective();
+            point.add_assign(
+                G1Affine::deserialize_compressed(&pick(rng, &parts.points)[..])
+                    .unwrap()
+                    .to_projective(),
+            );
             compressed(&point.to_affine())
         }
         _ => {
@@ -207,7 +222,8 @@ fn decodable_proof(parts: &Parts, which: usize, rng: &mut StdRng) -> Vec<u8> {
         6 => {
             let other = pick(rng, &parts.others[which]);
             let (places, length) = if rng.random() { (&points, POINT) } else { (&fields, FIELD) };
-            let (from, number) = (rng.random_range(0..places.len()), rng.random_range(1..places.len()));
+            let (from, number) =
+                (rng.random_range(0..places.len()), rng.random_range(1..places.len()));
             for at in places.iter().skip(from).take(number) {
                 bytes[*at..*at + length].copy_from_slice(&other[*at..*at + length]);
             }
@@ -309,9 +325,14 @@ fn try_proof(parts: &Parts, index: u64, seen: &mut Seen) {
     seen.check(verdict.is_err() && !matches!(verdict, Err(ProofError::Panicked(_))), || {
         format!("proof {index}: {verdict:?}")
     });
-    seen.check(is_decoded || !is_decodable(index), || format!("proof {index} does not decode: {verdict:?}"));
+    seen.check(is_decoded || !is_decodable(index), || {
+        format!("proof {index} does not decode: {verdict:?}")
+    });
     // A wrong length or count would make snarkVM itself panic, or ask for much memory.
-    if index % 90 < 10 && bytes.len() == proof_bytes(instances.len()) && bytes[..16] == statement.proof[..16] {
+    if index % 90 < 10
+        && bytes.len() == proof_bytes(instances.len())
+        && bytes[..16] == statement.proof[..16]
+    {
         let is_direct = holds_directly(&statement.key, &statement.binding, &instances, &bytes);
         seen.check(!is_direct, || format!("proof {index} holds for snarkVM"));
     }
@@ -346,12 +367,15 @@ fn try_key(parts: &Parts, index: u64, seen: &mut Seen) {
     // The last of the honest values is the zero that pads.
     let is_same_statement = key.values() + 1 >= honest;
     let powers = |key: &[u8]| numbers(key).map(u64::next_power_of_two);
-    let is_equal =
-        is_same_statement && points(&bytes) == points(&statement.key) && powers(&bytes) == powers(&statement.key);
+    let is_equal = is_same_statement
+        && points(&bytes) == points(&statement.key)
+        && powers(&bytes) == powers(&statement.key);
     let verdict = seen.measure(|| key.verify(&statement.binding, &[&values], &statement.proof));
     seen.equal += usize::from(verdict.is_ok());
     seen.check(verdict.is_ok() == is_equal, || format!("key {index}: {verdict:?}"));
-    seen.check(!matches!(verdict, Err(ProofError::Panicked(_))), || format!("key {index}: {verdict:?}"));
+    seen.check(!matches!(verdict, Err(ProofError::Panicked(_))), || {
+        format!("key {index}: {verdict:?}")
+    });
     let is_direct = holds_directly(&bytes, &statement.binding, &[&values], &statement.proof);
     seen.check(is_direct == is_equal, || format!("key {index}: snarkVM says {is_direct}"));
 }
@@ -385,8 +409,15 @@ fn times() -> u64 {
 
 fn judge(what: &str, seen: &Seen) {
     let Seen { mutations, decoded, equal, most_bytes, wrong } = seen;
-    println!("{mutations} mutated {what}, {decoded} decoded, {equal} as the honest one, at most {most_bytes} bytes");
-    assert!(wrong.is_empty(), "{} wrong, the first: {:#?}", wrong.len(), &wrong[..wrong.len().min(5)]);
+    println!(
+        "{mutations} mutated {what}, {decoded} decoded, {equal} as the honest one, at most {most_bytes} bytes"
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} wrong, the first: {:#?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(5)]
+    );
     assert!(5 * decoded >= *mutations, "{decoded} of {mutations} decoded");
     assert!(*most_bytes <= MOST_BYTES, "{most_bytes} bytes");
 }

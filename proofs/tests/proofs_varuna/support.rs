@@ -67,19 +67,30 @@ pub(crate) fn universal() -> &'static UniversalVerifier<Bls12_377> {
 /// Whether snarkVM parses a key, to the same bytes.
 pub(crate) fn parses_directly(key: &[u8]) -> bool {
     catch_unwind(|| {
-        CircuitVerifyingKey::<Bls12_377>::read_le(key).is_ok_and(|parsed| parsed.to_bytes_le().unwrap() == key)
+        CircuitVerifyingKey::<Bls12_377>::read_le(key)
+            .is_ok_and(|parsed| parsed.to_bytes_le().unwrap() == key)
     })
     .unwrap_or(false)
 }
 
 /// snarkVM's verdict.
-pub(crate) fn holds_directly(key: &[u8], binding: &[u8; 32], instances: &[&[Value]], proof: &[u8]) -> bool {
+pub(crate) fn holds_directly(
+    key: &[u8],
+    binding: &[u8; 32],
+    instances: &[&[Value]],
+    proof: &[u8],
+) -> bool {
     let parameters = Binding::new(binding);
     holds_under::<BoundVaruna>(&parameters, key, instances, proof)
 }
 
 /// snarkVM's verdict under any sponge.
-pub(crate) fn holds_under<S>(parameters: &S::FSParameters, key: &[u8], instances: &[&[Value]], proof: &[u8]) -> bool
+pub(crate) fn holds_under<S>(
+    parameters: &S::FSParameters,
+    key: &[u8],
+    instances: &[&[Value]],
+    proof: &[u8],
+) -> bool
 where
     S: SNARK<
             Proof = Proof<Bls12_377>,
@@ -95,7 +106,14 @@ where
             .iter()
             .map(|values| std::iter::once(Fr::one()).chain(values.iter().map(element)).collect())
             .collect();
-        S::verify_batch(universal(), parameters, VERSION, &BTreeMap::from([(&key, &inputs[..])]), &proof).ok()
+        S::verify_batch(
+            universal(),
+            parameters,
+            VERSION,
+            &BTreeMap::from([(&key, &inputs[..])]),
+            &proof,
+        )
+        .ok()
     };
     catch_unwind(AssertUnwindSafe(verdict)).ok().flatten().unwrap_or(false)
 }

@@ -52,7 +52,10 @@ fn no_instance_and_seventeen_are_too_few_and_too_many() {
     // Even snarkVM would take it: the limit is ours.
     let proof = class(3, 0).prove(&statement.binding, &instances);
     assert!(holds_directly(&statement.key, &statement.binding, &instances, &proof));
-    assert_eq!(key.verify(&statement.binding, &instances, &proof), Err(ProofError::Instances { max: 16, got: 17 }));
+    assert_eq!(
+        key.verify(&statement.binding, &instances, &proof),
+        Err(ProofError::Instances { max: 16, got: 17 })
+    );
 }
 
 #[test]
@@ -98,8 +101,11 @@ fn a_proof_holds_for_as_many_instances_as_it_states() {
         for got in [0, 3, u64::MAX] {
             let mut proof = statement.proof.clone();
             proof[place..place + 8].copy_from_slice(&got.to_le_bytes());
-            let verdict =
-                parse(&statement.key).unwrap().verify(&statement.binding, &slices(&statement.instances), &proof);
+            let verdict = parse(&statement.key).unwrap().verify(
+                &statement.binding,
+                &slices(&statement.instances),
+                &proof,
+            );
             assert_eq!(verdict, Err(ProofError::Count { what, expected, got }));
         }
     }
@@ -126,7 +132,10 @@ fn the_number_of_values_is_exact() {
     let expected = |expected, got| Err(ProofError::Values { instance: 0, expected, got });
     assert_eq!(verify(&statement.key, &values[..2]), (expected(3, 2), true));
     assert_eq!(verify(&statement.key, &[]), (expected(3, 0), false));
-    assert_eq!(verify(&statement.key, &[&values[..], &[[0; 32]]].concat()), (expected(3, 4), false));
+    assert_eq!(
+        verify(&statement.key, &[&values[..], &[[0; 32]]].concat()),
+        (expected(3, 4), false)
+    );
 
     // The same key, but for the number that it states: other bytes, hence another class, that the
     // same proof satisfies.
@@ -193,10 +202,16 @@ fn keys_have_one_length_and_one_encoding() {
     assert_eq!((key.len(), parse(key).unwrap().values()), (KEY_BYTES, 3));
     for got in [0, 48, KEY_BYTES - 1, KEY_BYTES + 1] {
         let bytes = [key, &[0]].concat();
-        assert_eq!(parse(&bytes[..got]).unwrap_err(), KeyError::Length { expected: KEY_BYTES, got });
+        assert_eq!(
+            parse(&bytes[..got]).unwrap_err(),
+            KeyError::Length { expected: KEY_BYTES, got }
+        );
     }
     // The encoding of the synthesizer, a version and a count before it.
-    assert_eq!(parse(&[&[1; 9][..], key].concat()).unwrap_err(), KeyError::Length { expected: 664, got: 673 });
+    assert_eq!(
+        parse(&[&[1; 9][..], key].concat()).unwrap_err(),
+        KeyError::Length { expected: 664, got: 673 }
+    );
     // Eleven commitments and an id that is longer would have the same length.
     let mut fewer = key.to_vec();
     fewer[48] = 11;
@@ -240,7 +255,14 @@ fn a_point_outside_of_the_subgroup_is_refused() {
 #[test]
 fn no_key_within_the_limits_makes_snarkvm_panic() {
     let statement = statement(1);
-    let ends = [(1, MAX_PUBLIC_INPUTS), (2, 1 << 16), (2, 1 << 16), (2, 1 << 17), (2, 1 << 17), (2, 1 << 17)];
+    let ends = [
+        (1, MAX_PUBLIC_INPUTS),
+        (2, 1 << 16),
+        (2, 1 << 16),
+        (2, 1 << 17),
+        (2, 1 << 17),
+        (2, 1 << 17),
+    ];
     for choice in 0..1_u32 << ends.len() {
         let mut bytes = statement.key.clone();
         for (i, (min, max)) in ends.into_iter().enumerate() {
@@ -261,7 +283,8 @@ fn the_largest_batch_is_verified_in_a_mebibyte() {
         let (key, bytes) = measured(|| parse(&statement.key).unwrap());
         assert!(bytes <= 1 << 20, "key: {bytes} bytes");
         let instances = slices(&statement.instances);
-        let (verdict, bytes) = measured(|| key.verify(&statement.binding, &instances, &statement.proof));
+        let (verdict, bytes) =
+            measured(|| key.verify(&statement.binding, &instances, &statement.proof));
         assert_eq!(verdict, Ok(()));
         assert!(bytes <= 1 << 20, "proof: {bytes} bytes");
     });

@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use lode_consensus::{
-    Action, Address, ChainSpec, Height, SignedTransaction, Transaction,
-    params::MarketSpec, transaction::Transfer,
+    Action, Address, ChainSpec, Height, SignedTransaction, Transaction, params::MarketSpec,
+    transaction::Transfer,
 };
 use lode_genesis::Network;
 use lode_ledger::Reader;
