@@ -238,7 +238,8 @@ impl<'a> Reader<'a> {
         self.leaf_proof(&StateKey::WeightSum, height)
     }
 
-    fn leaf_proof<T: Decode>(
+    /// A leaf of the state as of a retained height, with the proof of it.
+    pub fn leaf_proof<T: Decode>(
         &self,
         key: &StateKey,
         height: Height,
