@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use utoipa::{Modify, OpenApi, openapi::OpenApi as Document};
 
 use crate::{
-    ApiError, account, block, epoch, events, mining, network, status, transaction, weight,
+    ApiError, account, block, epoch, events, market, matching, mining, network, status, transaction,
+    weight,
 };
 
 /// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that
@@ -31,6 +32,20 @@ pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
         events::ReorgEvent,
         events::ShareEvent,
         events::TransactionEvent,
+        market::Agenda,
+        market::AgendaOldest,
+        market::Appointed,
+        market::Book,
+        market::Class,
+        market::ClassKey,
+        market::Job,
+        market::Operator,
+        market::Pool,
+        market::Queue,
+        market::SupplyAt,
+        market::Waiting,
+        matching::Estimate,
+        matching::Why,
         mining::Attempt,
         mining::AttemptOutcome,
         mining::MiningJob,
