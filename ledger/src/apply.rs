@@ -22,6 +22,7 @@ use crate::{
         Transactions, TreeKey, TreeNodes, TreeValues, Undos, Value, height_of, leaf_key,
     },
     database::Batch,
+    market::index::MarketIndex,
     reader::{Reader, require},
     records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace, Undo},
     state::{put_value_set, root_at, value_at},
@@ -93,6 +94,7 @@ impl Ledger {
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.connect(block)?;
         index.weights(&applied.changes)?;
+        MarketIndex { reader: &reader, batch: &mut batch, height }.connect(block, &applied)?;
         self.prune(&reader, &mut batch, height)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height))?;
         batch.commit()
@@ -126,6 +128,8 @@ impl Ledger {
         batch.delete::<Chain>(&height)?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.disconnect(&block, &share_ids, &self.network.genesis_hash)?;
+        MarketIndex { reader: &reader, batch: &mut batch, height }
+            .disconnect(&block, &self.network.genesis_hash)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height.saturating_sub(1)))?;
         batch.commit()?;
         Ok((hash, block))

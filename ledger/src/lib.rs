@@ -30,6 +30,7 @@ mod columns;
 mod database;
 mod error;
 pub mod fsck;
+mod market;
 mod outcome;
 mod reader;
 mod records;
@@ -47,6 +48,7 @@ use parking_lot::Mutex;
 
 pub use database::{LedgerFacts, MemoryDisk};
 pub use error::LedgerError;
+pub use market::records::{JobStatus, Prices};
 pub use outcome::{ChainEvent, StoreOutcome};
 pub use reader::{Branch, LeafProof, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};

@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
         Self { view: database.view(), network }
     }
 
-    fn params(&self) -> &ChainSpec {
+    pub(crate) fn params(&self) -> &ChainSpec {
         &self.network.params
     }
 
@@ -238,16 +238,22 @@ impl<'a> Reader<'a> {
         self.leaf_proof(&StateKey::WeightSum, height)
     }
 
-    /// A leaf of the state as of a retained height, with the proof of it.
+    /// Refuses a height whose state is not retained.
+    pub(crate) fn require_retained(&self, height: Height) -> Result<(), LedgerError> {
+        let (floor, tip) = (self.state_floor()?, self.tip_height()?);
+        if height < floor || height > tip {
+            return Err(LedgerError::NotRetained { height, floor, tip });
+        }
+        Ok(())
+    }
+
+    /// A leaf as of a retained height, with the proof of it.
     pub fn leaf_proof<T: Decode>(
         &self,
         key: &StateKey,
         height: Height,
     ) -> Result<LeafProof<T>, LedgerError> {
-        let (floor, tip) = (self.state_floor()?, self.tip_height()?);
-        if height < floor || height > tip {
-            return Err(LedgerError::NotRetained { height, floor, tip });
-        }
+        self.require_retained(height)?;
         let key = key.hash();
         let nodes = Nodes(&self.view);
         let (value, proof) = tree(&nodes)
