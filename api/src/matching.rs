@@ -8,7 +8,8 @@ use utoipa::{
 };
 
 use crate::{
-    market::{BookAsk, JobStatus},
+    job::JobStatus,
+    market::BookAsk,
     parameter::{parameter, u32_parameter},
     text::{AddressText, HashText, Text, U64Text, U128Text},
 };

@@ -12,6 +12,7 @@ mod account;
 mod block;
 mod epoch;
 mod fit;
+mod jobs;
 mod market;
 mod page;
 mod status;
@@ -21,9 +22,10 @@ use lode_ledger::{BlockEntry, Ledger, LedgerError, Reader};
 
 pub use self::{
     account::{AccountState, PlacedTransaction},
-    block::{BlockAnswer, BlockId, TransactionAnswer},
+    block::{BlockAnswer, BlockId, Told, TransactionAnswer},
     epoch::{EpochAnswer, MAX_COUNTED_SHARES, PlacedShare, ProverShares, WeightState},
     fit::{AskFit, Estimate, Fit, Why, WouldBe},
+    jobs::{JobsOf, ListedClass, ListedJob},
     market::{AgendaState, JobState, OperatorState, Proven},
     page::{Page, Place},
     status::ChainStatus,
