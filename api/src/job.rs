@@ -135,15 +135,21 @@ pub struct Delivery {
     pub height: u32,
 }
 
+impl From<&job::Status> for JobStatus {
+    fn from(status: &job::Status) -> Self {
+        match status {
+            job::Status::Waiting => Self::Waiting,
+            job::Status::Open => Self::Open,
+            job::Status::Assigned(_) => Self::Assigned,
+        }
+    }
+}
+
 impl JobStatus {
     pub fn of(leaf: Option<&JobLeaf>) -> Self {
         match leaf {
             None => Self::Absent,
-            Some(JobLeaf::Live(live)) => match live.status {
-                job::Status::Waiting => Self::Waiting,
-                job::Status::Open => Self::Open,
-                job::Status::Assigned(_) => Self::Assigned,
-            },
+            Some(JobLeaf::Live(live)) => Self::from(&live.status),
             Some(JobLeaf::Ended(ended)) => match ended.end {
                 job::End::Delivered => Self::Delivered,
                 job::End::Failed => Self::Failed,
@@ -162,7 +168,8 @@ impl Job {
         as_of: AsOf,
         proof: LeafProof,
     ) -> Self {
-        let values = |leaf: &JobLeaf| leaf.values().iter().map(|Value(value)| Hex(*value)).collect();
+        let values =
+            |leaf: &JobLeaf| leaf.values().iter().map(|Value(value)| Hex(*value)).collect();
         let hard = |leaf: &JobLeaf| match leaf {
             JobLeaf::Live(live) => live.terms.hard,
             JobLeaf::Ended(ended) => ended.hard,

@@ -34,7 +34,10 @@ pub enum JobChange {
     /// Posted.
     Requested,
     /// Its values are these from now on.
-    Raised { price: U64Text, late_price: U64Text },
+    Raised {
+        price: U64Text,
+        late_price: U64Text,
+    },
     Assigned(Assignment),
     /// No ask fitted.
     Opened {
@@ -42,16 +45,24 @@ pub enum JobChange {
         open_price: Option<U64Text>,
     },
     /// The assignee broke its promise; the bond stays locked.
-    Missed { operator: AddressText, bond: u64 },
+    Missed {
+        operator: AddressText,
+        bond: u64,
+    },
     /// The assignee gave the job back.
-    Declined { operator: AddressText, burned: u64 },
+    Declined {
+        operator: AddressText,
+        burned: u64,
+    },
     /// It will be cancelled.
     CancelBegun {
         /// Of the requester's bond; 0 if another job took its place.
         burned: u64,
     },
     /// A contest's proof came in.
-    Proved { operator: AddressText },
+    Proved {
+        operator: AddressText,
+    },
     /// A missed promise was settled.
     Slashed {
         operator: AddressText,

@@ -2,10 +2,7 @@
 
 use lode_consensus::market::matching::Misfit as Rule;
 use serde::{Deserialize, Serialize};
-use utoipa::{
-    IntoParams, ToSchema,
-    openapi::schema::Schema,
-};
+use utoipa::{IntoParams, ToSchema, openapi::schema::Schema};
 
 use crate::{
     job::JobStatus,

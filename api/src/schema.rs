@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use utoipa::{Modify, OpenApi, openapi::OpenApi as Document};
 
 use crate::{
-    ApiError, account, block, epoch, events, job, job_event, lists, market, matching, mining, network,
-    status, transaction, weight,
+    ApiError, account, block, epoch, events, job, job_event, lists, market, matching, mining,
+    network, status, transaction, weight,
 };
 
 /// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that

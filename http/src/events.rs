@@ -20,8 +20,8 @@ use axum::{
     },
 };
 use lode_api::{
-    job_event::JobEvent,
     events::{BlockEvent, Event, EventId, LaggedEvent, ReorgEvent, ShareEvent, TransactionEvent},
+    job_event::JobEvent,
     text::{AddressText, Text},
 };
 use lode_core::{

@@ -301,8 +301,7 @@ impl Round<'_> {
         let effective = |candidate: &Candidate| self.effective(job, &candidate.ask);
         let fitting = || fitting.iter().filter_map(|place| Some((*place, asks.get(*place)?)));
         let lowest = fitting().map(|(_, candidate)| effective(candidate)).min()?;
-        let band = BPS.saturating_add(self.class.policy.band_bps);
-        let limit = lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest);
+        let limit = band_limit(lowest, self.class.policy.band_bps);
         let mut within = fitting().filter(|(_, candidate)| effective(candidate) <= limit);
         let first = within.next()?;
         let Some(second) = within.next() else {
@@ -331,6 +330,12 @@ impl Round<'_> {
         let prover = candidate.ask.operator;
         Clock { numerator: draw.numerator(&prover), weight, prover }
     }
+}
+
+/// What an ask may cost at most to take part in the draw, if the cheapest costs `lowest`.
+pub fn band_limit(lowest: u128, band_bps: u16) -> u128 {
+    let band = BPS.saturating_add(band_bps);
+    lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest)
 }
 
 /// Ascending L/W; without weight last, and by L among themselves.

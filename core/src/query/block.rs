@@ -1,8 +1,8 @@
 //! Blocks and transactions.
 
 use lode_consensus::{
-    Action, Block, ChainWork, Epoch, Hash, Height, SignedTransaction, epoch, market::event::Outcome,
-    reward,
+    Action, Block, ChainWork, Epoch, Hash, Height, SignedTransaction, epoch,
+    market::event::Outcome, reward,
 };
 use lode_ledger::{BlockEntry, TransactionPlace};
 

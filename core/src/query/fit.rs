@@ -8,14 +8,17 @@ use lode_consensus::{
     Address, Hash, Height, StateKey,
     market::{
         Class, Job, JobLeaf, Operator,
-        job::Status,
-        matching::{Candidate, Misfit, Round, Standing},
+        job::{Assigned, Status},
+        matching::{self, Candidate, Misfit, Round, Standing},
         queue::{QueuePage, What},
         value::{self, Terms},
     },
 };
 
 use super::{Moment, QueryError};
+
+/// Different reasons that a summary names.
+const SHOWN_REASONS: usize = 3;
 
 /// An ask of a class's book, held against a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,98 @@ pub struct Estimate {
     pub fit: Fit,
 }
 
+impl Fit {
+    /// The asks that fit.
+    pub fn fitting(&self) -> impl Iterator<Item = &AskFit> {
+        self.asks.iter().filter(|ask| ask.misfit.is_none())
+    }
+
+    /// What the cheapest of them costs, delay included, in microcredits.
+    pub fn lowest(&self) -> Option<u128> {
+        self.fitting().map(|ask| ask.effective).min()
+    }
+
+    /// Those that take part in the draw: they cost little more than the cheapest.
+    pub fn within(&self, band_bps: u16) -> Vec<&AskFit> {
+        let limit = self.lowest().map(|lowest| matching::band_limit(lowest, band_bps));
+        self.fitting().filter(|ask| limit.is_some_and(|limit| ask.effective <= limit)).collect()
+    }
+
+    /// The least values with which an ask fits that does not now.
+    pub fn cheapest_raise(&self) -> Option<(u64, u64)> {
+        self.asks.iter().filter_map(|ask| ask.raise).min()
+    }
+
+    /// What is in the way, and the cheapest thing that would help.
+    fn obstacles(&self) -> String {
+        if self.asks.is_empty() {
+            return "there is no ask in the class's book: an operator has to post one".to_owned();
+        }
+        let mut reasons: Vec<String> = self
+            .asks
+            .iter()
+            .filter_map(|ask| ask.misfit)
+            .map(|misfit| misfit.to_string())
+            .collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        let more = reasons.len().saturating_sub(SHOWN_REASONS);
+        reasons.truncate(SHOWN_REASONS);
+        let more = if more > 0 { format!("; and {more} other reasons") } else { String::new() };
+        let help = self.cheapest_raise().map_or(String::new(), |(price, late_price)| {
+            format!(". Raise the price to {price} and the late price to {late_price}: an ask fits")
+        });
+        let count = self.asks.len();
+        format!("none of {count} asks fits: {}{more}{help}", reasons.join("; "))
+    }
+}
+
+impl Why {
+    /// What stands in the way and what would help, in one line.
+    pub fn summary(&self) -> String {
+        let Self { job, fit, .. } = self;
+        if let Status::Assigned(assigned) = &job.status {
+            let Assigned { operator, promise, .. } = assigned;
+            return format!("assigned to {operator}, who promised to deliver by height {promise}");
+        }
+        if self.is_contest {
+            return "a contest takes no asks: operators that pass the class's gates deliver".into();
+        }
+        if let Some(height) = job.cancelled {
+            return format!("under Cancel since height {height}: it is not matched any more");
+        }
+        if job.is_spent() {
+            let returns = job.returns();
+            return format!(
+                "{returns} operators gave it back: it is not assigned again, only delivered"
+            );
+        }
+        if fit.fitting().next().is_none() {
+            return fit.obstacles();
+        }
+        match self.event {
+            Some(height) => format!("an ask fits: block {height} looks at the job"),
+            None => {
+                "an ask fits, but nothing leads to matching: a Raise to the same values does, or \
+                     the operator's posting its ask again"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl Estimate {
+    /// What the Request would find, in one line.
+    pub fn summary(&self) -> String {
+        if self.class.policy.is_contest() {
+            return "a contest takes no asks: operators that pass the class's gates deliver".into();
+        }
+        let Some(lowest) = self.fit.lowest() else { return self.fit.obstacles() };
+        let count = self.fit.fitting().count();
+        format!("{count} of {} asks fit; the cheapest costs {lowest}", self.fit.asks.len())
+    }
+}
+
 impl Moment<'_> {
     /// Holds the book of a job's class against it, as the block to come would.
     ///
@@ -113,7 +208,7 @@ impl Moment<'_> {
             .count();
         let mut fit = self.fit(&leaf, &job, created.saturating_add(1))?;
         // The draw is from the hash of a block that is not there.
-        let fitting = fit.asks.iter().filter(|ask| ask.misfit.is_none()).count();
+        let fitting = fit.fitting().count();
         fit.chosen = fit.chosen.filter(|_| fitting == 1);
         let requester_bond = value::request_bond(&self.params().market, asked.price);
         Ok(Estimate { class: leaf, requester_bond, ahead, fit })

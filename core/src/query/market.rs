@@ -125,7 +125,8 @@ impl Moment<'_> {
     ) -> Result<OperatorState, QueryError> {
         let leaf = self.proven::<Operator>(StateKey::Operator(*address), height)?;
         let epoch = self.params().epoch_of(leaf.leaf.height);
-        let (rolled, weight) = self.operator_in(address, epoch, leaf.leaf.height, leaf.leaf.leaf)?;
+        let (rolled, weight) =
+            self.operator_in(address, epoch, leaf.leaf.height, leaf.leaf.leaf)?;
         Ok(OperatorState { leaf, rolled, weight })
     }
 
@@ -143,9 +144,8 @@ impl Moment<'_> {
         });
         let weight: Option<Weight> =
             self.reader.leaf_proof(&StateKey::Weight(*address), height)?.leaf;
-        let frozen = epoch
-            .checked_sub(1)
-            .and_then(|last| weight.and_then(|weight| weight.at_end_of(last)));
+        let frozen =
+            epoch.checked_sub(1).and_then(|last| weight.and_then(|weight| weight.at_end_of(last)));
         Ok((rolled, frozen.unwrap_or(0)))
     }
 

@@ -19,6 +19,7 @@ mod status;
 
 use lode_consensus::{ChainSpec, Epoch, Hash, Height};
 use lode_ledger::{BlockEntry, Ledger, LedgerError, Reader};
+pub use lode_ledger::{JobStatus, Prices};
 
 pub use self::{
     account::{AccountState, PlacedTransaction},
