@@ -131,9 +131,9 @@ mod tests {
 
     #[test]
     fn a_leaf_that_says_nothing_is_none() {
-        assert_eq!(Weight { epoch: 9, carried: 0, shares: 0 }.to_leaf(), None);
-        assert!(Weight { epoch: 0, carried: 1, shares: 0 }.to_leaf().is_some());
-        assert!(Weight { epoch: 0, carried: 0, shares: 1 }.to_leaf().is_some());
+        assert!(Weight { epoch: 9, carried: 0, shares: 0 }.is_empty());
+        assert!(!Weight { epoch: 0, carried: 1, shares: 0 }.is_empty());
+        assert!(!Weight { epoch: 0, carried: 0, shares: 1 }.is_empty());
     }
 
     #[test]
