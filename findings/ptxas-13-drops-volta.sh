@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# ptxas 13 refuses sm_70 as a target, and takes the very text that says `.target sm_70`, in PTX 7.0, for every newer card.
+# ptxas 13 refuses sm_70 as a target, and takes the very text that says `.target sm_70`, in PTX 7.0,
+# for every newer card.
 #
-# So PTX for Volta and newer stays valid, a driver with CUDA 13 compiles it for all but Volta, and whoever assembles it for the oldest
-# card that its text names finds that out alone.
+# So PTX for Volta and newer stays valid, a driver with CUDA 13 compiles it for all but Volta, and
+# whoever assembles it for the oldest card that its text names finds that out alone.
 #
 # Versions: nvidia-cuda-nvcc-cu12 12.9.86, nvidia-cuda-nvcc 13.5.37 (wheels of PyPI, x86-64).
 # Behaviour: 12.9 assembles it for sm_70, sm_75 and sm_120; 13.5 for the latter two.

@@ -163,7 +163,10 @@ mod tests {
         }
 
         #[test]
-        fn decimals_parse_as_wide_integers_do(whole in 0_u128..=40_000_000_000_000, fraction in "[0-9]{1,6}") {
+        fn decimals_parse_as_wide_integers_do(
+            whole in 0_u128..=40_000_000_000_000,
+            fraction in "[0-9]{1,6}",
+        ) {
             let wide = whole * 1_000_000 + format!("{fraction:0<6}").parse::<u128>().unwrap();
             prop_assert_eq!(parse(&format!("{whole}.{fraction}")).ok(), u64::try_from(wide).ok());
         }

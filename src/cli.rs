@@ -162,7 +162,7 @@ pub enum AccountCommand {
     #[command(after_help = "Example:
   lode account list")]
     List(ListArgs),
-    /// Print an account's private key, after its passphrase. Whoever sees it owns the account.
+    /// Print an account's private key, after its passphrase. It gives full control of the account.
     #[command(after_help = "Example:
   lode account export alice > alice.key")]
     Export(ExportArgs),
@@ -244,11 +244,11 @@ pub struct BalanceArgs {
 #[command(after_help = "Example:
   lode transfer --from alice --to aleo1… --amount 1.5 --wait
 
-The passphrase comes from --password-file, else from the file ADDRESS.password beside the key (as a devnet's own \
-account has), else from a prompt.
+The passphrase comes from --password-file, else from the file ADDRESS.password beside the key \
+(as a devnet's own account has), else from a prompt.
 
-To repeat a transfer whose answer was lost, give the same --nonce: at most one transaction of a nonce is ever \
-included.")]
+To repeat a transfer whose answer was lost, give the same --nonce: at most one \
+transaction of a nonce is ever included.")]
 pub struct TransferArgs {
     /// Who pays: name or address
     /// [default: the keystore's only account, or the one named like the network]
@@ -258,7 +258,8 @@ pub struct TransferArgs {
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub to: String,
     /// Credits for the receiver, with up to 6 decimals.
-    #[arg(long, value_name = "CREDITS", allow_negative_numbers = true, value_parser = ValueParser::new(positive_credits))]
+    #[arg(long, value_name = "CREDITS", allow_negative_numbers = true)]
+    #[arg(value_parser = ValueParser::new(positive_credits))]
     pub amount: Credits,
     /// Credits for the block's producer. Higher fees are included first.
     #[arg(long, value_name = "CREDITS", allow_negative_numbers = true, default_value = "0.001")]
@@ -277,7 +278,8 @@ pub struct TransferArgs {
     #[arg(long)]
     pub force: bool,
     /// Seconds to wait with --wait.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "wait", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "wait")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
@@ -296,7 +298,8 @@ pub struct TransferArgs {
   lode block 40 --json")]
 pub struct BlockArgs {
     /// Height, hash (64 hexadecimal digits), or latest.
-    #[arg(value_name = "HEIGHT|HASH|latest", allow_negative_numbers = true, value_parser = ValueParser::new(block_id))]
+    #[arg(value_name = "HEIGHT|HASH|latest", allow_negative_numbers = true)]
+    #[arg(value_parser = ValueParser::new(block_id))]
     pub block: String,
     #[command(flatten)]
     pub node: NodeArgs,
@@ -310,9 +313,10 @@ pub struct BlockArgs {
   lode epoch                    the current epoch, for the keystore's only account
   lode epoch 7 --address alice
 
-The shares of epoch e decide who holds the proving rights of epoch e+1. Each height has a roster: provers in the \
-order of their right and duty to it, drawn by weight from the hash of the block before. It is therefore known one \
-block ahead, and no further: the next duty shown is that of the next height.")]
+The shares of epoch e decide who holds the proving rights of epoch e+1. Each height has a \
+roster: provers in the order of their right and duty to it, drawn by weight from the hash of the \
+block before. It is therefore known one block ahead, and no further: the next duty shown is that \
+of the next height.")]
 pub struct EpochArgs {
     /// The epoch's number [default: the current one]
     #[arg(value_name = "EPOCH", allow_negative_numbers = true)]

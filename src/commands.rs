@@ -37,7 +37,8 @@ pub enum CommandError {
     Client(#[from] ClientError),
     /// The node's answers may be out of date, and a signature must not depend on them.
     #[error(
-        "the node is not in sync: {reason}; balance and nonce may be out of date (--force signs all the same)"
+        "the node is not in sync: {reason}; balance and nonce may be out of date (--force signs \
+         all the same)"
     )]
     NotInSync {
         /// What the node says.
@@ -64,10 +65,11 @@ pub enum CommandError {
     },
     /// The account has too little to spend.
     #[error(
-        "{address} can spend {balance} credits, {needed} are needed ({immature} more are mined and not mature yet)"
+        "{address} can spend {balance} credits, {needed} are needed ({immature} more are mined and \
+         not mature yet)"
     )]
     TooPoor {
-        /// Who pays.
+        /// The sender.
         address: Address,
         /// What it can spend.
         balance: Credits,
@@ -112,7 +114,8 @@ pub enum CommandError {
     },
     /// The answer to a signed transfer was lost.
     #[error(
-        "{error}; the node may have taken transaction {id} all the same: only a repeat with --nonce {nonce} cannot pay twice"
+        "{error}; the node may have taken transaction {id} all the same: only a repeat with \
+         --nonce {nonce} cannot pay twice"
     )]
     Unanswered {
         /// What happened.
@@ -133,8 +136,13 @@ pub enum CommandError {
     },
     /// No block included the transfer in the time given.
     #[error(
-        "transaction {id} is in no block after {waited_s} s{}; it can still be included until height {expiry}",
-        if *waits { ", and waits in the mempool" } else { ", and the node does not hold it any more" }
+        "transaction {id} is in no block after {waited_s} s{}; it can still be included until \
+         height {expiry}",
+        if *waits {
+            ", and waits in the mempool"
+        } else {
+            ", and the node does not hold it any more"
+        }
     )]
     NotYet {
         /// The transaction.
@@ -231,7 +239,7 @@ fn warn_if_open(file: &Path) {
 
 /// One line on standard error.
 pub(crate) fn warn(line: &str) {
-    // Where standard error is closed, nobody wants to be warned.
+    // If standard error is closed, the warning is dropped.
     let _ = writeln!(io::stderr(), "warning: {}", one_line(line));
 }
 

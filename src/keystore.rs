@@ -93,7 +93,7 @@ impl UnlockedAccount {
         transaction.sign(&self.key, genesis_hash, &mut rng)
     }
 
-    /// The private key as text, `APrivateKey1…`. Whoever sees it owns the account.
+    /// The private key as text, `APrivateKey1…`. It gives full control of the account.
     pub fn private_key_text(&self) -> Zeroizing<String> {
         Zeroizing::new(self.key.to_string())
     }
@@ -296,7 +296,8 @@ impl Keystore {
     /// asking.
     ///
     /// # Errors
-    /// [`KeystoreError::NoKey`], before anybody is asked, or [`KeystoreError::Secret`].
+    /// [`KeystoreError::NoKey`], before the passphrase is asked for, or
+    /// [`KeystoreError::Secret`].
     pub fn find_passphrase(
         &self,
         address: Address,

@@ -26,11 +26,11 @@ fn answer() -> ExitCode {
     let mut out = io::stdout().lock();
     match commands::run(cli.command, &mut out).and_then(|()| out.flush().map_err(Into::into)) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough, as `head` does.
+        // The reader of the output has closed it, as `head` does.
         Err(commands::CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
-        // Whoever pressed Ctrl-C knows why it ended.
+        // After Ctrl-C no message is needed.
         Err(commands::CommandError::Keystore(KeystoreError::Secret(SecretError::Interrupted))) => {
             ExitCode::from(INTERRUPTED_EXIT_CODE)
         }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""What the processor does between a block's announcement and the last acceptance, in the test `an_announced_block_is_accepted_by_all`.
+"""What the processor does between a block's announcement and the last acceptance, in the test
+`an_announced_block_is_accepted_by_all`.
 
     tests/announcement_profile.py
 
-builds nodes and test, runs it long, samples all cores meanwhile, and prints how their time divides. It takes root, `perf` and binutils: a
-uprobe on the return of `ChainService::connect`, which stores a block, tells when each node has it. The sampling slows the nodes by some
-tenths; the parts are what counts.
+builds nodes and test, runs it long, samples all cores meanwhile, and prints how their time divides.
+It takes root, `perf` and binutils: a uprobe on the return of `ChainService::connect`, which stores
+a block, tells when each node has it. The sampling slows the nodes by some tenths; the parts are
+what counts.
 """
 
 import json
@@ -52,7 +54,9 @@ def change_uprobes(command):
 
 
 def probe(node):
-    """Sets the uprobes, one for each copy of the function. They go by place in the file, symbols by place in memory."""
+    """Sets the uprobes, one for each copy of the function. They go by place in the file, symbols by
+    place in memory.
+    """
     segments = re.findall(
         r"LOAD +(0x\w+) (0x\w+) 0x\w+ (0x\w+) 0x\w+ R E", run("readelf", "-lW", node)
     )
@@ -146,7 +150,8 @@ def main():
             parts[part(command, symbol)] += 1
     total = sum(parts.values())
     print(
-        f"{len(windows)} announcements, {total / SAMPLES_PER_S / len(windows) * 1e3:.1f} ms of the cores' time each:"
+        f"{len(windows)} announcements, {total / SAMPLES_PER_S / len(windows) * 1e3:.1f} ms of the "
+        "cores' time each:"
     )
     for name, count in parts.most_common():
         print(f"{100 * count / total:5.1f} %  {name}")

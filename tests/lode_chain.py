@@ -154,15 +154,19 @@ class Chain:
             return self.weights[epoch]
         return lode.next_weights(self.weights[-1] if self.weights else {}, self.shares[-1])
 
-    def weight_leaves(self):
-        """The leaves of everybody who ever had a share, and of the sum, from weights that were halved epoch by epoch."""
-        weights = [self.weights_of(epoch) for epoch in range(len(self.shares))]
+    def weight_sums(self):
+        """Of each epoch up to the open one: the sum at its end, and the shares in it."""
         sums = []
         for shares in self.shares:
-            sums.append(
-                (lode.next_weight_sum(sums[-1][0] if sums else 0, shares), sum(shares.values()))
-            )
-        histories = {lode.weight_sum_key(): sums}
+            before = sums[-1][0] if sums else 0
+            sums.append((lode.next_weight_sum(before, shares), sum(shares.values())))
+        return sums
+
+    def weight_leaves(self):
+        """The leaves of every prover that ever had a share, and of the sum, from weights that were
+        halved epoch by epoch."""
+        weights = [self.weights_of(epoch) for epoch in range(len(self.shares))]
+        histories = {lode.weight_sum_key(): self.weight_sums()}
         for prover in {prover for shares in self.shares for prover in shares}:
             pairs = zip(weights, self.shares)
             histories[lode.weight_key(prover)] = [

@@ -58,8 +58,7 @@ TIGHT = {"assignments": 3, "taking": 2, "agenda": 4, "classes": 3}
 
 def hexed(leaves):
     return {
-        key.hex(): value if value is None else value.hex()
-        for key, value in sorted(leaves.items())
+        key.hex(): value if value is None else value.hex() for key, value in sorted(leaves.items())
     }
 
 
@@ -73,22 +72,27 @@ def digest(leaves):
 
 class History:
     """One random history in the making."""
+
     def __init__(self, seed, bounds=False, limits=None):
         self.seed, self.g = seed, (Bounds if bounds else generator.Generator)(seed)
-        self.state = states.genesis(self.g.params,
-                                    lode.genesis_share_fund(self.g.params["epoch_length"]))
+        self.state = states.genesis(
+            self.g.params, lode.genesis_share_fund(self.g.params["epoch_length"])
+        )
         self.height, self.limits = 0, limits
         self.counts, self.seen = Counter(), Counter()
 
     def first_line(self):
         params = {name: value for name, value in self.g.params.items() if name != "allocations"}
         return {
-            "seed": self.seed, "params": params, "limits": self.limits,
+            "seed": self.seed,
+            "params": params,
+            "limits": self.limits,
             "genesis_hash": self.g.hashes[0].hex(),
             "allocations": {
-                address.hex(): amount
-                for address, amount in self.g.params["allocations"].items()
-            }, "leaves": hexed(self.state.encoded()), "supply": self.state.supply.plain()
+                address.hex(): amount for address, amount in self.g.params["allocations"].items()
+            },
+            "leaves": hexed(self.state.encoded()),
+            "supply": self.state.supply.plain(),
         }
 
     def block(self, short=False):
@@ -111,19 +115,23 @@ class History:
         self.seen += b.seen
         changes = self.state.take_changes()
         return {
-            "height": self.height, "previous_hash": previous_hash.hex(), "producer": producer.hex(),
-            "provers": [prover.hex() for prover in provers], "target": str(generator.TARGET),
-            "first_target": str(generator.TARGET), "transactions": told,
-            "assignments": [[part.hex() for part in assignment] for assignment in b.assignments
-                            ], **({"leaves_digest": digest(changes).hex()} if short else {
-                                      "leaves": hexed(changes)
-                                  }), "supply": self.state.supply.plain(), "fees": b.fees
+            "height": self.height,
+            "previous_hash": previous_hash.hex(),
+            "producer": producer.hex(),
+            "provers": [prover.hex() for prover in provers],
+            "target": str(generator.TARGET),
+            "first_target": str(generator.TARGET),
+            "transactions": told,
+            "assignments": [[part.hex() for part in assignment] for assignment in b.assignments],
+            **({"leaves_digest": digest(changes).hex()} if short else {"leaves": hexed(changes)}),
+            "supply": self.state.supply.plain(),
+            "fees": b.fees,
         }
 
     def tell(self, t, verdict, values, outcome, reason):
         told = {
-            "bytes": actions.encode(t).hex(), "id": actions.transaction_id(self.g.hashes[0],
-                                                                           t).hex()
+            "bytes": actions.encode(t).hex(),
+            "id": actions.transaction_id(self.g.hashes[0], t).hex(),
         }
         if t["type"] == "deliver":
             told["verdict"] = verdict
@@ -151,7 +159,8 @@ def run(seed, blocks, path=None, short=False, bounds=False, progress=False, limi
                 print(
                     f"{height} blocks, {time.monotonic() - started:.0f} s, "
                     f"{len(history.state.leaves)} leaves",
-                    flush=True)
+                    flush=True,
+                )
     finally:
         if out:
             out.close()
@@ -164,8 +173,7 @@ def replay(path):
     with open(path, encoding="ascii") as lines:
         first = json.loads(next(lines))
         allocations = {
-            bytes.fromhex(address): amount
-            for address, amount in first["allocations"].items()
+            bytes.fromhex(address): amount for address, amount in first["allocations"].items()
         }
         params = {**first["params"], "allocations": allocations}
         state = states.genesis(params, lode.genesis_share_fund(params["epoch_length"]))
@@ -190,19 +198,29 @@ def replay_block(state, params, hashes, line, limits):
             outcome = "invalid"
         same(f"block {line['height']}, a transaction", outcome, told["outcome"])
         place += outcome != "invalid"
-    transition.finish(b, bytes.fromhex(line["producer"]),
-                      [bytes.fromhex(prover) for prover in line["provers"]], int(line["target"]),
-                      int(line["first_target"]))
+    transition.finish(
+        b,
+        bytes.fromhex(line["producer"]),
+        [bytes.fromhex(prover) for prover in line["provers"]],
+        int(line["target"]),
+        int(line["first_target"]),
+    )
     for key in state.before:
         record = state.get(*key)
         if record is not None:
-            same(f"{key[0]} decoded",
-                 leaves.decode(key[0], record.encode()).encode(), record.encode())
+            same(
+                f"{key[0]} decoded",
+                leaves.decode(key[0], record.encode()).encode(),
+                record.encode(),
+            )
     changes = state.take_changes()
-    for name, computed in (("leaves", hexed(changes)), ("leaves_digest", digest(changes).hex()),
-                           ("supply", state.supply.plain()), ("fees", b.fees),
-                           ("assignments", [[part.hex() for part in assignment]
-                                            for assignment in b.assignments])):
+    for name, computed in (
+        ("leaves", hexed(changes)),
+        ("leaves_digest", digest(changes).hex()),
+        ("supply", state.supply.plain()),
+        ("fees", b.fees),
+        ("assignments", [[part.hex() for part in assignment] for assignment in b.assignments]),
+    ):
         if name in line:
             same(f"block {line['height']}, {name}", computed, line[name])
 
@@ -213,20 +231,25 @@ def same(what, computed, told):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--blocks", type=int, default=500)
     parser.add_argument("--json", metavar="FILE", help="write the history to a file of JSON lines")
-    parser.add_argument("--digest",
-                        action="store_true",
-                        help="a digest of each block's leaves in the file, not the leaves")
+    parser.add_argument(
+        "--digest",
+        action="store_true",
+        help="a digest of each block's leaves in the file, not the leaves",
+    )
     parser.add_argument(
         "--bounds",
         action="store_true",
-        help=f"not at random: what every bound of the rules cuts short, in {BOUNDS_BLOCKS} blocks")
-    parser.add_argument("--tight", action="store_true",
-                        help="with bounds so small that most blocks reach them")
+        help=f"not at random: what every bound of the rules cuts short, in {BOUNDS_BLOCKS} blocks",
+    )
+    parser.add_argument(
+        "--tight", action="store_true", help="with bounds so small that most blocks reach them"
+    )
     parser.add_argument("--counts", action="store_true", help="say how often what happened")
     parser.add_argument("--replay", metavar="FILE", help="replay a file and compare")
     args = parser.parse_args()
@@ -235,17 +258,29 @@ def main():
         return
     if args.bounds:
         args.blocks = BOUNDS_BLOCKS
-    history = run(args.seed, args.blocks, args.json, args.digest, args.bounds, args.blocks > 1_000,
-                  TIGHT if args.tight else None)
+    history = run(
+        args.seed,
+        args.blocks,
+        args.json,
+        args.digest,
+        args.bounds,
+        args.blocks > 1_000,
+        TIGHT if args.tight else None,
+    )
     if args.counts:
         for (kind, outcome, reason), count in sorted(history.counts.items()):
             print(f"{count:8} {kind} {outcome} {reason}")
         for what, count in sorted(history.seen.items()):
             print(f"{count:8} {what}")
-    included = sum(count for (kind, outcome, _), count in history.counts.items()
-                   if kind != "assigned" and outcome != "invalid")
-    print(f"seed {args.seed}: {args.blocks} blocks, {included} transactions, "
-          f"{history.counts['assigned', '', '']} assignments: all properties hold")
+    included = sum(
+        count
+        for (kind, outcome, _), count in history.counts.items()
+        if kind != "assigned" and outcome != "invalid"
+    )
+    print(
+        f"seed {args.seed}: {args.blocks} blocks, {included} transactions, "
+        f"{history.counts['assigned', '', '']} assignments: all properties hold"
+    )
 
 
 if __name__ == "__main__":

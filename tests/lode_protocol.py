@@ -1,9 +1,10 @@
-"""The Lode protocol's pure rules, a second time: written from docs/src/protocol, not from the node's code.
+"""The Lode protocol's pure rules, a second time: written from docs/src/protocol, not from the
+node's code.
 
-Hashes, addresses, encodings, Merkle roots, the state tree, targets, epochs, rights and rewards, in plain Python
-integers and bytes; lode_market has transactions and the market. `recompute.py` replays a node's chain
-with them; consensus/tests/vectors/generate.py writes the golden vectors of the Rust implementation with
-them. Python 3.9 or later, standard library only.
+Hashes, addresses, encodings, Merkle roots, the state tree, targets, epochs, rights and rewards, in
+plain Python integers and bytes; lode_market has transactions and the market. `recompute.py` replays
+a node's chain with them; consensus/tests/vectors/generate.py writes the golden vectors of the Rust
+implementation with them. Python 3.9 or later, standard library only.
 """
 
 import hashlib
@@ -12,14 +13,15 @@ from fractions import Fraction
 
 ZERO = bytes(32)
 MAX_128 = 2**128 - 1
-# SHA-256 of the files powers-of-beta-15 and beta-h of Aleo's universal setup: part of every network's genesis.
+# SHA-256 of the files powers-of-beta-15 and beta-h of Aleo's universal setup: part of every
+# network's genesis.
 SRS_CHECKSUM = bytes.fromhex(
     "eb7040c25ce1a19a5a9a1d12046c5820ba9c2768c606290f8a80fa2bd0e1e5ed"
     "fd0a8538d4ad4f60694b5e81dec6687d8672480ea6b878205eef0c1bd51dc3bc"
 )
 
 
-# --- Bytes, hashes and addresses -------------------------------------------------------------------------------------
+# --- Bytes, hashes and addresses ------------------------------------------------------------------
 
 
 def b256(domain, *parts):
@@ -50,7 +52,7 @@ BECH32_DIGITS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
 def bech32m_checksum(prefix, digits):
-    """The checksum of BIP 350, as a number of 30 bits; 0 for digits that end in their own checksum."""
+    """The checksum of BIP 350, a number of 30 bits; 0 for digits that end in their own checksum."""
     state = 1
     for digit in [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix] + digits:
         top, state = state >> 25, (state & 0x1FFFFFF) << 5 ^ digit
@@ -90,11 +92,13 @@ def address_text(address):
     return bech32m_encode("aleo", address)
 
 
-# --- Encodings (docs/src/protocol/encodings.md) ----------------------------------------------------------------------
+# --- Encodings (docs/src/protocol/encodings.md) ---------------------------------------------------
 
 
 def encode_network(p, srs_checksum=SRS_CHECKSUM):
-    """`p`: the fields of the network's file, the target as a number, the allocations as {address bytes: amount}."""
+    """`p`: the fields of the network's file, the target as a number, the allocations as {address
+    bytes: amount}.
+    """
     out = bytes([len(p["name"])]) + p["name"].encode() + bytes([p["log_n"]])
     for key in ("block_interval_ms", "asert_tau_ms", "future_limit_ms"):
         out += u64(p[key])
@@ -148,7 +152,7 @@ def encode_weight(epoch, carried, shares):
     return u32(epoch) + u64(carried) + u16(shares)
 
 
-# --- Hashes and roots ------------------------------------------------------------------------------------------------
+# --- Hashes and roots -----------------------------------------------------------------------------
 
 
 def network_hash(p, srs_checksum=SRS_CHECKSUM):
@@ -196,7 +200,7 @@ def merkle_root(items):
     return b256("lode/root/v1", u32(len(items)), level[0] if level else ZERO)
 
 
-# --- The state tree (docs/src/protocol/state.md) ---------------------------------------------------------------------
+# --- The state tree (docs/src/protocol/state.md) --------------------------------------------------
 
 EMPTY = b"SPARSE_MERKLE_PLACEHOLDER_HASH__"
 
@@ -246,7 +250,9 @@ def tree_root(leaves, level=0):
 
 
 def tree_proof(leaves, key, level=0):
-    """The leaf at the end of a key's path, or None, and the hashes beside the path, the lowest first."""
+    """The leaf at the end of a key's path, or None, and the hashes beside the path, the lowest
+    first.
+    """
     if len(leaves) < 2:
         return (leaves[0] if leaves else None), []
     sides = [[leaf for leaf in leaves if bit(leaf[0], level) == side] for side in (0, 1)]
@@ -269,7 +275,7 @@ def proof_root(key, value, leaf, siblings):
     return result
 
 
-# --- Targets, anchors and epochs (docs/src/protocol/chain.md) --------------------------------------------------------
+# --- Targets, anchors and epochs (docs/src/protocol/chain.md) -------------------------------------
 
 
 def next_target(target, solve_time_ms, interval_ms, tau_ms):
@@ -299,12 +305,14 @@ def median(timestamps):
 
 
 def anchor_heights(p, height):
-    """Heights below `height`, within the window, and such that the height after them lies in the epoch of `height`."""
+    """Heights below `height`, within the window, and such that the height after them lies in the
+    epoch of `height`.
+    """
     first_of_epoch = height // p["epoch_length"] * p["epoch_length"]
     return range(max(0, height - p["share_window"], first_of_epoch - 1), height)
 
 
-# --- Rewards (docs/src/protocol/state.md) ----------------------------------------------------------------------------
+# --- Rewards (docs/src/protocol/state.md) ---------------------------------------------------------
 
 
 def subsidy(height):
@@ -325,7 +333,7 @@ def share_pay(height, target, first_target, shares_per_block):
     return base * min(target, 2 * first_target) // first_target
 
 
-# --- Rights (docs/src/protocol/rights.md) ----------------------------------------------------------------------------
+# --- Rights (docs/src/protocol/rights.md) ---------------------------------------------------------
 
 
 def next_weights(previous, shares):
@@ -341,9 +349,11 @@ def next_weight_sum(previous, shares):
 
 
 def weight_leaf(history):
-    """The leaf of a prover, or of the sum: what it was carried into its last epoch with shares, and those shares.
+    """The leaf of a prover, or of the sum: what it was carried into its last epoch with shares, and
+    those shares.
 
-    `history` has a pair (weight at the epoch's end, shares in it) for every epoch up to now. None: no share yet.
+    `history` has a pair (weight at the epoch's end, shares in it) for every epoch up to now. None:
+    no share yet.
     """
     counted = [epoch for epoch, (_, shares) in enumerate(history) if shares]
     if not counted:

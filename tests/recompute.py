@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Recomputes a Lode chain from what a node's HTTP API says, and compares.
 
-    tests/recompute.py http://127.0.0.1:3030/devnet
-    tests/recompute.py http://127.0.0.1:3030/my-network --network my-network.toml
-    tests/recompute.py file:///tmp/recorded/devnet      (answers from files: status.json, block/7.json, …)
+    tests/recompute.py http://127.0.0.1:3030/devnet tests/recompute.py
+    http://127.0.0.1:3030/my-network --network my-network.toml tests/recompute.py
+    file:///tmp/recorded/devnet      (answers from files: status.json, block/7.json, …)
 
-The network's parameters come from its file, all else from the API. Every block is replayed from genesis with the rules
-of lode_protocol.py (in lode_chain.py), and what the node says about blocks, shares, transactions, epochs, rosters, the supply and every
-account with its proof must equal what comes out.
+The network's parameters come from its file, all else from the API. Every block is replayed from
+genesis with the rules of lode_protocol.py (in lode_chain.py), and what the node says about blocks,
+shares, transactions, epochs, rosters, the supply and every account with its proof must equal what
+comes out.
 
-It exits with 0 and a line that says how much was recomputed, or with 1 and the first difference. Two things it does
-not check: the pairing equations of the proofs, which `lode-miner verify` does, and the signatures, which need Aleo's
-curve and hash functions. Python 3.9 or later, standard library only.
+It exits with 0 and a line that says how much was recomputed, or with 1 and the first difference.
+Two things it does not check: the pairing equations of the proofs, which `lode-miner verify` does,
+and the signatures, which need Aleo's curve and hash functions. Python 3.9 or later, standard
+library only.
 """
 
 import argparse
@@ -36,7 +38,9 @@ from lode_protocol import address_bytes, address_text
 
 
 class Api:
-    """GET requests below one base URL. Below a file:// base the answer to a path is PATH.json, whatever its query."""
+    """GET requests below one base URL. Below a file:// base the answer to a path is PATH.json,
+    whatever its query.
+    """
 
     def __init__(self, base):
         self.base = base.rstrip("/")
@@ -56,7 +60,9 @@ class Api:
             raise Difference(f"GET /{path}: {error}") from error
 
     def snapshot(self):
-        """The status, and the chain of blocks that ends in its tip; again if a reorganisation came between."""
+        """The status, and the chain of blocks that ends in its tip; again if a reorganisation came
+        between.
+        """
         for _ in range(5):
             status = self.get("status")
             blocks = [self.get(f"block/{height}") for height in range(status["height"] + 1)]
@@ -93,7 +99,9 @@ def check_status(chain, status):
 
 
 def check_epochs(chain, api):
-    """Every epoch that has begun. The open one is compared in full only while the node's tip is ours."""
+    """Every epoch that has begun. The open one is compared in full only while the node's tip is
+    ours.
+    """
     length = chain.p["epoch_length"]
     for epoch, shares in enumerate(chain.shares):
         answer, last = api.get(f"epoch/{epoch}"), (epoch + 1) * length - 1
@@ -144,7 +152,9 @@ def check_rosters(chain, api):
 
 
 def check_account(chain, api, address):
-    """An account as of the tip, existing or not, and the proof that the state root holds it, or does not."""
+    """An account as of the tip, existing or not, and the proof that the state root holds it, or
+    does not.
+    """
     text, tip = address_text(address), chain.tip()
     answer, state_root = api.get(f"account/{text}?height={tip}"), chain.headers[tip]["state_root"]
     exists = address in chain.accounts
@@ -164,16 +174,42 @@ def check_account(chain, api, address):
             "immature"
         ]  # told as of the node's tip only, which has moved on while we computed
     same_fields(f"account {text}", expected, answer)
-    proof, key = answer["proof"], lode.account_key(address)
     value = lode.encode_account(balance, nonce) if exists else None
-    same_fields(f"account {text}: proof", {"key": key.hex(), "value": value and value.hex()}, proof)
+    check_leaf(f"account {text}", lode.account_key(address), value, state_root, answer["proof"])
+
+
+def check_leaf(what, key, value, state_root, proof):
+    """That a proof shows a leaf, or with value None its absence, below a state root."""
+    same_fields(f"{what}: proof", {"key": key.hex(), "value": value and value.hex()}, proof)
     leaf = proof["leaf"] and tuple(read_bytes(proof["leaf"], "key_hash", "value_hash").values())
     siblings = [bytes.fromhex(sibling) for sibling in proof["siblings"]]
-    same(
-        f"account {text}: root of the proof",
-        state_root,
-        lode.proof_root(key, value, leaf, siblings),
-    )
+    root = lode.proof_root(key, value, leaf, siblings)
+    same(f"{what}: root of the proof", state_root, root)
+
+
+def check_weight(chain, api, address):
+    """What an address has earned by shares as of the tip, the sum of all, and their proofs."""
+    text, tip = address_text(address), chain.tip()
+    answer, state_root = api.get(f"weight/{text}?height={tip}"), chain.headers[tip]["state_root"]
+    expected = {
+        "address": text,
+        "height": tip,
+        "epoch": chain.epoch(tip),
+        "block_hash": chain.hashes[tip].hex(),
+        "state_root": state_root.hex(),
+    }
+    same_fields(f"weight {text}", expected, answer)
+    epoch, leaves, sums = chain.epoch(tip), chain.weight_leaves(), chain.weight_sums()
+    own = [chain.weights_of(e).get(address, 0) for e in (epoch - 1, epoch) if e >= 0]
+    all_together = [total for total, _ in sums[-2:]]
+    for name, key, weights in (
+        ("weight", lode.weight_key(address), own),
+        ("sum", lode.weight_sum_key(), all_together),
+    ):
+        frozen = weights[0] if epoch else 0
+        what, got = f"weight {text}: {name}", answer[name]
+        same_fields(what, {"frozen": str(frozen), "current": str(weights[-1])}, got)
+        check_leaf(what, key, leaves.get(key), state_root, got["proof"])
 
 
 def run(base, network_file):
@@ -197,8 +233,10 @@ def run(base, network_file):
     mined = {address for credits in chain.pending.values() for address in credits}
     for address in sorted(chain.accounts.keys() | mined | {lode.ZERO}):
         check_account(chain, api, address)
+        check_weight(chain, api, address)
     return (
-        f"recomputed {len(blocks)} blocks, {len(chain.seen)} shares, {chain.transactions} transactions, "
+        f"recomputed {len(blocks)} blocks, {len(chain.seen)} shares, {chain.transactions} "
+        "transactions, "
         f"{len(chain.shares)} epochs: all equal"
     )
 

@@ -27,7 +27,8 @@ pub enum BackendError {
     Unknown(String),
     /// The processor lacks its instructions.
     #[error(
-        "the back end {expected} needs instructions that this processor lacks; the best it has is {best}"
+        "the back end {expected} needs instructions that this processor lacks; the best it has is \
+         {best}"
     )]
     Unavailable {
         /// The back end asked for.
@@ -68,8 +69,9 @@ impl Backend {
         Self::available().next().unwrap_or(Self::Portable)
     }
 
-    /// The back end that [`CPU_VARIABLE`] asks for, or the fastest if it is unset. Empty is not
-    /// unset: whoever measures must not be given another back end than the one asked for.
+    /// The back end that [`CPU_VARIABLE`] asks for, or the fastest if it is unset. An empty value
+    /// is an error and not the default: a measurement must not run on another back end than the one
+    /// asked for.
     pub fn detect() -> Result<Self, BackendError> {
         match std::env::var_os(CPU_VARIABLE) {
             Some(name) => name.to_string_lossy().parse::<Self>()?.checked(),

@@ -8,14 +8,14 @@
 //! each thread, and nothing is allocated after that.
 //!
 //! ```text
-//!           pairing          poly                       straus (sums of few points), blake2b
+//!           pairing          poly                     straus (sums of few points), blake2b
 //!              |              |
-//!             msm            ntt                        each: mod.rs picks the back end, the algorithm stands once
-//!              |              |                         over a trait of lanes, `Lanes` or `Element`
+//!             msm            ntt                      each: mod.rs picks the back end; one
+//!              |              |                       algorithm over `Lanes` or `Element`
 //!    +---------+------+-------+-------+
-//!  avx512           field::adx      field::montgomery   an element of Fq or Fr: eight in registers, one in assembly,
-//!    |                 |              |                 one in portable Rust
-//!    +-----------------+--------------+
+//!  avx512           field::adx      field::montgomery elements of Fq or Fr: eight in
+//!    |                 |              |               registers, one in assembly, one in
+//!    +-----------------+--------------+               portable Rust
 //!            field (Fq, Fr), curve (Affine, Projective)
 //! ```
 //!

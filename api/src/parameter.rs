@@ -1,5 +1,5 @@
-//! The OpenAPI schemas of the parameters that requests carry in their query: they are text there,
-//! and integers to whoever asks.
+//! The OpenAPI schemas of the parameters that requests carry in their query: they are text in the
+//! query, and integers in the schema.
 
 use lode_consensus::Height;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};

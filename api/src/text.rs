@@ -64,8 +64,11 @@ macro_rules! decimal_form {
             fn parse(text: &str) -> Result<Self, String> {
                 let make: fn(&str) -> Option<Self> = $make;
                 // `str::parse` also takes a sign, which no number of this API has.
-                let value = if text.bytes().all(|byte| byte.is_ascii_digit()) { make(text) } else { None };
-                value.ok_or_else(|| format!(concat!("expected ", $expected, ", got {}"), quoted(text)))
+                let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                let value = if is_digits { make(text) } else { None };
+                value.ok_or_else(|| {
+                    format!(concat!("expected ", $expected, ", got {}"), quoted(text))
+                })
             }
         }
     )*};
@@ -73,9 +76,11 @@ macro_rules! decimal_form {
 
 decimal_form! {
     u32, "U32", "^[0-9]{1,10}$", "a whole number from 0 to 4294967295", |text| text.parse().ok();
-    u64, "U64", "^[0-9]{1,20}$", "a whole number from 0 to 18446744073709551615", |text| text.parse().ok();
+    u64, "U64", "^[0-9]{1,20}$", "a whole number from 0 to 18446744073709551615",
+        |text| text.parse().ok();
     u128, "U128", "^[0-9]{1,39}$", "a whole number below 2^128", |text| text.parse().ok();
-    Target, "Target", "^[0-9]{1,39}$", "a whole number from 1 to 2^128 - 1", |text| text.parse().ok();
+    Target, "Target", "^[0-9]{1,39}$", "a whole number from 1 to 2^128 - 1",
+        |text| text.parse().ok();
 }
 
 /// A value that JSON carries as its text: hashes, and integers that a float could not hold.
@@ -218,8 +223,8 @@ impl<T: HexForm> ToSchema for Hex<T> {
 /// An address that JSON carries as `aleo1…`.
 ///
 /// snarkVM's own texts cost a square root for each point, in both directions: seconds for a full
-/// block. What a node shows was checked when it came in, so the bytes are enough. Whoever takes an
-/// address from a stranger calls [`Address::check`].
+/// block. What a node shows was checked when it came in, so the bytes are enough. Code that takes
+/// an address from an untrusted source must call [`Address::check`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressText(pub Address);
 
@@ -304,7 +309,8 @@ macro_rules! bech32m_json {
     ($($value:ty, $name:literal, $pattern:literal;)*) => {$(
         impl Serialize for $value {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let text = bech32m(Self::PREFIX, self.bytes()).ok_or_else(|| ser::Error::custom("no Bech32m"))?;
+                let text = bech32m(Self::PREFIX, self.bytes())
+                    .ok_or_else(|| ser::Error::custom("no Bech32m"))?;
                 serializer.serialize_str(&text)
             }
         }
@@ -437,7 +443,10 @@ pub fn printable(text: &str) -> String {
 }
 
 fn is_unsafe(c: char) -> bool {
-    let reorders = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let reorders = matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    );
     c.is_control() || reorders
 }
 
@@ -547,7 +556,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(bytes: [u8; 32], low: [u8; 32], high: [u8; 32], wide: u128, any: Vec<u8>) {
+        fn what_is_written_is_read_again(
+            bytes: [u8; 32],
+            low: [u8; 32],
+            high: [u8; 32],
+            wide: u128,
+            any: Vec<u8>,
+        ) {
             fn again<T: Serialize + de::DeserializeOwned>(value: &T) -> T {
                 serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
             }
@@ -571,7 +586,9 @@ mod tests {
 
         #[test]
         fn any_text_is_an_address_or_refused(text in "\\PC{0,80}") {
-            prop_assert!(AddressText::parse(&text).is_err() && SignatureText::parse(&text).is_err());
+            prop_assert!(
+                AddressText::parse(&text).is_err() && SignatureText::parse(&text).is_err()
+            );
         }
     }
 }

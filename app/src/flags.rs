@@ -81,7 +81,8 @@ impl<F: FlagSet> Args for Flags<F> {
     fn augment_args(command: Command) -> Command {
         let file = F::Settings::PROGRAM.file;
         let help = format!(
-            "The configuration file [default: lode/{file} in the user's XDG configuration folder, if there]"
+            "The configuration file [default: lode/{file} in the user's XDG configuration folder, \
+             if there]"
         );
         let config = Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(help);
         let config = config.value_parser(clap::value_parser!(PathBuf));

@@ -118,7 +118,7 @@ impl Key {
         format!("{}_{}_{}", program.prefix, self.section, self.name).to_uppercase()
     }
 
-    /// The key's value if nobody sets it, as TOML.
+    /// The key's default, as TOML.
     pub fn default_value<S: Settings>(&self) -> Option<toml::Value> {
         self.value_in(&S::default())
     }

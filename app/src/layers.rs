@@ -294,7 +294,7 @@ fn shown(value: &toml::Value) -> String {
 
 /// The name that may have been meant.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // A name of a thousand characters is nobody's misspelling.
+    // A name of a thousand characters is no misspelling.
     let distance = |known: &str| strsim::damerau_levenshtein(name, known);
     let near = known.filter(|known| known.len().abs_diff(name.len()) <= MAX_TYPOS);
     near.map(|known| (distance(known), known))

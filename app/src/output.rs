@@ -1,5 +1,5 @@
-//! Writing to standard output and standard error, whoever reads it, and the exit codes of all
-//! programs.
+//! Writing to standard output and standard error, also when they are closed, and the exit codes of
+//! all programs.
 
 use std::{
     io::{self, Write},
@@ -28,7 +28,7 @@ pub fn print(text: &str, complain: impl FnOnce(&str)) -> ExitCode {
     }
 }
 
-/// One line on standard error. Where nobody reads it any more, the exit code has to do.
+/// Writes one line to standard error. If that is closed, only the exit code tells of the failure.
 pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,9 +1,9 @@
 //! Panics: mistakes of the program, told in one line, and never a program that goes on without one
 //! of its parts.
 //!
-//! A part that panics unwinds. Whoever owns the part sees that it has ended, stops the others in
+//! A thread or task that panics unwinds. Its owner sees that it has ended, stops the others in
 //! order, and exits with [`crate::output::BROKEN`]. [`install`] only sets how the panic itself is
-//! told.
+//! reported.
 
 use std::{
     any::Any,

@@ -346,7 +346,9 @@ fn the_help_tells_defaults_and_variables() {
 proptest! {
     /// Whatever stands in the file, reading it ends with settings or with one line.
     #[test]
-    fn no_file_panics(text in "(\\[(door|stock|x)\\]|height|sizes|owner|=|\\[|\\]|\"|\n|[0-9]|\\.|'|\\PC){0,40}") {
+    fn no_file_panics(
+        text in "(\\[(door|stock|x)\\]|height|sizes|owner|=|\\[|\\]|\"|\n|[0-9]|\\.|'|\\PC){0,40}",
+    ) {
         let folder = tempfile::tempdir().unwrap();
         if let Err(error) = load::<Shop>(&inputs(folder.path(), &text, &[], &[])) {
             prop_assert_eq!(error.to_string().lines().count(), 1);

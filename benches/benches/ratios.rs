@@ -23,7 +23,8 @@ struct Args {
     /// Only the operations whose names contain this: Fq, MSM, NTT, attempt, verify.
     filter: Option<String>,
     /// Where the figures go.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/performance.json"))]
+    #[arg(long)]
+    #[arg(default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/performance.json"))]
     json: PathBuf,
     /// Put the figures into docs/performance.json and the tables into docs/performance.md.
     #[arg(long)]

@@ -54,13 +54,13 @@ pub struct Case {
     pub log_n: u32,
     /// How many threads work.
     pub threads: usize,
-    /// Who is measured.
+    /// The implementations that are measured.
     pub contenders: Vec<Contender>,
 }
 
 /// One implementation of a case's operation.
 pub struct Contender {
-    /// Who it is: one of the constants of this type.
+    /// One of the constants of this type.
     pub name: &'static str,
     /// How often [`Self::run`] performs the operation.
     pub items: usize,

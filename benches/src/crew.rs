@@ -44,7 +44,7 @@ impl<T> PerThread<T> {
         Self((0..crew.threads()).map(|_| Mutex::new(value())).collect())
     }
 
-    /// The value of thread `index`, for whom the lock is always free.
+    /// The value of thread `index`. Its lock is free whenever that thread asks.
     ///
     /// # Panics
     /// If that thread panicked before.

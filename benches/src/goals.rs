@@ -20,20 +20,45 @@ pub(crate) struct Goal {
 
 /// The goals, in the order of the table.
 pub(crate) const GOALS: [Goal; 10] = [
-    Goal::speedup("attempts/s against the reference engine, 2 threads, IFMA", Operation::Attempt, 2, 15.0, 22.0)
-        .of(Contender::IFMA, &[Contender::REFERENCE, Contender::REFERENCE_EACH]),
-    Goal::speedup("the same with IFMA masked off (`LODE_CPU=scalar`)", Operation::Attempt, 2, 4.0, 6.0)
-        .of(Contender::SCALAR, &[Contender::REFERENCE, Contender::REFERENCE_EACH]),
-    Goal::speedup("the same with IFMA masked off, AVX-512 (`LODE_CPU=avx512`)", Operation::Attempt, 2, 4.0, 6.0)
-        .of(Contender::AVX512, &[Contender::REFERENCE, Contender::REFERENCE_EACH]),
-    Goal::speedup("fixed-base MSM, 1 thread, against arkworks' best MSM", Operation::Msm, 1, 6.0, 12.0)
-        .of(Contender::IFMA, &[Contender::ARKWORKS]),
+    Goal::speedup(
+        "attempts/s against the reference engine, 2 threads, IFMA",
+        Operation::Attempt,
+        2,
+        15.0,
+        22.0,
+    )
+    .of(Contender::IFMA, &[Contender::REFERENCE, Contender::REFERENCE_EACH]),
+    Goal::speedup(
+        "the same with IFMA masked off (`LODE_CPU=scalar`)",
+        Operation::Attempt,
+        2,
+        4.0,
+        6.0,
+    )
+    .of(Contender::SCALAR, &[Contender::REFERENCE, Contender::REFERENCE_EACH]),
+    Goal::speedup(
+        "the same with IFMA masked off, AVX-512 (`LODE_CPU=avx512`)",
+        Operation::Attempt,
+        2,
+        4.0,
+        6.0,
+    )
+    .of(Contender::AVX512, &[Contender::REFERENCE, Contender::REFERENCE_EACH]),
+    Goal::speedup(
+        "fixed-base MSM, 1 thread, against arkworks' best MSM",
+        Operation::Msm,
+        1,
+        6.0,
+        12.0,
+    )
+    .of(Contender::IFMA, &[Contender::ARKWORKS]),
     Goal::speedup("NTT, 1 thread, against snarkVM", Operation::Ntt, 1, 3.0, 6.0)
         .of(Contender::IFMA, &[Contender::SNARKVM]),
     Goal::speedup("NTT, 1 thread, against arkworks", Operation::Ntt, 1, 3.0, 6.0)
         .of(Contender::IFMA, &[Contender::ARKWORKS]),
     Goal::speedup(
-        "verify, batch of 64, per proof, 1 thread, against single verification on snarkVM's primitives",
+        "verify, batch of 64, per proof, 1 thread, against single verification on \
+         snarkVM's primitives",
         Operation::VerifyBatch,
         1,
         6.0,
@@ -44,8 +69,13 @@ pub(crate) const GOALS: [Goal; 10] = [
         .of(Contender::IFMA, &[Contender::SNARKVM]),
     Goal::distance("distance to the limit, whole attempt, 1 thread", 2.0, Some(1.4))
         .of(Contender::LIMIT, &[Contender::IFMA]),
-    Goal::distance("reference engine, whole attempt, against snarkVM's own KZG10 commit and open, 1 thread", 1.1, None)
-        .of(Contender::KZG10, &[Contender::REFERENCE]),
+    Goal::distance(
+        "reference engine, whole attempt, against \
+         snarkVM's own KZG10 commit and open, 1 thread",
+        1.1,
+        None,
+    )
+    .of(Contender::KZG10, &[Contender::REFERENCE]),
 ];
 
 impl Goal {

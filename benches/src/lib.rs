@@ -8,7 +8,8 @@
 //!
 //! ```text
 //! data (the same input for all) -> kernels, puzzle: contenders, ours and those of peers/ -> Case
-//! Case -> rounds (in turns) -> Samples -> report (JSON) -> markdown, with goals and limit -> docs/performance.md
+//! Case -> rounds (in turns) -> Samples -> report (JSON)
+//!      -> markdown, with goals and limit -> docs/performance.md
 //! ```
 //!
 //! A new contender is a closure in `kernels` or `puzzle` and a name in [`Contender`]; what it is to

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_processor_is_named_by_what_the_system_knows() {
-        let cpuinfo = "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: A Processor\n\nprocessor\t: 1\n";
+        let cpuinfo = "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\n\
+                       model name\t: A Processor\n\nprocessor\t: 1\n";
         assert_eq!(processor(cpuinfo), "A Processor (family 26, model 2)");
         assert_eq!(processor("model name : B\n"), "B");
         assert_eq!(processor(""), env::consts::ARCH);

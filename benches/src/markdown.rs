@@ -42,7 +42,8 @@ impl Report {
         let others = self.cases.iter().map(|case| case.others_share).fold(0.0, f64::max);
         writeln!(
             out,
-            "`{command}` on {date}, commit `{commit}`: {processor}, {cores} cores; {rustc}, `{build}`."
+            "`{command}` on {date}, commit `{commit}`: {processor}, {cores} cores; {rustc}, \
+             `{build}`."
         )?;
         writeln!(
             out,
@@ -89,7 +90,8 @@ impl Report {
             let limit_ns = time * threads as f64;
             write!(
                 out,
-                "\nLimit, {threads} thread{}: {:.1}·10⁶ products × {per_product} `vpmadd52` at {:.2}·10⁹/s a core = {} an attempt and core",
+                "\nLimit, {threads} thread{}: {:.1}·10⁶ products × {per_product} `vpmadd52` at \
+                 {:.2}·10⁹/s a core = {} an attempt and core",
                 if threads == 1 { "" } else { "s" },
                 products / 1e6,
                 products * per_product / limit_ns,

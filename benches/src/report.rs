@@ -47,7 +47,6 @@ pub struct CaseReport {
     pub rounds: usize,
     /// The share of the processors' time that other programs took meanwhile.
     pub others_share: f64,
-    /// Who was measured.
     pub contenders: Vec<ContenderReport>,
     /// Ratios of the contenders' times, from the rounds' ratios.
     pub ratios: Vec<Ratio>,

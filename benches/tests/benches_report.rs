@@ -118,7 +118,8 @@ fn distances_are_good_when_small_and_the_better_peer_counts() {
 #[test]
 fn tables_replace_what_stands_between_the_marks() {
     let report = report(vec![case(Operation::Ntt, 1, &[(Contender::IFMA, &[1.0])])]);
-    let page = "before\n<!-- tables: written by `./x bench --record` -->\nold\n<!-- end of tables -->\nafter\n";
+    let page = "before\n<!-- tables: written by `./x bench --record` -->\nold\n\
+                <!-- end of tables -->\nafter\n";
     let new = report.put_into(page).expect("the page has both marks");
     assert!(
         new.starts_with("before\n")

@@ -26,7 +26,7 @@ pub struct Header {
     pub shares_root: Hash,
     /// The root of the state tree after this block.
     pub state_root: Hash,
-    /// Who is paid, and the prover of the block's proof.
+    /// The address that is paid, and the prover of the block's proof.
     pub producer: Address,
     /// The target that the ticket's block half meets.
     pub target: Target,
@@ -89,10 +89,10 @@ impl Decode for Header {
 pub struct Share {
     /// The ancestor that the statement names; its height dates the share.
     pub anchor_hash: Hash,
-    /// The content hash of the header that the prover worked on. It stays opaque: nobody looks
-    /// behind it.
+    /// The content hash of the header that the prover worked on. It is opaque: no rule reads what
+    /// it hashes.
     pub content_hash: Hash,
-    /// Who is paid and whose weight grows.
+    /// The address that is paid and whose weight grows.
     pub prover: Address,
     /// The attempt's nonce.
     pub nonce: u64,
@@ -297,8 +297,8 @@ impl Block {
     }
 
     /// The genesis block of a network whose state after genesis has this root. Its nonce and proof
-    /// are zero and unchecked, its producer is the address of the curve's neutral point, which
-    /// nobody holds a key of.
+    /// are zero and unchecked, its producer is the address of the curve's neutral point, to which
+    /// no known key belongs.
     pub fn genesis(params: &ChainSpec, state_root: Hash) -> Self {
         let body = Body::default();
         Self {

@@ -45,7 +45,6 @@ pub enum DecodeError {
     /// A version, flag or range that the protocol does not know.
     #[error("{what}: {got} is not allowed")]
     Invalid {
-        /// The field.
         what: &'static str,
         /// Its value in the input.
         got: u128,
@@ -85,7 +84,7 @@ pub trait Decode: Sized {
     }
 }
 
-/// A cursor over bytes that nobody has checked yet.
+/// A cursor over unchecked bytes.
 #[derive(Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -278,7 +277,8 @@ pub fn encoded_list8_len<T: Encode>(items: &[T]) -> usize {
     items.iter().fold(1, |bytes: usize, item| bytes.saturating_add(item.encoded_len()))
 }
 
-/// Appends a `u16` count and the bytes; as of [`encode_list`], more would be refused by the decoder.
+/// Appends a `u16` count and the bytes; as of [`encode_list`], more would be refused by the
+/// decoder.
 pub fn encode_bytes16(bytes: &[u8], out: &mut Vec<u8>) {
     u16::try_from(bytes.len()).unwrap_or(u16::MAX).encode_into(out);
     out.extend_from_slice(bytes);

@@ -112,7 +112,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn slower_blocks_never_make_it_harder(target in 1_u128.., a in -10_000_000_i128..10_000_000, b in -10_000_000_i128..10_000_000) {
+        fn slower_blocks_never_make_it_harder(
+            target in 1_u128..,
+            a in -10_000_000_i128..10_000_000,
+            b in -10_000_000_i128..10_000_000,
+        ) {
             let (fast, slow) = (a.min(b), a.max(b));
             prop_assert!(step(target, fast) <= step(target, slow));
         }
@@ -123,12 +127,16 @@ mod tests {
         }
 
         #[test]
-        fn equals_the_formula_in_plain_big_integers(target in 1_u128..(1 << 108), solve_time_ms in -3_600_000_i128..4_000_000) {
+        fn equals_the_formula_in_plain_big_integers(
+            target in 1_u128..(1 << 108),
+            solve_time_ms in -3_600_000_i128..4_000_000,
+        ) {
             // Below 2^108 and above −τ everything fits u128 without care for order.
             let delta = (solve_time_ms - 15_000).min(3_600_000);
             let e = (delta * 65_536).div_euclid(3_600_000);
             let (s, f) = (e.div_euclid(65_536), e.rem_euclid(65_536) as u128);
-            let factor = 65_536 + ((195_766_423_245_049 * f + 971_821_376 * f * f + 5_127 * f * f * f + (1 << 47)) >> 48);
+            let polynomial = 195_766_423_245_049 * f + 971_821_376 * f * f + 5_127 * f * f * f;
+            let factor = 65_536 + ((polynomial + (1 << 47)) >> 48);
             prop_assert_eq!(step(target, solve_time_ms), ((target * factor) >> (16 - s)).max(1));
         }
     }

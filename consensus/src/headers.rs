@@ -52,7 +52,6 @@ impl ContextualHeader {
         Ok(Self { hash: sealed.hash(), sealed, obligations })
     }
 
-    /// The decoded header.
     pub fn sealed(&self) -> &SealedHeader {
         &self.sealed
     }
@@ -109,7 +108,6 @@ impl VerifiedHeader {
         &self.sealed
     }
 
-    /// The header.
     pub fn header(&self) -> &Header {
         &self.sealed.header
     }
@@ -120,8 +118,8 @@ impl VerifiedHeader {
     }
 }
 
-/// Headers of one chain above a fork, in memory. What later headers cannot ask for any more can be
-/// forgotten, so that a chain of any length is judged in little memory.
+/// Headers of one chain above a fork, in memory. Headers that no later header refers to any more
+/// can be dropped, so that a chain of any length is checked in little memory.
 #[derive(Debug, Clone)]
 pub struct HeaderChain {
     fork: Height,

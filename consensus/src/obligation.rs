@@ -1,13 +1,14 @@
 //! What blocks, headers and transactions still have to prove after every cheap rule was checked,
-//! and who judges it.
+//! and the trait of what checks it.
 //!
 //! Each obligation is a value of its own: an address that has to be read, a claim about a puzzle's
 //! proof, a signature. A block gathers its obligations in one list, with the place in which each
 //! stands ([`Placed`]), and a [`ProofChecker`] gives one [`Verdict`] for each. A further kind of
 //! proof is a further variant here.
 //!
-//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first, and who
-//! failed in one is not looked at in the next; whatever was not judged does not hold.
+//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first; a block that
+//! failed in one kind is not judged in the next; an obligation that was not judged counts as
+//! failed.
 
 use std::sync::Arc;
 
@@ -55,7 +56,6 @@ impl Kind {
 }
 
 impl Obligation {
-    /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Address(_) => Kind::Address,
@@ -96,8 +96,9 @@ impl ObligationError {
 /// What a checker says of one obligation.
 pub type Verdict = Result<(), ObligationError>;
 
-/// Judges what takes long. The chain's judge is [`Verifier`]; a node puts its memory in front of
-/// it, and a simulation may bring an oracle that knows who was honest.
+/// Judges the expensive obligations. The chain's checker is [`Verifier`]; a node puts a cache of
+/// verified obligations in front of it, and a simulation may use an oracle that knows which proofs
+/// are honest.
 pub trait ProofChecker {
     /// One verdict for each obligation, in order. `weights` are random 128-bit numbers, none of
     /// them zero, drawn after the list was fixed: one for each obligation whose kind needs one

@@ -26,8 +26,8 @@ pub const MAX_ALLOCATIONS: usize = 1_024;
 /// many readers hold as floats of 53 bits; a network's allocations, its share fund at genesis and
 /// all that its blocks can mint stay below.
 pub const MAX_SUPPLY: u64 = (1 << 53) - 1;
-/// Lower limit for the proof budget: half of it covers the dearest Deliver that there can be, 16 jobs
-/// of 63 values.
+/// Least proof budget: half of it, which is what Delivers of Open jobs share, must hold one Deliver
+/// of 16 jobs with 63 values each, 61,920 units in system 1.
 pub const MIN_PROOF_BUDGET: u64 = 2 * 61_920;
 /// Longest name of a network.
 pub const MAX_NAME_BYTES: usize = 32;
@@ -148,8 +148,8 @@ impl ChainSpec {
             return Err(ParamsError {
                 field: "name",
                 reason: format!(
-                    "expected a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} characters, not one of \
-                     {RESERVED_NAMES:?}; got {:?}",
+                    "expected a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} \
+                     characters, not one of {RESERVED_NAMES:?}; got {:?}",
                     self.name
                 ),
             });
@@ -208,8 +208,9 @@ impl ChainSpec {
             return Err(ParamsError {
                 field: "allocations",
                 reason: format!(
-                    "expected a sum of at most {room} microcredits, so that with the {minted} that can be minted no amount \
-                     reaches 2^53, which JSON cannot tell exactly; got {total}"
+                    "expected a sum of at most {room} microcredits, so that with the {minted} that \
+                     can be minted no amount reaches 2^53, which JSON cannot tell exactly; got \
+                     {total}"
                 ),
             });
         }

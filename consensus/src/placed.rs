@@ -1,7 +1,8 @@
 //! Obligations with their places in a block, and the rule that the block breaks if one is not met.
 //!
-//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first, and who
-//! failed in one is not looked at in the next; whatever was not judged does not hold.
+//! What must not be broken: kinds are judged in the order of [`Kind`], cheapest first; a block that
+//! failed in one kind is not judged in the next; an obligation that was not judged counts as
+//! failed.
 
 use crate::{
     Obligation,
@@ -47,7 +48,7 @@ impl Placed {
             (Place::Transaction(index), ObligationError::Signature(error)) => {
                 BlockError::Signature { index, error }
             }
-            // An error of a kind that nobody asked for judges nothing.
+            // An error that does not belong to the obligation's kind counts as no verdict.
             (Place::Header | Place::Share(_), ObligationError::Signature(_))
             | (Place::Transaction(_), ObligationError::Puzzle(_))
             | (_, ObligationError::Unjudged) => BlockError::Unjudged { expected: 1, got: 0 },
@@ -61,8 +62,8 @@ pub fn weights_needed(obligations: &[Placed]) -> usize {
 }
 
 /// Has the obligations of several blocks or headers judged, all of one kind at once, cheapest
-/// first; who fails is left out of what follows. One result for each, in order: the first
-/// obligation in the order of judgement that is not met.
+/// first; a block that fails one kind is left out of the next. One result for each, in order: the
+/// first obligation in the order of judgement that is not met.
 pub(crate) fn judge_all(
     parties: &[&[Placed]],
     checker: &(impl ProofChecker + ?Sized),

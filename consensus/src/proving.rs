@@ -2,7 +2,7 @@
 //! (its proofs and signatures hold).
 //!
 //! What must not be broken: checks are ordered by cost, and a [`VerifiedBlock`] is only made of a
-//! block whose every obligation was judged by somebody whom the caller trusts.
+//! block whose obligations were all judged by a checker that the caller trusts.
 
 use std::collections::BTreeSet;
 
@@ -117,7 +117,6 @@ impl ContextualBlock {
         placed::weights_needed(&self.obligations)
     }
 
-    /// The decoded block.
     pub fn block(&self) -> &Block {
         &self.block
     }
@@ -179,7 +178,6 @@ pub struct VerifiedBlock {
 }
 
 impl VerifiedBlock {
-    /// The block.
     pub fn block(&self) -> &Block {
         &self.inner.block
     }

@@ -174,7 +174,12 @@ mod tests {
         }
 
         #[test]
-        fn a_share_never_costs_more_than_the_double_of_base(height in 1_u32.., now in 1_u128.., first in 1_u128.., shares in 1_u32..1_024) {
+        fn a_share_never_costs_more_than_the_double_of_base(
+            height in 1_u32..,
+            now in 1_u128..,
+            first in 1_u128..,
+            shares in 1_u32..1_024,
+        ) {
             let base = subsidy(height) / (2 * u64::from(shares));
             let pay = share_pay(height, target(now), target(first), shares);
             prop_assert!(pay <= 2 * base);

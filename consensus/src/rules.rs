@@ -229,7 +229,6 @@ pub enum BlockError {
     Share {
         /// Its place in the body.
         index: usize,
-        /// The rule.
         error: ShareError,
     },
     /// A share's proof does not hold.
@@ -237,7 +236,6 @@ pub enum BlockError {
     ShareProof {
         /// Its place in the body.
         index: usize,
-        /// The rule.
         error: VerifyError,
     },
     /// The same attempt stands twice in the body.
@@ -251,7 +249,6 @@ pub enum BlockError {
     Signature {
         /// Its place in the body.
         index: usize,
-        /// The rule.
         error: SignatureError,
     },
     /// A transaction's recipient is no address.
@@ -259,7 +256,6 @@ pub enum BlockError {
     Recipient {
         /// Its place in the body.
         index: usize,
-        /// The rule.
         error: AddressError,
     },
     /// The verifier gave fewer verdicts than there are proofs: our fault.
@@ -273,9 +269,9 @@ pub enum BlockError {
 }
 
 impl BlockError {
-    /// Whether the block's hash can be marked invalid for good. A body that does not match its
-    /// header could have been swapped on the way, a parent that was not found may still come, and
-    /// our own faults are nobody's.
+    /// Whether the block's hash can be marked invalid for good. It cannot if the body does not
+    /// match the header, since a peer may have swapped it; if the parent was not found, since it
+    /// may still come; or after an error of this node itself.
     pub fn marks_invalid(&self) -> bool {
         match self {
             Self::Roots(_) | Self::Parent { .. } | Self::Unjudged { .. } => false,

@@ -30,10 +30,10 @@ pub enum SignatureError {
     Signing(String),
 }
 
-/// A message, and a signature of it that nobody has checked yet: all that its check depends on.
+/// A message and an unchecked signature of it: all that its check depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignatureClaim {
-    /// Who is said to have signed.
+    /// The claimed signer.
     pub from: Address,
     /// What was signed: a transaction's id, which commits to the network.
     pub message: Hash,

@@ -100,7 +100,7 @@ impl Decode for Account {
 /// An amount that one address mined in one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credit {
-    /// Who receives it at maturity.
+    /// The address that receives it at maturity.
     pub address: Address,
     /// Microcredits, at least 1.
     pub amount: u64,

@@ -36,21 +36,49 @@ prop_compose! {
     ) -> Header {
         let [parent_hash, anchor_hash, transactions_root, shares_root, state_root] = hashes;
         let target = Target::new(target).unwrap();
-        Header { height, parent_hash, anchor_hash, timestamp_ms, transactions_root, shares_root, state_root, producer, target }
+        Header {
+            height,
+            parent_hash,
+            anchor_hash,
+            timestamp_ms,
+            transactions_root,
+            shares_root,
+            state_root,
+            producer,
+            target,
+        }
     }
 }
 
 prop_compose! {
-    fn share()(anchor_hash in hash(), content_hash in hash(), prover in address(), nonce: u64, proof in proof()) -> Share {
+    fn share()(
+        anchor_hash in hash(),
+        content_hash in hash(),
+        prover in address(),
+        nonce: u64,
+        proof in proof(),
+    ) -> Share {
         Share { anchor_hash, content_hash, prover, nonce, proof }
     }
 }
 
 prop_compose! {
     fn transaction()(
-        from in address(), to in address(), amount: u64, fee: u64, nonce: u64, expiry: u32, signature: [u8; 32],
+        from in address(),
+        to in address(),
+        amount: u64,
+        fee: u64,
+        nonce: u64,
+        expiry: u32,
+        signature: [u8; 32],
     ) -> SignedTransaction {
-        let transaction = Transaction { from, fee, nonce, expiry, action: Action::Transfer(Transfer { to, amount }) };
+        let transaction = Transaction {
+            from,
+            fee,
+            nonce,
+            expiry,
+            action: Action::Transfer(Transfer { to, amount }),
+        };
         let signature = signature.repeat(4).try_into().unwrap();
         SignedTransaction { transaction, signature }
     }
@@ -75,8 +103,13 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn supply()([genesis, emitted, burned, balances]: [u64; 4], [pending, share_fund, proving_pools, bonds, escrows]: [u64; 5]) -> Supply {
-        Supply { genesis, emitted, burned, balances, pending, share_fund, proving_pools, bonds, escrows }
+    fn supply()(
+        [genesis, emitted, burned, balances]: [u64; 4],
+        [pending, share_fund, proving_pools, bonds, escrows]: [u64; 5],
+    ) -> Supply {
+        Supply {
+            genesis, emitted, burned, balances, pending, share_fund, proving_pools, bonds, escrows,
+        }
     }
 }
 
@@ -163,22 +196,34 @@ proptest! {
     }
 
     #[test]
-    fn all_but_the_version_and_the_target_of_a_header_is_free(header in header(), other: [u8; 204]) {
+    fn all_but_the_version_and_the_target_of_a_header_is_free(
+        header in header(),
+        other: [u8; 204],
+    ) {
         let mut bytes = header.encode();
         bytes[2..206].copy_from_slice(&other);
         prop_assert_eq!(Header::decode(&bytes).map(|header| header.encode()), Ok(bytes.clone()));
         bytes[0] = 2;
-        prop_assert_eq!(Header::decode(&bytes), Err(DecodeError::Invalid { what: "header version", got: 2 }));
+        prop_assert_eq!(
+            Header::decode(&bytes),
+            Err(DecodeError::Invalid { what: "header version", got: 2 })
+        );
         bytes[0] = 1;
         bytes[206..].fill(0);
-        prop_assert_eq!(Header::decode(&bytes), Err(DecodeError::Invalid { what: "target", got: 0 }));
+        prop_assert_eq!(
+            Header::decode(&bytes),
+            Err(DecodeError::Invalid { what: "target", got: 0 })
+        );
     }
 
     #[test]
     fn unknown_transactions_are_refused(tag in prop_oneof![Just(0_u8), 2_u8..], bytes: [u8; 92]) {
         let encoded = [&[tag], bytes.as_slice()].concat();
         let refused = DecodeError::UnknownTag { what: "transaction", tag };
-        prop_assert_eq!(refused.to_string(), format!("transaction: no kind with tag {tag} is known"));
+        prop_assert_eq!(
+            refused.to_string(),
+            format!("transaction: no kind with tag {tag} is known")
+        );
         prop_assert_eq!(Transaction::decode(&encoded), Err(refused.clone()));
         prop_assert_eq!(Transaction::decode(&encoded[..1]), Err(refused.clone()));
         // As part of a body, too, and whatever follows.

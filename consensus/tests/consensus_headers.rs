@@ -1,8 +1,6 @@
 //! Headers before bodies: what a header shows on its own, what is left to check when its body
 //! comes, and contexts over headers in memory.
 
-mod support;
-
 use std::{cell::RefCell, collections::BTreeMap};
 
 use lode_consensus::{
@@ -13,8 +11,10 @@ use lode_consensus::{
     transaction::Transfer,
 };
 use lode_puzzle::{Claim, Half, Item, Target, VerifyError};
-use support::{
-    Chain, INTERVAL_MS, Oracle, account, attempt, params, with_shares, with_transactions,
+use lode_testkit::{
+    chain::{Chain, account, attempt, params, with_shares, with_transactions},
+    networks::INTERVAL_MS,
+    oracle::Oracle,
 };
 
 /// No point of the curve has this coordinate.
@@ -59,7 +59,7 @@ fn chain() -> Chain {
 fn proven(chain: &Chain, block: &Block) -> VerifiedHeader {
     ContextualHeader::new(block.into(), &chain.context())
         .unwrap()
-        .prove(&Oracle::default(), &[])
+        .prove(&Oracle::default(), &[1; 3])
         .unwrap()
 }
 
@@ -72,7 +72,7 @@ fn changed(chain: &Chain, change: impl FnOnce(&mut Header)) -> SealedHeader {
 
 fn refusal(chain: &Chain, sealed: SealedHeader) -> BlockError {
     match ContextualHeader::new(sealed, &chain.context()) {
-        Ok(contextual) => contextual.prove(&Oracle::default(), &[]).unwrap_err(),
+        Ok(contextual) => contextual.prove(&Oracle::default(), &[1; 3]).unwrap_err(),
         Err(error) => error,
     }
 }
@@ -83,7 +83,7 @@ fn a_header_alone_is_held_to_every_rule_of_headers() {
     let good = changed(&chain, |_| {});
     let contextual = ContextualHeader::new(good.clone(), &chain.context()).unwrap();
     assert_eq!((contextual.sealed(), contextual.hash()), (&good, good.hash()));
-    let proven = contextual.prove(&Oracle::default(), &[]).unwrap();
+    let proven = contextual.prove(&Oracle::default(), &[1; 3]).unwrap();
     assert_eq!(
         (proven.sealed(), proven.header(), proven.hash()),
         (&good, &good.header, good.hash())
@@ -121,10 +121,11 @@ fn a_ticket_that_misses_costs_no_proof() {
     (block.nonce, block.proof) =
         attempt(&statement, 0, |ticket| !target.is_met_by(ticket.block_value()));
     let error = ContextualHeader::new((&block).into(), &chain.context()).unwrap_err();
-    assert!(
-        matches!(error, BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
-            if held == target && value > target.get())
-    );
+    assert!(matches!(
+        error,
+        BlockError::Proof(VerifyError::TargetMissed { half: Half::Block, target: held, value })
+            if held == target && value > target.get()
+    ));
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn addresses_are_read_with_the_proofs_and_signatures_that_they_belong_to() {
             }
             _ => false,
         };
-        contextual.clone().skip_verified(is_known).prove(&Oracle::default(), &[]).map(|_| ())
+        contextual.clone().skip_verified(is_known).prove(&Oracle::default(), &[1; 3]).map(|_| ())
     };
     assert!(matches!(
         judge(false, true),

@@ -1,8 +1,6 @@
 //! The outside program `tests/recompute.py` against a chain of this implementation: it comes to the
 //! same results, and it notices every single value that is not what the rules say.
 
-mod support;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -12,16 +10,20 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, ChainWork, Encode, Share, SignedTransaction, StateKey,
-    Transaction, epoch, reward, rules::ChainContext, selection, transition::AppliedBlock,
+    Action, Address, Block, Body, ChainSpec, ChainWork, Decode, Encode, Share, SignedTransaction,
+    StateKey, Transaction, epoch, reward, rules::ChainContext, selection, selection::Weight,
+    transition::AppliedBlock,
 };
 use lode_puzzle::{Proof, Seed, Statement, Ticket};
+use lode_testkit::{
+    chain::{Chain, account, params, weights_after},
+    memory_tree::MemoryTree,
+};
 use serde_json::{Value, json};
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{Chain, account, memory_tree::MemoryTree, params, weights_after};
 
 /// A chain, and what each of its blocks was judged against and did.
 struct Recorded {
@@ -71,7 +73,7 @@ fn record(blocks: u32) -> Recorded {
 
 fn transaction_json(chain: &Chain, signed: &SignedTransaction) -> Value {
     let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
-    let Action::Transfer(transfer) = action;
+    let Action::Transfer(transfer) = action else { panic!("the chain has transfers alone") };
     json!({
         "id": signed.id(&chain.genesis_hash()).to_string(),
         "type": action.name(),
@@ -146,9 +148,10 @@ impl Recorded {
             "content_hash": header.content_hash().to_string(),
             "statement": statement.to_string(),
             "proof": proof_json(&statement, block.nonce, &block.proof),
-            "shares": block.body.shares.iter().map(|share| self.share_json(height, share)).collect::<Vec<_>>(),
-            "transactions":
-                block.body.transactions.iter().map(|signed| transaction_json(chain, signed)).collect::<Vec<_>>(),
+            "shares": block.body.shares.iter()
+                .map(|share| self.share_json(height, share)).collect::<Vec<_>>(),
+            "transactions": block.body.transactions.iter()
+                .map(|signed| transaction_json(chain, signed)).collect::<Vec<_>>(),
             "work": self.work(height).to_string(),
             "size_bytes": block.encode().len(),
             "subsidy": reward::subsidy(height as u32),
@@ -193,7 +196,6 @@ impl Recorded {
     fn account_json(&self, tree: &MemoryTree, address: Address) -> Value {
         let (state, tip) = (self.chain.state(), self.chain.tip() as usize);
         let key = StateKey::Account(address);
-        let (value, proof) = tree.prove(0, &key);
         let account = state.account(address);
         let credits = state.pending().into_iter().filter(|credit| credit.address == address);
         json!({
@@ -205,14 +207,31 @@ impl Recorded {
             "height": tip,
             "block_hash": self.chain.hashes[tip].to_string(),
             "state_root": self.chain.blocks[tip].header.state_root.to_string(),
-            "proof": {
-                "key": key.hash().to_string(),
-                "value": value.map(hex::encode),
-                "leaf": proof.leaf.map(|(key, value)| {
-                    json!({"key_hash": key.to_string(), "value_hash": value.to_string()})
-                }),
-                "siblings": proof.siblings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
+            "proof": leaf_proof_json(tree, &key),
+        })
+    }
+
+    fn weight_json(&self, tree: &MemoryTree, address: Address) -> Value {
+        let (chain, tip) = (&self.chain, self.chain.tip());
+        let epoch = chain.params.epoch_of(tip);
+        let proven = |key: StateKey| {
+            let (value, _) = tree.prove(0, &key);
+            let leaf = value.map(|bytes| Weight::decode(&bytes).unwrap()).unwrap_or_default();
+            let at_end_of = |epoch| leaf.at_end_of(epoch).unwrap().to_string();
+            json!({
+                "frozen": epoch.checked_sub(1).map_or_else(|| "0".to_owned(), at_end_of),
+                "current": at_end_of(epoch),
+                "proof": leaf_proof_json(tree, &key),
+            })
+        };
+        json!({
+            "address": address.to_string(),
+            "height": tip,
+            "epoch": epoch,
+            "block_hash": chain.hashes[tip as usize].to_string(),
+            "state_root": chain.blocks[tip as usize].header.state_root.to_string(),
+            "weight": proven(StateKey::Weight(address)),
+            "sum": proven(StateKey::WeightSum),
         })
     }
 
@@ -269,7 +288,8 @@ impl Recorded {
                 "challenge": self.challenge(first as usize).to_string(),
                 "first_height": first,
                 "last_height": last,
-                "share_target": epoch::share_target(first_target, chain.params.shares_per_block).to_string(),
+                "share_target":
+                    epoch::share_target(first_target, chain.params.shares_per_block).to_string(),
                 "weights": weights,
                 "shares": by_text(shares),
                 "complete": last <= chain.tip(),
@@ -281,9 +301,23 @@ impl Recorded {
         tree.write(0, &chain.state().all_leaves());
         for address in (0..5).map(account).chain([Address([0; 32])]) {
             write(format!("account/{address}.json"), self.account_json(&tree, address));
+            write(format!("weight/{address}.json"), self.weight_json(&tree, address));
         }
         fs::write(folder.join("network.toml"), network_file(&chain.params)).unwrap();
     }
+}
+
+/// A leaf, or its absence, with its proof.
+fn leaf_proof_json(tree: &MemoryTree, key: &StateKey) -> Value {
+    let (value, proof) = tree.prove(0, key);
+    json!({
+        "key": key.hash().to_string(),
+        "value": value.map(hex::encode),
+        "leaf": proof.leaf.map(|(key, value)| {
+            json!({"key_hash": key.to_string(), "value_hash": value.to_string()})
+        }),
+        "siblings": proof.siblings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 /// The parameters as a network's file has them.
@@ -294,9 +328,10 @@ fn network_file(params: &ChainSpec) -> String {
         .map(|(address, amount)| format!("\"{address}\" = {amount}\n"))
         .collect();
     format!(
-        "name = \"{}\" # a chain in memory\nlog_n = {}\nblock_interval_ms = 1_000\nasert_tau_ms = {}\n\
-         future_limit_ms = {}\nepoch_length = {}\nshares_per_block = {}\nshare_window = {}\nanchor_depth = {}\n\
-         maturity = {}\ngenesis_timestamp_ms = {}\ngenesis_target = \"{:#x}\"\n\n[allocations]\n{allocations}",
+        "name = \"{}\" # a chain in memory\nlog_n = {}\nblock_interval_ms = 1_000\nasert_tau_ms = \
+         {}\nfuture_limit_ms = {}\nepoch_length = {}\nshares_per_block = {}\nshare_window = \
+         {}\nanchor_depth = {}\nmaturity = {}\ngenesis_timestamp_ms = {}\ngenesis_target \
+         = \"{:#x}\"\n\n[allocations]\n{allocations}",
         params.name,
         params.log_n.log_n(),
         params.asert_tau_ms,
@@ -436,8 +471,10 @@ fn an_outside_program_notices_every_change() {
         ["status", "block/0", "block/8", "epoch/1", "epoch/2", "roster/11"].map(str::to_owned);
     let accounts =
         [account(1), account(3), Address([0; 32])].map(|address| format!("account/{address}"));
+    let weights = [account(1), account(3)].map(|address| format!("weight/{address}"));
     let mut all = Vec::new();
-    for name in files.into_iter().chain(accounts).map(|name| format!("{name}.json")) {
+    for name in files.into_iter().chain(accounts).chain(weights).map(|name| format!("{name}.json"))
+    {
         let answer = serde_json::from_slice(&fs::read(folder.join(&name)).unwrap()).unwrap();
         all.extend(changes(&answer).into_iter().map(|changed| json!([name, changed])));
     }

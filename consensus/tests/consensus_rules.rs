@@ -1,7 +1,5 @@
 //! Every rule of headers, bodies and shares, broken by a block that breaks nothing else.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use lode_consensus::{
@@ -16,10 +14,12 @@ use lode_consensus::{
     transition::ApplyError,
 };
 use lode_puzzle::{Claim, Half, Proof, Target, VerifyError};
-use proptest::prelude::*;
-use support::{
-    Chain, INTERVAL_MS, Oracle, START_MS, account, params, unsigned, with_shares, with_transactions,
+use lode_testkit::{
+    chain::{Chain, account, params, unsigned, with_shares, with_transactions},
+    networks::{INTERVAL_MS, START_MS},
+    oracle::Oracle,
 };
+use proptest::prelude::*;
 
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);
@@ -31,8 +31,7 @@ fn with_header(chain: &Chain, change: impl FnOnce(&mut Header)) -> Block {
     chain.prove(block)
 }
 
-/// The rule that a changed header breaks. It is found before anybody looks at the proof, so none is
-/// made.
+/// The rule that a changed header breaks. It is found before the proof is checked, so none is made.
 fn header_error(chain: &Chain, change: impl FnOnce(&mut Header)) -> BlockError {
     let mut block = chain.block(Body::default());
     change(&mut block.header);
@@ -288,7 +287,7 @@ fn proofs_that_do_not_hold() {
     let prove = |oracle: &Oracle| {
         ContextualBlock::new(block.clone(), chain.context(), &chain.params)
             .unwrap()
-            .prove(oracle, &[])
+            .prove(oracle, &[1; 3])
             .map(|_| ())
     };
     let refuse = |place| Oracle {
@@ -321,7 +320,7 @@ fn weights_that_do_not_fit_are_our_fault() {
             let contextual =
                 ContextualBlock::new(block.clone(), chain.context(), &chain.params).unwrap();
             let oracle = Oracle { refuse: [(place, fault)].into(), ..Oracle::default() };
-            let error = contextual.prove(&oracle, &[]).unwrap_err();
+            let error = contextual.prove(&oracle, &[1; 3]).unwrap_err();
             assert!(!error.marks_invalid(), "{error}");
         }
     }
@@ -372,7 +371,7 @@ fn transfers(count: usize) -> Vec<SignedTransaction> {
     vec![unsigned(transfer); count]
 }
 
-/// Shares with tickets that nobody looked at.
+/// Shares with unchecked tickets.
 fn unproven_shares(chain: &Chain, count: usize) -> Vec<Share> {
     let share = chain.share(account(1), chain.tip(), 0);
     (0..count as u64).map(|nonce| Share { nonce, ..share.clone() }).collect()
@@ -473,7 +472,12 @@ proptest! {
         depth in 0_u32..100,
         tip in 0_u32..5_000,
     ) {
-        let params = ChainSpec { epoch_length, share_window, anchor_depth: depth % share_window, ..params() };
+        let params = ChainSpec {
+            epoch_length,
+            share_window,
+            anchor_depth: depth % share_window,
+            ..params()
+        };
         prop_assert!(params.check().is_ok());
         let anchor = params.mining_anchor_height(tip);
         prop_assert!(params.anchor_heights(tip + 1).contains(&anchor));

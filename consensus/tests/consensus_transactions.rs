@@ -1,8 +1,6 @@
 //! Transactions and the state transition: every rule broken by a block that breaks nothing else,
 //! and what blocks do to balances, funds and pools, in numbers worked out by hand.
 
-mod support;
-
 use std::convert::Infallible;
 
 use lode_consensus::{
@@ -13,13 +11,17 @@ use lode_consensus::{
     rules::BlockError,
     state::{Amount, Credit, Pending, Supply},
     transaction::{SignatureError, StaticError, Transfer},
-    transition::{ApplyError, Executor, StateView, TransactionError},
+    transition::{self, ApplyError, Executor, StateView, TransactionError},
+};
+use lode_testkit::{
+    chain::{ALLOCATION, Chain, account, params, with_shares, with_transactions},
+    oracle::Told,
+    state::State,
 };
 use snarkvm::{
     console::{account::Signature, network::MainnetV0},
     utilities::FromBytes,
 };
-use support::{ALLOCATION, Chain, State, Told, account, params, with_shares, with_transactions};
 
 /// 32 bytes that are no address.
 const NO_ADDRESS: Address = Address([0xff; 32]);
@@ -504,6 +506,10 @@ impl StateView for Broken<'_> {
         self.fail("leaf", self.0.leaf(key))
     }
 
+    fn block_hash(&self, height: Height) -> Result<Hash, Self::Error> {
+        self.fail("block hash", self.0.block_hash(height))
+    }
+
     fn supply(&self) -> Result<Supply, Self::Error> {
         self.fail("supply", self.0.supply())
     }
@@ -520,7 +526,7 @@ fn faults_of_the_store_are_not_the_blocks() {
         chain.check(&chain.block(with_shares(vec![chain.share(account(1), 2, 0)]))).unwrap();
     for what in ["leaf", "supply", "share"] {
         let view = Broken(chain.state(), what);
-        let error = lode_consensus::transition::apply(&chain.params, &block, &view).unwrap_err();
+        let error = transition::apply(&chain.params, &block, &view, &Told).unwrap_err();
         assert_eq!(error, ApplyError::Store(what));
         assert!(!error.marks_invalid());
     }

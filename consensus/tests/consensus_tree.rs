@@ -1,8 +1,6 @@
 //! Properties of the state tree: its root depends on its leaves alone, and its proofs show just
 //! what is true.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use jmt::Version;
@@ -10,8 +8,8 @@ use lode_consensus::{
     Address, Hash, StateKey,
     tree::{Changes, StateProof, StateProofError, genesis_root},
 };
+use lode_testkit::memory_tree::MemoryTree;
 use proptest::{collection::vec, prelude::*};
-use support::memory_tree::MemoryTree;
 
 fn key(number: u8) -> StateKey {
     match number % 4 {
@@ -87,9 +85,16 @@ proptest! {
     }
 
     #[test]
-    fn proofs_show_what_is_there_and_what_is_not(history in history(), numbers in vec(0_u8..48, 4)) {
+    fn proofs_show_what_is_there_and_what_is_not(
+        history in history(),
+        numbers in vec(0_u8..48, 4),
+    ) {
         let mut memory = MemoryTree::default();
-        let roots: Vec<Hash> = history.iter().zip(0..).map(|(changes, version)| memory.write(version, changes)).collect();
+        let roots: Vec<Hash> = history
+            .iter()
+            .zip(0..)
+            .map(|(changes, version)| memory.write(version, changes))
+            .collect();
         for (version, root) in (0..).zip(&roots) {
             let leaves = leaves_after(&history[..=version]);
             for key in leaves.keys().copied().chain(numbers.iter().map(|number| key(*number))) {
@@ -106,7 +111,10 @@ proptest! {
                 }
                 let wrong_root = Hash([1; 32]);
                 let refused = proof.verify(&wrong_root, &key, value.as_deref());
-                prop_assert_eq!(refused, Err(StateProofError::Root { expected: wrong_root, got: *root }));
+                prop_assert_eq!(
+                    refused,
+                    Err(StateProofError::Root { expected: wrong_root, got: *root })
+                );
             }
         }
     }
@@ -114,7 +122,12 @@ proptest! {
     #[test]
     fn one_flipped_bit_breaks_a_proof(history in history(), number in 0_u8..48) {
         let mut memory = MemoryTree::default();
-        let root = history.iter().zip(0..).map(|(changes, version)| memory.write(version, changes)).last().unwrap();
+        let root = history
+            .iter()
+            .zip(0..)
+            .map(|(changes, version)| memory.write(version, changes))
+            .last()
+            .unwrap();
         for key in [StateKey::ShareFund, key(number)] {
             let (value, proof) = memory.prove(history.len() as Version - 1, &key);
             prop_assert_eq!(proof.verify(&root, &key, value.as_deref()), Ok(()));
@@ -122,7 +135,8 @@ proptest! {
                 prop_assert!(damaged.verify(&root, &key, value.as_deref()).is_err());
             }
             for end in 0..proof.siblings.len() {
-                let short = StateProof { siblings: proof.siblings[..end].to_vec(), ..proof.clone() };
+                let short =
+                    StateProof { siblings: proof.siblings[..end].to_vec(), ..proof.clone() };
                 prop_assert!(short.verify(&root, &key, value.as_deref()).is_err());
             }
             let mut long = proof.clone();

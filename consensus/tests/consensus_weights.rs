@@ -1,8 +1,6 @@
 //! Weights in the state: written for provers of shares alone, halved when they are read, and worth
 //! at any time what their definition says.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use lode_consensus::{
@@ -12,8 +10,12 @@ use lode_consensus::{
     transition::{ApplyError, StateView, apply},
     tree::Changes,
 };
+use lode_testkit::{
+    chain::{Chain, account, params, weights_after, with_shares},
+    oracle::Told,
+    state::State,
+};
 use proptest::{collection::vec, prelude::*};
-use support::{Chain, State, account, params, weights_after, with_shares};
 
 /// Puts a block with shares of these accounts on top, and gives what it changed.
 fn extend(chain: &mut Chain, provers: &[usize]) -> Changes {
@@ -27,7 +29,7 @@ fn leaf(state: &State, key: StateKey) -> Option<Weight> {
     state.leaves.get(&key).map(|bytes| Weight::decode(bytes).unwrap())
 }
 
-/// The weights at the end of an epoch, as whoever has all leaves reads them.
+/// The weights at the end of an epoch, computed from all leaves.
 fn weights(state: &State, epoch: u32) -> BTreeMap<Address, u64> {
     let leaves = state.leaves.iter().filter_map(|(key, bytes)| match key {
         StateKey::Weight(address) => {
@@ -108,7 +110,7 @@ fn with_leaf(key: StateKey, bytes: Vec<u8>) -> ApplyError<std::convert::Infallib
     let block = chain.check(&chain.block(with_shares(vec![share]))).unwrap();
     let mut state = chain.states.pop().unwrap();
     state.leaves.insert(key, bytes);
-    apply(&chain.params, &block, &state).unwrap_err()
+    apply(&chain.params, &block, &state, &Told).unwrap_err()
 }
 
 #[test]
@@ -165,13 +167,15 @@ proptest! {
             sums[epoch as usize] = sum_before / 2 + 65_536 * counts.values().sum::<u64>();
 
             let changes = extend(&mut chain, provers);
-            let mut expected: Vec<StateKey> = provers.iter().map(|prover| StateKey::Weight(account(*prover))).collect();
+            let mut expected: Vec<StateKey> =
+                provers.iter().map(|prover| StateKey::Weight(account(*prover))).collect();
             expected.extend((!provers.is_empty()).then_some(StateKey::WeightSum));
             expected.sort_unstable();
             expected.dedup();
             prop_assert_eq!(weight_keys(&changes), expected);
             prop_assert_eq!(&weights(chain.state(), epoch), &history[epoch as usize]);
-            let sum = leaf(chain.state(), StateKey::WeightSum).map_or(0, |sum| sum.at_end_of(epoch).unwrap());
+            let sum = leaf(chain.state(), StateKey::WeightSum)
+                .map_or(0, |sum| sum.at_end_of(epoch).unwrap());
             prop_assert_eq!(sum, sums[epoch as usize]);
             prop_assert!(sum >= history[epoch as usize].values().sum());
         }

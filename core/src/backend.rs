@@ -3,11 +3,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use lode_consensus::{Address, Hash, Height, Share, SignedTransaction, block::Header};
+use lode_consensus::{Address, Hash, Share, SignedTransaction, block::Header};
 use lode_ledger::Ledger;
 use lode_puzzle::{Statement, Target};
 
-use crate::{SubmitError, events::EventLog};
+use crate::{SubmitError, events::EventLog, sync::SyncStatus};
 
 /// The running node, as the API sees it.
 pub trait Backend: Send + Sync + 'static {
@@ -51,7 +51,7 @@ pub trait Backend: Send + Sync + 'static {
     fn network(&self) -> Option<NetworkInfo>;
 
     /// How far the node has come, and whether to rely on it.
-    fn sync(&self) -> SyncInfo;
+    fn sync(&self) -> SyncStatus;
 }
 
 /// The node's place among its peers.
@@ -86,40 +86,6 @@ pub struct PeerInfo {
     pub ping_ms: Option<u64>,
     /// Penalty points of its address; at 100 it is banned.
     pub penalty_points: u32,
-}
-
-/// What a node is doing to reach its peers' chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncPhase {
-    /// It reads and proves headers.
-    Headers,
-    /// It fetches bodies.
-    Bodies,
-    /// There is nothing better to be had.
-    Synced,
-    /// It needs an operator.
-    Halted,
-}
-
-/// How far a node has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyncInfo {
-    /// What it is doing.
-    pub phase: SyncPhase,
-    /// Height and hash of its tip.
-    pub tip: (Height, Hash),
-    /// The tip's timestamp, in ms since the Unix epoch.
-    pub tip_timestamp_ms: u64,
-    /// The height of the best chain of proven headers.
-    pub header_height: Height,
-    /// The greatest height up to which any chain's headers are proven.
-    pub proven_header_height: Height,
-    /// The median of the heights that its peers tell.
-    pub peers_height: Height,
-    /// Peers that have told theirs.
-    pub peers: usize,
-    /// Why clients should not rely on its tip, if they should not.
-    pub unready: Option<String>,
 }
 
 /// What waits for a block.

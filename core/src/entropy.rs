@@ -7,7 +7,7 @@ use rand::{TryRng, rngs::SysRng};
 #[error("no random numbers: {0}")]
 pub struct EntropyError(pub String);
 
-/// Gives numbers that nobody who made a batch of proofs could know.
+/// Gives random numbers that the maker of a batch of proofs cannot predict.
 pub trait Entropy: Send + Sync {
     /// Weights for folding a batch, one for each proof, none of them zero.
     fn weights(&self, count: usize) -> Result<Vec<u128>, EntropyError>;

@@ -15,14 +15,13 @@ use tracing::warn;
 
 use crate::{EntropyError, MempoolError};
 
-/// Whose fault a refusal is. Consequences go by this alone: who may be blamed, and whether to try
-/// again.
+/// Where the fault of a refusal lies. This alone decides whether a peer is charged and whether to
+/// try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It breaks a rule, as its sender could have seen, and would break it tomorrow too.
     Sender,
-    /// It came too late, is here already, or does not fit where this node stands. Nobody is to
-    /// blame.
+    /// It came too late, is here already, or does not fit this node's state. No peer is charged.
     State,
     /// The node has no room or time for it now.
     Busy,
@@ -75,7 +74,7 @@ pub enum SubmitError {
     /// The attempt would make a block on a block that is not the tip any more.
     #[error("another block was found first")]
     Overtaken,
-    /// The attempt is for somebody else's job.
+    /// The attempt is for another producer's job.
     #[error("the prover is not the job's producer")]
     ForeignJob,
     /// The attempt's proof does not hold.
@@ -131,7 +130,8 @@ impl SubmitError {
         }
     }
 
-    /// Tells the operator of our own failures: nobody else is told more than that there was one.
+    /// Logs this node's own failures for the operator; a client or peer is only told that there was
+    /// one.
     pub(crate) fn log_if_ours(&self) {
         if self.fault() == Fault::Ours {
             warn!("something submitted could not be judged: {self}");

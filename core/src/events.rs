@@ -1,8 +1,8 @@
 //! What happens to a node's chain and pools, as a log that listeners follow.
 //!
-//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a place in it: nothing is
-//! queued for anybody, a listener that was away goes on where it was, and one that comes too late
-//! is told how much it missed.
+//! The log keeps the last [`CAPACITY`] events in a ring. A listener is a position in it: there is
+//! no queue per listener, a listener that was away goes on where it was, and one that comes too
+//! late is told how much it missed.
 //!
 //! Threads and queues: any thread may publish and any task may listen; the lock is held for as long
 //! as an event takes to copy.
@@ -15,12 +15,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lode_consensus::{Address, Epoch, Hash, Height};
+use lode_consensus::{Address, Epoch, Hash, Height, market::event::JobEvent};
 use lode_ledger::ChainEvent;
 use tokio::sync::watch;
 
-/// Events that are kept: a full block's transactions, twice.
-pub const CAPACITY: usize = 4_096;
+/// Events that are kept: what happens to jobs in a block that makes all assignments and works off a
+/// full agenda, and its transactions twice.
+pub const CAPACITY: usize = 16_384;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,6 @@ pub enum Event {
         height: Height,
         hash: Hash,
         epoch: Epoch,
-        /// Who made it.
         producer: Address,
         /// How many shares it includes.
         shares: usize,
@@ -45,6 +45,8 @@ pub enum Event {
         to: Hash,
         height: Height,
     },
+    /// Something happened to a job in the block before, at this height.
+    Job { height: Height, event: JobEvent },
     /// A transaction came to wait for a block.
     Transaction { id: Hash },
     /// A share came to wait for a block.
@@ -104,15 +106,15 @@ impl EventLog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells everybody.
+    /// Sends an event to all listeners.
     pub fn publish(&self, event: Event) {
         let mut state = self.state();
         state.push(event);
         self.last.send_replace(state.last);
     }
 
-    /// Tells everybody what happened to the chain: blocks that came off in a row and the first one
-    /// that went on after them are one reorg.
+    /// Sends all listeners what happened to the chain: blocks that came off in a row and the first
+    /// one that went on after them are one reorg.
     pub fn publish_chain(&self, events: &[ChainEvent], epoch_of: impl Fn(Height) -> Epoch) {
         let mut state = self.state();
         for event in events {
@@ -120,7 +122,7 @@ impl EventLog {
                 ChainEvent::Disconnected { hash, .. } => {
                     state.left.get_or_insert(*hash);
                 }
-                ChainEvent::Connected { hash, block } => {
+                ChainEvent::Connected { hash, block, jobs } => {
                     let height = block.header.height;
                     if let Some(from) = state.left.take() {
                         state.push(Event::Reorg { from, to: *hash, height });
@@ -133,6 +135,9 @@ impl EventLog {
                         shares: block.body.shares.len(),
                         transactions: block.body.transactions.len(),
                     });
+                    for event in jobs {
+                        state.push(Event::Job { height, event: event.clone() });
+                    }
                 }
             }
         }

@@ -314,7 +314,8 @@ mod tests {
             has_format: bool,
         ) {
             let file = Fixture::new();
-            let kept: Vec<Blob> = kept.into_iter().map(|(byte, length)| blob(byte, length)).collect();
+            let kept: Vec<Blob> =
+                kept.into_iter().map(|(byte, length)| blob(byte, length)).collect();
             if has_format {
                 let (mut journal, _) = file.open();
                 kept.iter().for_each(|record| journal.append(record).unwrap());

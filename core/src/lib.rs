@@ -19,7 +19,7 @@
 //!   block, so that a restart does not forget them.
 //! - [`query`]: questions about the chain, over one moment of the ledger; [`events`]: what happens,
 //!   as a log to follow.
-//! - [`Backend`]: the node as whoever serves it sees it.
+//! - [`Backend`]: the node as the HTTP API and other front ends see it.
 //!
 //! What must not be broken: everything a peer or a client sends is bounded before it is kept, and
 //! the ledger is only written through [`ChainService`].
@@ -41,7 +41,6 @@ mod verified;
 
 pub use backend::{
     AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo,
-    SyncInfo, SyncPhase,
 };
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};

@@ -1,9 +1,9 @@
 //! Transactions that wait for a block.
 //!
 //! Everything in the pool can be executed on top of the tip: an account's transactions stand in
-//! nonce order without a gap, and together they cost no more than its balance. Who goes first, and
-//! who has to leave a full pool, is decided by fee per byte ([`fee_rate`]). Nothing here depends on
-//! the kinds of transactions: what they are and cost says `lode-consensus`.
+//! nonce order without a gap, and together they cost no more than its balance. Fee per byte
+//! ([`fee_rate`]) decides which transaction goes first and which leaves a full pool. Nothing here
+//! depends on the kinds of transactions: `lode-consensus` says what they are and cost.
 //!
 //! What must not be broken: the pool never holds more than its bytes, and making room never leaves
 //! a gap.
@@ -614,7 +614,7 @@ mod tests {
             insert_sized(&mut pool, signed.clone(), 200, 1_000).unwrap();
         }
         let before: Vec<Hash> = pool.in_order().map(|(id, _)| id).collect();
-        // Its rate is theirs: nobody leaves, and the fee that would do is named.
+        // Its rate equals theirs: nothing is evicted, and the error names the fee that would do.
         assert_eq!(
             insert_sized(&mut pool, transfer(9, 5, 1, 25), 500, 1_000),
             Err(MempoolError::Full(25))
@@ -637,14 +637,17 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_everything_in_the_pool_can_be_executed(
-            submissions in prop::collection::vec((0_u8..4, 0_u64..9, 1_u64..60, 0_u64..60, 90_usize..500), 0..60)
+            submissions in prop::collection::vec(
+                (0_u8..4, 0_u64..9, 1_u64..60, 0_u64..60, 90_usize..500),
+                0..60,
+            )
         ) {
             let mut pool = Mempool::new(limits(), MARKET);
             for (from, nonce, amount, fee, bytes) in submissions {
                 let signed = transfer(from, nonce, amount, fee);
                 let (known, before) = (pool.get(&id(&signed)).is_some(), pool.len());
                 let inserted = insert_sized(&mut pool, signed.clone(), bytes, 150);
-                // Whoever is taken is there, and those who left for it are not; whoever is refused
+                // An accepted transaction is there, and those evicted for it are not; a refused one
                 // changes nothing.
                 prop_assert_eq!(pool.get(&id(&signed)).is_some(), known || inserted.is_ok());
                 let left = inserted.as_ref().map_or(0, Vec::len);
@@ -652,10 +655,13 @@ mod tests {
                 prop_assert!(inserted.iter().flatten().all(|left| pool.get(left).is_none()));
                 prop_assert!(pool.bytes() <= limits().max_bytes);
                 let waiting = || pool.accounts.values().flat_map(BTreeMap::values);
-                prop_assert_eq!(pool.bytes(), waiting().map(|waiting| waiting.bid.bytes).sum::<usize>());
+                prop_assert_eq!(
+                    pool.bytes(),
+                    waiting().map(|waiting| waiting.bid.bytes).sum::<usize>()
+                );
                 prop_assert_eq!(pool.in_order().count(), pool.len());
-                // Nobody stands behind one that pays less per byte, unless its own sender's earlier
-                // ones do.
+                // None stands behind one that pays less per byte, unless an earlier one of its own
+                // sender does.
                 let order: Vec<&Waiting> = pool.in_order().filter_map(|(id, _)| {
                     let (address, nonce) = pool.by_id.get(&id)?;
                     pool.accounts.get(address)?.get(nonce)

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{NetworkInfo, PeerInfo, SyncInfo, SyncPhase};
+use crate::{NetworkInfo, PeerInfo};
 use lode_network::{Client, Events, NetworkError, NetworkOptions, PeerView, Service, swarm};
 use tokio::{
     runtime::Handle,
@@ -30,7 +30,7 @@ use tokio::{
 
 use crate::{
     ChainService, Clock,
-    sync::{Done, SyncConfig, SyncMachine, SyncState, SyncStatus, TICK_MS},
+    sync::{Done, SyncConfig, SyncMachine, SyncStatus, TICK_MS},
 };
 
 /// The network side of a running node.
@@ -123,7 +123,9 @@ impl P2p {
         let failure = tokio::select! {
             biased;
             reason = self.network.failed() => return P2pFailure::Network(reason),
-            failure = sync => failure.unwrap_or_else(|_| P2pFailure::Sync("for no reason given".to_owned())),
+            failure = sync => {
+                failure.unwrap_or_else(|_| P2pFailure::Sync("for no reason given".to_owned()))
+            }
         };
         self.ended = None;
         match failure {
@@ -181,11 +183,6 @@ impl P2pView {
     pub(crate) fn mining_obstacle(&self) -> Option<String> {
         self.status.borrow().mining_obstacle()
     }
-
-    /// What the API shows of the sync.
-    pub(crate) fn sync_info(&self) -> SyncInfo {
-        sync_info(self.status.borrow().clone())
-    }
 }
 
 fn peer_info(peer: &PeerView) -> PeerInfo {
@@ -197,24 +194,6 @@ fn peer_info(peer: &PeerView) -> PeerInfo {
         connected_at_ms: peer.connected_at_ms,
         ping_ms: peer.ping_ms,
         penalty_points: peer.points,
-    }
-}
-
-pub(crate) fn sync_info(status: SyncStatus) -> SyncInfo {
-    SyncInfo {
-        phase: match status.state {
-            SyncState::Headers => SyncPhase::Headers,
-            SyncState::Bodies => SyncPhase::Bodies,
-            SyncState::Synced => SyncPhase::Synced,
-            SyncState::Halted => SyncPhase::Halted,
-        },
-        tip: status.tip,
-        tip_timestamp_ms: status.tip_timestamp_ms,
-        header_height: status.best_header_height,
-        proven_header_height: status.proven_header_height,
-        peers_height: status.peers_height,
-        peers: status.peers,
-        unready: status.reason,
     }
 }
 
@@ -250,7 +229,9 @@ impl<C: Clock> Driver<C> {
                     Ok(result) => self.machine.on_done(result, self.now_ms(), &mut self.client),
                     Err(error) => return Err(P2pFailure::Sync(format!("a check: {error}"))),
                 },
-                () = service.accepted().notified() => self.machine.on_accepted(self.now_ms(), &mut self.client),
+                () = service.accepted().notified() => {
+                    self.machine.on_accepted(self.now_ms(), &mut self.client);
+                }
                 _ = tick.tick() => {
                     self.machine.on_tick(self.now_ms(), &mut self.client);
                     self.show();

@@ -276,13 +276,18 @@ mod tests {
     proptest! {
         #[test]
         fn a_template_is_never_too_long_and_leaves_out_nothing_that_fits(
-            waiting in prop::collection::vec((MIN..8 * MIN, any::<bool>()), 0..40), room in 0..60 * MIN,
+            waiting in prop::collection::vec((MIN..8 * MIN, any::<bool>()), 0..40),
+            room in 0..60 * MIN,
         ) {
             let chosen = chosen(&waiting, room);
             prop_assert!(chosen.is_sorted());
             prop_assert!(chosen.iter().map(|place| waiting[*place].0).sum::<usize>() <= room);
             for (place, (bytes, applies)) in waiting.iter().enumerate() {
-                let before: usize = chosen.iter().filter(|other| **other < place).map(|other| waiting[*other].0).sum();
+                let before: usize = chosen
+                    .iter()
+                    .filter(|other| **other < place)
+                    .map(|other| waiting[*other].0)
+                    .sum();
                 prop_assert_eq!(chosen.contains(&place), *applies && before + bytes <= room);
             }
         }

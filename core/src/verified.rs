@@ -8,8 +8,8 @@
 //! Threads: any. Two that ask for the same single obligation at the same time share one check; the
 //! second waits.
 //!
-//! Bounds: one for each kind; the oldest gives way. Bad ones are not kept: nobody pushes the good
-//! ones out with them.
+//! Bounds: one for each kind; the oldest gives way. Bad ones are not kept, so that they cannot
+//! evict the good ones.
 //!
 //! What must not be broken: only what the checker accepted is remembered, by all that the verdict
 //! depends on or a hash of it; what an attempt claims of its ticket is judged each time.

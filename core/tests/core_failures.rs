@@ -12,25 +12,12 @@ use std::{
 use lode_core::{
     ChainService, Clock, Effects, MempoolLimits, P2p, P2pFailure, SystemEntropy, sync::SyncConfig,
 };
-use lode_genesis::{Network, srs};
+use lode_genesis::srs;
 use lode_ledger::{Ledger, LedgerOptions};
 use lode_network::NetworkOptions;
 use lode_puzzle::Verifier;
+use lode_testkit::networks::tiny;
 
-const NETWORK: &str = r#"
-name = "tiny"
-log_n = 2
-block_interval_ms = 1_000
-asert_tau_ms = 1_000_000
-future_limit_ms = 2_000
-epoch_length = 10
-shares_per_block = 2
-share_window = 4
-anchor_depth = 1
-maturity = 2
-genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0x1fffffffffffffffffffffffffffffff"
-"#;
 /// Longer than any of this takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -53,7 +40,7 @@ impl Clock for Fragile {
 }
 
 fn service(folder: &Path) -> (Arc<ChainService<Fragile>>, Fragile) {
-    let network = Network::parse(NETWORK, "test").unwrap();
+    let network = tiny();
     let checker = Arc::new(Verifier::new(&Arc::new(srs::load(network.params.log_n).unwrap())));
     let ledger =
         Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());

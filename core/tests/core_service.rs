@@ -12,27 +12,12 @@ use lode_core::{
     AttemptOutcome, Backend, ChainService, Clock, Effects, Handle, MempoolError, MempoolLimits,
     MiningJob, SubmitError, SystemEntropy,
 };
-use lode_genesis::{Network, srs};
+use lode_genesis::srs;
 use lode_ledger::{Ledger, LedgerOptions};
 use lode_puzzle::{Claim, Engine, Proof, ReferenceEngine, Srs, Target, Verifier};
+use lode_testkit::{keys::address_of, networks::tiny};
 use parking_lot::Mutex;
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
-
-/// One attempt in eight is a block, one in four a share.
-const NETWORK: &str = r#"
-name = "tiny"
-log_n = 2
-block_interval_ms = 1_000
-asert_tau_ms = 1_000_000
-future_limit_ms = 2_000
-epoch_length = 10
-shares_per_block = 2
-share_window = 4
-anchor_depth = 1
-maturity = 2
-genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0x1fffffffffffffffffffffffffffffff"
-"#;
 
 /// A clock that stands still at the real time of its making, so that blocks are never in the
 /// future.
@@ -67,11 +52,11 @@ struct Rig {
 }
 
 fn network_srs() -> Arc<Srs> {
-    Arc::new(srs::load(Network::parse(NETWORK, "test").unwrap().params.log_n).unwrap())
+    Arc::new(srs::load(tiny().params.log_n).unwrap())
 }
 
 fn service(folder: &std::path::Path) -> (Handle<Noon>, Arc<Noted>) {
-    let network = Network::parse(NETWORK, "test").unwrap();
+    let network = tiny();
     let ledger =
         Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
     let checker =
@@ -134,11 +119,6 @@ impl Rig {
         let genesis = self.handle.ledger().network().genesis_hash;
         transfer.sign(&self.key, &genesis, &mut rand::rng()).unwrap()
     }
-}
-
-fn address_of(key: &PrivateKey<MainnetV0>) -> Address {
-    let address = snarkvm::console::account::Address::<MainnetV0>::try_from(key).unwrap();
-    Address::try_from(&address).unwrap()
 }
 
 fn as_share(job: &MiningJob, nonce: u64, proof: Proof) -> Share {
@@ -402,7 +382,8 @@ async fn of_a_block_only_what_is_new_is_checked() {
         "with the attempt of block 5"
     );
     assert_eq!(block.body.transactions, [signed]);
-    assert!(
-        matches!(asked[..], [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target))
-    );
+    assert!(matches!(
+        asked[..],
+        [Obligation::Puzzle(item)] if item.claim == Claim::Block(block.header.target)
+    ));
 }

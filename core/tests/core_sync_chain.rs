@@ -1,13 +1,14 @@
 //! Nodes that find each other's chain: cold sync, partitions, restarts, and the same run twice.
 
-mod net;
-
 use std::collections::BTreeMap;
 
 use lode_consensus::Hash;
 use lode_core::sync::SyncState;
 use lode_network::{PeerId, Request};
-use net::{Effect, World, transfer};
+use lode_testkit::{
+    fabric::{World, network, transfer},
+    recorder::Effect,
+};
 
 /// How many bodies a node asked of each peer.
 fn asked_bodies(world: &World, node: usize) -> BTreeMap<PeerId, usize> {
@@ -108,7 +109,7 @@ fn a_partition_heals_into_the_heavier_chain() {
     let ms = world.converge(10_000);
     assert_eq!(world.nodes[2].service.tip(), heavier);
     println!("100 blocks against 60, over one link: one tip after {ms} simulated ms");
-    let id = signed.id(&net::network().genesis_hash);
+    let id = signed.id(&network().genesis_hash);
     world.mine(2);
     world.converge(1_000);
     let place = world.nodes[0].service.ledger().read().transaction_place(&id).unwrap().unwrap();

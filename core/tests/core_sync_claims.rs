@@ -1,14 +1,15 @@
 //! Peers that claim what they do not show: they neither take honest peers' turns nor make the node
 //! think itself behind.
 
-mod net;
-
 use lode_consensus::{ChainWork, Hash};
 use lode_core::sync::{SyncBounds, SyncConfig};
 use lode_network::{
     Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status,
 };
-use net::{Effect, Options, World, block_on_tip};
+use lode_testkit::{
+    fabric::{Options, World, block_on_tip},
+    recorder::Effect,
+};
 
 /// How long a liar takes for an answer: a little less than its time is up.
 const DAWDLE_MS: u64 = 4_700;
@@ -195,7 +196,12 @@ fn headers_that_another_peer_began_are_not_held_against_the_next() {
         _ => None,
     });
     let headers_asked = |world: &World, peer: PeerId| {
-        let of_peer = |effect: &&Effect| matches!(effect, Effect::Request(to, _, Request::Headers { .. }) if *to == peer);
+        let of_peer = |effect: &&Effect| {
+            matches!(
+                effect,
+                Effect::Request(to, _, Request::Headers { .. }) if *to == peer
+            )
+        };
         world.nodes[victim].sent.iter().filter(of_peer).count()
     };
     world.run_until(5_000, |world| headers_asked(world, leaving) == 2);
@@ -291,7 +297,7 @@ fn bodies_asked(world: &World, node: usize) -> usize {
 }
 
 /// A world of two nodes: a chain of blocks with a share each, so that there are bodies to ask for,
-/// and who is to get it.
+/// and the indices of the node that has it and the one that is to get it.
 fn chain_with_bodies(blocks: u32) -> (World, usize, usize) {
     let mut world = World::new(2);
     for _ in 0..blocks {
@@ -360,7 +366,7 @@ fn who_never_brings_a_body_is_told_each_time_and_banned_in_the_end() {
     world.check();
 }
 
-/// Whoever has two reasons to be left alone is left alone for the longer time.
+/// A peer with two back-offs is left alone for the longer time.
 #[test]
 fn bodies_that_come_late_end_no_other_pause() {
     const BLOCKS: u32 = 40;

@@ -1,13 +1,15 @@
-//! A clock that is wrong, in either direction: it is named, nobody is blamed for it, and no power
-//! is burnt.
-
-mod net;
+//! A clock that is wrong, in either direction: the status says so, no peer is charged for it, and
+//! the node does not retry in a busy loop.
 
 use std::sync::atomic::Ordering;
 
 use lode_core::sync::{ClockFault, SyncState};
 use lode_network::{Request, Response};
-use net::{Effect, FUTURE_LIMIT_MS, World};
+use lode_testkit::{
+    fabric::{FUTURE_LIMIT_MS, World},
+    keys::peer_id,
+    recorder::Effect,
+};
 
 const WRONG_MS: i64 = 90_000;
 
@@ -120,7 +122,7 @@ fn liars_that_dial_a_node_do_not_outvote_those_that_it_dialled() {
         world.link(0, node);
     }
     for number in 0..8 {
-        let liar = net::peer(60 + number);
+        let liar = peer_id(60 + number);
         let status = lode_network::Status { now_ms: 1, ..world.status_of(0) };
         world.answer(liar, move |request| match request {
             Request::Status(_) => Some(Response::Status(status.clone())),
@@ -133,7 +135,7 @@ fn liars_that_dial_a_node_do_not_outvote_those_that_it_dialled() {
     // Those that do not tell their time have no voice.
     let mut world = World::new(1);
     for number in 0..3 {
-        let silent = net::peer(60 + number);
+        let silent = peer_id(60 + number);
         let status = lode_network::Status { now_ms: 0, ..world.status_of(0) };
         world.answer(silent, move |request| match request {
             Request::Status(_) => Some(Response::Status(status.clone())),

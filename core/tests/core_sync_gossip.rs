@@ -1,7 +1,5 @@
 //! Shares, transactions and announcements: their verdicts, and how they get from node to node.
 
-mod net;
-
 use lode_consensus::{
     Action, Address, Hash, SealedHeader, Share, SignedTransaction, Transaction,
     rules::statement_of, transaction::Transfer,
@@ -11,7 +9,11 @@ use lode_network::{
     Gossip, MempoolPage, NetworkEvent, PeerId, Penalty, Request, Response, Verdict,
 };
 use lode_puzzle::{Seed, Ticket};
-use net::{Effect, World, block_on_tip, key, share_of, transfer};
+use lode_testkit::{
+    fabric::{World, address, block_on_tip, key, network, share_of, transfer},
+    oracle,
+    recorder::Effect,
+};
 use rand::{SeedableRng, rngs::StdRng};
 
 /// Nodes 0 and 1 with the same chain of a few blocks, linked, and a puppet at node 1.
@@ -69,14 +71,14 @@ fn shares_are_judged_by_what_their_sender_could_see() {
     world.nodes[1].verdicts.clear();
     assert_eq!(verdict(&mut world, puppet, Gossip::Share(good.clone())), Verdict::Ignore);
 
-    let forged = Share { proof: net::forged(good.nonce), ..good };
+    let forged = Share { proof: oracle::forged(good.nonce), ..good };
     world.nodes[1].verdicts.clear();
     assert_eq!(
         verdict(&mut world, puppet, Gossip::Share(forged)),
         Verdict::Ignore,
         "its attempt is known, and no proof is checked for it"
     );
-    let forged = share_of(&world, 1, 500, true, net::forged);
+    let forged = share_of(&world, 1, 500, true, oracle::forged);
     assert_eq!(verdict(&mut world, puppet, Gossip::Share(forged)), Verdict::Reject);
     assert_eq!(world.nodes[1].penalties.last(), Some(&(puppet, Penalty::InvalidProof)));
     world.check();
@@ -85,7 +87,7 @@ fn shares_are_judged_by_what_their_sender_could_see() {
 #[test]
 fn a_share_that_misses_its_target_is_rejected() {
     let (mut world, puppet) = world();
-    let share = share_of(&world, 1, 0, false, net::proof);
+    let share = share_of(&world, 1, 0, false, oracle::proof);
     assert_eq!(verdict(&mut world, puppet, Gossip::Share(share)), Verdict::Reject);
     assert_eq!(world.nodes[1].penalties, [(puppet, Penalty::InvalidHeader)]);
 }
@@ -95,7 +97,7 @@ fn transactions_are_judged_by_what_their_sender_could_see() {
     let (mut world, puppet) = world();
     let resign = |transaction: Transaction| {
         let mut rng = StdRng::seed_from_u64(9);
-        transaction.sign(&key(0), &net::network().genesis_hash, &mut rng).unwrap()
+        transaction.sign(&key(0), &network().genesis_hash, &mut rng).unwrap()
     };
     let change = |nonce: u64, change: fn(&mut Transaction)| -> SignedTransaction {
         let mut transaction = transfer(nonce, 5).transaction;
@@ -107,7 +109,7 @@ fn transactions_are_judged_by_what_their_sender_could_see() {
         transaction.action = Action::Transfer(Transfer { to, amount });
         resign(transaction)
     };
-    let bob = net::address(1);
+    let bob = address(1);
     let cases = [
         (transfer(0, 5), Verdict::Accept, None),
         (transfer(2, 5), Verdict::Ignore, None),
@@ -254,7 +256,7 @@ fn no_more_than_some_pages_are_read() {
     world.cut(0, 1);
     let status = world.status_of(1);
     let shares: Vec<Share> =
-        (0..2).map(|node| share_of(&world, node, 0, true, net::proof)).collect();
+        (0..2).map(|node| share_of(&world, node, 0, true, oracle::proof)).collect();
     world.answer(puppet, move |request| match request {
         Request::Status(_) => Some(Response::Status(status.clone())),
         Request::Mempool { .. } => Some(Response::Mempool(MempoolPage {
@@ -340,9 +342,12 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
             request: Request::Bodies { hashes: vec![hash] },
         },
     );
-    let given = world.nodes[1].sent.iter().any(
-        |effect| matches!(effect, Effect::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()),
-    );
+    let given = world.nodes[1].sent.iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()
+        )
+    });
     assert!(given);
     world.check();
 }
@@ -368,7 +373,7 @@ fn a_flood_of_shares_fills_its_own_queue_only() {
     let mut flood = Vec::new();
     let mut nonce = 0;
     while flood.len() < 3_000 {
-        let share = share_of(&world, 1, nonce + 1, true, net::proof);
+        let share = share_of(&world, 1, nonce + 1, true, oracle::proof);
         nonce = share.nonce;
         flood.push(Gossip::Share(share));
     }

@@ -1,13 +1,16 @@
 //! Peers that lie, flood and fall silent: each is found out, pays for what it could have known, and
 //! harms no honest one.
 
-mod net;
-
 use lode_consensus::{Address, Body, Hash, SealedHeader};
 use lode_network::{
     Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, RequestId, Response, Status, Verdict,
 };
-use net::{Effect, INTERVAL_MS, World, block_on_tip, forged_on_tip};
+use lode_testkit::{
+    fabric::{FUTURE_LIMIT_MS, World, block_on_tip, forged_on_tip, network, share_of},
+    networks::INTERVAL_MS,
+    oracle,
+    recorder::Effect,
+};
 
 fn verdicts(world: &World, node: usize, from: PeerId, verdict: Verdict) -> usize {
     let given = world.nodes[node].verdicts.iter();
@@ -30,14 +33,15 @@ fn ten_peers_with_forged_proofs_are_gone_and_an_honest_block_does_not_wait() {
             world.gossip(
                 *puppet,
                 1,
-                Gossip::Share(net::share_of(&world, 0, 1_000 * label, true, net::forged)),
+                Gossip::Share(share_of(&world, 0, 1_000 * label, true, oracle::forged)),
             );
         }
     }
     world.mine_now(0);
     let ms = world.converge(2_000);
     println!(
-        "honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares each"
+        "honest block after {ms} simulated ms beside 10 peers with 400 forged blocks and shares \
+         each"
     );
     world.run_ms(1_000);
     for puppet in &puppets {
@@ -208,10 +212,10 @@ fn what_a_header_shows_without_its_proof_costs_more() {
     let statement = lode_consensus::rules::statement_of(&sealed.header, &context);
     let misses = |nonce: &u64| {
         let seed = lode_puzzle::Seed::new(&statement, *nonce);
-        !target.is_met_by(lode_puzzle::Ticket::new(&seed, &net::proof(*nonce)).block_value())
+        !target.is_met_by(lode_puzzle::Ticket::new(&seed, &oracle::proof(*nonce)).block_value())
     };
     sealed.nonce = (0..).find(misses).unwrap();
-    sealed.proof = net::proof(sealed.nonce);
+    sealed.proof = oracle::proof(sealed.nonce);
     let (wrong, _) = block_on_tip(&world, 0, |header| header.height += 1);
     let checked = world.nodes[0].proofs;
     for bad in [sealed, wrong] {
@@ -417,7 +421,7 @@ fn whoever_serves_an_invalid_block_is_banned() {
     let mut world = World::new(1);
     world.mine_quietly(0, 5);
     // A body with a share that nobody proved.
-    let forged = net::share_of(&world, 0, 0, true, net::forged);
+    let forged = share_of(&world, 0, 0, true, oracle::forged);
     let body = Body { shares: vec![forged], ..Body::default() };
     let (roots, served) = ((body.transactions_root(), body.shares_root()), body.clone());
     let (bad, _) =
@@ -571,7 +575,7 @@ fn headers_from_the_future_are_kept_in_small_numbers() {
             block_on_tip(&world, 0, |header| header.timestamp_ms = u64::MAX / 2 + label);
         world.gossip(puppet, 0, Gossip::Block(sealed));
     }
-    let ahead_ms = net::FUTURE_LIMIT_MS + 3_000;
+    let ahead_ms = FUTURE_LIMIT_MS + 3_000;
     for label in 0..20 {
         let (sealed, _) = block_on_tip(&world, 0, |header| header.timestamp_ms += ahead_ms + label);
         world.gossip(puppet, 0, Gossip::Block(sealed));
@@ -591,7 +595,7 @@ fn whoever_asks_too_much_is_refused_and_then_charged() {
     world.mine_quietly(0, 20);
     let puppet = world.puppet(50, 0);
     world.run_ms(10);
-    let locator = vec![net::network().genesis_hash];
+    let locator = vec![network().genesis_hash];
     for number in 0..3_000_u64 {
         let request = Request::Headers { locator: locator.clone(), limit: 512 };
         world.inject(
@@ -601,8 +605,13 @@ fn whoever_asks_too_much_is_refused_and_then_charged() {
     }
     let answers = |busy: bool| {
         let sent = world.nodes[0].sent.iter();
-        sent.filter(|effect| matches!(effect, Effect::Respond(_, response) if (*response == Response::Busy) == busy))
-            .count()
+        sent.filter(|effect| {
+            matches!(
+                effect,
+                Effect::Respond(_, response) if (*response == Response::Busy) == busy
+            )
+        })
+        .count()
     };
     assert!((1_000..2_000).contains(&answers(false)), "{} answered", answers(false));
     assert_eq!(answers(false) + answers(true), 3_000, "every request has its answer");

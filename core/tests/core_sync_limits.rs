@@ -1,7 +1,5 @@
 //! Bounds that hold however many peers there are, and what happens at each.
 
-mod net;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use lode_consensus::{Body, Encode, Hash, SealedHeader};
@@ -12,7 +10,12 @@ use lode_core::{
 use lode_network::{
     Gossip, InboundId, NetworkEvent, PeerId, Penalty, Request, Response, Status, Verdict,
 };
-use net::{Effect, Options, World, block_on_tip, share_of};
+use lode_testkit::{
+    fabric::{Options, World, block_on_tip, share_of},
+    keys::peer_id,
+    oracle::proof,
+    recorder::Effect,
+};
 
 /// Requests of a node that are under way: asked, and neither answered nor given up.
 fn asked(world: &World, node: usize, matches: impl Fn(&Request) -> bool) -> Vec<PeerId> {
@@ -56,7 +59,7 @@ fn claimants(world: &mut World, victim: usize, count: usize, outbound: bool) -> 
     let status = world.status_of(victim);
     (0..count)
         .map(|number| {
-            let puppet = net::peer(60 + number + if outbound { 60 } else { 0 });
+            let puppet = peer_id(60 + number + if outbound { 60 } else { 0 });
             let label = u8::try_from(number).unwrap();
             let status = Status {
                 tip_hash: Hash([label; 32]),
@@ -117,7 +120,7 @@ fn no_peer_is_asked_for_more_bodies_than_it_may_owe_nor_all_together() {
         });
         world.link(6, peer);
     }
-    // Nobody delivers.
+    // No peer delivers.
     world.run_ms(6_000);
     let asked = bodies_asked(&world, 6);
     // 64 bodies, and the very next one of each other peer as well.
@@ -188,7 +191,7 @@ fn orphans_of_all_peers_together_are_bounded() {
     let ignored =
         world.nodes[0].verdicts.iter().filter(|(.., verdict)| *verdict == Verdict::Ignore).count();
     assert_eq!(ignored, 96 - 64);
-    // Who leaves takes its orphans along, and their verdicts are given.
+    // When a peer leaves, its orphans are dropped and get their verdicts.
     let victim = world.nodes[0].peer;
     for puppet in puppets {
         world.disconnect(puppet, victim);
@@ -343,7 +346,10 @@ fn held_requests_are_few() {
     }
     let answered = |world: &World| {
         let sent = world.nodes[1].sent.iter();
-        sent.filter(|effect| matches!(effect, Effect::Respond(id, Response::Bodies(_)) if id.0 >= 1_000_000)).count()
+        sent.filter(|effect| {
+            matches!(effect, Effect::Respond(id, Response::Bodies(_)) if id.0 >= 1_000_000)
+        })
+        .count()
     };
     assert_eq!(answered(&world), 2, "four wait");
     world.run_ms(2_100);
@@ -356,7 +362,7 @@ fn what_waits_to_be_published_is_bounded_and_the_oldest_gives_way() {
     let mut nonce = 0;
     let mut last = None;
     for _ in 0..MAX_ACCEPTED + 50 {
-        let share = share_of(&world, 0, nonce, true, net::proof);
+        let share = share_of(&world, 0, nonce, true, proof);
         nonce = share.nonce + 1;
         // Some would make a block, and are refused as such: their job is known.
         if world.nodes[0].service.take_attempt(&share).is_ok_and(|outcome| outcome.share) {

@@ -1,12 +1,13 @@
-//! What a node gives to those who ask, and what it leaves alone while it is behind.
-
-mod net;
+//! What a node serves to its peers, and what it ignores while it is behind.
 
 use lode_consensus::Hash;
 use lode_network::{
     Gossip, InboundId, MempoolPage, NetworkEvent, PeerId, Request, Response, Status, Verdict,
 };
-use net::{Effect, World, transfer};
+use lode_testkit::{
+    fabric::{World, transfer},
+    recorder::Effect,
+};
 
 /// Asks a node, and gives its answer.
 fn ask(
@@ -65,9 +66,10 @@ fn nobody_learns_which_branches_a_node_has_seen_lose() {
         answers.push(ask(&mut world, number + 1, puppet, 1, headers(hash)));
     }
     assert_eq!(answers[0], answers[1], "a block that lost says no more than one that never was");
-    assert!(
-        matches!(&answers[0], Response::Headers(given) if given.len() == 3 && given[0].header.height == 1)
-    );
+    assert!(matches!(
+        &answers[0],
+        Response::Headers(given) if given.len() == 3 && given[0].header.height == 1
+    ));
     let given = ask(&mut world, 1_000_004, puppet, 1, bodies(tip));
     assert!(matches!(given, Response::Bodies(bodies) if bodies[0].is_some()));
     world.check();

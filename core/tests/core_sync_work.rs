@@ -1,12 +1,13 @@
 //! What counts as work, and what is stored for it: minimum work, chains read twice, assumed
 //! validity, the future, and chains that leave too far below.
 
-mod net;
-
 use lode_consensus::{ChainWork, Hash, Height};
 use lode_core::sync::{SyncBounds, SyncConfig, SyncState};
 use lode_network::{Gossip, Penalty, Request, Response, Verdict};
-use net::{Effect, FUTURE_LIMIT_MS, Options, World};
+use lode_testkit::{
+    fabric::{FUTURE_LIMIT_MS, Options, World, block_on_tip, transfer},
+    recorder::Effect,
+};
 
 /// Memory for little: chains of a hundred headers are long.
 const SMALL: SyncBounds = SyncBounds {
@@ -194,7 +195,7 @@ fn a_candidate_outlives_the_peer_that_began_it() {
 fn below_an_assumed_block_shares_and_signatures_are_not_checked() {
     let mut world = World::new(1);
     world.mine_quietly(0, 120);
-    let signed = net::transfer(0, 5);
+    let signed = transfer(0, 5);
     world.nodes[0].service.take_transaction(signed.clone()).unwrap();
     world.mine_quietly(0, 1);
     let (hash, _) = work_at(&world, 0, 100);
@@ -224,7 +225,7 @@ fn an_assumed_block_does_not_make_a_wrong_state_right() {
     world.mine_quietly(0, 10);
     // A block whose state root is wrong, with a proof that holds, which an operator was made to
     // assume.
-    let (sealed, body) = net::block_on_tip(&world, 0, |header| header.state_root = Hash([9; 32]));
+    let (sealed, body) = block_on_tip(&world, 0, |header| header.state_root = Hash([9; 32]));
     let hash = sealed.hash();
     let sync = SyncConfig { assume_valid: Some((11, hash)), ..SyncConfig::default() };
     let node = world.add(options(sync));
@@ -280,7 +281,7 @@ fn a_block_from_the_future_waits_for_its_time() {
     let waited_ms = world.now_ms() - start_ms;
     assert!((3_000..3_300).contains(&waited_ms), "taken after {waited_ms} ms");
     assert_eq!(world.nodes[1].penalties, []);
-    // The header was kept, and nobody had to ask for it.
+    // The header was kept, and was not asked for again.
     let asked = world.nodes[1]
         .sent
         .iter()
@@ -350,7 +351,7 @@ fn headers_on_a_stale_block_below_the_history_halt_nobody() {
     // A block that the node leaves for a better branch, and keeps.
     world.mine_quietly(node, 1);
     let stale = world.sealed_tip(node);
-    let (child, _) = net::block_on_tip(&world, node, |_| {});
+    let (child, _) = block_on_tip(&world, node, |_| {});
     world.mine_quietly(other, 2);
     world.link(node, other);
     world.converge(5_000);

@@ -1,9 +1,11 @@
-"""Build the emulated driver, libcuda.so.1, into Lode's cache folder; nothing happens if that is up to date.
+"""Build the emulated driver, libcuda.so.1, into Lode's cache folder; nothing happens if that is up
+to date.
 
 usage: build.py        prints the folder with libcuda.so.1
 
-The folder is named after a hash of all sources, so that two working trees do not disturb each other. It holds the
-translator as well: that is all a program needs at run time, besides python3 and a C compiler.
+The folder is named after a hash of all sources, so that two working trees do not disturb each
+other. It holds the translator as well: that is all a program needs at run time, besides python3 and
+a C compiler.
 """
 
 import hashlib

@@ -1,19 +1,24 @@
-// The kernels of a whole attempt, in the order in which they run. Every buffer holds a batch: attempt after attempt.
+// The kernels of a whole attempt, in the order in which they run. Every buffer holds a batch:
+// attempt after attempt.
 //
-//   seeds → expand → inverse NTT of a, b, c → twist → forward NTT of a, b → product → inverse NTT → quotient
+//   seeds → expand → inverse NTT of a, b, c → twist → forward NTT of a, b → product →
+//   inverse NTT → quotient
 //     → MSM (sort, accumulate, fold ×3) → point → opening → MSM → ticket → filter
 //
-// The quotient h = (a·b - c)/(X^n - 1) takes six transforms instead of seven: with X^n = -1 on the coset g·H, g^n = -1, the
-// interpolated product is u = a·b mod (X^n + 1). As a·b = c + h·(X^n - 1), u = c - 2·h, so h = (c - u)/2 on coefficients.
+// The quotient h = (a·b - c)/(X^n - 1) takes six transforms instead of seven: with X^n = -1 on the
+// coset g·H, g^n = -1, the interpolated product is u = a·b mod (X^n + 1). As a·b = c + h·(X^n - 1),
+// u = c - 2·h, so h = (c - u)/2 on coefficients.
 //
-// Scalars are plain integers < 2·r that stand for themselves; where `mul` brings in 1/R and the transforms bring in n, the
-// quotient takes them out in one product. Only tables and z are in Montgomery form.
+// Scalars are plain integers < 2·r that stand for themselves; where `mul` brings in 1/R and the
+// transforms bring in n, the quotient takes them out in one product. Only tables and z are in
+// Montgomery form.
 #include "blake2b.cuh"
 #include "msm.cuh"
 #include "ntt.cuh"
 
 // seed = B256("lode/puzzle/seed/v1" ‖ statement ‖ nonce), nonces counting up from the first one.
-extern "C" __global__ void attempt_seeds(const u64 *statement, u64 first_nonce, u64 *seeds, u32 batch) {
+extern "C" __global__ void attempt_seeds(const u64 *statement, u64 first_nonce, u64 *seeds,
+                                         u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
     constexpr int at = length(SEED_DOMAIN);
@@ -61,24 +66,28 @@ extern "C" __global__ void __launch_bounds__(NTT_THREADS, 2)
 }
 
 // data[k] *= factors[k mod n], over `count` elements.
-extern "C" __global__ void __launch_bounds__(THREADS) attempt_twist(Fr *data, const Fr *factors, u32 n, u32 count) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    attempt_twist(Fr *data, const Fr *factors, u32 n, u32 count) {
     u32 k = INDEX;
     if (k < count) mul(Fr::load(data + k), Fr::load_constant(factors + k % n)).store(data + k);
 }
 
 // a[k] *= b[k], over `count` elements.
-extern "C" __global__ void __launch_bounds__(THREADS) attempt_product(Fr *a, const Fr *b, u32 count) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    attempt_product(Fr *a, const Fr *b, u32 count) {
     u32 k = INDEX;
     if (k < count) mul(Fr::load(a + k), Fr::load(b + k)).store(a + k);
 }
 
 // h = c·scale - u·untwist, < r, from bit-reversed to natural order. `count` = batch·2^log_n.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    attempt_quotient(const Fr *c, const Fr *u, const Fr *scale, const Fr *untwist, Fr *h, u32 log_n, u32 count) {
+    attempt_quotient(const Fr *c, const Fr *u, const Fr *scale, const Fr *untwist, Fr *h, u32 log_n,
+                     u32 count) {
     u32 k = INDEX;
     if (k >= count) return;
     u32 i = k & ((1u << log_n) - 1), natural = __brev(i) >> (32 - log_n);
-    Fr x = mul(Fr::load(c + k), Fr::load_constant(scale)), y = mul(Fr::load(u + k), Fr::load_constant(untwist + i));
+    Fr x = mul(Fr::load(c + k), Fr::load_constant(scale)),
+       y = mul(Fr::load(u + k), Fr::load_constant(untwist + i));
     canonical(subtract_once<2>(sub<2>(x, y))).store(h + (k - i + natural));
 }
 
@@ -86,12 +95,14 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 extern "C" __global__ void __launch_bounds__(MSM_SORT_THREADS)
     msm_sort_digits(const Fr *scalars, u32 n, u32 *entries, u32 *starts, u32 *order) {
     u64 v = blockIdx.x;
-    msm_sort(scalars + v * n, n, entries + v * n * MSM_WINDOWS, starts + v * (MSM_BUCKETS + 1), order + v * MSM_BUCKETS);
+    msm_sort(scalars + v * n, n, entries + v * n * MSM_WINDOWS, starts + v * (MSM_BUCKETS + 1),
+             order + v * MSM_BUCKETS);
 }
 
 // Grid: (MSM_BUCKETS / POINT_THREADS, batch).
 extern "C" __global__ void __launch_bounds__(POINT_THREADS)
-    msm_accumulate(const u8 *table, u32 n, const u32 *entries, const u32 *starts, const u32 *order, u8 *buckets) {
+    msm_accumulate(const u8 *table, u32 n, const u32 *entries, const u32 *starts, const u32 *order,
+                   u8 *buckets) {
     u64 v = blockIdx.y;
     u32 bucket = order[v * MSM_BUCKETS + INDEX];
     const u32 *range = starts + v * (MSM_BUCKETS + 1) + bucket;
@@ -100,16 +111,21 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
 }
 
 // `count` folds of MSM_RUN buckets each.
-extern "C" __global__ void __launch_bounds__(POINT_THREADS) msm_fold_first(const u8 *buckets, u8 *folds, u32 count) {
+extern "C" __global__ void __launch_bounds__(POINT_THREADS)
+    msm_fold_first(const u8 *buckets, u8 *folds, u32 count) {
     u32 k = INDEX;
-    if (k < count) msm_fold_buckets(buckets + (u64)k * MSM_RUN * POINT_BYTES).store(folds + (u64)k * FOLD_BYTES);
+    if (k < count)
+        msm_fold_buckets(buckets + (u64)k * MSM_RUN * POINT_BYTES)
+            .store(folds + (u64)k * FOLD_BYTES);
 }
 
 // `count` folds out of `width` folds each.
 extern "C" __global__ void __launch_bounds__(POINT_THREADS)
     msm_fold_next(const u8 *folds, u8 *out, u32 width, u32 unit_log, u32 count) {
     u32 k = INDEX;
-    if (k < count) msm_fold(folds + (u64)k * width * FOLD_BYTES, width, unit_log).store(out + (u64)k * FOLD_BYTES);
+    if (k < count)
+        msm_fold(folds + (u64)k * width * FOLD_BYTES, width, unit_log)
+            .store(out + (u64)k * FOLD_BYTES);
 }
 
 // The result of an MSM, T of the last fold, as AFFINE_BYTES.
@@ -121,10 +137,11 @@ INLINE u32 encode_point(const u8 *fold, u64 *encoded) {
     return finite ? 0 : VOID_INFINITY;
 }
 
-// C, and z = le(B512("lode/puzzle/point/v1" ‖ seed ‖ C)) mod r: in Montgomery form < 2·r, and as an integer < r.
+// C, and z = le(B512("lode/puzzle/point/v1" ‖ seed ‖ C)) mod r: in Montgomery form < 2·r, and as an
+// integer < r.
 extern "C" __global__ void __launch_bounds__(POINT_THREADS)
-    attempt_point(const u8 *folds, const u64 *seeds, u64 *commitments, Fr *z_montgomery, Fr *z_integer, u32 *state,
-                  u32 log_n, u32 batch) {
+    attempt_point(const u8 *folds, const u64 *seeds, u64 *commitments, Fr *z_montgomery,
+                  Fr *z_integer, u32 *state, u32 log_n, u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
     u64 *c = commitments + AFFINE_WORDS * i;
@@ -143,14 +160,16 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS)
     }
     // low + 2^256·high in Montgomery form: the second operand of `mul` may be any 256-bit integer.
     Fr shifted = mul(Fr::r_squared(), high);
-    Fr z = subtract_once<2>(add(mul(Fr::r_squared(), low), mul(Fr::r_squared(), canonical(shifted))));
+    Fr z =
+        subtract_once<2>(add(mul(Fr::r_squared(), low), mul(Fr::r_squared(), canonical(shifted))));
     z.store(z_montgomery + i);
     canonical(mul(z, Fr::integer_one())).store(z_integer + i);
     if (is_in_domain(z, log_n)) bits |= VOID_POINT;
     state[i] = bits;
 }
 
-// (h - h(z))/(X - z) and v = h(z): q_i = h_(i+1) + z·q_(i+1), as a scan over runs of n/256 coefficients. One block each.
+// (h - h(z))/(X - z) and v = h(z): q_i = h_(i+1) + z·q_(i+1), as a scan over runs of n/256
+// coefficients. One block each.
 extern "C" __global__ void __launch_bounds__(OPENING_THREADS)
     attempt_opening(const Fr *h, const Fr *z_montgomery, Fr *q, Fr *values, u32 n) {
     __shared__ Fr sums[OPENING_THREADS];
@@ -167,7 +186,8 @@ extern "C" __global__ void __launch_bounds__(OPENING_THREADS)
     sum.store(sums + t);
     for (u32 step = 1; step < OPENING_THREADS; step *= 2) { // sums over this run and all above it
         __syncthreads();
-        if (t + step < OPENING_THREADS) sum = subtract_once<2>(add(sum, mul(Fr::load(sums + t + step), power)));
+        if (t + step < OPENING_THREADS)
+            sum = subtract_once<2>(add(sum, mul(Fr::load(sums + t + step), power)));
         power = mul(power, power);
         __syncthreads();
         sum.store(sums + t);
@@ -184,8 +204,8 @@ extern "C" __global__ void __launch_bounds__(OPENING_THREADS)
 
 // W, and ticket = B256("lode/puzzle/ticket/v1" ‖ seed ‖ C ‖ W).
 extern "C" __global__ void __launch_bounds__(POINT_THREADS)
-    attempt_ticket(const u8 *folds, const u64 *seeds, const u64 *commitments, u64 *openings, u64 *tickets, u32 *state,
-                   u32 batch) {
+    attempt_ticket(const u8 *folds, const u64 *seeds, const u64 *commitments, u64 *openings,
+                   u64 *tickets, u32 *state, u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
     u64 *w = openings + AFFINE_WORDS * i;
@@ -205,16 +225,19 @@ INLINE bool meets(const u64 *value, u64 target_low, u64 target_high) {
     return value[1] != target_high ? value[1] < target_high : value[0] <= target_low;
 }
 
-// Records of the attempts that meet the block target or the share target, in any order, and their number, which starts at
-// zero. A void attempt is recorded too: nobody ever sees one.
+// Records of the attempts that meet the block target or the share target, in any order, and their
+// number, which starts at zero. A void attempt is recorded too: none has ever been seen.
 extern "C" __global__ void __launch_bounds__(POINT_THREADS)
-    attempt_filter(const u64 *commitments, const u64 *points, const u64 *values, const u64 *openings, const u64 *tickets,
-                   const u32 *state, u64 block_low, u64 block_high, u64 share_low, u64 share_high, u64 *records,
-                   u32 *count, u32 batch) {
+    attempt_filter(const u64 *commitments, const u64 *points, const u64 *values,
+                   const u64 *openings, const u64 *tickets, const u32 *state, u64 block_low,
+                   u64 block_high, u64 share_low, u64 share_high, u64 *records, u32 *count,
+                   u32 batch) {
     u32 i = INDEX;
     if (i >= batch) return;
     const u64 *ticket = tickets + HASH_WORDS * i;
-    if (!state[i] && !meets(ticket, block_low, block_high) && !meets(ticket + HASH_WORDS / 2, share_low, share_high)) return;
+    if (!state[i] && !meets(ticket, block_low, block_high) &&
+        !meets(ticket + HASH_WORDS / 2, share_low, share_high))
+        return;
     u64 *record = records + (u64)RECORD_WORDS * atomicAdd(count, 1u);
     record[0] = (u64)state[i] << 32 | i;
     for (int k = 0; k < AFFINE_WORDS; k++) {

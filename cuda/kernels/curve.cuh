@@ -1,24 +1,27 @@
 // G1 of BLS12-377 as the twisted Edwards curve -x² + y² = 1 + d·x²·y².
 //
-// Weierstrass y² = x³ + 1 goes to Montgomery form through the point (-1, 0) of order two: u = s·(x + 1), v = s·y with
-// s = 1/√3; then x_E = c·u/v, y_E = (u - 1)/(u + 1), where c = √-a turns the curve's a into -1.
+// Weierstrass y² = x³ + 1 goes to Montgomery form through the point (-1, 0) of order two: u = s·(x
+// + 1), v = s·y with s = 1/√3; then x_E = c·u/v, y_E = (u - 1)/(u + 1), where c = √-a turns the
+// curve's a into -1.
 //
-// A mixed addition with a table entry (y - x, y + x, 2·d·x·y) takes 7 products; XYZZ coordinates take 8 and 2 squarings
-// (Hisil, Wong, Carter, Dawson 2008, section 4.2, with Z2 = 1). Here d is a square, so the addition law has exceptional
-// pairs, but none in the subgroup of order r: a denominator 1 ± d·x1·x2·y1·y2 vanishes only when P1 - P2 or P1 + P2 is one
-// of the points of order 2 or 4 (Bernstein and Lange 2011), and in a subgroup of odd order there is none. The formulas hold
-// for equal points and for the identity as well. All points here are sums of the setup's, which are checked when loaded.
+// A mixed addition with a table entry (y - x, y + x, 2·d·x·y) takes 7 products; XYZZ coordinates
+// take 8 and 2 squarings (Hisil, Wong, Carter, Dawson 2008, section 4.2, with Z2 = 1). Here d is a
+// square, so the addition law has exceptional pairs, but none in the subgroup of order r: a
+// denominator 1 ± d·x1·x2·y1·y2 vanishes only when P1 - P2 or P1 + P2 is one of the points of order
+// 2 or 4 (Bernstein and Lange 2011), and in a subgroup of odd order there is none. The formulas
+// hold for equal points and for the identity as well. All points here are sums of the setup's,
+// which are checked when loaded.
 //
 // Coordinates are < 2·q between operations; a table entry is < q.
 #pragma once
 #include "fq.cuh"
 
-#define LODE_CURVE_CONSTANT(name, ...)                                                                                     \
-    INLINE Fq name() {                                                                                                     \
-        constexpr u32 words[FQ_LIMBS] = {__VA_ARGS__};                                                                     \
-        Fq r;                                                                                                              \
-        _Pragma("unroll") for (int i = 0; i < FQ_LIMBS; i++) r.limb[i] = words[i];                                         \
-        return r;                                                                                                          \
+#define LODE_CURVE_CONSTANT(name, ...)                                                             \
+    INLINE Fq name() {                                                                             \
+        constexpr u32 words[FQ_LIMBS] = {__VA_ARGS__};                                             \
+        Fq r;                                                                                      \
+        _Pragma("unroll") for (int i = 0; i < FQ_LIMBS; i++) r.limb[i] = words[i];                 \
+        return r;                                                                                  \
     }
 LODE_CURVE_CONSTANT(edwards_2d, EDWARDS_2D)
 LODE_CURVE_CONSTANT(edwards_inverse_d, EDWARDS_INVERSE_D)
@@ -34,7 +37,8 @@ struct Point {
 
     INLINE static Point identity() { return {Fq::zero(), Fq::one(), Fq::one(), Fq::zero()}; }
     INLINE static Point load(const u8 *from) {
-        return {Fq::load(from), Fq::load(from + FQ_BYTES), Fq::load(from + 2 * FQ_BYTES), Fq::load(from + 3 * FQ_BYTES)};
+        return {Fq::load(from), Fq::load(from + FQ_BYTES), Fq::load(from + 2 * FQ_BYTES),
+                Fq::load(from + 3 * FQ_BYTES)};
     }
     INLINE void store(u8 *to) const {
         x.store(to);
@@ -44,20 +48,23 @@ struct Point {
     }
 };
 
-// A table entry ±Q: (y - x, y + x, 2·d·x·y). Of -Q = (-x, y) the first two change places, which costs nothing when it is
-// done in their addresses, and the third changes sign.
+// A table entry ±Q: (y - x, y + x, 2·d·x·y). Of -Q = (-x, y) the first two change places, which
+// costs nothing when it is done in their addresses, and the third changes sign.
 struct Entry {
     Fq minus, plus, xy2d;
     bool negative; // xy2d is still that of Q
 
     INLINE static Entry load(const u8 *from, bool negative) {
-        return {Fq::load_constant(from + (negative ? FQ_BYTES : 0)), Fq::load_constant(from + (negative ? 0 : FQ_BYTES)),
+        return {Fq::load_constant(from + (negative ? FQ_BYTES : 0)),
+                Fq::load_constant(from + (negative ? 0 : FQ_BYTES)),
                 Fq::load_constant(from + 2 * FQ_BYTES), negative};
     }
 };
 
 // The last four products of every addition, from E, F, G and H.
-INLINE Point finish(const Fq &e, const Fq &f, const Fq &g, const Fq &h) { return {mul(e, f), mul(g, h), mul(f, g), mul(e, h)}; }
+INLINE Point finish(const Fq &e, const Fq &f, const Fq &g, const Fq &h) {
+    return {mul(e, f), mul(g, h), mul(f, g), mul(e, h)};
+}
 
 // P + Q for a table entry: 7 products.
 INLINE Point add_entry(const Point &p, const Entry &q) {
@@ -66,13 +73,15 @@ INLINE Point add_entry(const Point &p, const Entry &q) {
     Fq c = mul(p.t, q.xy2d);
     Fq d = add(p.z, p.z);
     Fq less = sub<2>(d, c), more = add(d, c); // both < 6q
-    return finish(sub<2>(b, a), select(q.negative, more, less), select(q.negative, less, more), add(b, a));
+    return finish(sub<2>(b, a), select(q.negative, more, less), select(q.negative, less, more),
+                  add(b, a));
 }
 
 // The point of a table entry with Z = 2, for the price of one product: X = 2x, Y = 2y, T = 2xy.
 INLINE Point from_entry(const Entry &q) {
     Fq xy2d = select(q.negative, sub<1>(Fq::zero(), q.xy2d), q.xy2d);
-    return {sub<1>(q.plus, q.minus), add(q.plus, q.minus), add(Fq::one(), Fq::one()), mul(xy2d, edwards_inverse_d())};
+    return {sub<1>(q.plus, q.minus), add(q.plus, q.minus), add(Fq::one(), Fq::one()),
+            mul(xy2d, edwards_inverse_d())};
 }
 
 // P + Q: 9 products.
@@ -101,7 +110,8 @@ __device__ __noinline__ void invert(Fq &r, const Fq &a) {
     powers[0] = Fq::one();
 #pragma unroll 1
     for (int i = 1; i < 16; i++) mul_call(powers[i], powers[i - 1], a);
-    // q - 2, the most significant window first; the low limb of q is 1, so subtracting borrows from the next one.
+    // q - 2, the most significant window first; the low limb of q is 1, so subtracting borrows from
+    // the next one.
     constexpr u32 words[FQ_LIMBS] = {FQ_INVERSION_EXPONENT};
     r = Fq::one();
 #pragma unroll 1
@@ -113,7 +123,8 @@ __device__ __noinline__ void invert(Fq &r, const Fq &a) {
         }
 }
 
-// The extended coordinates of an affine Weierstrass point of odd order, not infinity, x and y < 2q in Montgomery form.
+// The extended coordinates of an affine Weierstrass point of odd order, not infinity, x and y < 2q
+// in Montgomery form.
 INLINE Point from_weierstrass(const Fq &x, const Fq &y) {
     Fq u, v, up, um, cu;
     mul_call(u, map_s(), add(x, Fq::one()));
@@ -133,7 +144,8 @@ INLINE Point from_weierstrass(const Fq &x, const Fq &y) {
 INLINE bool to_weierstrass(const Point &p, Fq &x, Fq &y) {
     Fq sum = add(p.z, p.y), difference = sub<2>(p.z, p.y), product, inverse, u, t;
     mul_call(product, difference, p.x);
-    invert(inverse, product); // 1/(X·(Z - Y)); of the subgroup's points only the identity has X·(Z - Y) = 0
+    // 1/(X·(Z - Y)); of the subgroup's points only the identity has X·(Z - Y) = 0.
+    invert(inverse, product);
     mul_call(t, inverse, p.x);
     mul_call(u, t, sum); // u = (Z + Y)/(Z - Y)
     mul_call(t, u, map_inverse_s());

@@ -1,12 +1,12 @@
 // Prime fields in Montgomery form with R = 2^(32·LIMBS), reduced lazily.
 //
-// A value is any representative below 2^(32·LIMBS) of its class; comments say "< k·p". `mul` takes operands < i·p and
-// < j·p with i·j <= F::SLACK = floor(R / p) and returns a value < 2·p: with T = a·b + m·p and m < R,
-// T / R < i·j·p·(p / R) + p. No product ends in a subtraction, and sums of a few products need none either. Only
-// `canonical` brings a value below p.
+// A value is any representative below 2^(32·LIMBS) of its class; comments say "< k·p". `mul` takes
+// operands < i·p and < j·p with i·j <= F::SLACK = floor(R / p) and returns a value < 2·p: with T =
+// a·b + m·p and m < R, T / R < i·j·p·(p / R) + p. No product ends in a subtraction, and sums of a
+// few products need none either. Only `canonical` brings a value below p.
 //
-// Both primes of BLS12-377 are 1 mod 2^46, so -1/p mod 2^32 is 2^32 - 1: the Montgomery factor of a row is the negated
-// low limb.
+// Both primes of BLS12-377 are 1 mod 2^46, so -1/p mod 2^32 is 2^32 - 1: the Montgomery factor of a
+// row is the negated low limb.
 #pragma once
 #include "word.cuh"
 
@@ -69,7 +69,8 @@ template <class F> struct alignas(16) Fp {
     INLINE void store(void *to) const {
 #pragma unroll
         for (int i = 0; i < F::LIMBS / 4; i++)
-            ((uint4 *)to)[i] = make_uint4(limb[4 * i], limb[4 * i + 1], limb[4 * i + 2], limb[4 * i + 3]);
+            ((uint4 *)to)[i] =
+                make_uint4(limb[4 * i], limb[4 * i + 1], limb[4 * i + 2], limb[4 * i + 3]);
     }
 };
 
@@ -140,9 +141,10 @@ template <class F> INLINE Fp<F> select(bool first, const Fp<F> &a, const Fp<F> &
     return r;
 }
 
-// The second half of a row: T += m·p with m = ~t, where t is the low limb of T = even + 2^32·odd. p's low limb is 1, so
-// the low limb becomes t + ~t = 2^32 - 1 whatever t was: no product, no carry, and the limb drops out. `odd` has LIMBS
-// words, at the limbs 1 to LIMBS of T; the products of the odd limbs of p go there.
+// The second half of a row: T += m·p with m = ~t, where t is the low limb of T = even + 2^32·odd.
+// p's low limb is 1, so the low limb becomes t + ~t = 2^32 - 1 whatever t was: no product, no
+// carry, and the limb drops out. `odd` has LIMBS words, at the limbs 1 to LIMBS of T; the products
+// of the odd limbs of p go there.
 template <class F> INLINE void reduce_row(u32 *even, u32 *odd) {
     const int N = F::LIMBS;
     u32 m = ~even[0];
@@ -155,13 +157,15 @@ template <class F> INLINE void reduce_row(u32 *even, u32 *odd) {
     odd[N - 1] = addc(odd[N - 1], 0);
 }
 
-// The row after the first ones. On entry T/2^32 is to be continued: `even` holds the words that were odd, and `old` those
-// that were even, whose low limb is now zero and drops out. `old` becomes the new odd accumulator, two words further down.
+// The row after the first ones. On entry T/2^32 is to be continued: `even` holds the words that
+// were odd, and `old` those that were even, whose low limb is now zero and drops out. `old` becomes
+// the new odd accumulator, two words further down.
 template <class F> INLINE void next_row(u32 *even, u32 *old, const u32 *a, u32 b) {
     const int N = F::LIMBS;
     even[0] = add_cc(even[0], old[1]);
 #pragma unroll
-    for (int j = 0; j < N - 2; j += 2) madc_wide_cc(old[j], old[j + 1], a[j + 1], b, old[j + 2], old[j + 3]);
+    for (int j = 0; j < N - 2; j += 2)
+        madc_wide_cc(old[j], old[j + 1], a[j + 1], b, old[j + 2], old[j + 3]);
     madc_wide_last(old[N - 2], old[N - 1], a[N - 1], b);
     mad_wide_cc(even[0], even[1], a[0], b);
 #pragma unroll
@@ -197,4 +201,7 @@ template <class F> INLINE Fp<F> mul(const Fp<F> &a, const Fp<F> &b) {
 }
 
 // A product as a call: for code that is not hot, and too large when it is repeated inline.
-template <class F> __device__ __noinline__ void mul_call(Fp<F> &r, const Fp<F> &a, const Fp<F> &b) { r = mul(a, b); }
+template <class F>
+__device__ __noinline__ void mul_call(Fp<F> &r, const Fp<F> &a, const Fp<F> &b) {
+    r = mul(a, b);
+}

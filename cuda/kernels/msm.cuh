@@ -1,16 +1,20 @@
 // Fixed-base multi-scalar multiplication for many scalar vectors over the same bases.
 //
-// A scalar below r is replaced by ±s with s <= (r - 1)/2 < 2^252 and cut into 20 signed digits: twelve windows of 13 bits,
-// seven of 12 and, from bit 240 up, what is left, at most 2,390. The table holds 2^(bit of the window)·P for every base and
-// window, so that all digits of all windows go to one set of 4,096 buckets: n·20 additions of table entries and 2·4,096 of
-// points, against 26 sets of buckets without a table. 2^13 bases take 23.6 MB, which fits in the L2 cache of large cards.
+// A scalar below r is replaced by ±s with s <= (r - 1)/2 < 2^252 and cut into 20 signed digits:
+// twelve windows of 13 bits, seven of 12 and, from bit 240 up, what is left, at most 2,390. The
+// table holds 2^(bit of the window)·P for every base and window, so that all digits of all windows
+// go to one set of 4,096 buckets: n·20 additions of table entries and 2·4,096 of points, against 26
+// sets of buckets without a table. 2^13 bases take 23.6 MB, which fits in the L2 cache of large
+// cards.
 //
-// Per vector: count and place the digits by bucket (sort), add up each bucket, one thread a bucket, the fullest buckets
-// first, so that the lanes of a warp have equal work (accumulate), then sum up bucket·number (fold, three times).
-// Entries of a bucket lie in ascending order of their bases, up to the order of threads within a step: all vectors of a
-// launch walk through the table together, and read its rows from L2.
+// Per vector: count and place the digits by bucket (sort), add up each bucket, one thread a bucket,
+// the fullest buckets first, so that the lanes of a warp have equal work (accumulate), then sum up
+// bucket·number (fold, three times). Entries of a bucket lie in ascending order of their bases, up
+// to the order of threads within a step: all vectors of a launch walk through the table together,
+// and read its rows from L2.
 //
-// Atomics occur in the sort alone, on counters in shared memory: two per digit, against 2,559 instructions of its addition.
+// Atomics occur in the sort alone, on counters in shared memory: two per digit, against 2,559
+// instructions of its addition.
 #pragma once
 #include "curve.cuh"
 #include "fr.cuh"
@@ -18,11 +22,13 @@
 // The first bit of window w, and for w = MSM_WINDOWS the end.
 INLINE constexpr int window_bit(int w) {
     return w <= MSM_WIDE_WINDOWS ? MSM_WIDE_BITS * w
-           : w < MSM_WINDOWS     ? MSM_WIDE_BITS * MSM_WIDE_WINDOWS + MSM_NARROW_BITS * (w - MSM_WIDE_WINDOWS)
-                                 : FR_BITS;
+           : w < MSM_WINDOWS
+               ? MSM_WIDE_BITS * MSM_WIDE_WINDOWS + MSM_NARROW_BITS * (w - MSM_WIDE_WINDOWS)
+               : FR_BITS;
 }
 
-// The digits of a scalar < r, each handed to `use` as (window, bucket 0 ... 4095, negative); zeros are left out.
+// The digits of a scalar < r, each handed to `use` as (window, bucket 0 ... 4095, negative); zeros
+// are left out.
 template <class Use> INLINE void for_each_digit(const Fr &scalar, Use use) {
     // (r - 1)/2, the largest scalar that stays as it is.
     constexpr u32 half[FR_LIMBS] = {FR_HALF};
@@ -33,7 +39,8 @@ template <class Use> INLINE void for_each_digit(const Fr &scalar, Use use) {
     bool flip = subc(0, 0);
     flipped.limb[0] = sub_cc(FrParams::modulus(0), scalar.limb[0]);
 #pragma unroll
-    for (int i = 1; i < FR_LIMBS; i++) flipped.limb[i] = subc_cc(FrParams::modulus(i), scalar.limb[i]);
+    for (int i = 1; i < FR_LIMBS; i++)
+        flipped.limb[i] = subc_cc(FrParams::modulus(i), scalar.limb[i]);
     s = select(flip, flipped, scalar);
     u32 carry = 0;
 #pragma unroll
@@ -70,7 +77,8 @@ INLINE void msm_table_row(const u8 *base, u8 *row) {
 #pragma unroll 1
     for (int w = MSM_WINDOWS - 1; w >= 0; w--) {
         u8 *entry = row + ENTRY_BYTES * w;
-        Fq x = Fq::load(entry), y = Fq::load(entry + FQ_BYTES), z = Fq::load(entry + 2 * FQ_BYTES), one_z = inverse, t;
+        Fq x = Fq::load(entry), y = Fq::load(entry + FQ_BYTES), z = Fq::load(entry + 2 * FQ_BYTES),
+           one_z = inverse, t;
         if (w) {
             mul_call(one_z, inverse, prefix[w - 1]);
             mul_call(inverse, inverse, z);
@@ -85,8 +93,9 @@ INLINE void msm_table_row(const u8 *base, u8 *row) {
     }
 }
 
-// Places the digits of one vector by bucket. `entries` receives 2·(base·20 + window) + sign, bucket after bucket; bucket k
-// is [starts[k], starts[k + 1]); `order` the buckets, the fullest first. One block of MSM_SORT_THREADS.
+// Places the digits of one vector by bucket. `entries` receives 2·(base·20 + window) + sign, bucket
+// after bucket; bucket k is [starts[k], starts[k + 1]); `order` the buckets, the fullest first. One
+// block of MSM_SORT_THREADS.
 INLINE void msm_sort(const Fr *scalars, u32 n, u32 *entries, u32 *starts, u32 *order) {
     const u32 PER_THREAD = MSM_BUCKETS / MSM_SORT_THREADS, t = threadIdx.x;
     __shared__ u32 cursor[MSM_BUCKETS];
@@ -96,7 +105,8 @@ INLINE void msm_sort(const Fr *scalars, u32 n, u32 *entries, u32 *starts, u32 *o
     for (u32 k = t; k < MSM_LENGTHS; k += MSM_SORT_THREADS) lengths[k] = 0;
     __syncthreads();
     for (u32 i = t; i < n; i += MSM_SORT_THREADS)
-        for_each_digit(Fr::load(scalars + i), [&](int, u32 bucket, bool) { atomicAdd(&cursor[bucket], 1u); });
+        for_each_digit(Fr::load(scalars + i),
+                       [&](int, u32 bucket, bool) { atomicAdd(&cursor[bucket], 1u); });
     __syncthreads();
 
     u32 length[PER_THREAD], sum = 0;
@@ -154,17 +164,21 @@ INLINE Point msm_bucket(const u8 *table, const u32 *entries, u32 from, u32 to) {
     return sum;
 }
 
-// A partial sum of buckets k < K: their sum S, and the sum T of number·bucket, numbers counted from 1 in the first fold.
+// A partial sum of buckets k < K: their sum S, and the sum T of number·bucket, numbers counted from
+// 1 in the first fold.
 struct Fold {
     Point s, t;
-    INLINE static Fold load(const u8 *from) { return {Point::load(from), Point::load(from + POINT_BYTES)}; }
+    INLINE static Fold load(const u8 *from) {
+        return {Point::load(from), Point::load(from + POINT_BYTES)};
+    }
     INLINE void store(u8 *to) const {
         s.store(to);
         t.store(to + POINT_BYTES);
     }
 };
 
-// MSM_RUN consecutive buckets: S = ΣB_k, T = Σ(k + 1)·B_k as the sum of the partial sums from the top.
+// MSM_RUN consecutive buckets: S = ΣB_k, T = Σ(k + 1)·B_k as the sum of the partial sums from the
+// top.
 INLINE Fold msm_fold_buckets(const u8 *buckets) {
     Fold f;
     f.s = f.t = Point::load(buckets + (MSM_RUN - 1) * POINT_BYTES);
@@ -176,7 +190,8 @@ INLINE Fold msm_fold_buckets(const u8 *buckets) {
     return f;
 }
 
-// `count` >= 2 consecutive folds of 2^unit_log buckets each: S = ΣS_k, T = ΣT_k + 2^unit_log·Σk·S_k.
+// `count` >= 2 consecutive folds of 2^unit_log buckets each: S = ΣS_k, T = ΣT_k +
+// 2^unit_log·Σk·S_k.
 INLINE Fold msm_fold(const u8 *folds, u32 count, u32 unit_log) {
     Fold f = Fold::load(folds + (count - 1) * FOLD_BYTES);
     Point weighted = f.s;

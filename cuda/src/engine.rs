@@ -1,9 +1,9 @@
 //! The engine over all devices: hands out batches, checks what comes back, and deals with devices
 //! that fail.
 //!
-//! Whoever calls [`Engine::run`] gets a device for as long as that takes, so a miner runs one
-//! thread for each device; nothing ties a thread to a device. A thread that finds none waits. What
-//! a device did is kept with it ([`DeviceStatus`]).
+//! A call of [`Engine::run`] occupies one device until it returns, so a miner runs one thread for
+//! each device; no thread is tied to a device. A thread that finds no free device waits. What a
+//! device did is kept with it ([`DeviceStatus`]).
 //!
 //! Must not be broken: nothing is reported as won that the CPU has not verified; one device's
 //! failure ends no other one's work; a device that is disabled stays so.
@@ -136,7 +136,7 @@ impl CudaEngine {
         Ok(Stages::from_array(sum))
     }
 
-    /// A device that nobody uses and that is due, or `None` if there is none now.
+    /// A free device whose back-off is over, or `None` if there is none now.
     fn claim(&self) -> Option<(&Slot, MutexGuard<'_, SlotWork>)> {
         self.slots.iter().find_map(|slot| {
             let work = slot.work.try_lock()?;

@@ -10,7 +10,8 @@ pub enum CudaError {
     NoDriver,
     /// The driver lacks functions that are called. Versions are major and minor.
     #[error(
-        "the NVIDIA driver is too old: expected one for CUDA {}.{}, which is 525 or newer, got one for CUDA {}.{}",
+        "the NVIDIA driver is too old: expected one for CUDA {}.{}, which is 525 or newer, got one \
+         for CUDA {}.{}",
         expected.0, expected.1, got.0, got.1
     )]
     OldDriver {
@@ -78,7 +79,10 @@ pub enum CudaError {
 impl CudaError {
     /// Whether a smaller allocation might have succeeded.
     pub(crate) fn is_out_of_memory(&self) -> bool {
-        matches!(self, Self::Driver { code, .. } if *code == CUresult::CUDA_ERROR_OUT_OF_MEMORY as u32)
+        matches!(
+            self,
+            Self::Driver { code, .. } if *code == CUresult::CUDA_ERROR_OUT_OF_MEMORY as u32
+        )
     }
 }
 

@@ -82,13 +82,19 @@ macro_rules! kernels {
 
 kernels! { AttemptKernels of "attempt.ptx":
     /// The seeds of consecutive nonces.
-    Seeds, attempt_seeds, POINT_THREADS { statement: Pointer, first_nonce: u64, seeds: Pointer, batch: u32 }
+    Seeds, attempt_seeds, POINT_THREADS {
+        statement: Pointer, first_nonce: u64, seeds: Pointer, batch: u32
+    }
     /// The values of a, b and c that the seeds expand into.
     Expand, attempt_expand, THREADS { seeds: Pointer, a: Pointer, b: Pointer, c: Pointer, n: u32 }
     /// `stages` stages of transforms to coefficients, from the stage `first`.
-    NttInverse, ntt_inverse_pass, NTT_THREADS { data: Pointer, roots: Pointer, log_n: u32, first: u32, stages: u32 }
+    NttInverse, ntt_inverse_pass, NTT_THREADS {
+        data: Pointer, roots: Pointer, log_n: u32, first: u32, stages: u32
+    }
     /// The same of transforms to values.
-    NttForward, ntt_forward_pass, NTT_THREADS { data: Pointer, roots: Pointer, log_n: u32, first: u32, stages: u32 }
+    NttForward, ntt_forward_pass, NTT_THREADS {
+        data: Pointer, roots: Pointer, log_n: u32, first: u32, stages: u32
+    }
     /// From coefficients to those on the coset.
     Twist, attempt_twist, THREADS { data: Pointer, factors: Pointer, n: u32, count: u32 }
     /// The values of a·b, in place of a's.
@@ -108,21 +114,28 @@ kernels! { AttemptKernels of "attempt.ptx":
     /// Folds of `MSM_RUN` buckets each.
     FoldFirst, msm_fold_first, POINT_THREADS { buckets: Pointer, folds: Pointer, count: u32 }
     /// Folds of `width` folds each, which are of 2^`unit_log` buckets.
-    FoldNext, msm_fold_next, POINT_THREADS { from: Pointer, to: Pointer, width: u32, unit_log: u32, count: u32 }
+    FoldNext, msm_fold_next, POINT_THREADS {
+        from: Pointer, to: Pointer, width: u32, unit_log: u32, count: u32
+    }
     /// The commitments, and the points where they are opened.
     Point, attempt_point, POINT_THREADS {
-        folds: Pointer, seeds: Pointer, commitments: Pointer, z_montgomery: Pointer, z: Pointer, state: Pointer, log_n: u32, batch: u32
+        folds: Pointer, seeds: Pointer, commitments: Pointer, z_montgomery: Pointer, z: Pointer,
+        state: Pointer, log_n: u32, batch: u32
     }
     /// The values at these points, and the division by X - z.
-    Opening, attempt_opening, OPENING_THREADS { h: Pointer, z_montgomery: Pointer, q: Pointer, values: Pointer, n: u32 }
+    Opening, attempt_opening, OPENING_THREADS {
+        h: Pointer, z_montgomery: Pointer, q: Pointer, values: Pointer, n: u32
+    }
     /// The openings, and the tickets.
     TicketKernel, attempt_ticket, POINT_THREADS {
-        folds: Pointer, seeds: Pointer, commitments: Pointer, openings: Pointer, tickets: Pointer, state: Pointer, batch: u32
+        folds: Pointer, seeds: Pointer, commitments: Pointer, openings: Pointer, tickets: Pointer,
+        state: Pointer, batch: u32
     }
     /// Records of the attempts that meet a target; a target's low half is first.
     Filter, attempt_filter, POINT_THREADS {
-        commitments: Pointer, points: Pointer, values: Pointer, openings: Pointer, tickets: Pointer, state: Pointer,
-        block_low: u64, block_high: u64, share_low: u64, share_high: u64, records: Pointer, winners: Pointer, batch: u32
+        commitments: Pointer, points: Pointer, values: Pointer, openings: Pointer, tickets: Pointer,
+        state: Pointer, block_low: u64, block_high: u64, share_low: u64, share_high: u64,
+        records: Pointer, winners: Pointer, batch: u32
     }
 }
 

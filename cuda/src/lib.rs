@@ -7,8 +7,8 @@
 //! found at run time, makes machine code of them. What Rust, C and Python share is typed in
 //! `constants`. `docs/src/cuda.md` is the design.
 //!
-//! Threads: the engine has none; whoever calls [`lode_puzzle::Engine::run`] feeds a device and
-//! waits for it. Each worker process adds two here, which read its output and its complaints
+//! Threads: the engine has none; the thread that calls [`lode_puzzle::Engine::run`] feeds a device
+//! and waits for it. Each worker process adds two here, which read its output and its complaints
 //! (`process`), and has two of its own (`worker`). Queues: requests to a worker, `IN_FLIGHT`;
 //! replies from it, as many.
 //!

@@ -60,7 +60,7 @@ impl Prover {
                 .map(|_| Lane::new(&context, shared.n, batch))
                 .collect::<Result<Vec<_>, _>>();
             match lanes {
-                // Somebody else takes memory as well.
+                // Another process takes memory as well.
                 Err(error) if error.is_out_of_memory() && batch > 1 => batch /= 2,
                 lanes => break lanes?,
             }

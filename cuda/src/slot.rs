@@ -1,6 +1,6 @@
 //! One device of an engine: its process, what it did so far, and what follows when it fails.
 //!
-//! Threads: any number look at a status; whoever holds the lock on the work has the device.
+//! Threads: any number read a status; the one that holds the lock on the work has the device.
 //!
 //! Must not be broken: a device that is disabled stays so; a failed device's process is gone before
 //! it is tried again.
@@ -86,7 +86,7 @@ impl DeviceStatus {
     }
 }
 
-/// Whoever holds a slot's lock has the device.
+/// A device and its state. The thread that holds the lock on the work has the device.
 pub(crate) struct Slot {
     pub(crate) work: Mutex<SlotWork>,
     status: Mutex<DeviceStatus>,

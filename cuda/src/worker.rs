@@ -57,7 +57,7 @@ pub fn run(
 ) -> Result<(), WorkerError> {
     let outcome = serve(bus_id, srs, requests, &mut replies);
     if let Err(error) = &outcome {
-        // Whoever does not read any more knows already.
+        // A parent that has closed the pipe does not need the error.
         let _ = wire::write_failed(&mut replies, &error.to_string());
     }
     outcome

@@ -55,7 +55,7 @@ FR = Field(R, TABLE.FR_BYTES)
 FQ = Field(Q, TABLE.FQ_BYTES)
 
 
-# --- G1: y² = x³ + 1 in affine Weierstrass coordinates; None is infinity ------------------------------------------------
+# --- G1: y² = x³ + 1 in affine Weierstrass coordinates; None is infinity --------------------------
 
 
 GENERATOR = (
@@ -100,7 +100,7 @@ def multiply(k, p):
     return total
 
 
-# --- The twisted Edwards form: -x² + y² = 1 + d·x²·y² -------------------------------------------------------------------
+# --- The twisted Edwards form: -x² + y² = 1 + d·x²·y² ---------------------------------------------
 
 
 S, C, D = edwards_parameters()

@@ -25,7 +25,9 @@ def root_of_unity(n):
 
 @functools.cache
 def setup(n):
-    """The first n powers of Aleo's setup as affine points, from the crate that embeds them; None if it is not there."""
+    """The first n powers of Aleo's setup as affine points, from the crate that embeds them; None if
+    it is not there.
+    """
     home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
     found = sorted(glob.glob(os.path.join(home, SRS_FILE)))
     if not found:

@@ -1,4 +1,6 @@
-"""Whole attempts and their parts, against the definition in Python and against the vectors of the puzzle."""
+"""Whole attempts and their parts, against the definition in Python and against the vectors of the
+puzzle.
+"""
 
 import json
 import pathlib
@@ -29,12 +31,16 @@ for _log_n, _batch, _nonce in ((2, 3, 0), (3, 1, 7), (4, 2, 2**32 - 1), (6, 2, 2
 
 @case(CUEMU_SEED="3", CUEMU_RACE="1")
 def attempts_in_shuffled_order():
-    """Another order of threads, with the race detector: the order of a bucket's entries changes, its sum does not."""
+    """Another order of threads, with the race detector: the order of a bucket's entries changes,
+    its sum does not.
+    """
     small_attempts(5, 2, 11)
 
 
 def vectors(chosen):
-    """Whole attempts of the real size over the real setup, equal to the puzzle's vectors byte for byte."""
+    """Whole attempts of the real size over the real setup, equal to the puzzle's vectors byte for
+    byte.
+    """
     points = puzzle.setup(1 << 13)
     if points is None:
         check("the setup is there (run `cargo fetch` first)", False)

@@ -1,4 +1,4 @@
-"""The PTX in the repository is what the sources give, and the machine code keeps within its gates."""
+"""The PTX in the repository is what the sources give; the machine code keeps within its gates."""
 
 import subprocess
 import sys

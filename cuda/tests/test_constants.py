@@ -1,4 +1,6 @@
-"""The constants of cuda/src/constants.rs are the kernels', are typed nowhere else, and what follows from them does follow."""
+"""The constants of cuda/src/constants.rs are the kernels', are typed nowhere else, and what follows
+from them does follow.
+"""
 
 import pathlib
 import re
@@ -84,7 +86,9 @@ def what_is_derived_follows():
 
 @case()
 def no_constant_is_typed_again():
-    """Neither as a macro in a kernel, nor as a constant of the same name, nor a modulus or a domain anywhere."""
+    """Neither as a macro in a kernel, nor as a constant of the same name, nor a modulus or a domain
+    anywhere.
+    """
     cuda = toolchain.CUDA
     for path in sorted((cuda / "kernels").glob("*.cu*")):
         macros = re.findall(r"^#define \w+ +\(?[\d\"].*", path.read_text(encoding="utf-8"), re.M)

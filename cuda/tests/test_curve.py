@@ -60,7 +60,9 @@ class Points:
 
 
 def sample(count, seed):
-    """Points of the subgroup: infinity, small and large multiples of the generator, and random ones."""
+    """Points of the subgroup: infinity, small and large multiples of the generator, and random
+    ones.
+    """
     rng, g = random.Random(seed), bls.GENERATOR
     points = [
         None,

@@ -12,7 +12,9 @@ BLOCK = 128
 
 
 def run(cuda, module, kernel, field, a, b, outputs=1):
-    """Launch a kernel of field_test.cu on two lists of integers; return `outputs` integers per pair."""
+    """Launch a kernel of field_test.cu on two lists of integers; return `outputs` integers per
+    pair.
+    """
     n = len(a)
     x, y = cuda.upload(field.encode(a)), cuda.upload(field.encode(b))
     out = cuda.alloc(n * outputs * field.size)
@@ -30,7 +32,9 @@ def wrong_products(field, a, b, got):
 
 
 def pairs(field, count, seed, bound=1):
-    """All pairs of edge values plus multiples of p up to `bound`·p, then `count` random pairs below bound·p."""
+    """All pairs of edge values plus multiples of p up to `bound`·p, then `count` random pairs below
+    bound·p.
+    """
     rng, p = random.Random(seed), field.modulus
     edges = field.edges()
     edges += [e + k * p for k in range(1, bound) for e in (0, 1, p - 1)]
@@ -66,7 +70,7 @@ def lazy_products():
 
 @case()
 def lopsided_products():
-    """One operand < p, and the other at the top of what SLACK allows; for Fr any 256-bit integer."""
+    """One operand < p, the other at the top of what SLACK allows; for Fr any 256-bit integer."""
     cuda, rng = Cuda(), random.Random(3)
     module = cuda.load("field_test")
     for name, field in FIELDS.items():
@@ -141,7 +145,9 @@ def domain_members():
 
 
 def without_carry(ptx, kernel, opcode, site):
-    """The PTX with the carry into one instruction of a kernel cut; None if there are fewer such instructions."""
+    """The PTX with the carry into one instruction of a kernel cut; None if there are fewer such
+    instructions.
+    """
     start = ptx.index(f".entry {kernel}(")
     end = ptx.find(".entry ", start + 1) % (len(ptx) + 1)
     parts = ptx[start:end].split(opcode)
@@ -159,7 +165,9 @@ def without_carry(ptx, kernel, opcode, site):
 
 @case()
 def lost_carries_are_caught():
-    """Cut one carry out of a product: the tests above must notice. 24 of the sites, spread over the product."""
+    """Cut one carry out of a product: the tests above must notice. 24 of the sites, spread over the
+    product.
+    """
     cuda, field = Cuda(), FR
     ptx = test_ptx("field_test").decode()
     head, body = ptx[: ptx.index(".visible .entry")], ptx[ptx.index(".visible .entry fr_mul(") :]
@@ -172,7 +180,8 @@ def lost_carries_are_caught():
         got = run(cuda, cuda.load_text(mutant.encode()), "fr_mul", field, a, b)
         if not wrong_products(field, a, b, got):
             missed.append(site)
-    # The carry out of the low half of a product is zero where its addend is: those cuts change nothing.
+    # The carry out of the low half of a product is zero where its addend is: those cuts change
+    # nothing.
     print(f"INFO cuts that change no product: {missed} of {count} sites")
     check("most cuts are noticed", len(missed) <= 6, f"{missed} go unnoticed")
 

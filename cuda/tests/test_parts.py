@@ -1,4 +1,6 @@
-"""Parts of an attempt that whole attempts do not reach: other sizes of transforms, and awkward scalars and bases."""
+"""Parts of an attempt that whole attempts do not reach: other sizes of transforms, and awkward
+scalars and bases.
+"""
 
 import ctypes
 import random
@@ -49,7 +51,8 @@ def transforms(log_n, count):
     w, order = puzzle.root_of_unity(n), [reverse_bits(k, log_n) for k in range(n)]
     for inverse, root in ((True, pow(w, -1, R)), (False, w)):
         wanted = [transform(row, root) for row in rows]
-        # Bit-reversed order is on the side of the coefficients: the output of the inverse, the input of the other.
+        # Bit-reversed order is on the side of the coefficients: the output of the inverse, the
+        # input of the other.
         inputs = rows if inverse else [[row[k] for k in order] for row in rows]
         data = gpu.upload([v for row in inputs for v in row])
         gpu.transform(data, count, inverse)
@@ -118,7 +121,9 @@ def msm_edge_scalars():
 
 @case()
 def msm_repeated_and_opposite_bases():
-    """All digits of a window in one bucket; sums that pass through infinity; numbers that are no multiple of a warp."""
+    """All digits of a window in one bucket; sums that pass through infinity; numbers that are no
+    multiple of a warp.
+    """
     rng, g = random.Random(1), bls.GENERATOR
     p = bls.multiply(rng.randrange(R), g)
     for points in ([p] * 33, [p, bls.negate(p)] * 17 + [g], [g]):
@@ -164,7 +169,9 @@ def msm_digits():
 
 @case()
 def infinity_voids_an_attempt():
-    """A commitment or an opening at infinity leaves its bit in the attempt's state, and an opening clears no bit."""
+    """A commitment or an opening at infinity leaves its bit in the attempt's state, and an opening
+    clears no bit.
+    """
     gpu = Launcher()
     gpu.cuda = Cuda()
     gpu.module = gpu.cuda.load("attempt")
@@ -213,7 +220,9 @@ M128 = 2**128 - 1
 
 @case()
 def filter_compares_all_128_bits():
-    """Tickets at the edges of both targets, and a void attempt, which comes back whatever its ticket."""
+    """Tickets at the edges of both targets, and a void attempt, which comes back whatever its
+    ticket.
+    """
     gpu = Launcher()
     gpu.cuda = Cuda()
     gpu.module = gpu.cuda.load("attempt")

@@ -3,9 +3,11 @@
 
 usage: build.py            compile, and write what changed
        build.py --check    compile, and fail if the repository's PTX differs
-       build.py --cubin D  also assemble machine code into folder D, with each ptxas for every architecture that it knows
+       build.py --cubin D  also assemble machine code into folder D, with each ptxas for every
+                           architecture that it knows
 
-NVRTC's output is the same byte for byte from run to run. That each ptxas accepts it is the first thing that gate.py finds out.
+NVRTC's output is the same byte for byte from run to run. That each ptxas accepts it is the first
+thing that gate.py finds out.
 """
 
 import argparse
@@ -23,7 +25,7 @@ def kernels():
 
 
 def compile_all(check):
-    """Compile each kernel file; return the names of those whose PTX differs from the repository's."""
+    """Compile each kernel file; return the names where the PTX differs from the repository's."""
     nvrtc, differing = toolchain.Nvrtc(), []
     toolchain.PTX.mkdir(exist_ok=True)
     for source in kernels():
@@ -41,7 +43,9 @@ def compile_all(check):
 
 
 def assemble(folder):
-    """Assemble every PTX file with each ptxas for every architecture; a list of (assembler, arch, cubin, ptxas' report)."""
+    """Assemble every PTX file with each ptxas for every architecture; a list of (assembler, arch,
+    cubin, ptxas' report).
+    """
     jobs = [
         (assembler, arch, source.stem)
         for source in kernels()

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""What a card could do at most, from the counts in cuda/gates.json: nothing here was measured on hardware.
+"""What a card could do at most, from the counts in cuda/gates.json: nothing here was measured on
+hardware.
 
 usage: ceiling.py             the tables of docs/src/cuda.md, as Markdown
        ceiling.py --check     fail if docs/src/cuda.md holds other ones
        ceiling.py --update    write them there
 
-An attempt's machine instructions are the instructions of its parts, counted in machine code, times how often the structure
-of the kernels runs each part. Three limits follow, and the lowest is the ceiling: the multiplier, the issue of instructions,
-and the memory's bandwidth if every entry of the table comes from memory and none from the L2 cache.
+An attempt's machine instructions are the instructions of its parts, counted in machine code, times
+how often the structure of the kernels runs each part. Three limits follow, and the lowest is the
+ceiling: the multiplier, the issue of instructions, and the memory's bandwidth if every entry of the
+table comes from memory and none from the L2 cache.
 """
 
 import argparse
@@ -23,8 +25,9 @@ CUDA = pathlib.Path(__file__).resolve().parent.parent
 PAGE = CUDA.parent / "docs" / "src" / "cuda.md"
 BEGIN, END = "<!-- ceiling.py: begin -->\n", "<!-- ceiling.py: end -->\n"
 
-# Threads' instructions per clock and multiprocessor, compute capability 7.0 to 12.0 (CUDA C++ Programming Guide, "Arithmetic
-# Instructions", 32-bit integer multiply-add; four schedulers issue one warp's instruction each).
+# Threads' instructions per clock and multiprocessor, compute capability 7.0 to 12.0 (CUDA C++
+# Programming Guide, "Arithmetic Instructions", 32-bit integer multiply-add; four schedulers issue
+# one warp's instruction each).
 MULTIPLIES_PER_CLOCK, ISSUES_PER_CLOCK = 64, 128
 
 
@@ -53,12 +56,13 @@ CARDS = [
 # Whose code the counts are of; the other release's differ by 3 % at most.
 ASSEMBLER = "12.9"
 
-# --- The structure of an attempt: cuda/kernels ------------------------------------------------------------------------------
+# --- The structure of an attempt: cuda/kernels ----------------------------------------------------
 
 LOG_N = 13
 N = 1 << LOG_N
 STARTS = constants.WINDOW_BITS
-# Bits of each window but the top one, and the digits of that, not negative: scalars are at most (r - 1)/2.
+# Bits of each window but the top one, and the digits of that, not negative: scalars are at most (r
+# - 1)/2.
 WINDOW_BITS = [end - start for start, end in zip(STARTS, STARTS[1:-1])]
 TOP_VALUES = ((constants.R - 1) // 2 >> STARTS[-2]) + 1
 BUCKETS, RUN, RUNS, SECOND_FOLDS = (
@@ -91,9 +95,10 @@ OTHER_FR_PRODUCTS = 9 * N
 # Products of a butterfly kernel's code: one radix-4 step and one radix-2 step.
 NTT_KERNEL_PRODUCTS = 5
 
-# A variable-base Pippenger in XYZZ coordinates: mixed addition 10 products, addition 14; signed windows. Once with a full
-# addition for every digit and bucket, as it is usually counted, and once with what our own count leaves out: digits that are zero, the
-# first point of a bucket, the first additions of the sum over the buckets.
+# A variable-base Pippenger in XYZZ coordinates: mixed addition 10 products, addition 14; signed
+# windows. Once with a full addition for every digit and bucket, as it is usually counted, and once
+# with what our own count leaves out: digits that are zero, the first point of a bucket, the first
+# additions of the sum over the buckets.
 PIPPENGER = min(
     (-(-253 // bits) * (N * 10 + 2 * 2 ** (bits - 1) * 14), bits) for bits in range(6, 16)
 )
@@ -111,7 +116,8 @@ def msm_products():
     """(step, products) of one MSM."""
     return [
         (
-            f"bucket sums: {DIGITS:,.0f} digits that are not zero, the first of a bucket for 1, the others for {MIXED}",
+            f"bucket sums: {DIGITS:,.0f} digits that are not zero, the first of a bucket for 1, "
+            f"the others for {MIXED}",
             MIXED_ADDITIONS * MIXED + BUCKETS,
         ),
         (
@@ -178,7 +184,9 @@ def other_bytes():
 
 
 def limits(card, counts):
-    """Attempts per second: by the multiplier, by issue, by memory without and with the table in the cache."""
+    """Attempts per second: by the multiplier, by issue, by memory without and with the table in the
+    cache.
+    """
     parts = instructions(counts[card.arch])
     clocks = card.multiprocessors * card.boost_mhz * 1e6
     return {
@@ -199,11 +207,16 @@ def tables(counts):
     lines += [
         f"| **sum** | **{total:,.0f}** |",
         "",
-        f"Two MSMs are {2 * total / 1e6:.2f} M. A variable-base Pippenger in XYZZ coordinates (mixed addition 10, addition 14) is "
-        f"cheapest with {-(-253 // bits)} signed windows of {bits} bits: {pippenger / 1e6:.2f} M per MSM, "
-        f"{2 * pippenger / 1e6:.2f} M for both, **{pippenger / total:.2f} times as many**. That is the usual count, with a full addition for "
-        "every digit and bucket. Without those that our count leaves out (digits that are zero, first points of buckets) it is cheapest "
-        f"with {-(-253 // thrifty_bits)} windows of {thrifty_bits} bits: {thrifty / 1e6:.2f} M per MSM, "
+        f"Two MSMs are {2 * total / 1e6:.2f} M. A variable-base Pippenger in XYZZ coordinates "
+        "(mixed addition 10, addition 14) is "
+        f"cheapest with {-(-253 // bits)} signed windows of {bits} bits: {pippenger / 1e6:.2f} M "
+        "per MSM, "
+        f"{2 * pippenger / 1e6:.2f} M for both, **{pippenger / total:.2f} times as many**. That is "
+        "the usual count, with a full addition for "
+        "every digit and bucket. Without those that our count leaves out (digits that are zero, "
+        "first points of buckets) it is cheapest "
+        f"with {-(-253 // thrifty_bits)} windows of {thrifty_bits} bits: {thrifty / 1e6:.2f} M per "
+        "MSM, "
         f"**{thrifty / total:.2f} times as many**.",
         "",
         "Machine instructions of one attempt on sm_89, in millions of a thread's instructions:",
@@ -222,7 +235,8 @@ def tables(counts):
         "",
         "Predicted ceilings, in attempts per second, at the boost clock:",
         "",
-        "| card | SMs | MHz | GB/s | L2, MB | multiplier | issue | memory, table not cached | ceiling | with half the "
+        "| card | SMs | MHz | GB/s | L2, MB | multiplier | issue | memory, table not cached | "
+        "ceiling | with half the "
         "multiplier |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
@@ -234,8 +248,10 @@ def tables(counts):
         ceiling = min(limit["multiplier"], limit["issue"], memory)
         half = min(limit["multiplier"] / 2, limit["issue"], memory)
         lines.append(
-            f"| {card.name} | {card.multiprocessors} | {card.boost_mhz} | {card.memory_gb_per_s} | {card.l2_mb} "
-            f"| {limit['multiplier']:,.0f} | {limit['issue']:,.0f} | {limit['memory']:,.0f} | **{ceiling:,.0f}** | {half:,.0f} |"
+            f"| {card.name} | {card.multiprocessors} | {card.boost_mhz} | {card.memory_gb_per_s} | "
+            f"{card.l2_mb} "
+            f"| {limit['multiplier']:,.0f} | {limit['issue']:,.0f} | {limit['memory']:,.0f} | "
+            f"**{ceiling:,.0f}** | {half:,.0f} |"
         )
     return "\n".join(lines) + "\n"
 

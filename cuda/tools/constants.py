@@ -3,8 +3,9 @@
 
 usage: constants.py        print constants.h, which no file holds: the compiler gets it in memory
 
-TABLE has each constant of that file by its name: integers, bytes, and numbers made of their words. From the two moduli
-follow the fields' Montgomery constants, and from q those of the curve's Edwards form.
+TABLE has each constant of that file by its name: integers, bytes, and numbers made of their words.
+From the two moduli follow the fields' Montgomery constants, and from q those of the curve's Edwards
+form.
 """
 
 import ast
@@ -84,7 +85,8 @@ def square_root(n):
 
 
 def edwards_parameters():
-    """(s, c, d): u = s·(x + 1), v = s·y is the Montgomery form with B = s, A = -3s; then x_E = c·u/v, y_E = (u-1)/(u+1).
+    """(s, c, d): u = s·(x + 1), v = s·y is the Montgomery form with B = s, A = -3s; then x_E =
+    c·u/v, y_E = (u-1)/(u+1).
 
     The smaller root is taken wherever there are two.
     """

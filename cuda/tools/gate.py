@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Static gates on the machine code of the kernels, per release of ptxas and architecture.
 
-usage: gate.py             compare with cuda/gates.json; any rise fails, and a fall that is not kept there does too
+usage: gate.py             compare with cuda/gates.json; any rise fails, and a fall that is not kept
+                           there does too
        gate.py --update    write the counts as they are now
 
-A kernel of `HOT` must not spill, must not use a stack, and must keep within its registers. An entry of `COUNTS` is a number
-of SASS instructions, NOPs left out: of a whole kernel, or the difference between two kernels, one of which does a thing
-once more than the other. "Multiplies" are those of them that take the multiplier: IMAD in all its forms, as a copy or a
-shift too. Counts rank kernels; they are no time (ceiling.py makes one of them).
+A kernel of `HOT` must not spill, must not use a stack, and must keep within its registers. An entry
+of `COUNTS` is a number of SASS instructions, NOPs left out: of a whole kernel, or the difference
+between two kernels, one of which does a thing once more than the other. "Multiplies" are those of
+them that take the multiplier: IMAD in all its forms, as a copy or a shift too. Counts rank kernels;
+they are no time (ceiling.py makes one of them).
 """
 
 import argparse
@@ -37,10 +39,12 @@ HOT = {
     "attempt_quotient": 64,
     "attempt_opening": 64,
     "msm_sort_digits": 64,
-    "msm_accumulate": 168,  # three blocks of 128 threads on a multiprocessor; four would need 128, and spill
+    # Three blocks of 128 threads on a multiprocessor; four would need 128, and spill.
+    "msm_accumulate": 168,
     "msm_fold_first": 255,
 }
-# Name -> (kernel, kernel to subtract or None); with "multiplies" at the end of the name, only those.
+# Name -> (kernel, kernel to subtract or None); with "multiplies" at the end of the name, only
+# those.
 COUNTS = {
     "fr_mul kernel": ("fr_mul", None),
     "fq_mul kernel": ("fq_mul", None),
@@ -130,20 +134,33 @@ def violations(used, counts, kept):
                 yield f"{target} {kernel}: no such kernel"
                 continue
             if got["spilled"] or got["stack"]:
-                yield f"{target} {kernel}: {got['spilled']} bytes spilled, {got['stack']} bytes of stack"
+                yield (
+                    f"{target} {kernel}: {got['spilled']} bytes spilled, "
+                    f"{got['stack']} bytes of stack"
+                )
             if got["registers"] > limit:
-                yield f"{target} {kernel}: {got['registers']} registers, at most {limit} are allowed"
+                yield (
+                    f"{target} {kernel}: {got['registers']} registers, at most {limit} are allowed"
+                )
     for (version, arch), values in counts.items():
         target = f"ptxas {version}, {arch}:"
         for name, n in values.items():
             before = kept.get(version, {}).get(arch, {}).get(name)
             if n != before:
-                yield f"{target} {name}: {n} instructions, {'none' if before is None else before} in gates.json"
+                yield (
+                    f"{target} {name}: {n} instructions, "
+                    f"{'none' if before is None else before} in gates.json"
+                )
             if n > CEILINGS.get((name, arch), n):
-                yield f"{target} {name}: {n} instructions, at most {CEILINGS[name, arch]} are allowed"
+                yield (
+                    f"{target} {name}: {n} instructions, at most {CEILINGS[name, arch]} are allowed"
+                )
         most = int(MIXED_PRODUCTS * MIXED_OVERHEAD * values["Fq product"])
         if values["mixed addition"] > most:
-            yield f"{target} mixed addition: {values['mixed addition']} instructions, at most {most} are allowed"
+            yield (
+                f"{target} mixed addition: {values['mixed addition']} instructions, "
+                f"at most {most} are allowed"
+            )
 
 
 def main():

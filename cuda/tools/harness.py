@@ -1,7 +1,9 @@
-"""What tests of kernels and of the emulator share: the driver API through ctypes, and a registry of cases.
+"""What tests of kernels and of the emulator share: the driver API through ctypes, and a registry of
+cases.
 
-A case is a function that calls `check` any number of times. Each runs in a process of its own, because the emulator reads
-its settings when it is loaded, and because a fatal report ends the process.
+A case is a function that calls `check` any number of times. Each runs in a process of its own,
+because the emulator reads its settings when it is loaded, and because a fatal report ends the
+process.
 """
 
 import ctypes
@@ -27,7 +29,7 @@ CONTEXT_IS_DESTROYED = 709
 LAUNCH_FAILED = 719
 
 
-# --- Cases --------------------------------------------------------------------------------------------------------------
+# --- Cases ----------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass
@@ -98,7 +100,7 @@ def in_threads(count, action):
         raise errors[0]
 
 
-# --- The driver API -----------------------------------------------------------------------------------------------------
+# --- The driver API -------------------------------------------------------------------------------
 
 
 class CudaError(Exception):
@@ -124,7 +126,9 @@ def library():
 
 @functools.cache
 def test_ptx(name):
-    """PTX of a kernel file: from the repository, or, for the emulator's own tests, compiled and kept in the cache."""
+    """PTX of a kernel file: from the repository, or, for the emulator's own tests, compiled and
+    kept in the cache.
+    """
     kept = toolchain.PTX / f"{name}.ptx"
     if kept.exists():
         return kept.read_bytes()
@@ -205,7 +209,9 @@ class Cuda:
     # Modules.
 
     def load(self, name):
-        """The module of a kernel file, by its name without suffix. Of several processes one compiles, the others wait."""
+        """The module of a kernel file, by its name without suffix. Of several processes one
+        compiles, the others wait.
+        """
         ptx = test_ptx(name)
         with open(
             toolchain.cache_folder() / "cuemu" / f"{name}.lock", "w", encoding="ascii"

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Run the tests of the kernels and of the emulator. The last line is `N passed, N failed`.
 
-usage: test.py [--long] [--jobs N] [FILTER...]     cases whose names contain a FILTER; --long adds those of minutes
+usage: test.py [--long] [--jobs N] [FILTER...]     cases whose names contain a FILTER; --long adds
+                                                   those of minutes
 
-No GPU is needed: kernels run in the emulator. The PTX check and the gates need the compiler, which is installed on first
-use. The exit status is 0 if all passed and, without a FILTER, something ran.
+No GPU is needed: kernels run in the emulator. The PTX check and the gates need the compiler, which
+is installed on first use. The exit status is 0 if all passed and, without a FILTER, something ran.
 """
 
 import argparse
@@ -92,7 +93,8 @@ def main():
             total_passed += passed
             total_failed += failed
             print(
-                f"{case.name:38} {'FAILED' if failed else 'ok':6} {passed:3} checks {seconds:6.1f} s",
+                f"{case.name:38} {'FAILED' if failed else 'ok':6} {passed:3} checks {seconds:6.1f} "
+                "s",
                 flush=True,
             )
             for line in shown:

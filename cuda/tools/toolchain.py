@@ -1,7 +1,8 @@
-"""The CUDA compilers and their inspection tools, from pinned wheels; no driver, GPU or toolkit is needed.
+"""The CUDA compilers and their inspection tools, from pinned wheels; no driver, GPU or toolkit is
+needed.
 
-The wheels are installed on first use into a folder below Lode's cache folder. Nothing is installed elsewhere, and `pip`
-checks every hash in requirements.txt.
+The wheels are installed on first use into a folder below Lode's cache folder. Nothing is installed
+elsewhere, and `pip` checks every hash in requirements.txt.
 """
 
 import ctypes
@@ -23,14 +24,17 @@ KERNELS = CUDA / "kernels"
 PTX = CUDA / "ptx"
 REQUIREMENTS = HERE / "requirements.txt"
 
-# The lowest architecture that the kernels run on; the driver compiles its PTX for whatever card it finds.
+# The lowest architecture that the kernels run on; the driver compiles its PTX for whatever card it
+# finds.
 VIRTUAL_ARCH = "compute_70"
-# NVRTC 12.9 writes ISA 8.8, which only recent drivers accept. The kernels use nothing newer than 7.0 (driver 450), and
-# `build.py` has ptxas confirm that; driver 525, the oldest that Lode supports, accepts up to 8.0.
+# NVRTC 12.9 writes ISA 8.8, which only recent drivers accept. The kernels use nothing newer than
+# 7.0 (driver 450), and `build.py` has ptxas confirm that; driver 525, the oldest that Lode
+# supports, accepts up to 8.0.
 PTX_VERSION = "7.0"
 # What the gates and releases assemble for: Volta, Turing, A100, RTX 30, RTX 40, H100, RTX 50.
 ARCHS = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_120")
-# cuobjdump 13 cannot read Volta's machine code: for sm_70 only ptxas' own report (registers, spills) is available.
+# cuobjdump 13 cannot read Volta's machine code: for sm_70 only ptxas' own report (registers,
+# spills) is available.
 DISASSEMBLED = ARCHS[1:]
 
 
@@ -43,7 +47,8 @@ class Assembler:
     archs: tuple
 
 
-# Drivers have the one of their CUDA version: up to 575 it is 12's, from 580 on 13's, which knows Volta no more (nor do they).
+# Drivers have the one of their CUDA version: up to 575 it is 12's, from 580 on 13's, which knows
+# Volta no more (nor do they).
 ASSEMBLERS = (
     Assembler("12.9", "nvidia/cuda_nvcc/bin/ptxas", ARCHS),
     Assembler("13.5", "nvidia/cu13/bin/ptxas", ARCHS[1:]),
@@ -147,7 +152,9 @@ class Nvrtc:
         return buffer.raw[: size.value].rstrip(b"\0")
 
     def ptx(self, source, arch=VIRTUAL_ARCH, defines=(), includes=(KERNELS,)):
-        """Compile a file, which may include constants.h; the PTX carries the ISA version PTX_VERSION."""
+        """Compile a file, which may include constants.h; the PTX carries the ISA version
+        PTX_VERSION.
+        """
         program = ctypes.c_void_p()
         header, name_of_header = (
             ctypes.c_char_p(constants.header().encode()),

@@ -181,7 +181,7 @@ impl Network {
         let read = |error| NetworkError::Read { path: path.to_owned(), error };
         let mut text = String::new();
         if !path.is_file() {
-            // Opening a pipe would wait for whoever writes to it.
+            // Opening a pipe would wait for its writer.
             return Err(read(std::io::Error::new(
                 std::io::ErrorKind::InvalidInput,
                 "not a regular file",

@@ -47,7 +47,10 @@ pub enum SrsLoadError {
         reason: String,
     },
     /// The file is not the published one.
-    #[error("{file}: expected the SHA-256 sum {}, got {}", hex::encode(.expected), hex::encode(.got))]
+    #[error(
+        "{file}: expected the SHA-256 sum {}, got {}",
+        hex::encode(.expected), hex::encode(.got)
+    )]
     Checksum {
         file: &'static str,
         /// The published sum.

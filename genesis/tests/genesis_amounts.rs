@@ -3,33 +3,12 @@
 
 use lode_consensus::{params::MAX_SUPPLY, reward};
 use lode_genesis::Network;
+use lode_testkit::networks::tiny_with;
 
 /// A network with an allocation, as a file.
 fn allocating(microcredits: u64) -> Result<Network, String> {
-    let text = format!(
-        r#"
-name = "tiny"
-log_n = 2
-block_interval_ms = 1_000
-asert_tau_ms = 1_000_000
-future_limit_ms = 2_000
-epoch_length = 10
-shares_per_block = 2
-share_window = 4
-anchor_depth = 1
-maturity = 2
-deposit = 10
-min_request_bond = 10_000
-min_bond = 10_000
-false_proof = 1_000_000
-reputation_unit = 1_000_000
-proof_budget = 400_000
-genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0x1fffffffffffffffffffffffffffffff"
-[allocations]
-aleo1wvgwnqvy46qq0zemj0k6sfp3zv0mp77rw97khvwuhac05yuwscxqmfyhwf = {microcredits}
-"#
-    );
+    let address = "aleo1wvgwnqvy46qq0zemj0k6sfp3zv0mp77rw97khvwuhac05yuwscxqmfyhwf";
+    let text = tiny_with(&[], &[(address.parse().unwrap(), microcredits)]);
     Network::parse(&text, "tiny.toml").map_err(|error| error.to_string())
 }
 

@@ -23,7 +23,7 @@ fn every_size_is_in_the_program() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    // A proxy that refuses: whoever asks a host fails.
+    // A proxy that refuses: every request to a host fails.
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", NAME, "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")

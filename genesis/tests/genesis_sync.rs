@@ -2,31 +2,10 @@
 
 use lode_consensus::Hash;
 use lode_genesis::{Network, SyncDefaults};
-
-const PLAIN: &str = r#"
-name = "tiny"
-log_n = 2
-block_interval_ms = 1_000
-asert_tau_ms = 1_000_000
-future_limit_ms = 2_000
-epoch_length = 10
-shares_per_block = 2
-share_window = 4
-anchor_depth = 1
-maturity = 2
-deposit = 10
-min_request_bond = 10_000
-min_bond = 10_000
-false_proof = 1_000_000
-reputation_unit = 1_000_000
-proof_budget = 400_000
-genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0x1fffffffffffffffffffffffffffffff"
-"#;
+use lode_testkit::networks::{TINY, tiny};
 
 fn parse(section: &str) -> Result<Network, String> {
-    Network::parse(&format!("{PLAIN}\n[sync]\n{section}"), "test")
-        .map_err(|error| error.to_string())
+    Network::parse(&format!("{TINY}\n[sync]\n{section}"), "test").map_err(|error| error.to_string())
 }
 
 #[test]
@@ -34,7 +13,7 @@ fn a_network_is_the_same_whatever_its_file_advises() {
     let hash = "07".repeat(32);
     let advised =
         format!("minimum_work = \"123\"\nassume_valid_height = 9\nassume_valid_hash = \"{hash}\"");
-    let plain = Network::parse(PLAIN, "test").unwrap();
+    let plain = tiny();
     let advised = parse(&advised).unwrap();
     assert_eq!(plain.sync, SyncDefaults::default());
     let expected = SyncDefaults {

@@ -37,7 +37,8 @@ pub(crate) enum Failure {
     },
     /// The request is for another machine's name. 421.
     #[error(
-        "Host: this API answers under this machine's own names (localhost, 127.0.0.1, [::1]) and those of --api-host, got {got}"
+        "Host: this API answers under this machine's own names (localhost, 127.0.0.1, [::1]) and \
+         those of --api-host, got {got}"
     )]
     ForeignHost {
         /// What the request says.

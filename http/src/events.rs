@@ -21,6 +21,7 @@ use axum::{
 };
 use lode_api::{
     events::{BlockEvent, Event, EventId, LaggedEvent, ReorgEvent, ShareEvent, TransactionEvent},
+    job_event::JobEvent,
     text::{AddressText, Text},
 };
 use lode_core::{
@@ -92,7 +93,7 @@ async fn relay(
 }
 
 async fn feed(mut events: EventListener, listener: &Listener) {
-    // A listener to whom nothing happens before it has to come back must know where it was, too.
+    // A listener that gets no event before it reconnects must know its position, too.
     let mut message = Message::default().id(id(events.place())).retry(RETRY);
     while listener.send(Ok(message)).await.is_ok() {
         let (place, event) = match events.next().await {
@@ -126,6 +127,7 @@ fn event_of(event: events::Event) -> Event {
         events::Event::Reorg { from, to, height } => {
             Event::Reorg(ReorgEvent { from: Text(from), to: Text(to), height })
         }
+        events::Event::Job { height, event } => Event::Job(JobEvent::of(&event, height, None)),
         events::Event::Transaction { id } => Event::Transaction(TransactionEvent { id: Text(id) }),
         events::Event::Share { prover, height } => {
             Event::Share(ShareEvent { prover: AddressText(prover), height })

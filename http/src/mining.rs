@@ -56,7 +56,9 @@ pub(crate) async fn job<B: Backend>(
     let job =
         tokio::time::timeout(wait.saturating_add(JOB_GRACE), api.backend.job(prover, after, wait));
     let job = tokio::select! {
-        job = job => job.map_err(|_| Failure::Busy("the node has made no work in time: try again".to_owned()))??,
+        job = job => job.map_err(|_| {
+            Failure::Busy("the node has made no work in time: try again".to_owned())
+        })??,
         () = Closing::wait(closing.map(|Extension(closing)| closing)) => {
             return Err(Failure::Busy("the node stops".to_owned()));
         }

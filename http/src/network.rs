@@ -9,7 +9,10 @@ use lode_api::{
     network::{Ban, Peer, Peers, Ready, Sync, SyncPhase},
     text::Text,
 };
-use lode_core::{Backend, NetworkInfo, PeerInfo, SyncInfo};
+use lode_core::{
+    Backend, NetworkInfo, PeerInfo,
+    sync::{SyncState, SyncStatus},
+};
 
 use crate::{error::Failure, state::Api};
 
@@ -37,23 +40,23 @@ pub(crate) async fn sync<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Syn
     Json(sync_of(api.backend.sync()))
 }
 
-fn sync_of(info: SyncInfo) -> Sync {
+fn sync_of(status: SyncStatus) -> Sync {
     Sync {
-        state: match info.phase {
-            lode_core::SyncPhase::Headers => SyncPhase::Headers,
-            lode_core::SyncPhase::Bodies => SyncPhase::Bodies,
-            lode_core::SyncPhase::Synced => SyncPhase::Synced,
-            lode_core::SyncPhase::Halted => SyncPhase::Halted,
+        state: match status.state {
+            SyncState::Headers => SyncPhase::Headers,
+            SyncState::Bodies => SyncPhase::Bodies,
+            SyncState::Synced => SyncPhase::Synced,
+            SyncState::Halted => SyncPhase::Halted,
         },
-        height: info.tip.0,
-        tip_hash: Text(info.tip.1),
-        tip_timestamp_ms: info.tip_timestamp_ms,
-        header_height: info.header_height,
-        proven_header_height: info.proven_header_height,
-        peers_height: info.peers_height,
-        peers: info.peers as u64,
-        ready: info.unready.is_none(),
-        reason: info.unready,
+        height: status.tip.0,
+        tip_hash: Text(status.tip.1),
+        tip_timestamp_ms: status.tip_timestamp_ms,
+        header_height: status.best_header_height,
+        proven_header_height: status.proven_header_height,
+        peers_height: status.peers_height,
+        peers: status.peers as u64,
+        ready: status.ready,
+        reason: status.reason,
     }
 }
 
@@ -62,7 +65,7 @@ pub(crate) async fn ready<B: Backend>(
     State(api): State<Arc<Api<B>>>,
 ) -> Result<Json<Ready>, Failure> {
     let sync = api.backend.sync();
-    match sync.unready {
+    match sync.reason {
         None => Ok(Json(Ready { ready: true, height: sync.tip.0 })),
         Some(reason) => Err(Failure::Busy(format!("not ready: {reason}"))),
     }

@@ -87,7 +87,7 @@ impl<B: Backend> Api<B> {
     }
 }
 
-/// Tells those who wait that the server stops.
+/// Tells waiting handlers that the server stops.
 #[derive(Debug, Clone)]
 pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 

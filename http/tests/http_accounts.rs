@@ -5,11 +5,15 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Chain, Server, TestNode, actors};
+use common::Server;
 use lode_consensus::{
     Account, Address, Decode, Hash, StateKey,
     selection::{self, Weight},
     tree::StateProof,
+};
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
 };
 use serde_json::{Value, json};
 
@@ -209,8 +213,10 @@ fn an_accounts_transactions_come_newest_first_in_pages_of_whole_blocks() {
         for (index, signed) in chain.block(height).1.body.transactions.iter().enumerate().rev() {
             let id = signed.id(&chain.genesis_hash());
             expected.push(json!({
-                "id": text(id), "type": "transfer", "height": height, "index": index, "from": text(alice.address),
-                "to": text(carol.address), "amount": 1_000_000, "fee": 500, "nonce": text(signed.transaction.nonce),
+                "id": text(id), "type": "transfer", "height": height, "index": index,
+                "from": text(alice.address),
+                "to": text(carol.address), "amount": 1_000_000, "fee": 500,
+                "nonce": text(signed.transaction.nonce),
                 "expiry": signed.transaction.expiry,
             }));
         }
@@ -330,8 +336,10 @@ fn epochs_rosters_and_weights_can_be_recomputed_from_blocks_alone() {
             "first_height": epoch * 4,
             "last_height": epoch * 4 + 3,
             "share_target": text(u128::MAX),
-            "weights": weights.iter().map(|(who, weight)| (who.to_string(), text(weight))).collect::<BTreeMap<_, _>>(),
-            "shares": counts.iter().map(|(who, count)| (who.to_string(), json!(count))).collect::<BTreeMap<_, _>>(),
+            "weights": weights.iter()
+                .map(|(who, weight)| (who.to_string(), text(weight))).collect::<BTreeMap<_, _>>(),
+            "shares": counts.iter()
+                .map(|(who, count)| (who.to_string(), json!(count))).collect::<BTreeMap<_, _>>(),
             "complete": epoch < 2,
             // 20 % of the subsidy of each block; genesis has none.
             "proving_pool": 12_000_000 * [3, 4, 3][epoch as usize],

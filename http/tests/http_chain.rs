@@ -2,9 +2,14 @@
 
 mod common;
 
-use common::{Chain, Server, TestNode, actors};
+use common::Server;
 use lode_consensus::{Action, Block, Encode, Hash, Share, SignedTransaction, Transaction, epoch};
 use lode_puzzle::{Claim, Seed, Target, Ticket, Verifier};
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
+    networks,
+};
 use serde_json::{Value, json};
 
 fn text(value: impl ToString) -> Value {
@@ -62,7 +67,8 @@ fn expected_block(block: &Block, chain: &Chain, on_chain: bool, confirmations: u
     let challenge = challenge(chain, header.height);
     let own = expected_share(&block.as_share(), &genesis_hash, &challenge);
     let proof = json!({
-        "nonce": own["nonce"], "commitment": own["commitment"], "opening": own["opening"], "ticket": own["ticket"],
+        "nonce": own["nonce"], "commitment": own["commitment"], "opening": own["opening"],
+        "ticket": own["ticket"],
     });
     let shares =
         block.body.shares.iter().map(|share| expected_share(share, &genesis_hash, &challenge));
@@ -370,7 +376,8 @@ fn any_page_may_read_the_chain_but_not_the_node() {
     let [alice, ..] = actors();
     let open = |path: &str| {
         let request = format!(
-            "GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: close\r\n\r\n"
+            "GET /tiny{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\nConnection: \
+             close\r\n\r\n"
         );
         server.raw_answer(&request).0.contains("access-control-allow-origin: *")
     };
@@ -382,7 +389,8 @@ fn any_page_may_read_the_chain_but_not_the_node() {
         assert!(!open(path), "{path}");
     }
     // A page's request for leave to post JSON is refused.
-    let preflight = "OPTIONS /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.b\r\n\
+    let preflight = "OPTIONS /tiny/transaction HTTP/1.1\r\nHost: localhost\r\n\
+                     Origin: http://a.b\r\n\
                      Access-Control-Request-Method: POST\r\nConnection: close\r\n\r\n";
     let (head, _) = server.raw_answer(preflight);
     assert!(head.starts_with("http/1.1 405") && !head.contains("access-control"), "{head}");
@@ -459,7 +467,7 @@ fn an_outside_program_recomputes_the_chain_from_the_api_alone() {
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tiny.toml");
-    std::fs::write(&file, common::network_file(server.node.chain.params())).unwrap();
+    std::fs::write(&file, networks::file(server.node.chain.params())).unwrap();
     let done = std::process::Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recompute.py"))
         .arg(format!("http://{}/tiny", server.address))

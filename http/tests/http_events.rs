@@ -1,4 +1,4 @@
-//! `/events`: what is told, to whom, and how a listener that comes back goes on.
+//! `/events`: which events are sent to which listener, and how one that reconnects goes on.
 
 mod common;
 
@@ -8,9 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Chain, Listener, Server, TestNode, actors};
+use common::{Listener, Server};
 use lode_consensus::{Address, Hash};
 use lode_core::events::{CAPACITY, Event};
+use lode_testkit::{
+    backend::{RUN, TestNode},
+    mined::{Chain, actors},
+};
 use serde_json::{Value, json};
 
 fn start() -> Server {
@@ -64,7 +68,8 @@ fn events_arrive_in_order_and_a_reorg_is_told_once() {
     let block = |height: u32, hash: u8| {
         let producer = alice.address.to_string();
         let data = json!({
-            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2, "transactions": 1,
+            "height": height, "hash": hex(hash), "epoch": 2, "producer": producer, "shares": 2,
+            "transactions": 1,
         });
         ("block".to_owned(), data)
     };
@@ -123,7 +128,7 @@ fn a_listener_that_comes_back_misses_nothing() {
         [message(2), message(3), message(4)]
     );
 
-    // Also one to whom nothing had happened yet when it went.
+    // Also one that had got no event yet when it left.
     let quiet = Listener::start(&server).last_id;
     publish(&server, 5..6);
     assert_eq!(Listener::resume(&server, &quiet).next(), message(5));
@@ -141,7 +146,7 @@ fn what_the_log_holds_no_more_is_told_as_a_number() {
     publish(&server, 1..kept + 8);
     let mut listener = Listener::resume(&server, &last_id);
     assert_eq!([listener.next(), listener.next()], [lagged(Some(7)), message(8)]);
-    // Who goes right after being told is not told again.
+    // A listener that leaves right after an event does not get it again.
     let mut listener = Listener::resume(&server, &last_id);
     listener.next();
     let told = listener.last_id.clone();
@@ -152,7 +157,7 @@ fn what_the_log_holds_no_more_is_told_as_a_number() {
 fn an_id_of_another_run_of_the_node_is_told_as_such() {
     let server = start();
     publish(&server, 0..2);
-    let ahead = format!("{}-3", common::RUN);
+    let ahead = format!("{}-3", RUN);
     for last_id in
         ["1795372799999-1", &ahead, "0-0", "7", "x", "-", "\u{fffd}", "1795372800000-1-1"]
     {

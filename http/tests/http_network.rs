@@ -2,9 +2,13 @@
 
 mod common;
 
-use common::{Chain, Server, TestNode};
+use common::Server;
 use lode_consensus::Hash;
-use lode_core::{NetworkInfo, PeerInfo, SyncInfo, SyncPhase};
+use lode_core::{
+    NetworkInfo, PeerInfo,
+    sync::{SyncState, SyncStatus},
+};
+use lode_testkit::{backend::TestNode, mined::Chain};
 use serde_json::json;
 
 fn start() -> Server {
@@ -62,21 +66,23 @@ fn peers_are_told_with_their_points_and_bans() {
 fn readiness_is_200_or_503_with_the_reason_and_sync_tells_the_rest() {
     let server = start();
     assert_eq!(server.get("/ready").ok(), json!({"ready": true, "height": 10}));
-    for (phase, name) in [
-        (SyncPhase::Headers, "headers"),
-        (SyncPhase::Bodies, "bodies"),
-        (SyncPhase::Synced, "synced"),
-        (SyncPhase::Halted, "halted"),
+    for (state, name) in [
+        (SyncState::Headers, "headers"),
+        (SyncState::Bodies, "bodies"),
+        (SyncState::Synced, "synced"),
+        (SyncState::Halted, "halted"),
     ] {
-        *server.node.sync.lock().unwrap() = SyncInfo {
-            phase,
+        *server.node.sync.lock().unwrap() = SyncStatus {
+            state,
             tip: (57, Hash([9; 32])),
             tip_timestamp_ms: 5_000_000,
-            header_height: 60,
+            best_header_height: 60,
             proven_header_height: 61,
             peers_height: 62,
             peers: 3,
-            unready: Some("5 blocks behind the peers".to_owned()),
+            clock: None,
+            ready: false,
+            reason: Some("5 blocks behind the peers".to_owned()),
         };
         assert_eq!(server.get("/ready").error(503), "not ready: 5 blocks behind the peers");
         assert_eq!(

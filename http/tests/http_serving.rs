@@ -10,8 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Chain, Listener, Server, TestNode, actors};
+use common::{Listener, Server};
 use lode_consensus::Encode;
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
+};
 use serde_json::{Value, json};
 
 fn start() -> Server {
@@ -138,7 +142,7 @@ fn one_waiting_miner_too_many_is_sent_away() {
         answer
     };
     assert!(rest(refused).starts_with("HTTP/1.1 503"));
-    // All others are still served, and those who wait get their work.
+    // All others are still served, and waiting clients get their work.
     server.get("/status").ok();
     server.node.work_ms.send_replace(6_000_000);
     for answer in waiting.into_iter().map(rest) {
@@ -204,7 +208,8 @@ fn a_request_that_does_not_end_holds_up_the_stop_for_seconds_only() {
     let mut server = start();
     server.node.hold(false);
     let _slow = server.raw(
-        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+         application/json\r\nContent-Length: 100\r\n\r\n{",
     );
     thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
@@ -217,7 +222,8 @@ fn a_request_that_does_not_end_holds_up_the_stop_for_seconds_only() {
 fn a_body_that_does_not_come_is_a_400() {
     let server = start();
     let begun = Instant::now();
-    let head = "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+    let head = "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\n\
+                Content-Type: application/json\r\n\
                 Connection: close\r\nContent-Length: 100\r\n\r\n{";
     let (head, body) = server.raw_answer(head);
     assert!(head.starts_with("http/1.1 400") && body.contains("did not arrive"), "{head}\n{body}");

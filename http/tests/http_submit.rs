@@ -5,10 +5,14 @@ mod common;
 
 use std::io::{Read, Write};
 
-use common::{Chain, Server, TestNode, actors};
+use common::Server;
 use lode_consensus::{Action, Encode, Hash, Share, SignedTransaction, Transaction};
 use lode_core::{AttemptOutcome, SubmitError};
 use lode_puzzle::{Part, VerifyError};
+use lode_testkit::{
+    backend::TestNode,
+    mined::{Chain, actors},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use snarkvm::{
@@ -88,8 +92,8 @@ fn a_signed_transaction_waits_in_the_mempool() {
         (&json!(2 * first.encoded_len()), 3)
     );
 
-    // Who has lost the answer asks again, and learns that the node has it: also what others put
-    // behind the route.
+    // A client that has lost the answer asks again, and learns that the node has it; also with
+    // query parameters that snarkOS's clients append.
     for path in ["/transaction", "/transaction?check_transaction=true&x=1"] {
         assert_eq!(server.post(path, &request(&first)).ok(), json!({"id": id.to_string()}));
     }
@@ -286,7 +290,8 @@ fn only_json_declared_as_such_is_read() {
         server.post_bytes("/mining/submit", bad, b"{}").error(415);
     }
     let bare = format!(
-        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nConnection: \
+         close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     assert!(server.raw_answer(&bare).0.starts_with("http/1.1 415"));
@@ -311,13 +316,14 @@ fn bodies_that_are_too_large_are_413() {
         server.post_bytes(path, "application/json", &padded(10_000_000)).error(413);
     }
     // A client that asks first is told before it sends.
-    let ask = "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+    let ask = "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\n\
+               Content-Type: application/json\r\n\
                Content-Length: 1000000000000\r\nExpect: 100-continue\r\n\r\n";
     assert!(server.raw_answer(ask).0.starts_with("http/1.1 413"));
     // Without a declared length, too.
     let mut stream = server.raw(
-        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n\
-         Transfer-Encoding: chunked\r\n\r\n",
+        "POST /tiny/transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+         application/json\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     for _ in 0..200 {
         stream.write_all(format!("3e8\r\n{}\r\n", " ".repeat(1_000)).as_bytes()).unwrap();
@@ -338,10 +344,18 @@ fn wrong_methods_are_405() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn no_body_and_no_path_is_the_nodes_fault(body: Vec<u8>, json in any_json(), segments in any_path()) {
+    fn no_body_and_no_path_is_the_nodes_fault(
+        body: Vec<u8>,
+        json in any_json(),
+        segments in any_path(),
+    ) {
         use std::sync::LazyLock;
         static SERVER: LazyLock<Server> = LazyLock::new(start);
         for path in ["/transaction", "/mining/submit"] {

@@ -14,7 +14,8 @@ use lode_consensus::{
 };
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions};
-use lode_puzzle::{LogSize, Proof, Target};
+use lode_puzzle::{Proof, Target};
+use lode_testkit::networks;
 
 const ACCOUNTS: usize = 1_000;
 const BLOCKS: usize = 100;
@@ -29,16 +30,9 @@ fn addresses() -> Vec<Address> {
     (1..).map(candidate).filter(|address| address.check().is_ok()).take(ACCOUNTS).collect()
 }
 
-fn network(accounts: &[Address]) -> anyhow::Result<Network> {
-    let mut allocations: Vec<(Address, u64)> =
-        accounts.iter().map(|account| (*account, 1_000_000_000)).collect();
-    allocations.sort_unstable();
-    let params = ChainSpec {
-        name: "connect".to_owned(),
-        log_n: LogSize::MIN,
-        block_interval_ms: 1_000,
-        asert_tau_ms: 60_000,
-        future_limit_ms: 1_000,
+fn network(accounts: &[Address]) -> Network {
+    let allocations = accounts.iter().map(|account| (*account, 1_000_000_000)).collect();
+    networks::of(ChainSpec {
         epoch_length: 20,
         shares_per_block: 4,
         share_window: 8,
@@ -47,11 +41,8 @@ fn network(accounts: &[Address]) -> anyhow::Result<Network> {
         market: MarketSpec::MAINNET,
         genesis_timestamp_ms: 0,
         genesis_target: Target::MAX,
-        allocations,
-        srs_checksum: [0; 64],
-    };
-    params.check()?;
-    Ok(Network::from_params(params)?)
+        ..networks::small("connect", allocations)
+    })
 }
 
 /// The times of one block's steps, in this order.
@@ -129,7 +120,7 @@ fn main() -> anyhow::Result<()> {
         None => tempfile::tempdir()?,
     };
     let accounts = addresses();
-    let ledger = Ledger::open(folder.path(), network(&accounts)?, LedgerOptions::default())?;
+    let ledger = Ledger::open(folder.path(), network(&accounts), LedgerOptions::default())?;
     let mut nonces = vec![0; ACCOUNTS];
     for transfers in [0, 100] {
         let mut times: [Vec<Duration>; STEPS.len()] = Default::default();

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lode_consensus::{
     Block, Hash,
+    market::event::JobEvent,
     rules::{ContextualBlock, VerifiedBlock},
 };
 
@@ -39,8 +40,8 @@ impl Ledger {
         let parent_hash = block.block().header.parent_hash;
         let parent =
             reader.entry(&parent_hash)?.ok_or(LedgerError::Orphan { parent: parent_hash })?;
-        // A branch that leaves the chain below the floor can never be followed; ancient targets are
-        // easy, so that to keep such blocks would let anybody fill the disk.
+        // A branch that leaves the chain below the floor can never be followed; old targets are
+        // easy, so that storing such blocks would let an attacker fill the disk.
         let (branch, floor) = (reader.branch(&parent_hash)?, reader.state_floor()?);
         if branch.fork < floor {
             return Err(LedgerError::ReorgTooDeep { fork: branch.fork, floor });
@@ -77,12 +78,14 @@ impl Ledger {
             for hash in path.up {
                 let connected = match fresh {
                     Some(block) if block.hash() == hash => {
-                        self.connect(block).map(|()| block.block().clone())
+                        self.connect(block).map(|jobs| (block.block().clone(), jobs))
                     }
                     _ => self.reconnect(&hash),
                 };
                 match connected {
-                    Ok(block) => outcome.push(ChainEvent::Connected { hash, block }),
+                    Ok((block, jobs)) => {
+                        outcome.push(ChainEvent::Connected { hash, block, jobs });
+                    }
                     Err(error) if marks_invalid(&error) => {
                         outcome.refused = Some((hash, Arc::new(error)));
                         self.mark_invalid(hash)?;
@@ -96,13 +99,13 @@ impl Ledger {
     }
 
     /// Connects a stored block, whose proofs held when it was stored.
-    fn reconnect(&self, hash: &Hash) -> Result<Block, LedgerError> {
+    fn reconnect(&self, hash: &Hash) -> Result<(Block, Vec<JobEvent>), LedgerError> {
         let reader = self.read();
         let block = require::<Blocks, _>(reader.block(hash)?, hash)?;
         let context = reader.context(&block.header.parent_hash)?;
         let proven = ContextualBlock::new(block, context, self.params())?.assume_verified();
-        self.connect(&proven)?;
-        Ok(proven.block().clone())
+        let jobs = self.connect(&proven)?;
+        Ok((proven.block().clone(), jobs))
     }
 
     /// The way from the tip to the best tip, or `None` if that is the tip.
@@ -139,8 +142,7 @@ impl Ledger {
         let parent = reader.require_entry(&parent_hash)?;
         let mut marked = BTreeMap::from([(hash, invalid)]);
         let mut parent_has_valid_child = false;
-        // Who descends from whom is found from the tips. Every descendant has more work than its
-        // ancestor.
+        // Descendants are found from the tips. Each has more work than its ancestor.
         for record in reader.view.range::<Tips>(parent.rank().to_bytes(), after_prefix(&[]))? {
             let (rank, branch_tip) = record?;
             let (mut walk_hash, mut walk) = (branch_tip, reader.require_entry(&branch_tip)?);

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use lode_consensus::{
     Block, ChainSpec, ChainWork, Decode, Hash, Height, Share, ShareId, StateKey,
+    market::event::JobEvent,
     rules::VerifiedBlock,
     selection::Weight,
     transition::{self, ApplyError},
@@ -22,6 +23,7 @@ use crate::{
         Transactions, TreeKey, TreeNodes, TreeValues, Undos, Value, height_of, leaf_key,
     },
     database::Batch,
+    market::index::MarketIndex,
     reader::{Reader, require},
     records::{BlockEntry, BlockStatus, StoredBlock, StoredLeaf, TransactionPlace, Undo},
     state::{put_value_set, root_at, value_at},
@@ -61,8 +63,9 @@ impl Ledger {
         batch.commit()
     }
 
-    /// Applies a block to the state of the tip, which is its parent, and makes it the tip.
-    pub(crate) fn connect(&self, block: &VerifiedBlock) -> Result<(), LedgerError> {
+    /// Applies a block to the state of the tip, which is its parent, and makes it the tip. Gives
+    /// what happened to jobs.
+    pub(crate) fn connect(&self, block: &VerifiedBlock) -> Result<Vec<JobEvent>, LedgerError> {
         let reader = self.read();
         let height = block.block().header.height;
         let state = reader.tip_state()?;
@@ -93,9 +96,11 @@ impl Ledger {
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.connect(block)?;
         index.weights(&applied.changes)?;
+        MarketIndex { reader: &reader, batch: &mut batch, height }.connect(block, &applied)?;
         self.prune(&reader, &mut batch, height)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height))?;
-        batch.commit()
+        batch.commit()?;
+        Ok(applied.events)
     }
 
     /// Takes the tip off the chain and brings the state of its parent back.
@@ -126,6 +131,8 @@ impl Ledger {
         batch.delete::<Chain>(&height)?;
         let mut index = Index { reader: &reader, batch: &mut batch, params: self.params(), height };
         index.disconnect(&block, &share_ids, &self.network.genesis_hash)?;
+        MarketIndex { reader: &reader, batch: &mut batch, height }
+            .disconnect(&block, &self.network.genesis_hash)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height.saturating_sub(1)))?;
         batch.commit()?;
         Ok((hash, block))

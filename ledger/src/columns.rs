@@ -10,16 +10,17 @@ use jmt::{
 };
 use lode_consensus::{
     Address, ChainWork, Decode, DecodeError, Encode, Epoch, Hash, Height, ShareId,
-    codec::Reader as Bytes, selection::Weight,
+    codec::Reader as Bytes, market::event::JobEvent, selection::Weight,
 };
 use lode_puzzle::Statement;
 
-use crate::records::{
-    BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo,
+use crate::{
+    market::records::{self, Field, Prices},
+    records::{BlockEntry, BlockState, Rank, StoredBlock, StoredLeaf, TransactionPlace, Undo},
 };
 
 /// The version of everything in this file.
-pub(crate) const LAYOUT: u32 = 2;
+pub(crate) const LAYOUT: u32 = 3;
 
 /// A typed column family.
 pub(crate) trait Column {
@@ -94,6 +95,29 @@ columns! {
     /// The weight leaves of the state tree that an epoch wrote, as they stood at its end: of the
     /// addresses for which shares counted in it.
     EpochWeights, "epoch-weights": (Epoch, Address) => Weight;
+    /// What became of each transaction of the block at a height; of blocks with transactions.
+    Outcomes, "outcomes": Height => records::Outcomes;
+    /// What happened to jobs in the block at a height, in order.
+    Events, "events": (Height, u32) => JobEvent;
+    /// Places of a job's events.
+    JobEvents, "job-events": (Hash, Height, u32) => ();
+    /// Classes, by the place of their registration.
+    Classes, "classes": (Height, u32) => Hash;
+    /// A class's jobs, by the place of their Request, as the next ones.
+    ClassJobs, "class-jobs": (Hash, Height, u32) => Hash;
+    /// A requester's jobs.
+    RequesterJobs, "requester-jobs": (Address, Height, u32) => Hash;
+    /// Jobs by [`JobStatus`](crate::JobStatus), as they stand at the tip.
+    StatusJobs, "status-jobs": (u8, Height, u32) => Hash;
+    /// Jobs that an operator was assigned or proved, each once, by the place of the event.
+    OperatorJobs, "operator-jobs": (Address, Height, u32) => Hash;
+    /// An operator's Delivers, by their place.
+    Deliveries, "deliveries": (Address, Height, u32) => ();
+    /// Prices of a class's assignments in the block at a height; of blocks with any.
+    ClassPrices, "class-prices": (Hash, Height) => Prices;
+    /// Transactions of which a part is not needed any more from a height on: witnesses of jobs that
+    /// have ended, or never began, and judged proofs. What pruning may drop of their bodies.
+    Spent, "spent": (Height, Hash) => ();
     /// Nodes of the state tree.
     TreeNodes, "tree-nodes": TreeKey => Node;
     /// Leaf values of the state tree, each as of the height that wrote it.
@@ -117,6 +141,17 @@ pub(crate) const OF_THE_CHAIN: &[&str] = &[
     ProducerBlocks::NAME,
     ShareIds::NAME,
     EpochWeights::NAME,
+    Outcomes::NAME,
+    Events::NAME,
+    JobEvents::NAME,
+    Classes::NAME,
+    ClassJobs::NAME,
+    RequesterJobs::NAME,
+    StatusJobs::NAME,
+    OperatorJobs::NAME,
+    Deliveries::NAME,
+    ClassPrices::NAME,
+    Spent::NAME,
     TreeNodes::NAME,
     TreeValues::NAME,
     StaleNodes::NAME,
@@ -227,6 +262,16 @@ pub(crate) trait Part: Sized {
     fn put(&self, out: &mut Vec<u8>);
     /// Takes the part.
     fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError>;
+}
+
+impl Part for u8 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        bytes.u8()
+    }
 }
 
 impl Part for u32 {
@@ -361,7 +406,30 @@ macro_rules! canonical_values {
     };
 }
 
-canonical_values! { BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo, Weight }
+canonical_values! {
+    BlockEntry, BlockState, StoredBlock, StoredLeaf, TransactionPlace, Undo, Weight
+}
+
+macro_rules! market_values {
+    ($($value:ty),*) => {
+        $(impl Value for $value {
+            fn to_bytes(&self) -> Vec<u8> {
+                let mut out = Vec::new();
+                self.write(&mut out);
+                out
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+                let mut bytes = Bytes::new(bytes);
+                let value = Field::read(&mut bytes)?;
+                bytes.finish()?;
+                Ok(value)
+            }
+        })*
+    };
+}
+
+market_values! { JobEvent, records::Outcomes, Prices }
 
 impl Value for () {
     fn to_bytes(&self) -> Vec<u8> {

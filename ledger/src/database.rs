@@ -1,8 +1,8 @@
 //! RocksDB behind the typed columns.
 //!
-//! What must not be broken: every write of the ledger is a [`Batch`], and on the disk before
-//! anybody hears of it; every scan of a part of a column has an upper bound, since RocksDB's own
-//! prefix iterator runs past its prefix.
+//! What must not be broken: every write of the ledger is a [`Batch`], and on the disk before it is
+//! announced; every scan of a part of a column has an upper bound, since RocksDB's own prefix
+//! iterator runs past its prefix.
 
 use std::{
     fs,
@@ -92,7 +92,7 @@ const FACTS_READS: u32 = 20;
 const FACTS_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a folder's database says of itself, whatever layout the rest of it has. Read without
-/// opening it for writing: nothing is changed, and whoever has it open is not in the way.
+/// opening it for writing: nothing is changed, and a process that has it open does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerFacts {
     /// The layout of its columns.
@@ -106,8 +106,8 @@ pub struct LedgerFacts {
 impl LedgerFacts {
     /// `None`: there is no ledger, or one that was never begun or that cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
-        // RocksDB's file CURRENT names the newest manifest. Whoever has the database open may just
-        // be replacing its files: a moment later they can be read.
+        // RocksDB's file CURRENT names the newest manifest. A process that has the database open
+        // may just be replacing its files: a moment later they can be read.
         let is_there =
             fs::read(path.join("CURRENT")).is_ok_and(|current| current.starts_with(b"MANIFEST-"));
         (0..if is_there { FACTS_READS } else { 0 }).find_map(|read| {

@@ -12,27 +12,22 @@ pub enum LedgerError {
     /// The folder cannot be made or read.
     #[error("data folder {path}: {error}")]
     Folder {
-        /// The folder.
         path: PathBuf,
         /// Why not.
         error: std::io::Error,
     },
     /// Another process has the ledger open.
     #[error("{path} is in use by another process (stop it first, or choose another --data-dir)")]
-    Locked {
-        /// The folder.
-        path: PathBuf,
-    },
+    Locked { path: PathBuf },
     /// RocksDB failed: a full disk, a broken file.
     #[error("database: {0}")]
     Database(#[from] rocksdb::Error),
     /// The folder holds another network's chain, or a network file has changed.
     #[error(
-        "data folder {path}: expected the chain of {network}, genesis {expected}; found genesis {got}: \
-         delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
+        "data folder {path}: expected the chain of {network}, genesis {expected}; found genesis \
+         {got}: delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
     )]
     OtherNetwork {
-        /// The folder.
         path: PathBuf,
         /// This network's name.
         network: String,
@@ -43,11 +38,10 @@ pub enum LedgerError {
     },
     /// The folder was written by another version of the layout.
     #[error(
-        "data folder {path}: expected layout {expected}, found {got}, of another version of this software: \
-         delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
+        "data folder {path}: expected layout {expected}, found {got}, of another version of this \
+         software: delete it, or start with another --data-dir (for a devnet: lode devnet --reset)"
     )]
     Layout {
-        /// The folder.
         path: PathBuf,
         /// The layout that this software reads.
         expected: u32,
@@ -94,8 +88,9 @@ pub enum LedgerError {
     /// The block's chain forks off below the retained history: it can neither be followed nor kept.
     /// Nothing was changed. If that chain has more work than this one, an operator has to decide.
     #[error(
-        "the block's chain forks off at height {fork}, below {floor}, the oldest state retained: to follow it, \
-         restore a backup or start with an empty data folder, after asking why the network disagrees"
+        "the block's chain forks off at height {fork}, below {floor}, the oldest state retained: \
+         to follow it, restore a backup or start with an empty data folder, after asking why the \
+         network disagrees"
     )]
     ReorgTooDeep {
         /// The last common height, as far as it was looked for: below the floor it does not matter.

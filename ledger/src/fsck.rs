@@ -2,7 +2,7 @@
 //! from genesis into a scratch ledger, with every record that follows from the chain compared.
 //!
 //! What must not be broken: the comparison is of raw bytes, column by column, so that an index or
-//! an undo that leaves anything behind shows, whether or not somebody thought of looking for it.
+//! an undo that leaves anything behind is found without a check of its own.
 
 mod blocks;
 mod error;
@@ -132,7 +132,7 @@ fn difference(
     FsckError::Record { column, key: hex::encode(&key), expected: show(expected), got: show(got) }
 }
 
-/// A judge that is never asked: for [`Depth::Replay`].
+/// A checker that is never called: for [`Depth::Replay`].
 #[derive(Debug, Clone, Copy)]
 pub struct NoChecker;
 

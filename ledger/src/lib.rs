@@ -4,12 +4,12 @@
 //! work, and answers questions about it. The rules themselves live in `lode-consensus`.
 //!
 //! ```text
-//! store(VerifiedBlock)                                          read() -> Reader, one moment of everything
-//!   | activate: into the tree of blocks; while another leaf       |
-//!   |           has more work: disconnect, connect            state: the tree's nodes and leaves at a height
-//!   | apply: one block on or off the tip, one batch               |
-//!   v                                                             v
-//! database (Batch, View): RocksDB   <-   columns: name, key and value of each, once   <-   records: the values
+//! store(VerifiedBlock)                                     read() -> Reader: one snapshot
+//!   | activate: into the tree of blocks; while another       |
+//!   |           leaf has more work: disconnect, connect    state: nodes and leaves at a height
+//!   | apply: one block on or off the tip, one batch          |
+//!   v                                                        v
+//! database (Batch, View): RocksDB  <-  columns: name, key, value of each  <-  records: the values
 //! fsck: reads it all, replays the chain into a scratch ledger, and compares raw bytes
 //! ```
 //!
@@ -24,18 +24,13 @@
 //! that a crash at any moment leaves a chain that was whole; and after any reorg the columns of the
 //! chain hold exactly what a fresh replay would put there ([`fsck`] compares).
 
-#[cfg(test)]
-extern crate self as lode_ledger;
-
 mod activate;
 mod apply;
 mod columns;
-#[cfg(test)]
-#[path = "../tests/common/mod.rs"]
-mod common;
 mod database;
 mod error;
 pub mod fsck;
+mod market;
 mod outcome;
 mod reader;
 mod records;
@@ -53,6 +48,7 @@ use parking_lot::Mutex;
 
 pub use database::{LedgerFacts, MemoryDisk};
 pub use error::LedgerError;
+pub use market::records::{JobStatus, Prices};
 pub use outcome::{ChainEvent, StoreOutcome};
 pub use reader::{Branch, LeafProof, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
@@ -87,7 +83,7 @@ pub struct Ledger {
     /// Blocks below the tip whose state is kept.
     history: Height,
     proofs: Arc<dyn ProofSystems>,
-    /// Held by whoever writes.
+    /// Held during a write.
     writer: Mutex<()>,
 }
 
@@ -168,7 +164,7 @@ impl Ledger {
     /// nothing else is in it.
     ///
     /// # Errors
-    /// [`LedgerError::Locked`] while somebody has it open; RocksDB's.
+    /// [`LedgerError::Locked`] while a process has it open; RocksDB's.
     pub fn destroy(path: &Path) -> Result<(), LedgerError> {
         Database::destroy(path)
     }

@@ -36,7 +36,8 @@ pub struct Reader<'a> {
     network: &'a Network,
 }
 
-/// What the state tree says of a leaf, with the proof for those who hold only the block's hash.
+/// What the state tree says of a leaf, with the proof for a client that holds only the block's
+/// hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeafProof<T> {
     /// What the leaf says, if it exists.
@@ -57,7 +58,7 @@ impl<'a> Reader<'a> {
         Self { view: database.view(), network }
     }
 
-    fn params(&self) -> &ChainSpec {
+    pub(crate) fn params(&self) -> &ChainSpec {
         &self.network.params
     }
 
@@ -237,15 +238,22 @@ impl<'a> Reader<'a> {
         self.leaf_proof(&StateKey::WeightSum, height)
     }
 
-    fn leaf_proof<T: Decode>(
-        &self,
-        key: &StateKey,
-        height: Height,
-    ) -> Result<LeafProof<T>, LedgerError> {
+    /// Refuses a height whose state is not retained.
+    pub(crate) fn require_retained(&self, height: Height) -> Result<(), LedgerError> {
         let (floor, tip) = (self.state_floor()?, self.tip_height()?);
         if height < floor || height > tip {
             return Err(LedgerError::NotRetained { height, floor, tip });
         }
+        Ok(())
+    }
+
+    /// A leaf as of a retained height, with the proof of it.
+    pub fn leaf_proof<T: Decode>(
+        &self,
+        key: &StateKey,
+        height: Height,
+    ) -> Result<LeafProof<T>, LedgerError> {
+        self.require_retained(height)?;
         let key = key.hash();
         let nodes = Nodes(&self.view);
         let (value, proof) = tree(&nodes)
@@ -393,8 +401,8 @@ impl<'a> Reader<'a> {
     /// The weights of an epoch that has begun: frozen if it has ended, else as they would be if it
     /// ended now.
     ///
-    /// Whoever had a share last in an epoch that lies further back than [`WEIGHT_LIFETIME`] has
-    /// none, so that this reads the records of so many epochs and no more.
+    /// A prover whose last share is more than [`WEIGHT_LIFETIME`] epochs old has no weight, so that
+    /// this reads the records of so many epochs and no more.
     pub fn weights(&self, epoch: Epoch) -> Result<Weights, LedgerError> {
         let first = epoch.saturating_sub(WEIGHT_LIFETIME.saturating_sub(1));
         let to = after_prefix(&epoch.to_be_bytes());

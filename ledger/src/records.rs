@@ -24,7 +24,6 @@ pub struct BlockEntry {
     pub work: ChainWork,
     /// When the block came, counted over all stored blocks.
     pub arrival: u64,
-    /// Its standing.
     pub status: BlockStatus,
 }
 
@@ -108,7 +107,7 @@ impl Decode for StoredBlock {
     }
 }
 
-/// What a block of the chain did to the state, for those who ask.
+/// What a block of the chain did to the state, kept for queries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlockState {
     /// Where all microcredits are after the block.

@@ -3,8 +3,6 @@
 //!
 //! `LODE_TEST_LONG=1` kills for ten times as long.
 
-mod common;
-
 use std::{
     env, fs,
     io::{BufRead, BufReader, Write},
@@ -14,12 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
-    Maker, Plan, chain_columns, dump, expected_tip, folder, fsck, network, open, order, replay,
-    store, store_all,
-};
 use lode_consensus::{Block, Decode, Encode, Hash};
 use lode_ledger::fsck::Depth;
+use lode_testkit::{
+    maker::{Maker, Plan, network},
+    raw::{chain_columns, dump},
+    store::{expected_tip, folder, fsck, open, order, replay, store, store_all},
+};
 use rand::RngExt;
 
 /// Names the folder that the process to be killed works in.

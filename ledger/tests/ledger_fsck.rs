@@ -1,16 +1,16 @@
 //! fsck: passes on every clean ledger, and names the column of any record that was changed behind
 //! the ledger's back.
 
-mod common;
-
-use common::{
-    CHAIN_COLUMNS, Maker, Oracle, Plan, dump, edit, folder, fsck, network, open, prove, store,
-    store_all,
-};
 use lode_consensus::{Block, Hash, rules::ContextualBlock};
 use lode_ledger::{
     Ledger, LedgerError,
     fsck::{Depth, FsckError, Report},
+};
+use lode_testkit::{
+    maker::{Fault, Maker, Plan, network},
+    oracle::{FORGED, Trusting},
+    raw::{CHAIN_COLUMNS, dump, edit},
+    store::{self, folder, fsck, open, prove, store, store_all},
 };
 use rocksdb::{ColumnFamily, DB};
 use tempfile::TempDir;
@@ -69,10 +69,10 @@ fn a_clean_ledger_passes() {
     let records: usize = CHAIN_COLUMNS.iter().map(|column| columns[*column].len()).sum();
     for depth in [Depth::Replay, Depth::Proofs] {
         let mut heights = Vec::new();
-        let scratch = common::folder();
+        let scratch = store::folder();
         let entropy = |count| vec![1; count];
         let report = ledger
-            .fsck(depth, &Oracle, entropy, scratch.path(), |at, of| heights.push((at, of)))
+            .fsck(depth, &Trusting, entropy, scratch.path(), |at, of| heights.push((at, of)))
             .unwrap();
         assert_eq!(report, Report { blocks: 15, records: records as u64 });
         assert_eq!(heights, (1..=14).map(|height| (height, 14)).collect::<Vec<_>>());
@@ -209,8 +209,8 @@ fn only_the_deep_check_looks_at_proofs_and_signatures() {
         assert!(matches!(&error, FsckError::Block { height: 8, .. }), "{error}");
         assert!(error.to_string().contains(rule), "{error}");
     };
-    forge(|block| block.proof.commitment[0] = Oracle::FORGED, ": proof: ");
-    forge(|block| block.body.shares[1].proof.commitment[0] = Oracle::FORGED, "share 1: proof: ");
+    forge(|block| block.proof.commitment[0] = FORGED, ": proof: ");
+    forge(|block| block.body.shares[1].proof.commitment[0] = FORGED, "share 1: proof: ");
     forge(|block| block.body.transactions[0].signature[0] ^= 1, "transaction 0: the signature");
 }
 
@@ -218,7 +218,7 @@ fn only_the_deep_check_looks_at_proofs_and_signatures() {
 fn invalid_and_side_blocks_are_part_of_a_clean_ledger() {
     let (mut maker, folder, chain, _) = ledger();
     let ledger = open(folder.path(), maker.network()).unwrap();
-    let bad = maker.make(&chain[13], Plan::broken(common::Fault::StateRoot));
+    let bad = maker.make(&chain[13], Plan::broken(Fault::StateRoot));
     assert!(store(&ledger, maker.block(&bad)).unwrap().refused.is_some());
     fsck(&ledger, Depth::Proofs).unwrap();
     drop(ledger);

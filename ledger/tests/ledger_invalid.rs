@@ -1,14 +1,13 @@
 //! Blocks that fit and are proven, but do not apply: they cost the chain nothing, and nothing is
 //! built on them.
 
-mod common;
-
-use common::{
-    Fault, Maker, Plan, chain_columns, dump, edit, expected_tip, folder, fsck, network, open,
-    order, prove, replay, store, store_all,
-};
 use lode_consensus::Hash;
 use lode_ledger::{BlockStatus, Ledger, LedgerError, fsck::Depth};
+use lode_testkit::{
+    maker::{Fault, Maker, Plan, network},
+    raw::{chain_columns, dump, edit},
+    store::{expected_tip, folder, fsck, open, order, prove, replay, store, store_all},
+};
 use rand::RngExt;
 
 /// Twelve blocks with as many shares as the fund pays for: the next epoch begins, and the fund is

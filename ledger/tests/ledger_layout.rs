@@ -1,12 +1,14 @@
 //! The bytes on disk. A change here is a new layout: existing data folders become unreadable
 //! without one. `./x vectors` writes the file anew.
 
-mod common;
-
 use std::fmt::Write;
 
-use common::{CHAIN_COLUMNS, Dump, Maker, Plan, dump, folder, network, open, store_all};
 use lode_consensus::{Encode, StateKey};
+use lode_testkit::{
+    maker::{Maker, Plan, network},
+    raw::{CHAIN_COLUMNS, Dump, dump},
+    store::{folder, open, store_all},
+};
 
 /// Seven blocks, so that an epoch has ended, credits have matured and leaves were deleted.
 fn chain() -> (Maker, Vec<lode_consensus::Hash>, Dump) {

@@ -1,11 +1,12 @@
 //! A ledger in memory is the same ledger: what it holds outlives it on its disk, and short
 //! histories show their end.
 
-mod common;
-
-use common::{Maker, Plan, fsck, network, prove, store, store_all};
 use lode_consensus::{SealedHeader, rules::Ancestry};
 use lode_ledger::{Ledger, LedgerError, LedgerOptions, MemoryDisk, fsck::Depth};
+use lode_testkit::{
+    maker::{Maker, Plan, network},
+    store::{fsck, prove, store, store_all},
+};
 
 fn open(disk: &MemoryDisk, maker: &Maker, history: u32) -> Ledger {
     Ledger::open_in_memory(

@@ -1,7 +1,5 @@
 //! Opening: what can be in the way gets a clear error, never a panic, and loses nothing.
 
-mod common;
-
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read},
@@ -9,9 +7,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Maker, Plan, change_columns, dump, edit, folder, fsck, network, open, store_all};
 use lode_consensus::{Hash, Height};
 use lode_ledger::{Ledger, LedgerError, LedgerFacts, fsck::Depth};
+use lode_testkit::{
+    maker::{Maker, Plan, network},
+    raw::{change_columns, dump, edit},
+    store::{folder, fsck, open, store_all},
+};
 use tempfile::TempDir;
 
 const FOLDER: &str = "LODE_LOCK_FOLDER";

@@ -1,16 +1,15 @@
 //! The state's history: all of it within the retained heights, and nothing beyond.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{
-    Dump, Maker, Plan, account, chain_columns, dump, folder, fsck, network, open, replay, store,
-    store_all,
-};
 use jmt::storage::Node;
 use lode_consensus::{Hash, Height, StateKey};
 use lode_ledger::{Ledger, LedgerError, LedgerOptions, MIN_HISTORY, fsck::Depth};
+use lode_testkit::{
+    maker::{ACTORS, Maker, Plan, network},
+    raw::{Dump, chain_columns, dump},
+    store::{folder, fsck, open, replay, store, store_all},
+};
 
 const LIGHT: Plan = Plan { shares: 1, ..Plan::EMPTY };
 
@@ -105,10 +104,13 @@ fn assert_proofs(ledger: &Ledger, maker: &Maker, tip: &Hash, floor: Height, step
         (floor..=height(chain.len())).step_by(step).chain([floor + 1, height(chain.len())]);
     for at in heights.filter(|at| *at > 0) {
         let hash = &chain[at as usize - 1];
-        for actor in 0..common::ACTORS {
+        for actor in 0..ACTORS {
             let address = maker.address(actor);
             let proof = reader.account_proof(&address, at).unwrap();
-            assert_eq!(proof.leaf.unwrap_or_default(), account(maker.state(hash), &address));
+            assert_eq!(
+                proof.leaf.unwrap_or_default(),
+                maker.state(hash).account(address).unwrap_or_default()
+            );
             let root = maker.block(hash).header.state_root;
             proof.proof.verify(&root, &StateKey::Account(address), proof.value.as_deref()).unwrap();
         }

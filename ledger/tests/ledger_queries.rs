@@ -1,10 +1,7 @@
 //! What readers are told is what the blocks say.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{Maker, Plan, account, folder, network, open, store_all};
 use lode_consensus::{
     Address, ChainSpec, Decode, Epoch, Hash, Height, StateKey, epoch,
     market::ProvingPool,
@@ -15,6 +12,10 @@ use lode_consensus::{
 };
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerError, TransactionPlace};
+use lode_testkit::{
+    maker::{ACTORS, Maker, Plan, network},
+    store::{folder, open, store_all},
+};
 use tempfile::TempDir;
 
 /// Seven epochs, with a reorg in the fifth, and not at an epoch's end.
@@ -34,7 +35,7 @@ fn ledger() -> (Maker, TempDir, Ledger, Vec<Hash>) {
 }
 
 fn addresses(maker: &Maker) -> Vec<Address> {
-    (0..common::ACTORS).map(|actor| maker.address(actor)).collect()
+    (0..ACTORS).map(|actor| maker.address(actor)).collect()
 }
 
 #[test]
@@ -49,7 +50,10 @@ fn proofs_of_accounts_hold_at_every_height() {
             let proof = reader.account_proof(&address, height).unwrap();
             let key = StateKey::Account(address);
             let leaf = maker.state(hash).leaves.get(&key);
-            assert_eq!(proof.leaf, leaf.map(|_| account(maker.state(hash), &address)));
+            assert_eq!(
+                proof.leaf,
+                leaf.map(|_| maker.state(hash).account(address).unwrap_or_default())
+            );
             assert_eq!(proof.value.as_ref(), leaf);
             assert_eq!((proof.height, proof.state_root, proof.key), (height, root, key.hash()));
             proof.proof.verify(&root, &key, proof.value.as_deref()).unwrap();
@@ -159,7 +163,10 @@ fn balances_funds_and_pools_are_those_of_the_state() {
     let reader = ledger.read();
     let state = maker.state(&chain[40]);
     for address in addresses(&maker) {
-        assert_eq!(reader.account(&address).unwrap().unwrap_or_default(), account(state, &address));
+        assert_eq!(
+            reader.account(&address).unwrap().unwrap_or_default(),
+            state.account(address).unwrap_or_default()
+        );
     }
     assert_eq!(reader.account(&Address([0; 32])).unwrap(), None);
     for (height, hash) in (0..).zip(&chain) {
@@ -233,7 +240,7 @@ fn weights_and_rosters_follow_from_the_blocks() {
     for epoch in 0..=6 {
         let counts = shares(&maker, &chain, epoch);
         assert_eq!(reader.epoch_shares(epoch).unwrap(), counts);
-        // W(e) = floor(W(e−1) / 2) + 2^16 · shares, for whoever has any.
+        // W(e) = floor(W(e−1) / 2) + 2^16 · shares, for every prover with weight or shares.
         let mut next: Weights = weights.last().cloned().unwrap_or_default();
         next.values_mut().for_each(|weight| *weight /= 2);
         for (prover, count) in counts {

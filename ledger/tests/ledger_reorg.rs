@@ -1,16 +1,15 @@
 //! Following the best chain: whatever order blocks come in, and whatever was undone on the way, the
 //! ledger holds what a fresh replay of that chain holds, byte for byte.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{
-    Maker, Plan, chain_columns, dump, expected_tip, folder, network, open, order, replay, store,
-    store_all,
-};
 use lode_consensus::{Address, Hash};
 use lode_ledger::ChainEvent;
+use lode_testkit::{
+    maker::{Maker, Plan, network},
+    raw::{chain_columns, dump},
+    store::{expected_tip, folder, open, order, replay, store, store_all},
+};
 use rand::RngExt;
 
 #[test]
@@ -27,7 +26,9 @@ fn a_chain_follows_the_rules_as_the_maker_does() {
         );
         let outcome = store(&ledger, block).unwrap();
         assert!(outcome.refused.is_none(), "{outcome:?}");
-        assert_eq!(outcome.events, [ChainEvent::Connected { hash: *hash, block: block.clone() }]);
+        let jobs = ledger.read().block_events(block.header.height).unwrap();
+        let connected = ChainEvent::Connected { hash: *hash, block: block.clone(), jobs };
+        assert_eq!(outcome.events, [connected]);
         let reader = ledger.read();
         assert_eq!(reader.tip().unwrap(), (block.header.height, *hash));
         assert_eq!(reader.supply().unwrap(), maker.state(hash).supply);

@@ -44,7 +44,8 @@ pub struct Args {
     pub threads: Option<usize>,
 
     /// How long to measure. Attempts under way at the end are finished, and count with their time.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub seconds: u64,
 
     /// Base-2 logarithm of the puzzle's size, 2 to 15: 13 on mainnet, testnet and devnet.
@@ -151,7 +152,8 @@ impl fmt::Display for Report {
             let total_ms = stages.total_ms();
             write!(
                 f,
-                "\n{device}: {attempts_per_s:.2} attempts/s, {clock}; {total_ms:.1} ms for {batch} attempts alone"
+                "\n{device}: {attempts_per_s:.2} attempts/s, {clock}; {total_ms:.1} ms for {batch} \
+                 attempts alone"
             )?;
         }
         Ok(())
@@ -197,8 +199,8 @@ fn measure(
     duration: Duration,
     at_half_time: impl FnOnce(),
 ) -> Result<Report, Error> {
-    // Not a barrier: those who leave it pass a lock on, and with hundreds of threads on few cores
-    // each waits for all who prove already.
+    // Not a barrier: its threads leave it one after the other through a lock, and with hundreds of
+    // threads on few cores each would wait for those that prove already.
     let start = Arc::new(AtomicBool::new(false));
     let (ready, all_ready) = mpsc::channel();
     let mut workers = Vec::with_capacity(threads);
@@ -225,13 +227,13 @@ fn measure(
                         .verify(&job.statement, attempt.nonce, &attempt.proof, Claim::None)
                         .map_err(Error::from)
                 });
-            // Whoever failed still lets the others start.
+            // A thread that failed still lets the others start.
             let _ = ready.send(());
             while !start.load(Ordering::Acquire) {
                 std::thread::park();
             }
             let end = warm_up.and_then(|_| work(&*engine, &job, &cancel, &attempts));
-            // Nobody listens any more once another thread has failed.
+            // The receiver is gone once another thread has failed.
             let _ = results.send(end);
         };
         workers.push(spawn_alone(format!("lode-bench-{index}"), core, body)?);

@@ -79,7 +79,7 @@ impl Board {
         state.work.take().inspect(|work| work.cancel()).is_some()
     }
 
-    /// It is over: stops the engines, and wakes everybody who waits here.
+    /// Ends the work: stops the engines, and wakes all threads that wait here.
     pub(crate) fn stop(&self) {
         let mut state = self.state();
         state.is_stopping = true;

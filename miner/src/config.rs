@@ -1,5 +1,4 @@
-//! What whoever mines chooses: sections with their defaults, and out of them, once, a miner's
-//! checked options.
+//! The miner's configuration: sections with their defaults, and the checked options made from them.
 //!
 //! The other commands have plain flags: what a benchmark measures, or an attempt is made of,
 //! belongs to no file.
@@ -16,7 +15,7 @@ use crate::{
     rig::{EngineArgs, EngineName, MAX_TABLE_MIB},
 };
 
-/// What to mine, for whom, with what.
+/// The checked options of `lode-miner mine`.
 #[derive(Clone, Debug)]
 pub struct MinerConfig {
     /// The node's URL.
@@ -39,9 +38,9 @@ pub struct MinerConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MinerSettings {
-    /// Whom to work for.
+    /// The node that gives the work.
     pub node: NodeSection,
-    /// Who is paid, and what the machine gives.
+    /// The address that is paid, and the threads that prove.
     pub mining: MiningSection,
     /// What proves.
     pub engine: EngineSection,
@@ -138,20 +137,42 @@ impl Settings for MinerSettings {
             "The node's URL",
         )
         .also("LODE_NODE"),
-        Key::new(("node", "network"), Kind::Text, "network", "NAME", "a letter, then a–z, 0–9 and '-'", "The network")
-            .unset("the one that the node serves"),
-        Key::new(("mining", "address"), Kind::Text, "address", "ALEO1…", "an Aleo address, aleo1…", "Who is paid")
-            .unset("none: mining needs one"),
-        Key::new(("mining", "threads"), Kind::Number, "threads", "N", "1 to 1024 threads", "Number of threads")
-            .unset("one per core; the cuda engine has one per device"),
+        Key::new(
+            ("node", "network"),
+            Kind::Text,
+            "network",
+            "NAME",
+            "a letter, then a–z, 0–9 and '-'",
+            "The network",
+        )
+        .unset("the one that the node serves"),
+        Key::new(
+            ("mining", "address"),
+            Kind::Text,
+            "address",
+            "ALEO1…",
+            "an Aleo address, aleo1…",
+            "Who is paid",
+        )
+        .unset("none: mining needs one"),
+        Key::new(
+            ("mining", "threads"),
+            Kind::Number,
+            "threads",
+            "N",
+            "1 to 1024 threads",
+            "Number of threads",
+        )
+        .unset("one per core; the cuda engine has one per device"),
         Key::new(
             ("mining", "priority"),
             Kind::Text,
             "priority",
             "lowest|normal",
             "lowest or normal",
-            "How the threads stand against whatever else wants the machine: lowest proves only when nothing else wants \
-             the core. Those of the cuda engine hardly use it, and are normal",
+            "How the threads stand against whatever else wants the machine: lowest proves only \
+             when nothing else wants the core. Those of the cuda engine hardly use it, and are \
+             normal",
         ),
         Key::new(
             ("engine", "name"),
@@ -159,8 +180,8 @@ impl Settings for MinerSettings {
             "engine",
             "cpu|reference|cuda",
             "cpu, reference or cuda",
-            "What proves: cpu is fast, reference is the specification line by line, cuda is for NVIDIA GPUs. All give \
-             the same bytes",
+            "What proves: cpu is fast, reference is the specification line by line, cuda is for \
+             NVIDIA GPUs. All give the same bytes",
         ),
         Key::new(
             ("engine", "devices"),
@@ -168,7 +189,8 @@ impl Settings for MinerSettings {
             "devices",
             "LIST",
             "all, or different numbers of devices, as in 0,2",
-            "The GPUs of the cuda engine: all, or numbers that `lode-miner devices` lists, as in 0,2",
+            "The GPUs of the cuda engine: all, or numbers that `lode-miner devices` lists, as in \
+             0,2",
         )
         .unset("all"),
         Key::new(

@@ -1,4 +1,4 @@
-//! What a miner tells whoever listens.
+//! Events that a miner reports to its owner.
 
 use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -8,8 +8,8 @@ use std::{
 use lode_consensus::Height;
 use parking_lot::Mutex;
 
-/// Events that wait to be read. When there are more, the newest are dropped: whoever mines need not
-/// listen.
+/// Events that wait to be read. When there are more, the newest are dropped: the owner of a miner
+/// need not read them.
 pub const MAX_EVENTS: usize = 256;
 
 /// Something that happened to a miner.
@@ -78,7 +78,7 @@ pub(crate) struct Announcer(SyncSender<MinerEvent>);
 
 impl Announcer {
     pub(crate) fn announce(&self, event: MinerEvent) {
-        // Full: nobody listens. The counters know it all anyway.
+        // Full: they are not read. The counters have it all anyway.
         let _ = self.0.try_send(event);
     }
 }

@@ -104,7 +104,7 @@ pub fn run(args: &MinerConfig) -> Result<String, Error> {
     let failure = miner.failure();
     miner.stop();
     match printed {
-        // Whoever read our output has seen what they wanted, as `head` does.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(summary(&miner.stats()));
         }
@@ -160,8 +160,8 @@ fn ask_log_n(
     Ok(None)
 }
 
-/// Shows what happens until it is interrupted, nobody reads it any more, a thread died, or no
-/// device is left.
+/// Shows what happens until it is interrupted, its output is closed, a thread died, or no device is
+/// left.
 fn follow(
     miner: &Miner,
     cuda: Option<&CudaEngine>,
@@ -358,7 +358,8 @@ mod tests {
             uptime: Duration::from_secs(3725),
             ..Stats::default()
         };
-        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, 0 stale, 0 refused · 7 attempts";
+        let expected = "stopped after 1 h 02 min 05 s: 0.0 attempts/s · 2 shares, 0 blocks, \
+                        0 stale, 0 refused · 7 attempts";
         assert_eq!(summary(&stats), expected);
         stats.invalid = 3;
         assert!(summary(&stats).ends_with(", 0 refused, 3 INVALID · 7 attempts"));

@@ -40,10 +40,10 @@ pub const JOB_LIFETIME: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long [`Miner::stop`] then waits for what was found to be handed in.
 const SUBMIT_PATIENCE: Duration = Duration::from_secs(1);
-/// Most threads of one miner: whoever asks for more has mistyped.
+/// Most threads of one miner; a larger number is a typing error.
 pub const MAX_THREADS: usize = 1024;
 
-/// What to mine, for whom, with what.
+/// What a miner needs to start: node, address, engine and threads.
 #[derive(Clone, Debug)]
 pub struct MineOptions {
     /// The node's URL, as `http://127.0.0.1:3030`.
@@ -258,7 +258,7 @@ pub(crate) fn parse_network(got: String) -> Result<NetworkName, MinerError> {
     got.parse().map_err(|source| MinerError::Network { got, source })
 }
 
-/// Samples the rates, and takes down work that nobody has confirmed for too long.
+/// Samples the rates, and takes down work that the node has not confirmed for too long.
 fn keep_time(shared: &Shared) {
     while shared.board.sleep(SAMPLE_INTERVAL) {
         shared.counters.sample(Instant::now());

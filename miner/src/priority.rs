@@ -1,7 +1,8 @@
 //! At which priority threads prove: by default, they must not slow down anything else.
 #![allow(
     unsafe_code,
-    reason = "the standard library cannot set a thread's priority; libc's calls are unsafe to declare"
+    reason = "the standard library cannot set a thread's priority; libc's calls are unsafe to \
+              declare"
 )]
 
 /// How workers stand against whatever else wants the machine.

@@ -7,7 +7,7 @@ use lode_cuda::{CudaEngine, CudaError, Device, DeviceSelection, WorkerProgram};
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_puzzle::{CpuEngine, Engine, LogSize, ReferenceEngine, Tables, TablesError, Verifier};
 
-/// The most that a table may take: what nobody has, and what still fits a `usize` in bytes.
+/// The most that a table may take: more than any machine has, and in bytes still within `usize`.
 pub(crate) const MAX_TABLE_MIB: u64 = 1 << 20;
 
 /// The engines that `--engine` can name.

@@ -1,8 +1,9 @@
 //! A node's job, held to what it must be before anything is proven for it.
 //!
-//! A node could have a rig work for somebody else, or for nothing. So the miner recomputes whatever
-//! it can: the header names our address, the content hash is the header's, and the statement is
-//! made of it. What is left to trust is that the node's chain is the one that the operator wants.
+//! A node could let a miner work for another address, or for nothing. So the miner recomputes
+//! whatever it can: the header names our address, the content hash is the header's, and the
+//! statement is made of it. What is left to trust is that the node's chain is the one that the
+//! operator wants.
 
 use std::{
     fmt,

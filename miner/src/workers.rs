@@ -25,7 +25,7 @@ use crate::{
 /// that this process may use.
 ///
 /// With fewer threads, none: a thread at the lowest priority that may not leave its core waits for
-/// whoever else is on it while other cores idle, and the threads of two miners would meet on the
+/// the other threads on it while other cores idle, and the threads of two miners would meet on the
 /// first ones.
 pub(crate) fn cores(threads: usize) -> Vec<Option<CoreId>> {
     match core_affinity::get_core_ids() {

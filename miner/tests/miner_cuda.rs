@@ -132,7 +132,8 @@ fn attempts_equal_the_reference_engine() {
 fn attempts_are_the_vectors() {
     if !is_long() {
         println!(
-            "skipped: an attempt of the real size takes some 4 s in the emulator; it runs with LODE_TEST_LONG=1"
+            "skipped: an attempt of the real size takes some 4 s in the emulator; it runs with \
+             LODE_TEST_LONG=1"
         );
         return;
     }

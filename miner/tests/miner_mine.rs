@@ -145,9 +145,10 @@ fn blocks_and_shares_arrive_and_hold() {
     assert_eq!(nonces, engine.won(), "everything that was won is handed in");
 
     let events: Vec<_> = std::iter::from_fn(|| miner.next_event(Duration::ZERO)).collect();
-    let blocks = events
-        .iter()
-        .filter(|event| matches!(event, MinerEvent::BlockFound { height: 7, hash } if *hash == "08".repeat(32)));
+    let found = "08".repeat(32);
+    let blocks = events.iter().filter(
+        |event| matches!(event, MinerEvent::BlockFound { height: 7, hash } if *hash == found),
+    );
     assert_eq!(blocks.count() as u64, stats.blocks_found);
     let shares =
         events.iter().filter(|event| matches!(event, MinerEvent::ShareAccepted { height: 7 }));
@@ -491,7 +492,7 @@ fn another_network_than_the_one_served_is_told() {
 
 fn lode_miner(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode-miner"));
-    // Nobody's own configuration.
+    // No user's configuration file is read.
     command.env("XDG_CONFIG_HOME", "/nowhere");
     command
         .args(arguments)
@@ -677,7 +678,8 @@ fn the_configuration_is_checked_shown_and_mined_with() {
     let (path, address) = (file.to_str().unwrap(), address().to_string());
     let node = FakeNode::start(header(1, SHIFT));
     let text = format!(
-        "[node]\nurl = \"{}\"\n[mining]\naddress = \"{address}\"\nthreads = 1\n[engine]\nlog_n = {LOG_N}\n",
+        "[node]\nurl = \"{}\"\n[mining]\naddress = \"{address}\"\nthreads = 1\n[engine]\nlog_n = \
+         {LOG_N}\n",
         node.url()
     );
     std::fs::write(&file, text).unwrap();

@@ -8,7 +8,8 @@ use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 /// A text that is no address of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no address of a peer: expected HOST:PORT or a multiaddress such as /ip4/192.0.2.1/tcp/4130/p2p/12D3KooW…"
+    "{text:?} is no address of a peer: expected HOST:PORT or a multiaddress such as \
+     /ip4/192.0.2.1/tcp/4130/p2p/12D3KooW…"
 )]
 pub struct AddressError {
     text: String,
@@ -91,7 +92,7 @@ pub enum Scope {
     Loopback,
     /// A private network or a single link.
     Private,
-    /// Everybody.
+    /// Any peer.
     Global,
 }
 

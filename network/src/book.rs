@@ -3,9 +3,9 @@
 //!
 //! Threads: none, and neither a clock nor randomness: time and dice are arguments.
 //!
-//! Bounds: [`MAX_KNOWN`] peers, and [`MAX_PER_SUBNET`] in one subnet, so that nobody fills the book
-//! with addresses of their own. A peer that we were connected to is only displaced by one that we
-//! were connected to later.
+//! Bounds: [`MAX_KNOWN`] peers, and [`MAX_PER_SUBNET`] in one subnet, so that an attacker cannot
+//! fill the book with its own addresses. A peer that we were connected to is only displaced by one
+//! that we were connected to later.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,8 +60,8 @@ struct SavedPeer {
 }
 
 impl AddressBook {
-    /// Notes what somebody says about where a peer is. A place where we have been connected to it
-    /// stays until it fails.
+    /// Notes an address that another peer gives for a peer. An address at which we were connected
+    /// to it is kept until it fails.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr) {
         if !is_dialable(&address) || ip_of(&address).is_none() {
             return;
@@ -197,7 +197,7 @@ impl AddressBook {
         serde_json::to_vec_pretty(&peers.collect::<Vec<_>>()).unwrap_or_default()
     }
 
-    /// Writes the book: the file is replaced at once, and nobody else can read it.
+    /// Writes the book: the file is replaced at once, and only its owner can read it.
     ///
     /// # Errors
     /// The system's.

@@ -224,7 +224,7 @@ fn decode_hashes(
     }
 }
 
-/// A list that is too long to count is refused by whoever reads it.
+/// A list that is too long to count is refused by its reader.
 fn encode_count(count: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }

@@ -38,19 +38,18 @@ pub enum NetworkEvent {
     },
     /// The last connection to a peer is gone. Requests to it have failed before this.
     Disconnected { peer: PeerId },
-    /// A message for everybody. It waits for exactly one [`Network::verdict`] before it is passed
-    /// on.
+    /// A gossip message. It waits for exactly one [`Network::verdict`] before it is passed on.
     Gossip {
         /// The message's id.
         id: GossipId,
-        /// Who passed it to us; not who made it.
+        /// The peer that passed it to us; not its author.
         source: PeerId,
         /// The decoded message.
         message: Gossip,
     },
     /// A peer asks. It waits for [`Network::respond`], and takes silence as a stall.
     Request {
-        /// Who asks.
+        /// The peer that asks.
         peer: PeerId,
         /// To answer it.
         id: InboundId,
@@ -59,7 +58,7 @@ pub enum NetworkEvent {
     },
     /// The end of a request of ours. Every request gets exactly one, whatever happens.
     Response {
-        /// Whom we asked.
+        /// The peer that was asked.
         peer: PeerId,
         /// Our number.
         id: RequestId,
@@ -112,7 +111,7 @@ pub trait Network {
     /// Answers a peer's request. An id that is unknown or answered already does nothing.
     fn respond(&mut self, id: InboundId, response: Response);
 
-    /// Tells everybody something of our own.
+    /// Publishes a gossip message of our own.
     fn publish(&mut self, message: Gossip);
 
     /// Says what became of a gossip message that `source` passed to us. Once for each

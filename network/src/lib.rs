@@ -15,7 +15,7 @@
 //!   |   connections, gate (bans, limits)   dialing, outbound: whom next |
 //!   |   wire (requests), serving           discovery (Kademlia)         |
 //!   +-------------------------------------------------------------------+
-//!   message, codec: bytes     reputation, penalty: points and bans     book: addresses     bucket: rates
+//!   message, codec: bytes   reputation, penalty: points and bans   book: addresses   bucket: rates
 //! ```
 //!
 //! A new message is a variant and its bytes in [`message`] and [`codec`]; where it is a request,

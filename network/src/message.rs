@@ -30,10 +30,10 @@ const _: () = assert!(
 );
 const _: () = assert!(MAX_BODY_BYTES < MAX_BODIES_BYTES);
 
-/// A message for everybody.
+/// A gossip message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gossip {
-    /// A new block: header and proof. The body goes to those who ask for it.
+    /// A new block: header and proof. The body is sent on request.
     Block(SealedHeader),
     /// A share that waits for a block.
     Share(Share),
@@ -87,7 +87,7 @@ impl Gossip {
 }
 
 /// A gossip message's id: BLAKE2b-256 of its topic and bytes, so that one content is one message
-/// whoever sends it.
+/// from whichever peer it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GossipId(pub Hash);
 
@@ -283,8 +283,8 @@ impl Request {
         }
     }
 
-    /// Whether a response has the kind and the number of entries that this request allows. What is
-    /// in them is checked by whoever asked.
+    /// Whether a response has the kind and the number of entries that this request allows. Their
+    /// contents are checked by the requester.
     pub fn is_answered_by(&self, response: &Response) -> bool {
         match (self, response) {
             (_, Response::Busy)

@@ -27,7 +27,7 @@ pub const MAX_BANS: usize = 16_384;
 /// The largest file of bans that is read.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
-/// Whom points are charged to.
+/// What points are charged to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// An IPv4 address, or the first 64 bits of an IPv6 address with zeros behind.
@@ -209,7 +209,7 @@ impl Reputation {
         serde_json::to_vec_pretty(&bans.collect::<Vec<_>>()).unwrap_or_default()
     }
 
-    /// Writes the bans: the file is replaced at once, and nobody else can read it.
+    /// Writes the bans: the file is replaced at once, and only its owner can read it.
     ///
     /// # Errors
     /// The system's.

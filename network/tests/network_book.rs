@@ -1,4 +1,4 @@
-//! The address book: whom it offers, what it bounds and what it keeps.
+//! The address book: which peers it offers, its bounds and what it keeps.
 
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 
@@ -76,7 +76,7 @@ fn what_has_proven_itself_is_not_crowded_out() {
         .filter(|dice| pick(&book, NOW_MS, *dice).is_some_and(|(peer, _)| peer == proven))
         .count();
     assert_eq!(chosen, 500);
-    // Nobody moves it elsewhere by telling tales, while it is there.
+    // A false address from another peer does not replace it while it works.
     book.add(proven, at("198.51.100.1"));
     assert_eq!(pick(&book, NOW_MS, 0), Some((proven, nth(0))));
     book.failed(&proven, NOW_MS);
@@ -147,7 +147,8 @@ proptest! {
                 2 => book.failed(&peer, NOW_MS),
                 _ => book.forget(&peer),
             }
-            let picked = book.pick(NOW_MS + dice % MAX_RETRY_MS, dice, &BTreeSet::new(), |other| *other == peer);
+            let picked = book
+                .pick(NOW_MS + dice % MAX_RETRY_MS, dice, &BTreeSet::new(), |other| *other == peer);
             prop_assert!(picked.is_none_or(|(other, _)| other != peer));
             prop_assert!(book.len() <= peers.len());
         }

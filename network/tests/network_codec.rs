@@ -61,7 +61,10 @@ proptest! {
     }
 
     #[test]
-    fn no_message_is_the_beginning_of_itself((kind, response) in any_response(), cut in any::<prop::sample::Index>()) {
+    fn no_message_is_the_beginning_of_itself(
+        (kind, response) in any_response(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let bytes = response.encode();
         let cut = cut.index(bytes.len());
         prop_assert!(Response::decode(kind, &bytes[..cut]).is_err());
@@ -70,7 +73,10 @@ proptest! {
     }
 
     #[test]
-    fn no_request_is_the_beginning_of_itself(request in any_request(), cut in any::<prop::sample::Index>()) {
+    fn no_request_is_the_beginning_of_itself(
+        request in any_request(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let bytes = request.encode();
         let cut = cut.index(bytes.len());
         prop_assert!(Request::decode(request.kind(), &bytes[..cut]).is_err());
@@ -92,7 +98,11 @@ proptest! {
     }
 
     #[test]
-    fn ids_tell_topics_and_contents_apart(a in any_gossip(), b in any_gossip(), topic in any_topic()) {
+    fn ids_tell_topics_and_contents_apart(
+        a in any_gossip(),
+        b in any_gossip(),
+        topic in any_topic(),
+    ) {
         let id = |message: &Gossip| GossipId::of(message.topic(), &message.encode());
         prop_assert_eq!(a == b, id(&a) == id(&b));
         if topic != a.topic() {

@@ -1,5 +1,5 @@
-//! Peers that mean ill: each is told from an honest one, is charged by the table, and hurts nobody
-//! else.
+//! Hostile peers: each is told from an honest one, is charged by the table, and harms no other
+//! peer.
 
 mod common;
 #[path = "common/hostile.rs"]
@@ -205,7 +205,7 @@ async fn strangers_do_not_make_a_node_dial_into_its_own_network() {
     for _ in 0..40 {
         guide.behaviour_mut().kad.add_address(&PeerId::random(), target.clone());
     }
-    // It is asked, and answers: whoever believes it dials at once.
+    // It is asked for addresses and gives false ones; a node that trusted them would dial at once.
     let mut questions = 0;
     let asked = async {
         while questions < 3 {
@@ -269,7 +269,7 @@ async fn malformed_requests_are_charged_and_broken_off_ones_are_not() {
     let (_folder, mut node) = start().await;
     let mut hostile = connect(node.address(), &GENESIS, "headers", Vec::new()).await;
     node.wait_connected(hostile.id).await;
-    // A length, and fewer bytes than it says: whoever crashes looks like this.
+    // A length, and fewer bytes than it says: as from a peer that crashes.
     for bytes in [framed(&request)[..20].to_vec(), vec![1, 2], Vec::new()] {
         hostile.acts.send(Act::Request(bytes)).unwrap();
         let heard = hostile.responses.recv().await.expect("its end");

@@ -1,4 +1,4 @@
-//! Penalties, bans and whom they hit.
+//! Penalties, bans and the sources that they apply to.
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -165,7 +165,7 @@ async fn what_is_not_accepted_is_not_passed_on() {
         })
         .await;
     assert_eq!((heard, source), (Gossip::Share(share(3)), b.id()));
-    // Whoever dials only its seeds has no others.
+    // A node that dials only its seeds has no other peers.
     assert_eq!(c.client.view().peers.len(), 1);
     assert_eq!(a.client.view().peers.len(), 1);
     a.expect_silence(Duration::from_millis(200), |event| {

@@ -1,5 +1,4 @@
-//! How far the sync has come, for whoever watches: a bar on a terminal, a line now and then
-//! elsewhere.
+//! The progress of the sync: a bar on a terminal, a line now and then elsewhere.
 
 use std::{
     fmt,
@@ -17,7 +16,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// A node that is this close to its peers shows nothing: that is how blocks come.
 const NEAR: u32 = 8;
 
-/// Where the log and the bar are drawn: standard error, whether somebody reads it or not.
+/// Where the log and the bar are drawn: standard error, also if it is closed.
 #[derive(Debug, Clone)]
 pub struct Screen(MultiProgress);
 
@@ -34,9 +33,9 @@ impl Screen {
 }
 
 impl Write for Screen {
-    /// Writes a line of the log above the bar. A line that nobody reads is written all the same, as
-    /// far as the node knows: its reader may be a log rotator that is being restarted, and no
-    /// reason to stop; and of a failure the subscriber would tell on standard error, and panic.
+    /// Writes a line of the log above the bar. Reports success even if the line could not be
+    /// written: the reader may be a log rotator that is being restarted, which is no reason to
+    /// stop; and the subscriber would report a failure on standard error, and panic.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _ = self.0.suspend(|| io::stderr().write_all(bytes));
         Ok(bytes.len())

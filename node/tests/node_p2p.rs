@@ -14,28 +14,24 @@ use lode_ledger::LedgerOptions;
 use lode_network::Multiaddr;
 use lode_node::{Node, NodeConfig, PeersConfig};
 use lode_puzzle::{Engine, ReferenceEngine};
+use lode_testkit::{keys::address_of, networks::tiny_with};
 use snarkvm::console::{account::PrivateKey, network::MainnetV0};
 
 /// One attempt in four is a block; anything mined can be spent in the block after the next.
-const NETWORK: &str = r#"
-name = "tiny"
-log_n = 2
-block_interval_ms = 1_000
-asert_tau_ms = 1_000_000
-future_limit_ms = 60_000
-epoch_length = 10
-shares_per_block = 2
-share_window = 4
-anchor_depth = 1
-maturity = 1
-genesis_timestamp_ms = 1_793_318_400_000
-genesis_target = "0x3fffffffffffffffffffffffffffffff"
-"#;
+fn network() -> Network {
+    let fields = [
+        ("future_limit_ms", "60_000"),
+        ("maturity", "1"),
+        ("genesis_target", "\"0x3fffffffffffffffffffffffffffffff\""),
+    ];
+    Network::parse(&tiny_with(&fields, &[]), "test").unwrap()
+}
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn config(folder: &Path, peers: Option<PeersConfig>) -> NodeConfig {
     NodeConfig {
-        network: Network::parse(NETWORK, "test").unwrap(),
+        network: network(),
         data_dir: folder.to_owned(),
         api: SocketAddr::from(([127, 0, 0, 1], 0)),
         allowed_hosts: Vec::new(),
@@ -73,14 +69,13 @@ struct Prover {
 
 impl Prover {
     fn new() -> Self {
-        let log_n = Network::parse(NETWORK, "test").unwrap().params.log_n;
+        let log_n = network().params.log_n;
         let engine = ReferenceEngine::new(Arc::new(srs::load(log_n).unwrap()));
         Self { engine, key: PrivateKey::new(&mut rand::rng()).unwrap() }
     }
 
     fn address(&self) -> Address {
-        Address::try_from(&snarkvm::console::account::Address::try_from(&self.key).unwrap())
-            .unwrap()
+        address_of(&self.key)
     }
 
     async fn mine(&self, node: &Node, blocks: u32) {

@@ -286,7 +286,8 @@ fn a_terminal_gets_no_colour_where_none_is_wanted() {
         let program = env!("CARGO_BIN_EXE_lode-node");
         let data = folder.path().display();
         let line = format!(
-            "timeout -s TERM 5 {program} --no-p2p --api 127.0.0.1:0 --network devnet --data-dir {data}"
+            "timeout -s TERM 5 {program} --no-p2p --api 127.0.0.1:0 --network devnet --data-dir \
+             {data}"
         );
         let mut command = Command::new("script");
         command
@@ -312,7 +313,7 @@ fn a_node_goes_on_without_the_reader_of_its_log() {
         assert!(log.read_line(&mut line).unwrap() > 0, "the node has ended");
     }
     drop(log);
-    // To stop is worth a line, which nobody reads.
+    // The node logs a line when it stops, into a closed pipe.
     stop(&child);
     assert_eq!(wait(&mut child).code(), Some(0));
     // Also from its first line on.

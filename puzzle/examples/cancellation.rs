@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         latencies.sort_unstable();
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
         println!(
-            "{backend}: an attempt takes {:.1} ms; given up after {:.1} ms (median), {:.1} ms (longest of {TIMES})",
+            "{backend}: an attempt takes {:.1} ms; given up after {:.1} ms (median), {:.1} ms \
+             (longest of {TIMES})",
             ms(attempt),
             ms(latencies[latencies.len() / 2]),
             ms(latencies[latencies.len() - 1]),

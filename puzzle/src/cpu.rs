@@ -45,7 +45,7 @@ impl Engine for CpuEngine {
         self.with_prover(|prover| prover.attempt(statement, nonce, &never)).map_err(|unfinished| {
             match unfinished {
                 Unfinished::Void(void) => void.into(),
-                // Nobody else has the flag.
+                // Cannot happen: `never` stays false.
                 Unfinished::Stopped(stopped) => {
                     EngineError { engine: Self::NAME, reason: stopped.to_string() }.into()
                 }

@@ -2,10 +2,11 @@
 //! protocol).
 //!
 //! ```text
-//! Statement, nonce -> Seed -> Expansion (A, B) -> quotient h -> C = [h] -> point z -> W = [(h − v)/(X − z)] -> Ticket
-//!                                                              \______ Proof: C, W ______________________/
+//! Statement, nonce -> Seed -> Expansion (A, B) -> quotient h -> C = [h] -> point z
+//!                  -> W = [(h − v)/(X − z)] -> Ticket of the Proof (C, W)
 //! prove:   Engine  <- CpuEngine (Prover over Tables) | ReferenceEngine | lode-cuda's
-//! verify:  Verifier | ReferenceVerifier: Item (statement, nonce, Proof, Claim) -> Ticket, or the VerifyError
+//! verify:  Verifier | ReferenceVerifier: Item (statement, nonce, Proof, Claim)
+//!                  -> Ticket or VerifyError
 //! ```
 //!
 //! An attempt expands its seed into two vectors, takes the quotient of a rowcheck over a domain of

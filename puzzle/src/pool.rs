@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Things that nobody is using at the moment: at most as many as were ever in use at once, so that
-/// memory stays as it is.
+/// Objects that are free at the moment: at most as many as were ever in use at once, so that memory
+/// stays bounded.
 pub(crate) struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Pool<T> {

@@ -11,7 +11,7 @@ use snarkvm::{
 };
 
 /// A setup for one size of the puzzle. Its constructor catches damage and mixed-up files; that the
-/// setup is Aleo's, and not one whose τ somebody knows, only the published checksums can tell
+/// setup is Aleo's, and not one with a known τ, only the published checksums can show
 /// (`lode-genesis` compares them).
 #[derive(Clone, Debug)]
 pub struct Srs {

@@ -8,7 +8,8 @@ pub struct Statement(pub [u8; 32]);
 impl_hex_32!(Statement);
 
 impl Statement {
-    /// `B256("lode/puzzle/statement/v1" ‖ genesis_hash ‖ epoch_challenge ‖ anchor_hash ‖ content_hash ‖ prover)`.
+    /// `B256("lode/puzzle/statement/v1" ‖ genesis_hash ‖ epoch_challenge ‖ anchor_hash ‖
+    /// content_hash ‖ prover)`.
     pub fn new(
         genesis_hash: &[u8; 32],
         epoch_challenge: &[u8; 32],

@@ -132,8 +132,8 @@ impl Verifier {
     /// [`Verifier::verify`].
     ///
     /// `weights`: at least one per item, none zero, drawn from the operating system's generator
-    /// *after* the batch is fixed. Whoever knows the weights beforehand can make bad proofs cancel
-    /// out.
+    /// *after* the batch is fixed. An attacker that knows the weights beforehand can make bad
+    /// proofs cancel out.
     ///
     /// # Errors
     /// Per item, the first rule that it breaks; with unusable weights, the same error for every

@@ -186,14 +186,21 @@ fn a_job_stops_between_attempts_when_cancelled() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_attempt_verifies(statement: [u8; 32], nonce: u64) {
         let statement = Statement(statement);
         let attempt = SMALL.engine.attempt(&statement, nonce).unwrap();
         prop_assert_eq!(attempt.seed, Seed::new(&statement, nonce));
-        prop_assert_eq!(SMALL.verdict(&statement, nonce, &attempt.proof, Claim::None), Ok(attempt.ticket));
+        prop_assert_eq!(
+            SMALL.verdict(&statement, nonce, &attempt.proof, Claim::None),
+            Ok(attempt.ticket)
+        );
     }
 
     #[test]

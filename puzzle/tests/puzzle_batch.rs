@@ -160,7 +160,11 @@ fn unusable_weights_verify_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_set_of_bad_proofs_is_named(count in 1usize..20, pattern: u32) {

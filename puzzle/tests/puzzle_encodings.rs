@@ -18,12 +18,14 @@ use snarkvm::{
 const LARGER_ROOT: u8 = 1 << 7;
 const INFINITY: u8 = 1 << 6;
 /// snarkVM's generator, which is [1] of the setup.
-const OURS: &str = "66db6f1030f91f0f1824381daad6321c43739c828b3d8d69f75711a97a2d524c3d54201c61a85ca1b3835901b6a29400\
-                    5544174a577f297c4f1018f44b0c699fcc3f507eb61d2ff6c894853e9bc7b94ee8909b51c3f4150d695e79495f280600";
+const OURS: &str = "66db6f1030f91f0f1824381daad6321c43739c828b3d8d69f75711a97a2d524c\
+     3d54201c61a85ca1b3835901b6a294005544174a577f297c4f1018f44b0c699f\
+     cc3f507eb61d2ff6c894853e9bc7b94ee8909b51c3f4150d695e79495f280600";
 /// arkworks' generator: its y is the larger root. The book has these bytes
 /// (docs/src/protocol/puzzle.md).
-const THEIRS: &str = "efe91bb26eb1b9ea4e39cdff121548d55ccb37bdc8828218bb419daa2c1e958554ff87bf2562fcc8670a74fede488800\
-                         a68e9c5555de82fd1a59a934363dfec20523b84fd42a186dd9523eca48b37fbdc4eeaf305d4f671fff2e10c5694a9101";
+const THEIRS: &str = "efe91bb26eb1b9ea4e39cdff121548d55ccb37bdc8828218bb419daa2c1e9585\
+     54ff87bf2562fcc8670a74fede488800a68e9c5555de82fd1a59a934363dfec2\
+     0523b84fd42a186dd9523eca48b37fbdc4eeaf305d4f671fff2e10c5694a9101";
 
 fn arkworks(point: &G1Affine) -> ark_bls12_377::G1Affine {
     let bytes = point::encode(point).unwrap();
@@ -112,8 +114,8 @@ fn the_generators_are_different_points() {
     assert_eq!(hex::encode(encoded), OURS);
     let theirs = ark_bls12_377::G1Affine::generator();
     assert_ne!(arkworks(&ours), theirs);
-    // Ours has the smaller root, so that arkworks writes it alike; theirs it writes with a bit
-    // more.
+    // `OURS` has the smaller root, so that arkworks encodes it alike; in `THEIRS` arkworks sets one
+    // more bit.
     assert_eq!(uncompressed_by_arkworks(&arkworks(&ours)), encoded);
     let mut expected = hex::decode(THEIRS).unwrap();
     let read = point::decode(expected.as_slice().try_into().unwrap()).unwrap();

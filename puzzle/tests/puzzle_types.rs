@@ -107,6 +107,8 @@ proptest! {
         // The quotient is the floor: work·(T + 1) ≤ 2^192 < (work + 1)·(T + 1).
         let divisor = U256::from(a) + U256::ONE;
         let work = Target::new(a).unwrap().work();
-        prop_assert!(work * divisor <= U256::ONE << 192 && U256::ONE << 192 < (work + U256::ONE) * divisor);
+        prop_assert!(
+            work * divisor <= U256::ONE << 192 && U256::ONE << 192 < (work + U256::ONE) * divisor
+        );
     }
 }

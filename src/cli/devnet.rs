@@ -23,7 +23,8 @@ pub struct DevnetArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3030")]
     pub api: SocketAddr,
     /// Nodes that sync with each other, each with a miner of its own.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
     pub nodes: u16,
     /// Proving threads of all miners together [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -115,7 +115,9 @@ impl Devnet {
             let is_stopped = tokio::select! {
                 _ = draw.tick() => false,
                 () = stop.requested() => true,
-                error = any_failed(&mut self.nodes) => return Err(DevnetError::Died(error.to_string()).into()),
+                error = any_failed(&mut self.nodes) => {
+                    return Err(DevnetError::Died(error.to_string()).into());
+                }
             };
             if let Some(reason) = self.miners.iter().find_map(Miner::failure) {
                 return Err(DevnetError::Died(reason).into());

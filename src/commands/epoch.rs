@@ -40,7 +40,9 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
         );
         return print_json(
             out,
-            &json!({ "epoch": epoch, "address": address.map(|a| a.to_string()), "next_duty": next }),
+            &json!({
+                "epoch": epoch, "address": address.map(|a| a.to_string()), "next_duty": next
+            }),
         );
     }
     let epoch = client.epoch(args.epoch)?;
@@ -53,7 +55,7 @@ pub fn run(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     print_duty(&next_duty(&client, address)?, out)
 }
 
-/// Without a name, the keystore's only account; without one, nobody: an epoch can be looked at
+/// Without a name, the keystore's only account; `None` if there is none: an epoch can be shown
 /// without an account.
 fn whose(args: &EpochArgs) -> Result<Option<Address>, KeystoreError> {
     let keystore = args.keystore.open()?;
@@ -133,7 +135,8 @@ fn print_duty(duty: &Duty, out: &mut dyn Write) -> Result<(), CommandError> {
     }
     writeln!(
         out,
-        "A roster is drawn from the hash of the block before it: it is known one block ahead, and no further."
+        "A roster is drawn from the hash of the block before it: it is known one block ahead, and \
+         no further."
     )?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `lode transfer`: signs a payment and hands it to a node.
 //!
-//! What must not be broken: everything that the node can refuse is checked before anybody types a
-//! passphrase, and a lost answer never leads to paying twice without a word.
+//! What must not be broken: everything that the node can refuse is checked before the passphrase is
+//! asked for, and a lost answer never leads to a second payment without a warning.
 
 use std::{
     io::Write,
@@ -96,8 +96,8 @@ fn prepare(
 }
 
 /// A signature covers the genesis hash that the node gives. If a node could name another network's,
-/// it could take the signature there: the networks that come with the software are known here, of
-/// others the node's word is all there is.
+/// it could take the signature there: the networks that come with the software are known here; for
+/// others the node has to be trusted.
 fn check_network(client: &Client, status: &Status) -> Result<(), CommandError> {
     let network = client.network();
     if status.network != network.as_str() {
@@ -117,9 +117,9 @@ fn check_network(client: &Client, status: &Status) -> Result<(), CommandError> {
     }
 }
 
-/// Balance and nonce of a node that is behind its peers are those of the past: what is signed by
-/// them may be refused, or pay in another order than meant. A node without peers by choice is
-/// behind nobody; then the age of its tip is only worth a word.
+/// Balance and nonce of a node that is behind its peers are those of the past: a transaction signed
+/// with them may be refused, or be executed in another order than meant. A node without a network
+/// has no peers to be behind of; then the age of its tip is only a warning.
 fn check_sync(client: &Client, force: bool) -> Result<(), CommandError> {
     let sync = client.sync()?;
     if sync.ready {

@@ -58,7 +58,10 @@ pub enum KeystoreError {
         address: Address,
     },
     /// Neither an address nor the name of an account.
-    #[error("{text:?} is neither an address (aleo1…) nor the name of an account in {dir}", dir = dir.display())]
+    #[error(
+        "{text:?} is neither an address (aleo1…) nor the name of an account in {dir}",
+        dir = dir.display()
+    )]
     Unknown {
         /// What was asked for.
         text: String,
@@ -84,7 +87,10 @@ pub enum KeystoreError {
         count: usize,
     },
     /// No account was named, and there is not exactly one to take.
-    #[error("say which account: the keystore {dir} has {count} (lode account list shows them)", dir = dir.display())]
+    #[error(
+        "say which account: the keystore {dir} has {count} (lode account list shows them)",
+        dir = dir.display()
+    )]
     SayWhich {
         /// The keystore's folder.
         dir: PathBuf,
@@ -92,7 +98,10 @@ pub enum KeystoreError {
         count: usize,
     },
     /// No account was named, and there is none.
-    #[error("the keystore {dir} has no account yet; lode account new makes one", dir = dir.display())]
+    #[error(
+        "the keystore {dir} has no account yet; lode account new makes one",
+        dir = dir.display()
+    )]
     Empty {
         /// The keystore's folder.
         dir: PathBuf,

@@ -16,7 +16,8 @@ pub struct AccountName(String);
 /// A text that cannot be an account's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected a name of 1 to {MAX_NAME_BYTES} letters, digits, '-' and '_' that does not start with aleo1"
+    "expected a name of 1 to {MAX_NAME_BYTES} letters, digits, '-' and '_' that does not start \
+     with aleo1"
 )]
 pub struct NameError;
 

@@ -44,7 +44,10 @@ pub enum SecretError {
         error: io::Error,
     },
     /// More than [`MAX_SECRET_BYTES`].
-    #[error("{what} in {from}: expected at most {MAX_SECRET_BYTES} bytes, got more", from = from.display())]
+    #[error(
+        "{what} in {from}: expected at most {MAX_SECRET_BYTES} bytes, got more",
+        from = from.display()
+    )]
     TooLong {
         /// What was asked for.
         what: &'static str,
@@ -60,7 +63,7 @@ pub enum SecretError {
     /// Ctrl-C at the prompt.
     #[error("interrupted")]
     Interrupted,
-    /// There is nobody to ask, or the prompt was left.
+    /// There is no terminal to ask at, or the prompt was left.
     #[error(
         "cannot ask for {what} on a terminal: {error} ({instead} names a file to read it from)"
     )]
@@ -154,8 +157,8 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// Whether the group or others may read the file. Pipes and terminals are nobody's to share, and
-/// say no.
+/// Whether the group or others may read the file. False for pipes and terminals, which others
+/// cannot open.
 pub fn readable_by_others(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)

@@ -7,7 +7,10 @@
 //!   "version": 1,
 //!   "address": "aleo1…",
 //!   "name": "alice",
-//!   "kdf": { "algorithm": "argon2id", "memory_kib": 65536, "iterations": 3, "parallelism": 1, "salt": "16 bytes" },
+//!   "kdf": {
+//!     "algorithm": "argon2id", "memory_kib": 65536, "iterations": 3, "parallelism": 1,
+//!     "salt": "16 bytes"
+//!   },
 //!   "cipher": { "algorithm": "xchacha20poly1305", "nonce": "24 bytes", "ciphertext": "48 bytes" }
 //! }
 //! ```
@@ -18,11 +21,12 @@
 //! and the salt. The cipher also authenticates
 //!
 //! ```text
-//! "lode/keystore/v1" ‖ address (32) ‖ u32le memory_kib ‖ u32le iterations ‖ u32le parallelism ‖ salt (16) ‖ name
+//! "lode/keystore/v1" ‖ address (32) ‖ u32le memory_kib ‖ u32le iterations
+//!   ‖ u32le parallelism ‖ salt (16) ‖ name
 //! ```
 //!
-//! What must not be broken: whoever can change the file, but does not know the passphrase, can
-//! neither make it open as another account or under another name, nor make its owner's machine
+//! What must not be broken: an attacker that can change the file, but does not know the passphrase,
+//! can neither make it open as another account or under another name, nor make its owner's machine
 //! spend more than [`KdfCost::check`] allows.
 
 use std::str::FromStr;

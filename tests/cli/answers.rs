@@ -27,12 +27,17 @@ pub(crate) fn refusal(status: u16, error: &str) -> Answer {
 
 pub(crate) fn status(height: u32) -> Value {
     json!({
-        "network": NETWORK, "version": "0.1.0", "genesis_hash": GENESIS_HASH.to_string(), "height": height,
-        "tip_hash": "ab".repeat(32), "tip_timestamp_ms": 1_795_370_709_123_u64, "epoch": height / 20, "epoch_length": 20,
-        "epoch_first_height": height / 20 * 20, "block_interval_ms": 2000, "log_n": 13, "target": "1234", "share_target": "4936",
-        "difficulty": "275", "work": "123456789012345678901234567890", "next_target": "1235", "subsidy": 60_000_000,
+        "network": NETWORK, "version": "0.1.0", "genesis_hash": GENESIS_HASH.to_string(),
+        "height": height,
+        "tip_hash": "ab".repeat(32), "tip_timestamp_ms": 1_795_370_709_123_u64,
+        "epoch": height / 20, "epoch_length": 20,
+        "epoch_first_height": height / 20 * 20, "block_interval_ms": 2000, "log_n": 13,
+        "target": "1234", "share_target": "4936",
+        "difficulty": "275", "work": "123456789012345678901234567890", "next_target": "1235",
+        "subsidy": 60_000_000,
         "supply": {
-            "genesis": 600_000_000, "emitted": 1_500_000, "burned": 0, "balances": 1, "pending": 2, "share_fund": 601_499_996,
+            "genesis": 600_000_000, "emitted": 1_500_000, "burned": 0, "balances": 1, "pending": 2,
+            "share_fund": 601_499_996,
             "proving_pools": 1,
         },
         "mempool": { "transactions": 3, "bytes": 687, "shares": 2 },
@@ -43,8 +48,10 @@ pub(crate) fn status(height: u32) -> Value {
 /// How far the node has come; with a reason, it is not ready.
 pub(crate) fn sync(reason: Option<&str>) -> Value {
     json!({
-        "state": "synced", "height": 41, "tip_hash": "ab".repeat(32), "tip_timestamp_ms": 1_795_370_709_123_u64, "header_height": 41,
-        "proven_header_height": 41, "peers_height": 41, "peers": 3, "ready": reason.is_none(), "reason": reason,
+        "state": "synced", "height": 41, "tip_hash": "ab".repeat(32),
+        "tip_timestamp_ms": 1_795_370_709_123_u64, "header_height": 41,
+        "proven_header_height": 41, "peers_height": 41, "peers": 3, "ready": reason.is_none(),
+        "reason": reason,
     })
 }
 
@@ -55,7 +62,8 @@ pub(crate) fn peers(peer_id: Option<&str>) -> Value {
 
 pub(crate) fn account(balance: u64, nonce: u64) -> Value {
     json!({
-        "address": ALICE, "exists": true, "balance": balance, "nonce": nonce.to_string(), "immature": 18_000_000, "height": 41,
+        "address": ALICE, "exists": true, "balance": balance, "nonce": nonce.to_string(),
+        "immature": 18_000_000, "height": 41,
         "block_hash": "ab".repeat(32), "state_root": "cd".repeat(32),
         "proof": { "key": "00".repeat(32), "value": null, "leaf": null, "siblings": [] },
     })
@@ -66,7 +74,8 @@ pub(crate) fn mempool(pending: &[(&str, u64)]) -> Value {
         .iter()
         .map(|(from, nonce)| {
             json!({
-                "id": "00".repeat(32), "type": "transfer", "from": from, "to": ALICE, "amount": 1, "fee": 1, "nonce": nonce.to_string(),
+                "id": "00".repeat(32), "type": "transfer", "from": from, "to": ALICE, "amount": 1,
+                "fee": 1, "nonce": nonce.to_string(),
                 "expiry": 9,
             })
         })

@@ -25,7 +25,8 @@ fn a_balance_is_shown_for_the_only_account_a_name_and_an_address() {
 
     let shown = parse(&succeed(&mut ask(&node, home.path(), &["balance", ALICE, "--json"])));
     let expected = json!({
-        "address": ALICE, "exists": true, "balance": 10_000_000, "immature": 18_000_000, "nonce": "5", "height": 41,
+        "address": ALICE, "exists": true, "balance": 10_000_000, "immature": 18_000_000,
+        "nonce": "5", "height": 41,
     });
     assert_eq!(shown, expected);
 }
@@ -112,8 +113,10 @@ fn an_epoch_shows_weight_rank_and_next_duty() {
             "/mocknet/sync" => json(&sync(None)),
             "/mocknet/roster/42" => json(&json!([ALICE, miner])),
             "/mocknet/epoch/2" | "/mocknet/epoch/current" => json(&json!({
-                "epoch": 2, "challenge": "12".repeat(32), "first_height": 40, "last_height": 59, "share_target": "4936",
-                "weights": { ALICE: "196608", &miner: "65536" }, "shares": { ALICE: 3 }, "complete": false, "proving_pool": 24_000_000,
+                "epoch": 2, "challenge": "12".repeat(32), "first_height": 40, "last_height": 59,
+                "share_target": "4936",
+                "weights": { ALICE: "196608", &miner: "65536" }, "shares": { ALICE: 3 },
+                "complete": false, "proving_pool": 24_000_000,
             })),
             path => refusal(404, &format!("no {path}")),
         }
@@ -136,7 +139,7 @@ fn an_epoch_shows_weight_rank_and_next_duty() {
     assert_eq!(shown["epoch"]["weights"][ALICE], "196608");
     assert_eq!(shown["next_duty"], json!({ "height": 42, "rank": 2, "provers": 2 }));
 
-    // Somebody who has proved nothing, and nobody at all.
+    // An address without shares, and no address at all.
     let elsewhere = tempfile::tempdir().unwrap();
     let shown = succeed(&mut ask(&node, elsewhere.path(), &["epoch"]));
     assert!(shown.contains("--address says whose"), "{shown}");

@@ -1,4 +1,4 @@
-//! The keystore on a real disk: what is kept, who may read it, and what is refused.
+//! The keystore on a real disk: what is kept, with which permissions, and what is refused.
 
 use std::{
     fs,
@@ -88,7 +88,7 @@ fn a_new_account_has_the_recommended_cost_and_opens() {
 fn the_cost_is_the_files_own() {
     let (_home, cheap) = keystore();
     let account = imported(&cheap);
-    // Another default does not lock anybody out.
+    // A changed default still opens existing keys.
     let raised = Keystore::at(cheap.dir()).with_cost(KdfCost {
         memory_kib: 64,
         iterations: 2,
@@ -373,7 +373,7 @@ fn an_account_goes_by_address_or_name() {
         keystore.list().unwrap().accounts.into_iter().map(|account| account.address).collect();
     assert_eq!(listed, [bob.address, alice.address, nameless.address]);
 
-    // An address of somebody else is one to pay to, but not to sign with.
+    // Another person's address can be paid, but cannot sign.
     fs::remove_file(&bob.path).unwrap();
     assert_eq!(keystore.resolve(&bob.address.to_string()).unwrap(), bob.address);
     assert!(matches!(

@@ -119,7 +119,8 @@ fn every_part_of_a_transfer_can_be_given() {
         }
     );
     let expected = json!({
-        "id": id(&transfer).to_string(), "status": "pending", "height": null, "type": "transfer", "from": bob.to_string(), "to": miner.to_string(),
+        "id": id(&transfer).to_string(), "status": "pending", "height": null, "type": "transfer",
+        "from": bob.to_string(), "to": miner.to_string(),
         "amount": 9_750_000, "fee": 250_000, "nonce": "8", "expiry": 42,
     });
     assert_eq!(shown, expected);
@@ -130,8 +131,8 @@ fn the_nonce_follows_what_waits_already() {
     let (home, _, address) = keystore();
     let address = address.to_string();
     let node = MockNode::start(move |request| match request.path.as_str() {
-        // 6 and 5 follow the chain's 5; 4 is confirmed already, 9 leaves a gap, the other 7 is
-        // somebody else's.
+        // 6 and 5 follow the chain's 5; 4 is confirmed already, 9 leaves a gap, the other 7 is of
+        // another account.
         "/mocknet/mempool" => json(&mempool(&[
             (&address, 6),
             (ALICE, 7),
@@ -291,8 +292,7 @@ fn a_transfer_is_not_signed_by_what_a_node_out_of_sync_tells() {
             .contains("warning: the node is not in sync: the tip is 86400 s old")
     );
     assert_eq!(posts(&behind).len(), 1);
-    // Without peers by choice there is nobody to be behind of: one's own chain, before its first
-    // miner.
+    // A node without a network cannot be behind its peers: an own chain, before its first miner.
     let alone = node(None);
     let sent = run_with_input(&mut ask(&alone, home.path(), &transfer), b"");
     assert!(sent.status.success() && posts(&alone).len() == 1, "{sent:?}");
@@ -318,7 +318,7 @@ fn what_cannot_be_included_is_not_sent() {
         let error = fail(command.args(arguments), 1);
         assert!(error.contains(part), "{error}");
     }
-    // Somebody else's account: there is no key to sign with, and the node is not even asked.
+    // Another person's account: there is no key to sign with, and the node is not even asked.
     let before = node.requests().len();
     let error = fail(
         &mut ask(
@@ -343,7 +343,8 @@ fn the_nodes_own_words_are_shown_when_it_refuses() {
         fail(&mut ask(&node, home.path(), &["transfer", "--to", ALICE, "--amount", "1"]), 1);
     assert_eq!(
         error,
-        "error: the node answers 409: a transaction with nonce 5 waits already; pay 10% more to replace it\n"
+        "error: the node answers 409: a transaction with nonce 5 waits already; pay 10% more to \
+         replace it\n"
     );
 
     let node = MockNode::start(|_| refusal(404, "no block\u{1b}[2J\nat height 99\u{202e}"));

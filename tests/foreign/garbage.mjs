@@ -1,9 +1,10 @@
-// Peers that mean ill, each with an identity of its own, and each offence as often as the node stands it.
+// Peers that mean ill, each with an identity of its own, and each offence as often as the node
+// stands it.
 //
 //     node garbage.mjs MULTIADDR GENESIS_HASH EPOCH_LENGTH API_URL
 //
-// It prints a line of JSON for each: how often it was done, how often the node ended the connection over it, and whether it
-// takes the peer back.
+// It prints a line of JSON for each: how often it was done, how often the node ended the connection
+// over it, and whether it takes the peer back.
 
 import net from 'node:net'
 import { randomBytes } from 'node:crypto'
@@ -22,32 +23,36 @@ const noise = size => new Uint8Array(randomBytes(size))
 const names = new lode.Names(genesisHash)
 
 /** Connects, and says whether the node talks with this peer. */
-async function isServed (peer) {
+async function isServed(peer) {
   try {
     if (!peer.isConnected) await peer.connect()
-    return await peer.askStatus() !== null
+    return (await peer.askStatus()) !== null
   } catch {
     return false
   }
 }
 
 /** What the node charges a peer with, by its API. */
-async function points (peer) {
+async function points(peer) {
   const { peers } = await (await fetch(`${api}/peers`)).json()
   return peers.find(other => other.peer_id === peer.id)?.penalty_points ?? 0
 }
 
 /** An offence, again and again until the node will have no more of this peer, or `MOST` times. */
-async function offend (name, effect, commit, prepare = () => {}) {
+async function offend(name, effect, commit, prepare = () => {}) {
   const peer = await Peer.start({ address, genesisHash, judge: async () => 'Ignore' })
   prepare(peer)
   let [done, closed] = [0, 0]
-  while (done < MOST && await isServed(peer)) {
+  while (done < MOST && (await isServed(peer))) {
     const before = await points(peer)
     await commit(peer)
     done++
     if (effect === FREE) await sleep(200)
-    else await waitFor(`what follows from: ${name}`, async () => !peer.isConnected || (effect === CHARGED && await points(peer) > before))
+    else
+      await waitFor(
+        `what follows from: ${name}`,
+        async () => !peer.isConnected || (effect === CHARGED && (await points(peer)) > before)
+      )
     if (!peer.isConnected) closed++
   }
   say({ event: 'offence', name, peer: peer.id, done, closed, served: await isServed(peer) })
@@ -63,16 +68,21 @@ const refused = protocol => async peer => {
   if (stream !== null) throw new Error(`the node speaks ${protocol}`)
 }
 
-/** The header of the node's tip with another proof. Its points are good ones, of another block, but do not fit the attempt. */
-async function forged (peer, meets) {
+/**
+ * The header of the node's tip with another proof. Its points are good ones, of another block, but
+ * do not fit the attempt.
+ */
+async function forged(peer, meets) {
   // There are times when every ticket meets the target, and a tip is not one for long.
-  for (;; await sleep(20)) {
+  for (; ; await sleep(20)) {
     const headers = await peer.ask('headers', lode.headersRequest([genesisHash], 512))
     const [tip, other] = [headers.at(-1), headers.at(-5)]
-    const hashAt = height => height === 0 ? genesisHex : headers[height - 1].hash
+    const hashAt = height => (height === 0 ? genesisHex : headers[height - 1].hash)
     const challenge = lode.epochChallenge(tip.height, Number(epochLength), hashAt)
     for (let attempt = 0; attempt < 500; attempt++) {
-      const block = lode.sealedHeader(lode.bytes(tip.header, noise(8), other.commitment, other.opening))
+      const block = lode.sealedHeader(
+        lode.bytes(tip.header, noise(8), other.commitment, other.opening)
+      )
       if (lode.meetsTarget(block, genesisHash, challenge) === meets) return block.bytes
     }
   }
@@ -91,7 +101,9 @@ const brokenAnswer = {
       return lode.framed(noise(99))
     }
   },
-  commit: async peer => { peer.isTurn = true }
+  commit: async peer => {
+    peer.isTurn = true
+  }
 }
 
 const OFFENCES = [
@@ -100,27 +112,59 @@ const OFFENCES = [
   ['protocol of another network', FREE, refused('/lode/0000000000000000/headers/1')],
   ['truncated request', FREE, request('headers', whole.subarray(0, 20))],
   ['empty stream', FREE, request('bodies', new Uint8Array())],
-  ['silent streams', FREE, async peer => { for (let i = 0; i < 4; i++) await peer.connection.newStream(names.of('headers'), within(5_000)) }],
-  ['status of another network', CLOSED, peer => request('status', lode.framed(lode.encodeStatus({ ...peer.status, genesisHash: noise(32) })))(peer)],
-  // What nobody does by mistake.
+  [
+    'silent streams',
+    FREE,
+    async peer => {
+      for (let i = 0; i < 4; i++)
+        await peer.connection.newStream(names.of('headers'), within(5_000))
+    }
+  ],
+  [
+    'status of another network',
+    CLOSED,
+    peer =>
+      request(
+        'status',
+        lode.framed(lode.encodeStatus({ ...peer.status, genesisHash: noise(32) }))
+      )(peer)
+  ],
+  // What no honest peer does by mistake.
   ['over-long length', CLOSED, request('headers', lode.integer(0xffffffff, 4))],
   ['broken frame', CLOSED, request('headers', lode.framed(noise(100)))],
-  ['no headers asked for', CLOSED, request('headers', lode.framed(lode.headersRequest([genesisHash], 0)))],
-  ['bytes behind a request', CLOSED, request('bodies', lode.framed(lode.bytes(lode.bodiesRequest([genesisHash]), noise(1))))],
+  [
+    'no headers asked for',
+    CLOSED,
+    request('headers', lode.framed(lode.headersRequest([genesisHash], 0)))
+  ],
+  [
+    'bytes behind a request',
+    CLOSED,
+    request('bodies', lode.framed(lode.bytes(lode.bodiesRequest([genesisHash]), noise(1))))
+  ],
   ['broken answer', CLOSED, brokenAnswer.commit, brokenAnswer.prepare],
   ['gossip over its size', CLOSED, publish('shares', () => noise(lode.SHARE_BYTES + 1))],
   ['gossip that does not decode', CLOSED, publish('blocks', () => noise(lode.SEALED_BYTES))],
-  ['block whose ticket misses', CHARGED, async peer => peer.publish('blocks', await forged(peer, false))],
-  ['block whose proof is wrong', CHARGED, async peer => peer.publish('blocks', await forged(peer, true))]
+  [
+    'block whose ticket misses',
+    CHARGED,
+    async peer => peer.publish('blocks', await forged(peer, false))
+  ],
+  [
+    'block whose proof is wrong',
+    CHARGED,
+    async peer => peer.publish('blocks', await forged(peer, true))
+  ]
 ]
 
 /** Connections that say nothing, or half of a greeting, or noise behind it. */
-function flood (count) {
+function flood(count) {
   return Array.from({ length: count }, (_, index) => {
     const socket = net.connect(Number(port), host)
     socket.on('error', () => {})
     if (index % 3 === 1) socket.write('\x13/multistream/1.0.0\n')
-    if (index % 3 === 2) socket.write(lode.bytes(Buffer.from('\x13/multistream/1.0.0\n\x07/noise\n'), noise(10_000)))
+    if (index % 3 === 2)
+      socket.write(lode.bytes(Buffer.from('\x13/multistream/1.0.0\n\x07/noise\n'), noise(10_000)))
     return socket
   })
 }

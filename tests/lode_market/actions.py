@@ -7,8 +7,21 @@ of the kind.
 
 import lode_protocol as lode
 
-from .codec import (ADDRESS, HASH, Blob, FieldElement, IfDirect, Invalid, Reader, Record, Sequence,
-                    u8, u16, u32, u64)
+from .codec import (
+    ADDRESS,
+    HASH,
+    Blob,
+    FieldElement,
+    IfDirect,
+    Invalid,
+    Reader,
+    Record,
+    Sequence,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 
 MAX_SIGNED_BYTES = 60 << 10
 SIGNATURE_BYTES = 128
@@ -21,37 +34,75 @@ IMMEDIATE, DIRECT = 1, 2
 class Policy(Record):
     """Who may prove in a class, and how provers are chosen."""
 
-    FIELDS = (("selection", u8(0, 2)), ("winners", u8(1, 16)), ("window", u16(1)),
-              ("randomised", u8(0, 1)), ("band_bps", u16(0, 1_000)), ("bond_bps", u16(1_000)),
-              ("min_bond", u64()), ("min_reputation", u16(0, 9_969)), ("tier_unit", u64()),
-              ("min_weight", u64()), ("share_cap_bps", u16(0,
-                                                           10_000)), ("max_operators", u16(1, 64)),
-              ("claim_blocks", u8(1, 32)), ("open_at", u32()), ("permitted",
-                                                                Sequence(ADDRESS,
-                                                                         u8(0, 64),
-                                                                         ascending=True)),
-              )
+    FIELDS = (
+        ("selection", u8(0, 2)),
+        ("winners", u8(1, 16)),
+        ("window", u16(1)),
+        ("randomised", u8(0, 1)),
+        ("band_bps", u16(0, 1_000)),
+        ("bond_bps", u16(1_000)),
+        ("min_bond", u64()),
+        ("min_reputation", u16(0, 9_969)),
+        ("tier_unit", u64()),
+        ("min_weight", u64()),
+        ("share_cap_bps", u16(0, 10_000)),
+        ("max_operators", u16(1, 64)),
+        ("claim_blocks", u8(1, 32)),
+        ("open_at", u32()),
+        ("permitted", Sequence(ADDRESS, u8(0, 64), ascending=True)),
+    )
 
 
 ENVELOPE = (("from", ADDRESS), ("fee", u64()), ("nonce", u64()), ("expiry", u32()))
 BODIES = {
     1: ("transfer", (("to", ADDRESS), ("amount", u64(1)))),
-    2: ("register_class", (("system", u8(1, 1)), ("policy", Policy), ("royalty_bps", u16(0, 2_000)),
-                           ("key", Blob(8 << 10)), ("source", Blob(32 << 10)))),
-    3: ("bond", (("amount", u64(1)),)), 4: ("unbond", (("amount", u64(1)),)),
-    5: ("ask", (("class", HASH), ("price", u64(1)), ("blocks", u32(2, 100_000)),
-                ("capacity", u16()), ("max_bond", u64()), ("until", u32()))),
-    6: ("request", (("class", HASH), ("price", u64(1)), ("late_price", u64()),
-                    ("soft_blocks", u32(1,
-                                        100_000)), ("hard_blocks", u32(1,
-                                                                       100_000)), ("damage", u64()),
-                    ("min_reputation", u16(0, 9_969)), ("flags", u8(0,
-                                                                    3)), ("operator", IfDirect()),
-                    ("values", Sequence(FieldElement(), u16())), ("witness", Blob(16 << 10)))),
+    2: (
+        "register_class",
+        (
+            ("system", u8(1, 1)),
+            ("policy", Policy),
+            ("royalty_bps", u16(0, 2_000)),
+            ("key", Blob(8 << 10)),
+            ("source", Blob(32 << 10)),
+        ),
+    ),
+    3: ("bond", (("amount", u64(1)),)),
+    4: ("unbond", (("amount", u64(1)),)),
+    5: (
+        "ask",
+        (
+            ("class", HASH),
+            ("price", u64(1)),
+            ("blocks", u32(2, 100_000)),
+            ("capacity", u16()),
+            ("max_bond", u64()),
+            ("until", u32()),
+        ),
+    ),
+    6: (
+        "request",
+        (
+            ("class", HASH),
+            ("price", u64(1)),
+            ("late_price", u64()),
+            ("soft_blocks", u32(1, 100_000)),
+            ("hard_blocks", u32(1, 100_000)),
+            ("damage", u64()),
+            ("min_reputation", u16(0, 9_969)),
+            ("flags", u8(0, 3)),
+            ("operator", IfDirect()),
+            ("values", Sequence(FieldElement(), u16())),
+            ("witness", Blob(16 << 10)),
+        ),
+    ),
     7: ("raise", (("job", HASH), ("price", u64()), ("late_price", u64()))),
-    8: ("cancel", (("job", HASH),)), 9: ("decline", (("job", HASH),)),
-    10: ("deliver", (("jobs", Sequence(HASH, u8(1, 16), ascending=True)),
-                     ("proof", Blob(32 << 10)))), 11: ("appoint", (("operator", ADDRESS),)),
+    8: ("cancel", (("job", HASH),)),
+    9: ("decline", (("job", HASH),)),
+    10: (
+        "deliver",
+        (("jobs", Sequence(HASH, u8(1, 16), ascending=True)), ("proof", Blob(32 << 10))),
+    ),
+    11: ("appoint", (("operator", ADDRESS),)),
 }
 TAGS = {name: tag for tag, (name, _) in BODIES.items()}
 VOIDABLE = frozenset(BODIES[tag][0] for tag in range(4, 11))

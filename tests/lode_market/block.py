@@ -8,20 +8,35 @@ Money moves through `credit` and `burn`, bonds through the operators' functions,
 from collections import Counter
 
 from . import rules
-from .leaves import (PAGE, Account, Amount, Appointment, AskEvent, Assignment, Book, Job, JobEvent,
-                     QueuePage, Waiting)
+from .leaves import (
+    PAGE,
+    Account,
+    Amount,
+    Appointment,
+    AskEvent,
+    Assignment,
+    Book,
+    Job,
+    JobEvent,
+    QueuePage,
+    Waiting,
+)
 
 AGENDA, MATCHING, TRANSACTIONS = "agenda", "matching", "transactions"
 
 
 class Block:
     """`hashes`: of all blocks below, by height. `limits`: bounds of rules, smaller in tests."""
+
     def __init__(self, state, params, height, hashes, limits=None):
         self.state, self.p, self.height, self.hashes = state, params, height, hashes
         self.epoch = height // params["epoch_length"]
         self.limits = {
-            "assignments": rules.MAX_ASSIGNMENTS, "taking": rules.MAX_TAKING,
-            "agenda": rules.MAX_AGENDA, "classes": rules.MAX_CLASSES, **(limits or {})
+            "assignments": rules.MAX_ASSIGNMENTS,
+            "taking": rules.MAX_TAKING,
+            "agenda": rules.MAX_AGENDA,
+            "classes": rules.MAX_CLASSES,
+            **(limits or {}),
         }
         self.phase = AGENDA
         self.fees = 0
@@ -84,15 +99,16 @@ class Block:
 
     def lock(self, address, amount):
         operator = self.operator(address)
-        self.put_operator(address,
-                          operator.replace(locked=operator.locked + amount, held=operator.held + 1))
+        self.put_operator(
+            address, operator.replace(locked=operator.locked + amount, held=operator.held + 1)
+        )
 
     def release(self, address, locked, slashed=0):
         """Ends an obligation: what is slashed leaves the bond, the rest is free again."""
         operator = self.operator(address)
-        operator = operator.replace(bond=operator.bond - slashed,
-                                    locked=operator.locked - locked,
-                                    held=operator.held - 1)
+        operator = operator.replace(
+            bond=operator.bond - slashed, locked=operator.locked - locked, held=operator.held - 1
+        )
         self.put_operator(address, self.freshened(operator, locked - slashed))
 
     def set_reputation(self, address, change):
@@ -154,8 +170,10 @@ class Block:
         assigned = bool(job and job.assignment) - bool(old and old.assignment)
         if live or assigned:
             cls = self.cls(some.class_id)
-            self.state.put(("class", some.class_id),
-                           cls.replace(live=cls.live + live, assigned=cls.assigned + assigned))
+            self.state.put(
+                ("class", some.class_id),
+                cls.replace(live=cls.live + live, assigned=cls.assigned + assigned),
+            )
         before, after = (j.entry(job_id) if j and not j.assignment else None for j in (old, job))
         if before != after:
             entries = [entry for entry in self.entries(some.class_id) if entry.job != job_id]
@@ -199,7 +217,7 @@ class Block:
 
     def put_queue(self, events):
         """Packs all events anew, from page 0."""
-        pages = [tuple(events[at:at + PAGE]) for at in range(0, len(events), PAGE)]
+        pages = [tuple(events[at : at + PAGE]) for at in range(0, len(events), PAGE)]
         page = 0
         while page < len(pages) or self.state.get("queue", page):
             new = QueuePage(pages[page]) if page < len(pages) else None

@@ -22,6 +22,7 @@ class Void(Exception):
 
 class Reader:
     """Takes bytes from the front."""
+
     def __init__(self, data):
         self.data, self.at = data, 0
 
@@ -29,7 +30,7 @@ class Reader:
         end = self.at + count
         if end > len(self.data):
             raise Invalid("short")
-        self.at, taken = end, self.data[self.at:end]
+        self.at, taken = end, self.data[self.at : end]
         return taken
 
     def end(self):
@@ -39,10 +40,11 @@ class Reader:
 
 class Integer:
     """A little-endian integer within limits."""
+
     def __init__(self, letter, low=0, high=None):
         self.form = struct.Struct("<" + letter)
         self.low = low
-        self.high = 2**(8 * self.form.size) - 1 if high is None else high
+        self.high = 2 ** (8 * self.form.size) - 1 if high is None else high
 
     def write(self, value, _record=None):
         return self.form.pack(value)
@@ -76,6 +78,7 @@ def u64(low=0, high=None):
 
 class Fixed:
     """Bytes of one length: addresses and hashes."""
+
     def __init__(self, size=32):
         self.size = size
 
@@ -92,6 +95,7 @@ class Fixed:
 
 class FieldElement(Fixed):
     """32 bytes, canonical."""
+
     def read(self, reader, _fields=None):
         value = reader.take(32)
         self.check(value)
@@ -104,6 +108,7 @@ class FieldElement(Fixed):
 
 class Blob:
     """A count of bytes, and the bytes."""
+
     def __init__(self, high):
         self.count, self.high = u16(0, high), high
 
@@ -119,6 +124,7 @@ class Blob:
 
 class Sequence:
     """A count of items, and the items; `ascending`: each above the one before."""
+
     def __init__(self, item, count, ascending=False):
         self.item, self.count, self.ascending = item, count, ascending
 
@@ -140,6 +146,7 @@ class Sequence:
 
 class Option:
     """u8 0 for None, or u8 1 and the item."""
+
     def __init__(self, item):
         self.item, self.there = item, u8(0, 1)
 
@@ -156,6 +163,7 @@ class Option:
 
 class IfDirect:
     """The operator of a direct Request: 32 bytes if flag 2 is set, else nothing."""
+
     def write(self, value, record):
         flags = record["flags"] if isinstance(record, dict) else record.flags
         assert (value is not None) == bool(flags & 2)

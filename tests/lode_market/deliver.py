@@ -18,8 +18,11 @@ def deliver(b, t, verdict):
     there = next((leaf for leaf in leaves if leaf is not None), None)
     units = rules.deliver_cost(len(leaves), len(there.values) if there else 0)
     own = all(job and is_assigned_to(job, t["from"]) for job in map(b.job, t["jobs"]))
-    if b.units + units > b.p[
-            "proof_budget"] or not own and b.other_units + units > b.p["proof_budget"] // 2:
+    if (
+        b.units + units > b.p["proof_budget"]
+        or not own
+        and b.other_units + units > b.p["proof_budget"] // 2
+    ):
         raise Invalid("budget")
     b.units += units
     b.other_units += 0 if own else units
@@ -84,7 +87,8 @@ def enter_contest(b, job_id, job, operator):
         b.saw("a delivery annuls a Cancel")
     b.put_job(
         job_id,
-        job.replace(deliveries=job.deliveries + (Delivery(operator, b.height),), cancel=None))
+        job.replace(deliveries=job.deliveries + (Delivery(operator, b.height),), cancel=None),
+    )
 
 
 def false_proof(b, operator):

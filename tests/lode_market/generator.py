@@ -9,17 +9,32 @@ from . import actions, leaves, rules
 from .actions import CONTEST, Policy
 
 PARAMS = {
-    "epoch_length": 20, "shares_per_block": 4, "maturity": 10, "deposit": 10,
-    "min_request_bond": 1_000, "min_bond": 1_000, "false_proof": 10_000, "reputation_unit": 20_000,
-    "proof_budget": 100_000
+    "epoch_length": 20,
+    "shares_per_block": 4,
+    "maturity": 10,
+    "deposit": 10,
+    "min_request_bond": 1_000,
+    "min_bond": 1_000,
+    "false_proof": 10_000,
+    "reputation_unit": 20_000,
+    "proof_budget": 100_000,
 }
 MAX_CLASSES = 12
 TARGET = 2**100
 
 # How often each kind is tried.
 KINDS = {
-    "transfer": 2, "register_class": 1, "bond": 5, "unbond": 2, "ask": 18, "request": 24,
-    "raise": 4, "cancel": 2, "decline": 8, "deliver": 26, "appoint": 1
+    "transfer": 2,
+    "register_class": 1,
+    "bond": 5,
+    "unbond": 2,
+    "ask": 18,
+    "request": 24,
+    "raise": 4,
+    "cancel": 2,
+    "decline": 8,
+    "deliver": 26,
+    "appoint": 1,
 }
 FLOOD_BLOCKS = 50  # of so many, in one of eight such stretches, one class gets most Requests
 
@@ -30,6 +45,7 @@ def h32(*parts):
 
 class Generator:
     """Makes the transactions of one history, from a seed."""
+
     def __init__(self, seed):
         self.seed = seed
         self.random = random.Random(f"lode market history {seed}")
@@ -37,10 +53,10 @@ class Generator:
             h32(seed, "address", index) for index in range(self.random.randint(6, 16))
         ]
         self.params = {
-            **PARAMS, "allocations": {
-                address: self.random.choice((10**7, 10**9, 10**11))
-                for address in self.addresses
-            }
+            **PARAMS,
+            "allocations": {
+                address: self.random.choice((10**7, 10**9, 10**11)) for address in self.addresses
+            },
         }
         self.hashes = [h32(seed, "block", 0)]
         self.classes = []
@@ -90,8 +106,11 @@ class Generator:
         made = getattr(self, "make_" + kind)(b)
         account = b.state.get("account", made["from"])
         t = {
-            "type": kind, "fee": r.choice((0, 1, 1_000)), "nonce": account.nonce if account else 0,
-            "expiry": b.height + r.choice((0, 5, 1_000)), **made
+            "type": kind,
+            "fee": r.choice((0, 1, 1_000)),
+            "nonce": account.nonce if account else 0,
+            "expiry": b.height + r.choice((0, 5, 1_000)),
+            **made,
         }
         if r.random() < 0.04:
             self.spoil(t, b.height)
@@ -107,14 +126,37 @@ class Generator:
         """Makes one field wrong, or at least odd."""
         r = self.random
         name, value = r.choice(
-            (("nonce", t["nonce"] + 1), ("expiry", height - 1), ("fee", 2**63),
-             ("from", h32("nobody")), ("price", 0), ("price", 2**64 - 1), ("amount", 0),
-             ("amount", 2**64 - 1), ("late_price", 2**64 - 1), ("blocks", 1), ("blocks", 100_001),
-             ("soft_blocks", 0), ("hard_blocks", 100_001), ("flags", 4), ("min_reputation", 9_970),
-             ("class", h32("no class")), ("job", h32("no job")), ("max_bond", 0),
-             ("damage", 2**64 - 1), ("royalty_bps", 2_001), ("system", 2), ("until", 0),
-             ("until", 2**32 - 1), ("values", (b"\xff" * 32,)), ("values", (bytes(32),) * 9),
-             ("jobs", ()), ("jobs", (h32("no job"),)), ("jobs", (h32(1), h32(1)))))
+            (
+                ("nonce", t["nonce"] + 1),
+                ("expiry", height - 1),
+                ("fee", 2**63),
+                ("from", h32("nobody")),
+                ("price", 0),
+                ("price", 2**64 - 1),
+                ("amount", 0),
+                ("amount", 2**64 - 1),
+                ("late_price", 2**64 - 1),
+                ("blocks", 1),
+                ("blocks", 100_001),
+                ("soft_blocks", 0),
+                ("hard_blocks", 100_001),
+                ("flags", 4),
+                ("min_reputation", 9_970),
+                ("class", h32("no class")),
+                ("job", h32("no job")),
+                ("max_bond", 0),
+                ("damage", 2**64 - 1),
+                ("royalty_bps", 2_001),
+                ("system", 2),
+                ("until", 0),
+                ("until", 2**32 - 1),
+                ("values", (b"\xff" * 32,)),
+                ("values", (bytes(32),) * 9),
+                ("jobs", ()),
+                ("jobs", (h32("no job"),)),
+                ("jobs", (h32(1), h32(1))),
+            )
+        )
         if name in t:
             t[name] = value
             if name == "flags":
@@ -127,7 +169,7 @@ class Generator:
 
     def amount(self, low=3, high=7):
         """Of any order of magnitude in between."""
-        return int(10**self.random.uniform(low, high))
+        return int(10 ** self.random.uniform(low, high))
 
     def make_transfer(self, b):
         to = self.one() if self.random.random() < 0.9 else h32(self.seed, "new", b.height)
@@ -137,14 +179,15 @@ class Generator:
         own = self.one()
         return {
             "from": own,
-            "amount": self.amount(4, 5) if b.operator(own).bond > 10**8 else self.amount(5, 8)
+            "amount": self.amount(4, 5) if b.operator(own).bond > 10**8 else self.amount(5, 8),
         }
 
     def make_unbond(self, b):
         own = self.one()
         o = b.operator(own)
         amount = self.random.choice(
-            (o.free, o.free - b.p["false_proof"], o.bond, o.free // 9, o.free // 3, 1))
+            (o.free, o.free - b.p["false_proof"], o.bond, o.free // 9, o.free // 3, 1)
+        )
         return {"from": own, "amount": max(1, amount)}
 
     def make_appoint(self, _b):
@@ -156,30 +199,59 @@ class Generator:
         if len(self.classes) < 4:
             policy = self.plain_policy(len(self.classes))
             return {
-                "from": self.one(), "system": 1, "policy": policy,
-                "royalty_bps": 100 * len(self.classes), "key": b"key", "source": b"source"
+                "from": self.one(),
+                "system": 1,
+                "policy": policy,
+                "royalty_bps": 100 * len(self.classes),
+                "key": b"key",
+                "source": b"source",
             }
         policy = Policy(
-            r.choice((0, 0, 1, 2)), r.randint(1, 3), r.randint(1, 6), r.randint(0, 1),
-            r.choice((0, 100, 1_000)), r.choice((1_000, 2_000, 10_000)),
-            r.choice((0, 500, 5_000, 10_000, 20_000)), r.choice((0, 0, 0, 1, 40)),
-            r.choice((0, 0, 0, 3_000, 100_000)), r.choice((0, 0, 0, 1, 60_000)),
-            r.choice((0, 3_000, 5_000)) if capped else 10_000, r.choice((1, 3, 4, 16, 64)),
-            r.choice((1, 2, 4, 32)), b.height + r.choice(
-                (0, 30, 400, 2_102_400, 2_102_401)) if permitted else 0,
-            tuple(sorted(r.sample(self.addresses, r.randint(1, 4)))) if permitted else ())
+            r.choice((0, 0, 1, 2)),
+            r.randint(1, 3),
+            r.randint(1, 6),
+            r.randint(0, 1),
+            r.choice((0, 100, 1_000)),
+            r.choice((1_000, 2_000, 10_000)),
+            r.choice((0, 500, 5_000, 10_000, 20_000)),
+            r.choice((0, 0, 0, 1, 40)),
+            r.choice((0, 0, 0, 3_000, 100_000)),
+            r.choice((0, 0, 0, 1, 60_000)),
+            r.choice((0, 3_000, 5_000)) if capped else 10_000,
+            r.choice((1, 3, 4, 16, 64)),
+            r.choice((1, 2, 4, 32)),
+            b.height + r.choice((0, 30, 400, 2_102_400, 2_102_401)) if permitted else 0,
+            tuple(sorted(r.sample(self.addresses, r.randint(1, 4)))) if permitted else (),
+        )
         return {
-            "from": self.one(), "system": 1, "policy": policy, "royalty_bps": r.choice(
-                (0, 1, 250, 2_000)), "key": r.randbytes(r.randint(0, 40)),
-            "source": r.randbytes(r.randint(0, 60))
+            "from": self.one(),
+            "system": 1,
+            "policy": policy,
+            "royalty_bps": r.choice((0, 1, 250, 2_000)),
+            "key": r.randbytes(r.randint(0, 40)),
+            "source": r.randbytes(r.randint(0, 60)),
         }
 
     @staticmethod
     def plain_policy(index):
         """Each selection, and gates that many pass: rights, stake, a contest, rights again."""
-        return Policy((0, 1, 2, 0)[index], 2, 4, index % 2, 500, 1_000,
-                      (0, 10_000, 2_000, 0)[index], 0, 0, 0, 5_000 if index == 1 else 10_000, 16, 4,
-                      0, ())
+        return Policy(
+            (0, 1, 2, 0)[index],
+            2,
+            4,
+            index % 2,
+            500,
+            1_000,
+            (0, 10_000, 2_000, 0)[index],
+            0,
+            0,
+            0,
+            5_000 if index == 1 else 10_000,
+            16,
+            4,
+            0,
+            (),
+        )
 
     def some_class(self, b):
         if not self.classes:
@@ -201,9 +273,13 @@ class Generator:
         if self.classes[3:4] == [class_id] and r.random() < 0.5:
             price = self.amount(2, 4)
         return {
-            "from": own, "class": class_id, "price": price, "blocks": r.choice((2, 2, 3, 4, 6, 10)),
-            "capacity": capacity, "max_bond": r.choice((2**64 - 1, 10**6, 20_000)),
-            "until": b.height + r.choice((1, 2, 3, 10, 60, 200, 200, 1_000))
+            "from": own,
+            "class": class_id,
+            "price": price,
+            "blocks": r.choice((2, 2, 3, 4, 6, 10)),
+            "capacity": capacity,
+            "max_bond": r.choice((2**64 - 1, 10**6, 20_000)),
+            "until": b.height + r.choice((1, 2, 3, 10, 60, 200, 200, 1_000)),
         }
 
     def make_request(self, b):
@@ -221,13 +297,18 @@ class Generator:
             flags = 0
         count = cls.values if cls else 0
         return {
-            "from": self.one(), "class": class_id, "price": price, "late_price": r.choice(
-                (0, price, price // 2, price // 10)), "soft_blocks": soft,
-            "hard_blocks": max(2, soft + r.choice((0, 1, 4, 10, 20, 60, 60))), "damage": r.choice(
-                (0, 0, 0, 10_000, price)), "min_reputation": r.choice((0, 0, 0, 0, 0, 5, 100)),
-            "flags": flags, "operator": self.one() if flags & 2 else None,
-            "values": tuple(lode.u64(r.randrange(2**64)) + bytes(24)
-                            for _ in range(count)), "witness": r.randbytes(r.choice((0, 1, 30)))
+            "from": self.one(),
+            "class": class_id,
+            "price": price,
+            "late_price": r.choice((0, price, price // 2, price // 10)),
+            "soft_blocks": soft,
+            "hard_blocks": max(2, soft + r.choice((0, 1, 4, 10, 20, 60, 60))),
+            "damage": r.choice((0, 0, 0, 10_000, price)),
+            "min_reputation": r.choice((0, 0, 0, 0, 0, 5, 100)),
+            "flags": flags,
+            "operator": self.one() if flags & 2 else None,
+            "values": tuple(lode.u64(r.randrange(2**64)) + bytes(24) for _ in range(count)),
+            "witness": r.randbytes(r.choice((0, 1, 30))),
         }
 
     # --- What happens to jobs ---------------------------------------------------------------------
@@ -251,8 +332,10 @@ class Generator:
         more = self.random.choice((0, 0, 1, price // 10, -1))
         price = max(0, price + more)
         return {
-            "from": own, "job": job_id, "price": price,
-            "late_price": min(price, late + self.random.choice((0, 0, 5_000)))
+            "from": own,
+            "job": job_id,
+            "price": price,
+            "late_price": min(price, late + self.random.choice((0, 0, 5_000))),
         }
 
     def make_cancel(self, b):
@@ -278,13 +361,16 @@ class Generator:
         if not candidates:
             job_id = self.some_job(b, "any")
             job = b.job(job_id)
-            own = job.assignment.operator if job and job.assignment and self.random.random(
-            ) < 0.1 else self.one()
+            own = (
+                job.assignment.operator
+                if job and job.assignment and self.random.random() < 0.1
+                else self.one()
+            )
             return {"from": own, "job": job_id}
         job_id, job = self.random.choice(candidates)
         return {
             "from": job.assignment.operator if self.random.random() < 0.97 else self.one(),
-            "job": job_id
+            "job": job_id,
         }
 
     def make_deliver(self, b):
@@ -293,7 +379,8 @@ class Generator:
             job_id, job = r.choice(assigned)
             own = job.assignment.operator
             same = [
-                i for i, j in assigned
+                i
+                for i, j in assigned
                 if j.class_id == job.class_id and j.assignment.operator == own
             ]
         else:
@@ -306,7 +393,9 @@ class Generator:
         if r.random() < 0.03:
             jobs.add(self.some_job(b, "any"))
         return {
-            "from": own, "jobs": tuple(sorted(jobs)[:16]), "proof": r.randbytes(r.randint(0, 20))
+            "from": own,
+            "jobs": tuple(sorted(jobs)[:16]),
+            "proof": r.randbytes(r.randint(0, 20)),
         }
 
 

@@ -6,8 +6,20 @@ Field orders are those of the specification; docs/src/protocol/encodings.md has 
 import lode_protocol as lode
 
 from .actions import Policy
-from .codec import (ADDRESS, HASH, FieldElement, IfDirect, Option, Reader, Record, Sequence, u8,
-                    u16, u32, u64)
+from .codec import (
+    ADDRESS,
+    HASH,
+    FieldElement,
+    IfDirect,
+    Option,
+    Reader,
+    Record,
+    Sequence,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 
 PAGE = 128
 WAITING, OPEN, ASSIGNED = 0, 1, 2
@@ -49,23 +61,42 @@ class Appointment(Record):
 class Operator(Record):
     """What stands in the leaf is as of `epoch`; rules.rolled reads it in a later one."""
 
-    FIELDS = (("bond", u64()), ("locked", u64()), ("epoch_bond", u64()), ("fresh", u64()),
-              ("fresh_height", u32()), ("reputation", u16(0, 10_000)), ("burned", u64()),
-              ("subsidy", u64()), ("held", u32()), ("epoch", u32()))
+    FIELDS = (
+        ("bond", u64()),
+        ("locked", u64()),
+        ("epoch_bond", u64()),
+        ("fresh", u64()),
+        ("fresh_height", u32()),
+        ("reputation", u16(0, 10_000)),
+        ("burned", u64()),
+        ("subsidy", u64()),
+        ("held", u32()),
+        ("epoch", u32()),
+    )
 
     @property
     def free(self):
         return self.bond - self.locked
 
     def empty(self):
-        return not (self.bond or self.locked or self.held or self.reputation or self.burned
-                    or self.subsidy)
+        return not (
+            self.bond or self.locked or self.held or self.reputation or self.burned or self.subsidy
+        )
 
 
 class Class(Record):
-    FIELDS = (("creator", ADDRESS), ("system", u8(1, 1)), ("policy", Policy),
-              ("royalty_bps", u16()), ("values", u16()), ("live", u16()), ("assigned", u16()),
-              ("delivered", u64()), ("last_price", u64()), ("last_height", u32()))
+    FIELDS = (
+        ("creator", ADDRESS),
+        ("system", u8(1, 1)),
+        ("policy", Policy),
+        ("royalty_bps", u16()),
+        ("values", u16()),
+        ("live", u16()),
+        ("assigned", u16()),
+        ("delivered", u64()),
+        ("last_price", u64()),
+        ("last_height", u32()),
+    )
 
 
 class Key(Record):
@@ -78,9 +109,16 @@ class Key(Record):
 
 
 class Ask(Record):
-    FIELDS = (("operator", ADDRESS), ("price", u64(1)), ("blocks", u32(2, 100_000)),
-              ("capacity", u16()), ("max_bond", u64()), ("until", u32()), ("since", u32()), ("open",
-                                                                                             u16()))
+    FIELDS = (
+        ("operator", ADDRESS),
+        ("price", u64(1)),
+        ("blocks", u32(2, 100_000)),
+        ("capacity", u16()),
+        ("max_bond", u64()),
+        ("until", u32()),
+        ("since", u32()),
+        ("open", u16()),
+    )
 
     def dead(self, height):
         """Whether it fits nothing and may go."""
@@ -94,9 +132,18 @@ class Book(Record):
 class Entry(Record):
     """What a first look at a Waiting or Open job needs."""
 
-    FIELDS = (("job", HASH), ("price", u64()), ("late_price", u64()), ("soft", u32()),
-              ("hard", u32()), ("created", u32()), ("place", u16()), ("min_reputation", u16()),
-              ("status", u8(0, 1)), ("cancelled", u8(0, 1)))
+    FIELDS = (
+        ("job", HASH),
+        ("price", u64()),
+        ("late_price", u64()),
+        ("soft", u32()),
+        ("hard", u32()),
+        ("created", u32()),
+        ("place", u16()),
+        ("min_reputation", u16()),
+        ("status", u8(0, 1)),
+        ("cancelled", u8(0, 1)),
+    )
 
     def order(self):
         return (-self.price, self.created, self.place)
@@ -107,8 +154,13 @@ class Waiting(Record):
 
 
 class Assignment(Record):
-    FIELDS = (("operator", ADDRESS), ("price", u64()), ("promise", u32()), ("bond", u64()),
-              ("assigned", u32()))
+    FIELDS = (
+        ("operator", ADDRESS),
+        ("price", u64()),
+        ("promise", u32()),
+        ("bond", u64()),
+        ("assigned", u32()),
+    )
 
 
 class Miss(Record):
@@ -126,6 +178,7 @@ class Delivery(Record):
 class Status:
     """u8 0 Waiting, 1 Open, 2 Assigned and the assignment: in Python WAITING, OPEN, or the
     Assignment."""
+
     def __init__(self):
         self.tag = u8(0, 2)
 
@@ -140,16 +193,31 @@ class Status:
 class Job(Record):
     """A job that has not ended."""
 
-    FIELDS = (("ended", u8(0, 0)), ("class_id", HASH), ("price", u64(1)), ("late_price", u64()),
-              ("soft", u32()), ("hard", u32()), ("damage", u64()), ("min_reputation",
-                                                                    u16()), ("flags", u8(0, 3)),
-              ("operator", IfDirect()), ("values", Sequence(FieldElement(),
-                                                            u16())), ("requester", ADDRESS),
-              ("created", u32()), ("place", u16()), ("escrow", u64()), ("bond", u64()),
-              ("status", Status()), ("cancel", Option(u32())), ("opened", Option(u32())),
-              ("open_price", Option(u64())), ("misses", Sequence(Miss, u16(0, 8))),
-              ("declines", Sequence(Decline,
-                                    u16(0, 8))), ("deliveries", Sequence(Delivery, u16(0, 16))))
+    FIELDS = (
+        ("ended", u8(0, 0)),
+        ("class_id", HASH),
+        ("price", u64(1)),
+        ("late_price", u64()),
+        ("soft", u32()),
+        ("hard", u32()),
+        ("damage", u64()),
+        ("min_reputation", u16()),
+        ("flags", u8(0, 3)),
+        ("operator", IfDirect()),
+        ("values", Sequence(FieldElement(), u16())),
+        ("requester", ADDRESS),
+        ("created", u32()),
+        ("place", u16()),
+        ("escrow", u64()),
+        ("bond", u64()),
+        ("status", Status()),
+        ("cancel", Option(u32())),
+        ("opened", Option(u32())),
+        ("open_price", Option(u64())),
+        ("misses", Sequence(Miss, u16(0, 8))),
+        ("declines", Sequence(Decline, u16(0, 8))),
+        ("deliveries", Sequence(Delivery, u16(0, 16))),
+    )
 
     @property
     def assignment(self):
@@ -164,15 +232,29 @@ class Job(Record):
         return len(self.misses) + len(self.declines) >= MAX_LIST
 
     def entry(self, job_id):
-        return Entry(job_id, self.price, self.late_price, self.soft, self.hard, self.created,
-                     self.place, self.min_reputation, self.status, int(self.cancel is not None))
+        return Entry(
+            job_id,
+            self.price,
+            self.late_price,
+            self.soft,
+            self.hard,
+            self.created,
+            self.place,
+            self.min_reputation,
+            self.status,
+            int(self.cancel is not None),
+        )
 
 
 class Ended(Record):
     """What is left of a job that has ended."""
 
-    FIELDS = (("ended", u8(1, 3)), ("class_id", HASH), ("values", Sequence(FieldElement(),
-                                                                           u16())), ("hard", u32()))
+    FIELDS = (
+        ("ended", u8(1, 3)),
+        ("class_id", HASH),
+        ("values", Sequence(FieldElement(), u16())),
+        ("hard", u32()),
+    )
 
 
 class JobEvent(Record):
@@ -185,13 +267,14 @@ class AskEvent(Record):
 
 class Event:
     """Either of both, by the first byte."""
+
     @staticmethod
     def write(value, _record=None):
         return value.encode()
 
     @staticmethod
     def read(reader, _fields=None):
-        kind = reader.data[reader.at:reader.at + 1]
+        kind = reader.data[reader.at : reader.at + 1]
         return (JobEvent if kind == b"\0" else AskEvent).read(reader)
 
     @staticmethod
@@ -218,33 +301,63 @@ class AgendaOldest(Record):
 class Supply(Record):
     """Where all microcredits are; it stands beside the tree."""
 
-    FIELDS = tuple((name, u64()) for name in ("genesis", "emitted", "burned", "balances", "pending",
-                                              "share_fund", "proving_pools", "bonds", "escrows"))
+    FIELDS = tuple(
+        (name, u64())
+        for name in (
+            "genesis",
+            "emitted",
+            "burned",
+            "balances",
+            "pending",
+            "share_fund",
+            "proving_pools",
+            "bonds",
+            "escrows",
+        )
+    )
 
     def check_sum(self):
-        held = (self.balances + self.pending + self.share_fund + self.proving_pools + self.bonds
-                + self.escrows)
+        held = (
+            self.balances
+            + self.pending
+            + self.share_fund
+            + self.proving_pools
+            + self.bonds
+            + self.escrows
+        )
         return self.genesis + self.emitted - self.burned == held
 
 
 class Pending(Record):
     """What waits until it matures: {address: amount}."""
+
     def encode(self):
         return lode.encode_pending(self.credits)
 
 
 KINDS = {
-    "account": Account, "share-fund": Amount, "proving-pool": Pool, "weight": Weight,
-    "weight-sum": Weight, "appoint": Appointment, "operator": Operator, "class": Class,
-    "book": Book, "waiting": Waiting, "queue": QueuePage, "agenda": AgendaPage,
-    "agenda-last": AgendaLast, "agenda-oldest": AgendaOldest
+    "account": Account,
+    "share-fund": Amount,
+    "proving-pool": Pool,
+    "weight": Weight,
+    "weight-sum": Weight,
+    "appoint": Appointment,
+    "operator": Operator,
+    "class": Class,
+    "book": Book,
+    "waiting": Waiting,
+    "queue": QueuePage,
+    "agenda": AgendaPage,
+    "agenda-last": AgendaLast,
+    "agenda-oldest": AgendaOldest,
 }
 
 
 def key_bytes(name, *ids):
     """A leaf's key: ids are bytes, or integers of 32 bits."""
-    return lode.b256(f"lode/state/{name}/v1",
-                     *(i if isinstance(i, bytes) else lode.u32(i) for i in ids))
+    return lode.b256(
+        f"lode/state/{name}/v1", *(i if isinstance(i, bytes) else lode.u32(i) for i in ids)
+    )
 
 
 def decode_job(data):

@@ -18,7 +18,8 @@ def run(b):
             take_job(b, event.job)
         else:
             same = [
-                i for i, e in left.items()
+                i
+                for i, e in left.items()
                 if isinstance(e, AskEvent) and e.due <= b.height and e.class_id == event.class_id
             ]
             staying = take_asks(b, event.class_id, [left[i].operator for i in same], appended)

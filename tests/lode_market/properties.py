@@ -38,8 +38,10 @@ def check_money(state, kinds, jobs):
     for name, computed in sums.items():
         require(computed == getattr(state.supply, name), name, computed, state.supply)
     require(state.supply.check_sum(), "supply", state.supply)
-    require(all(pool.left <= pool.granted for pool in kinds["proving-pool"].values()),
-            "a pool has more than granted")
+    require(
+        all(pool.left <= pool.granted for pool in kinds["proving-pool"].values()),
+        "a pool has more than granted",
+    )
 
 
 def check_operators(kinds, jobs):
@@ -59,8 +61,11 @@ def check_operators(kinds, jobs):
         require(operator.bond >= operator.locked, "locked above bond", operator)
         require(operator.reputation <= 9_969, "reputation", operator)
         require(operator.burned * 9 >= operator.subsidy * 10, "subsidy above nine tenths", operator)
-        require((operator.locked, operator.held) == (locked.pop(address, 0), held.pop(address, 0)),
-                "locks", operator)
+        require(
+            (operator.locked, operator.held) == (locked.pop(address, 0), held.pop(address, 0)),
+            "locks",
+            operator,
+        )
     require(not locked and not held, "locks without an operator", locked)
 
 
@@ -76,8 +81,11 @@ def check_classes(kinds, jobs):
             waiting.setdefault(job.class_id, []).append(job.entry(job_id))
         check_job(kinds, job)
     for (class_id,), cls in kinds["class"].items():
-        require((cls.live, cls.assigned) == (live[class_id], assigned[class_id]),
-                "counts of a class", cls)
+        require(
+            (cls.live, cls.assigned) == (live[class_id], assigned[class_id]),
+            "counts of a class",
+            cls,
+        )
         require(cls.live <= 2_048, "live jobs", cls)
         listed = kinds["waiting"].get((class_id,))
         expected = tuple(sorted(waiting.pop(class_id, []), key=lambda entry: entry.order()))
@@ -110,19 +118,20 @@ def check_job(kinds, job):
 def check_queue(kinds, jobs):
     pages = kinds["queue"]
     require(
-        sorted(pages) == [(page,) for page in range(len(pages))], "pages of the queue",
-        sorted(pages))
+        sorted(pages) == [(page,) for page in range(len(pages))],
+        "pages of the queue",
+        sorted(pages),
+    )
     full = [len(pages[page].events) == PAGE for page in sorted(pages)[:-1]]
     require(
-        all(full) and all(page.events for page in pages.values()),
-        "a page of the queue is not full")
+        all(full) and all(page.events for page in pages.values()), "a page of the queue is not full"
+    )
     events = {
-        event.job
-        for page in pages.values()
-        for event in page.events if isinstance(event, JobEvent)
+        event.job for page in pages.values() for event in page.events if isinstance(event, JobEvent)
     }
     lost = [
-        job_id for job_id, job in jobs.items()
+        job_id
+        for job_id, job in jobs.items()
         if job.status == leaves.WAITING and job_id not in events
     ]
     require(not lost, "a Waiting job without an event", lost)
@@ -142,26 +151,38 @@ def check_agenda(kinds, jobs, height):
         require(oldest is None, "the oldest height", oldest)
     else:
         first = min(backlog)
-        require((oldest.height, oldest.page) == (first, min(pages[first])), "the oldest height",
-                oldest, first)
+        require(
+            (oldest.height, oldest.page) == (first, min(pages[first])),
+            "the oldest height",
+            oldest,
+            first,
+        )
     for due, numbers in pages.items():
         first = oldest.page if oldest and due == oldest.height else 0
         require(
-            sorted(numbers) == list(range(first,
-                                          max(numbers) + 1)), "pages of the agenda", due, numbers)
+            sorted(numbers) == list(range(first, max(numbers) + 1)),
+            "pages of the agenda",
+            due,
+            numbers,
+        )
         last = kinds["agenda-last"].pop((due,), None)
         require((last.page if last else 0) == max(numbers), "the last page", due, last)
     require(not kinds["agenda-last"], "a last page without pages", kinds["agenda-last"])
     late = set().union(*(at[due] for due in backlog))
     for job_id, job in jobs.items():
         for due in ends(kinds, job):
-            require(job_id in (late if due <= height else at.get(due, ())), "an end in the agenda",
-                    job, due)
+            require(
+                job_id in (late if due <= height else at.get(due, ())),
+                "an end in the agenda",
+                job,
+                due,
+            )
     for (job_id,), ended in kinds["job"].items():
         if isinstance(ended, Ended):
             due = ended.hard + 65
-            require(job_id in (late if due <= height else at.get(due, ())), "an ended job's end",
-                    ended)
+            require(
+                job_id in (late if due <= height else at.get(due, ())), "an ended job's end", ended
+            )
 
 
 def ends(kinds, job):

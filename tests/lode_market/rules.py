@@ -17,11 +17,21 @@ GROUP = 16
 LEAF_BLOCKS = 64  # an ended job's leaf stays so much longer than hard
 
 # Constants of section 8, in the order of the network's bytes.
-CONSTANTS = ("deposit", "min_request_bond", "min_bond", "false_proof", "reputation_unit",
-             "proof_budget")
+CONSTANTS = (
+    "deposit",
+    "min_request_bond",
+    "min_bond",
+    "false_proof",
+    "reputation_unit",
+    "proof_budget",
+)
 MAINNET = {
-    "deposit": 10, "min_request_bond": 10_000, "min_bond": 10_000, "false_proof": 1_000_000,
-    "reputation_unit": 10_000_000, "proof_budget": 400_000
+    "deposit": 10,
+    "min_request_bond": 10_000,
+    "min_bond": 10_000,
+    "false_proof": 1_000_000,
+    "reputation_unit": 10_000_000,
+    "proof_budget": 400_000,
 }
 DEVNET = {**MAINNET, "reputation_unit": 1_000_000}
 
@@ -124,12 +134,13 @@ def rolled(p, operator, epoch):
     if operator.epoch == epoch:
         return operator
     earned = operator.burned - operator.subsidy
-    return operator.replace(reputation=reputation_after(operator.reputation, earned,
-                                                        p["reputation_unit"]),
-                            epoch_bond=operator.bond,
-                            burned=0,
-                            subsidy=0,
-                            epoch=epoch)
+    return operator.replace(
+        reputation=reputation_after(operator.reputation, earned, p["reputation_unit"]),
+        epoch_bond=operator.bond,
+        burned=0,
+        subsidy=0,
+        epoch=epoch,
+    )
 
 
 # --- Mined weights --------------------------------------------------------------------------------
@@ -201,6 +212,7 @@ RANK = functools.cmp_to_key(compare_ranks)
 
 def contest_order(policy, block_hash, job_id, deliveries):
     """The deliveries of a contest in the order in which they win."""
+
     def key(delivery):
         at = drawn_clock(block_hash, job_id, 0, delivery.operator)
         return (0 if policy.randomised else delivery.height, at, delivery.operator)

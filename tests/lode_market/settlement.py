@@ -99,8 +99,9 @@ def reward(b, operator, burned):
     pool = b.state.get("proving-pool", b.epoch - 1) if b.epoch else None
     o = b.operator(operator)
     if pool:
-        paid = rules.subsidy(burned, pool.left, pool.granted, b.weight(operator), b.weight_sum(),
-                             o.subsidy)
+        paid = rules.subsidy(
+            burned, pool.left, pool.granted, b.weight(operator), b.weight_sum(), o.subsidy
+        )
     if pool:
         b.saw("subsidy" if paid else "no subsidy")
     if paid:
@@ -121,7 +122,7 @@ def contest(b, job_id, job, policy):
     total = value_at(job, job.deliveries[0].height)
     burned, royalty, rest = rules.split_pay(total, cls.royalty_bps)
     block_hash = b.hashes[contest_end(job, policy)]
-    winners = rules.contest_order(policy, block_hash, job_id, job.deliveries)[:policy.winners]
+    winners = rules.contest_order(policy, block_hash, job_id, job.deliveries)[: policy.winners]
     share = rest // len(winners)
     b.saw(f"contest, {min(len(job.deliveries), 4)} deliveries")
     end(b, job_id, job, DELIVERED)

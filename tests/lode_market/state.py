@@ -11,6 +11,7 @@ from .leaves import Amount, Account, Supply, key_bytes
 class State:
     """Leaves by (name, id, …). What is written is remembered, so that it can be taken back and
     told."""
+
     def __init__(self):
         self.leaves = {}
         self.supply = Supply(*[0] * len(Supply.FIELDS))
@@ -32,10 +33,13 @@ class State:
             self.leaves[key] = record
 
     def supply_add(self, **changes):
-        self.supply = self.supply.replace(**{
-            name: getattr(self.supply, name) + change
-            for name, change in changes.items() if change
-        })
+        self.supply = self.supply.replace(
+            **{
+                name: getattr(self.supply, name) + change
+                for name, change in changes.items()
+                if change
+            }
+        )
 
     def begin(self):
         self.journal = ({}, self.supply)
@@ -57,8 +61,13 @@ class State:
             if new is old:
                 continue
             encoded = None if new is None else new.encode()
-            if old is None and new is None or old is not None and new is not None and old.encode(
-            ) == encoded:
+            if (
+                old is None
+                and new is None
+                or old is not None
+                and new is not None
+                and old.encode() == encoded
+            ):
                 continue
             changes[key_bytes(*key)] = encoded
         self.before = {}

@@ -127,8 +127,10 @@ def register_class(b, t, values):
     take(b, t, burned)
     b.burn(burned)
     class_id = actions.transaction_id(b.hashes[0], t)
-    b.state.put(("class", class_id),
-                Class(t["from"], t["system"], t["policy"], t["royalty_bps"], values, 0, 0, 0, 0, 0))
+    b.state.put(
+        ("class", class_id),
+        Class(t["from"], t["system"], t["policy"], t["royalty_bps"], values, 0, 0, 0, 0, 0),
+    )
     b.state.put(("key", class_id), Key(data=t["key"]))
     b.units += rules.REGISTER_COST
     return "applied", ""
@@ -149,8 +151,17 @@ def ask(b, t, _place):
             make_room(b, class_id, own)
     b.put_ask(
         class_id,
-        Ask(own, t["price"], t["blocks"], t["capacity"], t["max_bond"], t["until"], b.height,
-            old.open if old else 0))
+        Ask(
+            own,
+            t["price"],
+            t["blocks"],
+            t["capacity"],
+            t["max_bond"],
+            t["until"],
+            b.height,
+            old.open if old else 0,
+        ),
+    )
     b.ask_event(class_id, own)
 
 
@@ -206,10 +217,32 @@ def request(b, t, place):
     hard = b.height + t["hard_blocks"]
     b.put_job(
         job_id,
-        Job(0, class_id, t["price"], t["late_price"], b.height + t["soft_blocks"], hard,
-            t["damage"], t["min_reputation"], t["flags"], t["operator"], tuple(t["values"]), own,
-            b.height, place, t["price"], held, OPEN if contest else WAITING, None,
-            b.height if contest else None, None, (), (), ()))
+        Job(
+            0,
+            class_id,
+            t["price"],
+            t["late_price"],
+            b.height + t["soft_blocks"],
+            hard,
+            t["damage"],
+            t["min_reputation"],
+            t["flags"],
+            t["operator"],
+            tuple(t["values"]),
+            own,
+            b.height,
+            place,
+            t["price"],
+            held,
+            OPEN if contest else WAITING,
+            None,
+            b.height if contest else None,
+            None,
+            (),
+            (),
+            (),
+        ),
+    )
     agenda.add(b, hard + 1, job_id)
     agenda.add(b, hard + rules.LEAF_BLOCKS + 1, job_id)
     if not contest:
@@ -267,11 +300,14 @@ def raise_(b, t, _place):
     take(b, t, t["price"] - job.price + held - job.bond)
     b.put_job(
         t["job"],
-        job.replace(price=t["price"],
-                    late_price=t["late_price"],
-                    escrow=t["price"],
-                    bond=held,
-                    open_price=None))
+        job.replace(
+            price=t["price"],
+            late_price=t["late_price"],
+            escrow=t["price"],
+            bond=held,
+            open_price=None,
+        ),
+    )
     if b.cls(job.class_id).policy.selection != CONTEST:
         b.job_event(t["job"])
 
@@ -304,6 +340,13 @@ def decline(b, t, _place):
 
 
 HANDLERS = {
-    "transfer": transfer, "bond": bond, "unbond": unbond, "ask": ask, "request": request,
-    "raise": raise_, "cancel": cancel, "decline": decline, "appoint": appoint
+    "transfer": transfer,
+    "bond": bond,
+    "unbond": unbond,
+    "ask": ask,
+    "request": request,
+    "raise": raise_,
+    "cancel": cancel,
+    "decline": decline,
+    "appoint": appoint,
 }

@@ -146,7 +146,7 @@ impl Seat {
         Node { process, url: format!("http://{}:{API_PORT}/{}", self.ip, self.network) }
     }
 
-    /// Starts the node with seeds, and with nobody but them.
+    /// Starts the node with these seeds only.
     pub fn start_among(&self, seeds: &[String]) -> Node {
         let mut arguments: Vec<&str> =
             seeds.iter().flat_map(|seed| ["--seed-peer", seed]).collect();

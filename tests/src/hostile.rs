@@ -58,7 +58,7 @@ impl Forge {
         self.work.lock().clone()
     }
 
-    /// The next block that nobody has seen before.
+    /// The next block that no node has seen before.
     fn header(&self) -> SealedHeader {
         let work = self.work();
         let statement = work.statement();

@@ -60,7 +60,7 @@ genesis_target = "{genesis_target}"
     )
 }
 
-/// The first address there is: nobody's, and good for mining.
+/// The first valid address: without a known key, and good for mining.
 pub fn prover() -> Address {
     let candidate = |number: u8| {
         let mut bytes = [0; 32];

@@ -70,7 +70,7 @@ pub fn long() -> bool {
 /// Says that a test cannot run here, and why: past the test harness's capture, in a line that
 /// `.ci/run` counts.
 pub fn skipped(test: &str, why: &str) {
-    // Where nobody reads standard error, nobody counts either.
+    // If standard error is closed, skipped tests are not counted.
     let _ = writeln!(std::io::stderr(), "\nSKIPPED {test}: {why}");
 }
 
@@ -308,7 +308,7 @@ impl Process {
         }
     }
 
-    /// Everything that it wrote and nobody has taken yet.
+    /// Everything that it wrote and that was not read yet.
     pub fn rest(&mut self) -> Vec<String> {
         // The readers end with the process; a moment lets them deliver.
         thread::sleep(Duration::from_millis(50));

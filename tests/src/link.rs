@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// The relay. Whoever dials [`Link::address`] reaches the target, while the link is whole.
+/// The relay. A connection to [`Link::address`] reaches the target while the link is whole.
 #[derive(Debug)]
 pub struct Link {
     address: SocketAddr,

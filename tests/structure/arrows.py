@@ -1,11 +1,13 @@
 """Which crate may depend on which: the house, as a list. Dependencies point downward only.
 
-A new crate gets a line in MAY_USE, and a new arrow its word there, or a reason why not. Crates that are planned stand here already.
+A new crate gets a line in MAY_USE, and a new arrow its word there, or a reason why not. Crates that
+are planned stand here already.
 """
 
 import re
 
-# Each of the workspace's crates, by its folder ("lode" is the root package), and those of them that it may use.
+# Each of the workspace's crates, by its folder ("lode" is the root package), and those of them that
+# it may use.
 MAY_USE = {
     # What all programs share as programs: configuration, output, how they end.
     "app": "",
@@ -26,17 +28,21 @@ MAY_USE = {
     "http": "api consensus core ledger network proofs puzzle",
     "explorer": "api consensus core ledger network proofs puzzle",
     "stratum": "api consensus core puzzle",
-    "node": "algebra api app consensus core explorer genesis http ledger network proofs puzzle stratum",
+    "node": "algebra api app consensus core explorer genesis http ledger network proofs puzzle"
+    " stratum",
     # Those who work for one: without its database and its peers.
     "cuda": "algebra puzzle",
     "miner": "algebra api app consensus cuda genesis puzzle",
     "prover": "accelerate algebra api app consensus cuda genesis programs proofs",
-    # The command line: embeds a node, a miner and a prover for `lode devnet` (EMBEDDED below), and speaks through api.
-    "lode": "api app consensus core genesis ledger miner network node programs proofs prover puzzle",
+    # The command line: embeds a node, a miner and a prover for `lode devnet` (EMBEDDED below), and
+    # speaks through api.
+    "lode": "api app consensus core genesis ledger miner network node programs proofs prover"
+    " puzzle",
     # Nothing that is shipped uses these.
     "benches": "accelerate algebra consensus genesis programs proofs puzzle",
     "testkit": "algebra api consensus core genesis ledger network proofs puzzle",
-    "tests": "algebra api app consensus core genesis http ledger miner network node programs proofs prover puzzle stratum testkit",
+    "tests": "algebra api app consensus core genesis http ledger miner network node programs proofs"
+    " prover puzzle stratum testkit",
 }
 
 # What any crate's tests may use on top.
@@ -49,12 +55,13 @@ AT_HOME = {
     "hyper": "explorer http",
     "libp2p": "network",
     "nvml-wrapper": "cuda",
-    "rocksdb": "ledger",
+    "rocksdb": "ledger testkit",
     "tokio": "core explorer http lode network node stratum testkit tests",
 }
 
-# What a program must not link, however indirectly. A rig needs neither database nor peers: it stays small enough to audit, and
-# builds anywhere. Rules know no thread that waits, no database and no socket.
+# What a program must not link, however indirectly. A rig needs neither database nor peers: it stays
+# small enough to audit, and builds anywhere. Rules know no thread that waits, no database and no
+# socket.
 MUST_NOT_LINK = {
     "algebra": "libp2p rocksdb tokio",
     "consensus": "libp2p rocksdb tokio",
@@ -65,7 +72,8 @@ MUST_NOT_LINK = {
     "puzzle": "libp2p rocksdb tokio",
 }
 
-# Of the command line's files, those that start with the first may name the crates of the second; the others speak through api.
+# Of the command line's files, those that start with the first may name the crates of the second;
+# the others speak through api.
 EMBEDDED = ("src/commands/devnet", "core ledger miner network node prover")
 
 
@@ -86,20 +94,24 @@ def may_use(user, name, for_tests):
 
 
 def broken(packages, nodes):
-    """Findings about the workspace's packages and the resolved graph of all, as `cargo metadata` gives them."""
+    """Findings about the workspace's packages and the resolved graph of all, as `cargo metadata`
+    gives them.
+    """
     found = []
     for package in packages:
         user = short(package["name"])
         if user not in MAY_USE:
             found.append(
-                f"no crate `{user}` is planned: add it to MAY_USE in tests/structure/arrows.py, with what it may use"
+                f"no crate `{user}` is planned: add it to MAY_USE in tests/structure/arrows.py, "
+                "with what it may use"
             )
             continue
         for dependency in package["dependencies"]:
             name, for_tests = dependency["name"], dependency["kind"] == "dev"
             if not may_use(user, name, for_tests):
                 found.append(
-                    f"{user} must not depend on {name}{' in tests' if for_tests else ''}: see tests/structure/arrows.py"
+                    f"{user} must not depend on {name}{' in tests' if for_tests else ''}: see "
+                    "tests/structure/arrows.py"
                 )
         found += links(package, MUST_NOT_LINK.get(user, "").split(), nodes)
     return found
@@ -135,7 +147,7 @@ def links(package, forbidden, nodes):
 
 
 def name_of(package_id):
-    """`registry+…#name@1.2.3`, or `path+file:///…/folder#1.2.3` where folder and name are the same."""
+    """`registry+…#name@1.2.3`, or `path+file:///…/folder#1.2.3` if folder and name are equal."""
     place, _, version = package_id.partition("#")
     return version.split("@")[0] if "@" in version else place.rsplit("/", 1)[1]
 
@@ -181,8 +193,13 @@ def try_out():
         "lode-puzzle", ("lode-ledger", None), ("lode-ledger", "dev"), ("rocksdb", "build")
     )
     miner = package("lode-miner")
-    graph = [node(good["id"], ("r#tokio@1", "dev")), node(miner["id"], ("r#snark@1", None)), node("r#snark@1", ("r#rocksdb@2", None)),
-             node("r#rocksdb@2"), node("r#tokio@1")]  # fmt: skip
+    graph = [
+        node(good["id"], ("r#tokio@1", "dev")),
+        node(miner["id"], ("r#snark@1", None)),
+        node("r#snark@1", ("r#rocksdb@2", None)),
+        node("r#rocksdb@2"),
+        node("r#tokio@1"),
+    ]
     assert broken([good], graph) == [], broken([good], graph)
     assert broken([package("lode-puzzle", ("lode-puzzle", "dev"))], graph) == []
     assert len(broken([package("lode-puzzle", ("lode-puzzle", None))], graph)) == 1

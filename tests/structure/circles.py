@@ -1,10 +1,12 @@
 """No ring of files that need each other: such files can only be read together.
 
-For every library, program, bench and example, the module tree is read from its `mod x;`, and each path in the code (`use …`, `crate::a::b`,
-`super::c`, `child::d`, an imported name) is followed, through re-exports, to the file that defines what it names: that is an
-edge. A `pub use` is one only for names that its own file uses, a `mod x;` is none; tests are left out. Names are followed, types
-are not: calling a method on a value needs no path. For C and CUDA an edge is an `#include "…"`, for Python an `import` of a
-neighbour. Rings are the strongly connected components of more than one file.
+For every library, program, bench and example, the module tree is read from its `mod x;`, and each
+path in the code (`use …`, `crate::a::b`, `super::c`, `child::d`, an imported name) is followed,
+through re-exports, to the file that defines what it names: that is an edge. A `pub use` is one only
+for names that its own file uses, a `mod x;` is none; tests are left out. Names are followed, types
+are not: calling a method on a value needs no path. For C and CUDA an edge is an `#include "…"`, for
+Python an `import` of a neighbour. Rings are the strongly connected components of more than one
+file.
 """
 
 import pathlib
@@ -57,7 +59,9 @@ def code_of(source):
 
 
 def leaves(tree, prefix=()):
-    """`a::{b, c::{self, d as e}}` as pairs of a name and a path: (b, a::b), (c, a::c), (e, a::c::d)."""
+    """`a::{b, c::{self, d as e}}` as pairs of a name and a path: (b, a::b), (c, a::c), (e,
+    a::c::d).
+    """
     head, brace, rest = tree.partition("{")
     path, _, alias = head.partition(" as ")
     path = [*prefix, *(part.strip() for part in path.split("::") if part.strip())]
@@ -74,7 +78,9 @@ def leaves(tree, prefix=()):
 
 
 class Module:
-    """Its file, its children by name, what it defines, its imports (public?, name, path), and every path in its code."""
+    """Its file, its children by name, what it defines, its imports (public?, name, path), and every
+    path in its code.
+    """
 
     def __init__(self, file, parent, text, folder):
         self.file, self.parent, self.children = file, parent, {}
@@ -131,7 +137,9 @@ def lookup(module, name, seen):
 
 
 def resolve(module, path, seen=frozenset()):
-    """What a path names: a module, or the file that defines it, or None where it leads out of the crate."""
+    """What a path names: a module, or the file that defines it, or None where it leads out of the
+    crate.
+    """
     at = module
     for index, part in enumerate(path):
         if part in ("crate", "$crate"):
@@ -224,9 +232,12 @@ def broken(root, roots, files):
 
 def try_out():
     sources = {
-        "lib.rs": "mod a; mod b; mod c;\npub use a::A;\n#[cfg(test)] mod tests { use crate::b::B; }",
-        "a/mod.rs": "mod inner; pub use inner::I; pub struct A; // crate::c::C\nfn f() -> [u8; 2] { crate::b::f() }",
-        "a/inner.rs": "use super::{super::c::{self as see}, A as _};\npub struct I; const X: &str = \"crate::a\";\nfn f() { see::C }",
+        "lib.rs": "mod a; mod b; mod c;\npub use a::A;\n"
+        "#[cfg(test)] mod tests { use crate::b::B; }",
+        "a/mod.rs": "mod inner; pub use inner::I; pub struct A; // crate::c::C\n"
+        "fn f() -> [u8; 2] { crate::b::f() }",
+        "a/inner.rs": "use super::{super::c::{self as see}, A as _};\n"
+        "pub struct I; const X: &str = \"crate::a\";\nfn f() { see::C }",
         "b.rs": "use crate::{A, c::*};\npub fn f() { C }",
         "c.rs": "pub struct C;\nfn f() { d() } mod in_line { pub fn g() { super::super::a::I } }",
     }

@@ -74,7 +74,7 @@ fn kill_at_any_moment_loses_nothing() {
     let alice = place.account("alice");
     let rounds = if long() { 100 } else { 6 };
     let mut acknowledged = (0, String::new());
-    // No generator is needed for moments that nobody plans: the clock's nanoseconds do.
+    // No generator is needed for unplanned moments: the clock's nanoseconds do.
     let moment = || u64::from(SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) % 1_500;
     for round in 0..rounds {
         let node = place.start_node();

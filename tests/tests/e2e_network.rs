@@ -1,5 +1,5 @@
-//! Nodes and miners as their operators start them, on one machine: who joins late, who comes back,
-//! who was cut off, and who listened to a liar first.
+//! Nodes and miners as their operators start them, on one machine: one that joins late, one that
+//! comes back, one that was cut off, and one that listened to a liar first.
 
 use lode_tests::{
     FAST_NETWORK, Node,

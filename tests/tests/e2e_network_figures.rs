@@ -1,7 +1,11 @@
-//! What a network of nodes must show, measured:
-//! `LODE_TEST_LONG=1 cargo test --release --workspace --test e2e_network_figures -- --nocapture --test-threads=1`
-//! prints each figure against its bound. The default run makes small versions of the same, and
-//! asserts nothing about time.
+//! What a network of nodes must show, measured. This prints each figure against its bound:
+//!
+//! ```sh
+//! LODE_TEST_LONG=1 cargo test --release --workspace --test e2e_network_figures -- \
+//!     --nocapture --test-threads=1
+//! ```
+//!
+//! The default run makes small versions of the same, and asserts nothing about time.
 
 use std::{
     collections::BTreeMap,
@@ -183,7 +187,7 @@ fn an_announced_block_is_accepted_by_all() {
     nodes.iter().enumerate().for_each(|(number, node)| listen(node, number, send_arrivals.clone()));
 
     let mut delays: Vec<Duration> = Vec::new();
-    // The first ones let gossip settle who passes on to whom.
+    // The first ones let gossip build its mesh.
     let settling = if long() { 10 } else { 1 };
     for round in 0..settling + blocks {
         injector.shares(&nodes[0], shares);
@@ -272,7 +276,8 @@ fn ten_liars_are_thrown_out_and_hold_up_nobody() {
     assert!(most <= 5, "{lies:?}");
     report(
         &format!(
-            "{LIARS} peers offering invalid proofs ({offered} of them): checked of each before its ban, at most"
+            "{LIARS} peers offering invalid proofs ({offered} of them): checked of each before its \
+             ban, at most"
         ),
         &most.to_string(),
         "5",

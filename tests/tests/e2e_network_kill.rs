@@ -102,7 +102,8 @@ fn kill_any_node_at_any_moment_and_no_committed_block_is_lost() {
     restarts.sort_unstable();
     let at = |part: usize| restarts[(restarts.len() - 1) * part / 100];
     println!(
-        "{cycles} kills with seed {seed}: restart until the API answers {:?} in the median, {:?} in 99 of 100, {:?} at most",
+        "{cycles} kills with seed {seed}: restart until the API answers {:?} in the median, {:?} \
+         in 99 of 100, {:?} at most",
         at(50),
         at(99),
         at(100)

@@ -61,7 +61,7 @@ fn a_liar_is_banned_by_its_address_and_a_restart_does_not_forget() {
         drop(hostile);
 
         // Not even a new key gets in from there, before a restart and after it; from elsewhere
-        // everybody does.
+        // every peer does.
         let peers_of = |node: &Node| node.peers().iter().map(ip_of).collect::<Vec<_>>();
         let in_vain = Hostile::start(&forge, address, liar.namespace.clone());
         node.stop();
@@ -109,7 +109,7 @@ fn one_address_gets_few_places_and_leaves_the_others_theirs() {
             assert!(of_crowd() <= MAX_PER_IP);
             thread::sleep(Duration::from_millis(50));
         }
-        // Whoever leaves makes room for the next.
+        // A peer that leaves makes room for the next.
         let ids: BTreeSet<String> =
             node.peers().iter().map(|peer| peer["peer_id"].as_str().unwrap().to_owned()).collect();
         let (inside, outside): (Vec<Hostile>, Vec<Hostile>) =
@@ -163,7 +163,7 @@ fn what_a_node_chooses_by_itself_is_spread_over_subnets() {
                 *most = subnets.len().max(*most);
             }
         };
-        // Somebody finds peers in two subnets, and nobody ever has two in one.
+        // Some node finds peers in two subnets, and no node ever has two in one.
         wait_for("outbound peers in two subnets", || {
             holds(&mut most);
             most >= 2

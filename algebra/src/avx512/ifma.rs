@@ -12,9 +12,9 @@ use core::arch::x86_64::*;
 
 /// The rows of the reduction and of the product, on the sixteen columns `t`.
 ///
-/// Their order is the point. Each quotient digit depends on the one before through two
-/// multiplications; between them stand a row of the product and a row of the reduction that nobody
-/// waits for, so that the multipliers never idle.
+/// The order of the instructions matters. Each quotient digit depends on the one before through two
+/// multiplications; between them stand a row of the product and a row of the reduction that no
+/// other instruction waits for, so that the multipliers never idle.
 macro_rules! columns {
     ($t:ident, $a:ident, $b:ident, $q:ident, $neg_inv:ident, $mask:ident) => {
         /// Column i of the quotient.

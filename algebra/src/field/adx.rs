@@ -77,7 +77,11 @@ macro_rules! reduce_row {
 
 macro_rules! reduce_fq {
     () => {
-        reduce_row!("6", "t5"; "1": "t1" -> "t0", "2": "t2" -> "t1", "3": "t3" -> "t2", "4": "t4" -> "t3", "5": "t5" -> "t4")
+        reduce_row!(
+            "6", "t5";
+            "1": "t1" -> "t0", "2": "t2" -> "t1", "3": "t3" -> "t2", "4": "t4" -> "t3",
+            "5": "t5" -> "t4"
+        )
     };
 }
 
@@ -111,7 +115,10 @@ pub(crate) unsafe fn mul_fq(a: &[u64; 6], b: &[u64; 6]) -> [u64; 6] {
     // alone.
     unsafe {
         asm!(
-            first_row!("1": "t1" -> "t2", "2": "t2" -> "t3", "3": "t3" -> "t4", "4": "t4" -> "t5", "5": "t5" -> "high"),
+            first_row!(
+                "1": "t1" -> "t2", "2": "t2" -> "t3", "3": "t3" -> "t4", "4": "t4" -> "t5",
+                "5": "t5" -> "high"
+            ),
             reduce_fq!(),
             row_fq!("1"),
             reduce_fq!(),

@@ -43,8 +43,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For a person who asks about anything: a full block takes some 6 MiB as JSON, a full mempool
-    /// more.
+    /// For commands at a terminal: a full block takes some 6 MiB as JSON, a full mempool more.
     pub const COMMAND: Self = Self {
         user_agent: concat!("lode/", env!("CARGO_PKG_VERSION")),
         max_answer_bytes: 64 << 20,
@@ -230,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_silent_node_is_given_up() {
-        // The system takes the connection; nobody ever answers.
+        // The system accepts the connection; no answer ever comes.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let node = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let limits = Limits { call_timeout: Duration::from_millis(100), ..Limits::COMMAND };

@@ -53,7 +53,8 @@ pub struct NetworkName(String);
 /// A text that no network can have as its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected a network's name: a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} characters"
+    "expected a network's name: a letter, then a–z, 0–9 and '-', at most {MAX_NAME_BYTES} \
+     characters"
 )]
 pub struct NetworkNameError;
 

@@ -1,4 +1,4 @@
-//! The duty roster of a height: who holds the right to it, and who backs it up.
+//! The duty roster of a height: the prover that holds the right to it, and its backups in order.
 
 use super::{
     Weights,
@@ -81,7 +81,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_roster_ranks_everybody_once(count in 0_u8..40, height: u32) {
-            let weights: Weights = (0..count).map(|number| (prover(number), 1 + u64::from(number))).collect();
+            let weights: Weights =
+                (0..count).map(|number| (prover(number), 1 + u64::from(number))).collect();
             let mut ranked = roster(&weights, &Hash([3; 32]), height);
             ranked.sort_unstable();
             prop_assert_eq!(ranked, weights.keys().copied().collect::<Vec<_>>());

@@ -41,7 +41,7 @@ use crate::{
 /// What an account asks the chain to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Who pays and signs.
+    /// The address that pays and signs.
     pub from: Address,
     /// What the block's producer receives, in microcredits.
     pub fee: u64,

@@ -14,7 +14,7 @@ use crate::{
     signature::{SIGNATURE_BYTES, SignatureClaim, SignatureError},
 };
 
-/// A transaction with the signature of its sender, which nobody has checked yet.
+/// A transaction with an unchecked signature of its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedTransaction {
     /// The signed content.
@@ -63,8 +63,8 @@ impl SignedTransaction {
         SignatureClaim { from: self.transaction.from, message: id, signature: self.signature }
     }
 
-    /// What a transaction with this id still has to show: that whom it names are addresses, and
-    /// that its signature holds.
+    /// What a transaction with this id still has to show: that the accounts it names are addresses
+    /// of the curve, and that its signature holds.
     pub fn obligations(&self, id: Hash) -> impl Iterator<Item = Obligation> {
         let recipient = self.transaction.recipient().map(Obligation::Address);
         recipient.into_iter().chain([Obligation::Signature(self.claim(id))])
@@ -95,7 +95,6 @@ impl HashedTransaction {
         self.id
     }
 
-    /// The transaction.
     pub fn signed(&self) -> &SignedTransaction {
         &self.signed
     }

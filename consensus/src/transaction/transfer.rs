@@ -6,10 +6,10 @@ use crate::{
     codec::{Decode, DecodeError, Encode, Reader},
 };
 
-/// What the sender of a transaction pays, and to whom.
+/// A payment from the sender of a transaction to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
-    /// Who receives.
+    /// The receiver.
     pub to: Address,
     /// What `to` receives, in microcredits, at least 1.
     pub amount: u64,

@@ -106,7 +106,6 @@ pub enum ApplyError<E> {
     Transaction {
         /// Its place in the body.
         index: usize,
-        /// The rule.
         error: TransactionError,
     },
     /// A share was counted by an earlier block.
@@ -141,7 +140,6 @@ pub enum ApplyError<E> {
     /// A leaf of the state is not canonical: the store is broken.
     #[error("state leaf {key:?}: {error}")]
     Leaf {
-        /// The leaf.
         key: StateKey,
         /// What is wrong with it.
         error: DecodeError,

@@ -1,8 +1,8 @@
-//! Shares: each counts once in a chain, is paid from the share fund, and adds to the weight of whom
-//! it counts for.
+//! Shares: each counts once in a chain, is paid from the share fund, and adds to the weight of its
+//! beneficiary.
 //!
-//! What must not be broken: weights are written for the provers of the block's shares, and for
-//! nobody else: the end of an epoch changes no leaf.
+//! What must not be broken: weights are written for the provers of the block's shares only: the end
+//! of an epoch changes no leaf.
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights, the state tree and the market.
+"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights, the state
+tree and the market.
 
     consensus/tests/vectors/generate.py            writes the files
-    consensus/tests/vectors/generate.py --check    exits with 1 if a file differs from what would be written
+    consensus/tests/vectors/generate.py --check    exits with 1 if a file is out of date
 
 Every expected value comes from tests/lode_protocol.py and tests/lode_market, an implementation that
-shares nothing with the Rust code but the specification. The inputs are bytes from labelled hashes, so
-that the files never change by themselves. In the files, bytes are hex, and integers from 2^53 on are
-decimal strings. Python 3.9 or later, standard library only.
+shares nothing with the Rust code but the specification. The inputs are bytes from labelled hashes,
+so that the files never change by themselves. In the files, bytes are hex, and integers from 2^53 on
+are decimal strings. Python 3.9 or later, standard library only.
 """
 
 import itertools
@@ -26,7 +27,7 @@ from market_bytes import market_bytes  # noqa: E402
 from market_rules import market_rules  # noqa: E402
 
 
-# --- Encodings -------------------------------------------------------------------------------------------------------
+# --- Encodings ------------------------------------------------------------------------------------
 
 NETWORK = {
     "name": "golden-1",
@@ -201,7 +202,7 @@ def encodings():
     }
 
 
-# --- Addresses: x-coordinates of the prime-order subgroup of the Edwards curve over BLS12-377's scalar field ---------
+# --- Addresses: x-coordinates of points of prime order, Edwards curve over BLS12-377's Fr ---------
 
 FIELD = 8444461749428370424248824938781546531375899335154063827935233455917409239041
 SUBGROUP = 2111115437357092606062206234695386632838870926408408195193685246394721360383
@@ -292,7 +293,7 @@ def addresses():
     }
 
 
-# --- Chain rules -----------------------------------------------------------------------------------------------------
+# --- Chain rules ----------------------------------------------------------------------------------
 
 HALVING = 8_409_600
 
@@ -431,7 +432,9 @@ def rosters():
 
 
 def epochs():
-    """Weights halved at the end of every epoch, and the leaves of the state then, which know of no such end."""
+    """Weights halved at the end of every epoch, and the leaves of the state then, which know of no
+    such end.
+    """
     a, b, c = (fill(f"prover {name}") for name in "abc")
     weights, weight_sum, histories, sums = {}, 0, {a: [], b: [], c: []}, []
     for shares in (
@@ -476,7 +479,7 @@ def rights():
     }
 
 
-# --- The state tree --------------------------------------------------------------------------------------------------
+# --- The state tree -------------------------------------------------------------------------------
 
 
 def trees():

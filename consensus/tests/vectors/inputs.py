@@ -23,5 +23,8 @@ def plain(value):
         return [plain(item) for item in value]
     if hasattr(value, "plain"):
         return plain(value.plain())
-    return str(value) if isinstance(
-        value, int) and not isinstance(value, bool) and value >= 2**53 else value
+    return (
+        str(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 2**53
+        else value
+    )

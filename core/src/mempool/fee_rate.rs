@@ -63,7 +63,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rates_are_ordered_like_fractions(a: u64, b: u64, c: u64, [x, y, z] in [1..=MAX, 1..=MAX, 1..=MAX]) {
+        fn rates_are_ordered_like_fractions(
+            a: u64,
+            b: u64,
+            c: u64,
+            [x, y, z] in [1..=MAX, 1..=MAX, 1..=MAX],
+        ) {
             let [p, q, r] = [FeeRate::new(a, x), FeeRate::new(b, y), FeeRate::new(c, z)];
             prop_assert_eq!(p.cmp(&q), q.cmp(&p).reverse());
             if p <= q && q <= r {
@@ -74,7 +79,9 @@ mod tests {
         }
 
         #[test]
-        fn a_fee_above_that_of_a_rate_is_a_higher_rate(fee in 0..u64::MAX >> 20, [x, y] in [1..=MAX, 1..=MAX]) {
+        fn a_fee_above_that_of_a_rate_is_a_higher_rate(
+            fee in 0..u64::MAX >> 20, [x, y] in [1..=MAX, 1..=MAX],
+        ) {
             let rate = FeeRate::new(fee, x);
             prop_assert!(FeeRate::new(rate.fee_of(y), y) <= rate);
             prop_assert!(FeeRate::new(rate.fee_of(y) + 1, y) > rate);

@@ -115,7 +115,8 @@ impl Moment<'_> {
         })
     }
 
-    /// The provers in the order of their right and duty to a height. None means anyone.
+    /// The provers in the order of their right and duty to a height. If there are none, any prover
+    /// may act.
     ///
     /// # Errors
     /// [`QueryError::NoRoster`] above the tip's next height.

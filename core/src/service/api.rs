@@ -19,10 +19,10 @@ use tokio::time::{Instant, timeout_at};
 use super::{ChainService, Counters};
 use crate::{
     AttemptOutcome, Backend, Clock, MempoolView, MiningCounters, MiningJob, NetworkInfo,
-    SubmitError, SyncInfo,
+    SubmitError,
     events::EventLog,
-    p2p::{P2pView, sync_info},
-    sync::{PeersView, status},
+    p2p::P2pView,
+    sync::{PeersView, SyncStatus, status},
 };
 
 /// How long a submission waits for its turn before it is refused.
@@ -168,18 +168,14 @@ impl<C: Clock> Backend for Handle<C> {
         self.peers.as_ref().map(P2pView::network_info)
     }
 
-    fn sync(&self) -> SyncInfo {
+    fn sync(&self) -> SyncStatus {
         match &self.peers {
-            Some(peers) => peers.sync_info(),
+            Some(peers) => peers.status().borrow().clone(),
             // Without peers there is nothing to catch up with: the tip's age decides.
             None => {
                 let service = &self.service;
-                sync_info(status(
-                    &service.ledger,
-                    service.tip(),
-                    service.now_ms(),
-                    &PeersView::default(),
-                ))
+                let view = PeersView::default();
+                status(&service.ledger, service.tip(), service.now_ms(), &view)
             }
         }
     }

@@ -177,11 +177,12 @@ impl<C: Clock> ChainService<C> {
         let shares = shares.into_iter().filter(|share| service.take_attempt(share).is_ok()).count();
         if waiting + counted > 0 {
             info!(
-                "{transactions} of {waiting} transactions and {shares} of {counted} shares still wait for a block"
+                "{transactions} of {waiting} transactions and {shares} of {counted} shares still \
+                 wait for a block"
             );
         }
-        // What was loaded is neither a submission nor news to peers, who ask for what waits when
-        // they connect.
+        // Loaded entries count as no submissions and are not announced: peers ask for what waits
+        // when they connect.
         service.counters.reset();
         service.pools().accepted.clear();
         service.save()?;

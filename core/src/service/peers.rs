@@ -31,9 +31,9 @@ impl<C: Clock> ChainService<C> {
         self.pools().work
     }
 
-    /// What can be said of a share without its proof, and what the proof must show.
-    /// [`Fault::Sender`](crate::Fault) is what anybody who knows the anchor can see; everything
-    /// else depends on where this node stands.
+    /// Checks of a share all but its proof, and returns what the proof must show. Only errors that
+    /// follow from the share and its anchor alone are [`Fault::Sender`](crate::Fault); all others
+    /// depend on this node's state.
     pub(crate) fn check_share(&self, share: &Share) -> Result<Item, SubmitError> {
         let context = self.context();
         let item = context.share_item(share)?;

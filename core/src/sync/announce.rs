@@ -2,7 +2,7 @@
 //! the body is here.
 //!
 //! Owns the announcements that are not settled, and the hashes of those that were. Returns
-//! verdicts, charges, and what a good header says of whoever brought it; the header itself goes
+//! verdicts, charges, and what a good header says of the peer that sent it; the header itself goes
 //! into the tree.
 //!
 //! What must not be broken: a header is judged cheapest check first, and each gets its one verdict:
@@ -73,7 +73,7 @@ impl Announcements {
         }
     }
 
-    /// Somebody announces a block.
+    /// A peer announces a block.
     pub(super) fn announced<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -84,7 +84,7 @@ impl Announcements {
     ) -> Result<Effects, LedgerError> {
         let hash = sealed.hash();
         if tree.is_invalid(&hash) {
-            // These very bytes were found wrong before: whoever passes them on did not look.
+            // These very bytes were found wrong before: the peer passed them on unchecked.
             return Ok(reject(
                 view,
                 tree,
@@ -205,7 +205,8 @@ impl Announcements {
         }
     }
 
-    /// Lets a header wait for its parent, and has whoever announced it asked for what lies between.
+    /// Lets a header wait for its parent, and asks the peer that announced it for the headers
+    /// between.
     fn orphan<C: Clock>(
         &mut self,
         view: &View<C>,
@@ -260,7 +261,7 @@ impl Announcements {
     }
 
     /// The headers from the future whose time has come: each is to be judged as if it were
-    /// announced now, by nobody who waits for a verdict.
+    /// announced now, without a gossip message that waits for a verdict.
     pub(super) fn due<C: Clock>(&mut self, view: &View<C>) -> Vec<(SealedHeader, Origin)> {
         let (params, local_ms) = (view.service.ledger().params(), view.service.now_ms());
         let has_come = |deferred: &mut Deferred| {
@@ -270,7 +271,7 @@ impl Announcements {
         come.map(|Deferred { header, peer }| (header, Origin { peer, gossip: None })).collect()
     }
 
-    /// Gives up headers that nobody has looked at.
+    /// Gives up unchecked headers.
     pub(super) fn dropped(&mut self, tasks: VecDeque<AnnouncedTask>) -> Effects {
         let judge = |task: AnnouncedTask| {
             self.checking.remove(&task.header.hash());

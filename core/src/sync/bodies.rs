@@ -5,8 +5,8 @@
 //! delivers. Returns questions for bodies, charges, and which blocks are stored; headers whose
 //! blocks are stored leave the tree.
 //!
-//! What must not be broken: a body that does not match its header speaks against who sent it and
-//! not against the header; a block that breaks a rule takes all that descend from it along.
+//! What must not be broken: a body that does not match its header is charged to its sender and
+//! leaves the header valid; a block that breaks a rule makes all its descendants invalid.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -52,7 +52,7 @@ pub(super) struct BodySync {
     bytes_held: usize,
     /// How many may be when more than the very next body is asked for.
     max_bytes_held: usize,
-    /// Who sent the bodies of blocks that are stored and not applied yet.
+    /// The senders of the bodies that are stored and not applied yet.
     servers: BTreeMap<Hash, PeerId>,
 }
 
@@ -126,7 +126,7 @@ impl BodySync {
         effects
     }
 
-    /// Forgets bodies that nobody has looked at.
+    /// Drops unchecked bodies.
     pub(super) fn dropped(&mut self, tasks: VecDeque<BodyTask>) {
         tasks.into_iter().for_each(|task| self.forget(&task.header.hash()));
     }
@@ -155,7 +155,7 @@ impl BodySync {
         }
     }
 
-    /// Gives the next branch its turn if nobody gives the body that the path needs first. Returns
+    /// Gives the next branch its turn if no peer gives the body that the path needs first. Returns
     /// whether there is such a branch.
     ///
     /// A header is passed on before its body is seen, so a miner that announces a block and keeps
@@ -282,8 +282,8 @@ impl BodySync {
         effects
     }
 
-    /// Whoever keeps the very next block waiting is not waited for alone: it is asked of another
-    /// peer, if there is one. The first answer counts, whosever it is.
+    /// If the next block of the path is late, it is also asked of another peer, if there is one.
+    /// The first answer counts.
     fn ask_again<C: Clock>(&mut self, view: &View<C>) {
         let Some((height, hash)) = self.path.first() else {
             return;
@@ -379,7 +379,7 @@ impl BodySync {
                     self.states.remove(&hash);
                     true
                 }
-                // Another one was asked meanwhile, who is not faster.
+                // Another peer was asked meanwhile and has not answered yet.
                 Some(BodyState::Asked(..)) => matches!(body, Some(Some(_))),
                 None => self.path.hashes().values().any(|wanted| *wanted == hash),
                 Some(BodyState::Checking { .. } | BodyState::Proven { .. }) => false,

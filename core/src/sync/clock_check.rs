@@ -6,45 +6,18 @@
 //! A peer's clock is read between question and answer, so that it lies between two readings of our
 //! own. What is kept is by how much it differs at least: slow lines and machines that slept in
 //! between make no difference where there is none. The median of the peers decides, of those that
-//! this node dialled if they are enough, since anybody can dial it.
+//! this node dialled if they are enough, since an attacker can dial it any number of times.
 //!
 //! What must not be broken: no rule of the chain goes by this, the clock is never set, and a single
 //! peer that dialled this node says nothing.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use lode_network::PeerId;
 use tracing::{info, warn};
 
-use super::{limits::CLOCK_QUORUM, view::View};
+use super::{limits::CLOCK_QUORUM, status::ClockFault, view::View};
 use crate::Clock;
-
-/// This machine's clock differs from its peers' by more than the future limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockFault {
-    /// The peers' clocks less this one, in ms, at least: positive if this one is behind.
-    pub offset_ms: i64,
-    /// How many peers say so, or are outvoted.
-    pub peers: usize,
-    /// Whether what is mined by this clock is worth nothing: enough peers agree, or their blocks
-    /// are left out for its sake.
-    pub is_certain: bool,
-}
-
-impl fmt::Display for ClockFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, peers) = (self.offset_ms.unsigned_abs() / 1_000, self.peers);
-        let (direction, consequence) = if self.offset_ms > 0 {
-            ("behind", "newest blocks lie in the future for this node")
-        } else {
-            ("ahead of", "nodes refuse this one's blocks until their time comes")
-        };
-        write!(
-            f,
-            "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose {consequence}"
-        )
-    }
-}
 
 /// The clocks of the peers.
 #[derive(Debug, Default)]
@@ -153,14 +126,5 @@ mod tests {
         assert_eq!(median(vec![1_000_000, 0, 3]), 3);
         assert_eq!(median(vec![-1_000_000, -5, -3]), -5);
         assert_eq!(median(vec![-1_000_000, -7, -5, 9]), -5);
-    }
-
-    #[test]
-    fn it_is_named_in_words() {
-        let name = |offset_ms| ClockFault { offset_ms, peers: 2, is_certain: true }.to_string();
-        assert!(
-            name(90_500).starts_with("this machine's clock seems 90 s behind its peers' (2 asked)")
-        );
-        assert!(name(-61_000).starts_with("this machine's clock seems 61 s ahead of its peers'"));
     }
 }

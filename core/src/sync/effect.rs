@@ -41,7 +41,7 @@ pub(super) enum Question {
 /// One thing to be done.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// To the network, and to the account of what is asked of whom.
+    /// To the network, and to the record of open questions by peer.
     Ask(PeerId, Question, Request),
     /// To the network.
     Respond(InboundId, Response),

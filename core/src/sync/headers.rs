@@ -2,7 +2,7 @@
 //!
 //! Owns the tree of proven headers, the candidates (a chain of headers for each peer that is read),
 //! the one whose peer has left, and the chain that is read for the second time. Returns questions
-//! for headers, what they say of whoever brought them, and charges.
+//! for headers, what headers say of the peers that sent them, and charges.
 //!
 //! What must not be broken: nothing in an unverified proof counts as work; nothing is stored below
 //! the minimum work; a claim is held against a peer only as it stood when it was asked.
@@ -148,9 +148,9 @@ impl HeaderSync {
         if !candidate.is_endless() && (!candidate.is_done() || peer.is_asked_headers || waits) {
             return Effects::none();
         }
-        // Whoever reorganises meanwhile ends with more work than it claimed, never with less. Who
-        // claims no more than what is here by now may be on this node's own chain, and have nothing
-        // to add to headers that another peer began.
+        // A peer that reorganises meanwhile ends with more work than it claimed, never with less. A
+        // peer that claims no more work than is here by now may be on this node's own chain, and
+        // have nothing to add to headers that another peer began.
         let claims_more = best.moves_to(candidate.claimed_work);
         let is_short = claims_more
             && candidate.claimed_work > candidate.work
@@ -223,7 +223,7 @@ impl HeaderSync {
             .filter(|(_, source, peer)| best.moves_to(peer.work) || source.is_ahead)
             .map(|(id, _, peer)| {
                 // Those that dialled us have their turn in the order in which they came, whatever
-                // they claim: nobody's lies are to keep another one from being asked.
+                // work they claim: a false claim must not keep another peer from being asked.
                 let came_ms = if peer.outbound { 0 } else { peer.since_ms };
                 ((!peer.outbound, peer.evasions, came_ms, Reverse(peer.work)), id)
             })
@@ -323,8 +323,8 @@ impl HeaderSync {
         let reader = view.service.ledger().read();
         let chain = match self.tree.chain(&reader, &candidate.fork_hash) {
             Ok(chain) => chain,
-            // The fork has gone while headers were on their way. Nothing is proven yet that anybody
-            // would have to decide on.
+            // The fork has gone while headers were on their way. No header above it is proven yet,
+            // so an operator has nothing to decide.
             Err(
                 LedgerError::ReorgTooDeep { .. }
                 | LedgerError::Orphan { .. }
@@ -440,8 +440,8 @@ impl HeaderSync {
             && let Some(held) = slot
             && held.prove(segment, headers, view.config.assume_valid).is_err()
         {
-            // Nothing above a bad header is of use, nor is what lies below it, from somebody who
-            // sends such ones.
+            // Nothing above a bad header is of use; what lies below it is dropped too, since a peer
+            // that sends bad headers is not trusted.
             *slot = None;
         }
         let mut effects = Effects::none();

@@ -13,7 +13,7 @@ use lode_puzzle::Item;
 
 use crate::{ChainService, Clock, SubmitError};
 
-/// Who brought something, and the gossip message that waits for a verdict on it.
+/// The peer that sent something, and the gossip message that waits for a verdict on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) peer: PeerId,
@@ -35,7 +35,7 @@ pub(super) struct BodyTask {
     pub(super) context: ChainContext,
     /// Whether shares and signatures are taken to be good.
     pub(super) assumed: bool,
-    /// Who sent it.
+    /// The peer that sent it.
     pub(super) server: Option<PeerId>,
 }
 
@@ -75,7 +75,7 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub struct Job(pub(super) Work);
 
-/// How much a job has to do, for those who simulate its time.
+/// How much a job has to do, from which a simulation computes its time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Proofs in its one batch, at most: those that were checked before are left out.
@@ -102,7 +102,7 @@ pub(super) enum Outcome {
     Transactions(PeerId, Vec<(TransactionTask, Result<(), SubmitError>)>),
 }
 
-/// A block's hash, who sent its body, and what the check said.
+/// A block's hash, the sender of its body, and the result of the check.
 pub(super) type BodyResult = (Hash, Option<PeerId>, Result<VerifiedBlock, BlockError>);
 
 impl Job {

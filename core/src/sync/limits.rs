@@ -11,7 +11,7 @@ pub(super) const MAX_BATCH: usize = 64;
 pub(super) const HEADERS_PER_REQUEST: u16 = 512;
 /// Chains of headers that are judged at the same time, each from another peer.
 pub(super) const MAX_CANDIDATES: usize = 4;
-/// How many of them may come from peers that dialled us: anybody can do that.
+/// How many of them may come from peers that dialled us: an attacker can do that at no cost.
 pub(super) const MAX_INBOUND_CANDIDATES: usize = 2;
 /// Times in a row that a peer may fail to say what headers it has before its claims are passed
 /// over.
@@ -20,7 +20,8 @@ pub(super) const MAX_EVASIONS: u32 = 2;
 pub(super) const MAX_EVASION_DOUBLINGS: u32 = 4;
 /// Announced headers this far below the tip are not looked at: nothing that matters hangs on them.
 pub(super) const RELAY_DEPTH: Height = 6;
-/// How long nobody may have the headers of a chain that is read again before it is given up.
+/// After this time without a peer that has the headers of a chain that is read again, it is given
+/// up.
 pub(super) const REPLAY_TIMEOUT_MS: u64 = 60_000;
 /// Chains below the retained history that are remembered as such.
 pub(super) const MAX_DEEP_CHAINS: usize = 256;
@@ -55,7 +56,7 @@ pub(super) const MAX_BODIES_IN_FLIGHT: usize = 64;
 pub(super) const BODIES_PER_REQUEST: usize = 8;
 /// Bodies that are asked for, checked, or waiting for those before them.
 pub(super) const BODY_WINDOW: usize = 128;
-/// Stored blocks that are not applied yet of which it is known who sent them.
+/// Stored and not yet applied blocks whose senders are remembered.
 pub(super) const MAX_SERVERS: usize = 4_096;
 /// Hashes of bodies that a peer said it lacks.
 pub(super) const MAX_LACKING: usize = 256;

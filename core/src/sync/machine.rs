@@ -1,5 +1,6 @@
 //! The switchboard: gives each event to the part that it concerns, and carries out the effects that
-//! come back.
+//! come back. What follows from answers stands in [`answers`](super::answers), what effects do in
+//! [`carry`](super::carry).
 //!
 //! Owns the parts, what they may look at ([`View`]), and whether the machine has halted. What must
 //! not be broken: effects are carried out in their order, each part's before the next part is
@@ -9,18 +10,17 @@ use std::{fmt, sync::Arc};
 
 use lode_consensus::{Height, SealedHeader, Share, SignedTransaction};
 use lode_ledger::LedgerError;
-use lode_network::{Gossip, MempoolPage, Network, NetworkEvent, PeerId, Penalty};
-use tracing::{error, warn};
+use lode_network::{Gossip, Network, NetworkEvent, PeerId};
 
 use super::{
     announce::Announcements,
     bodies::BodySync,
     clock_check::ClockCheck,
     config::SyncConfig,
-    effect::{Effect, Effects, Question},
+    effect::Effects,
     headers::HeaderSync,
     jobs::{Done, Job, Origin, Outcome},
-    peers::{Answer, Ending, Fault, PeerTable, ask_status},
+    peers::{Fault, PeerTable, ask_status},
     pools::PoolRelay,
     server::Server,
     status::{PeersView, SyncState, SyncStatus, status},
@@ -31,16 +31,16 @@ use crate::{ChainService, Clock};
 
 /// The machine.
 pub struct SyncMachine<C> {
-    view: View<C>,
-    headers: HeaderSync,
-    bodies: BodySync,
-    announcements: Announcements,
-    pools: PoolRelay,
-    server: Server,
-    queues: Queues,
-    clock: ClockCheck,
+    pub(super) view: View<C>,
+    pub(super) headers: HeaderSync,
+    pub(super) bodies: BodySync,
+    pub(super) announcements: Announcements,
+    pub(super) pools: PoolRelay,
+    pub(super) server: Server,
+    pub(super) queues: Queues,
+    pub(super) clock: ClockCheck,
     /// Why the operator has to look.
-    halted: Option<String>,
+    pub(super) halted: Option<String>,
 }
 
 impl<C> fmt::Debug for SyncMachine<C> {
@@ -49,7 +49,7 @@ impl<C> fmt::Debug for SyncMachine<C> {
     }
 }
 
-type Result<T = (), E = LedgerError> = std::result::Result<T, E>;
+pub(super) type Result<T = (), E = LedgerError> = std::result::Result<T, E>;
 
 impl<C: Clock> SyncMachine<C> {
     /// A machine without peers.
@@ -268,13 +268,18 @@ impl<C: Clock> SyncMachine<C> {
         self.carry_out(effects, network)
     }
 
-    fn share(&mut self, share: Share, origin: Origin, network: &mut dyn Network) -> Result {
+    pub(super) fn share(
+        &mut self,
+        share: Share,
+        origin: Origin,
+        network: &mut dyn Network,
+    ) -> Result {
         let effects =
             self.pools.share(&self.view, &self.headers.tree, &mut self.queues, share, origin);
         self.carry_out(effects, network)
     }
 
-    fn transaction(
+    pub(super) fn transaction(
         &mut self,
         signed: SignedTransaction,
         origin: Origin,
@@ -288,196 +293,5 @@ impl<C: Clock> SyncMachine<C> {
             origin,
         );
         self.carry_out(effects, network)
-    }
-
-    fn ended(&mut self, peer: PeerId, ending: Ending, network: &mut dyn Network) -> Result {
-        let view = &self.view;
-        let effects = match ending {
-            Ending::Answered(Answer::Status(status, asked_ms)) => {
-                self.clock.told(peer, status.now_ms, asked_ms, view.service.now_ms());
-                Effects::one(Effect::Status(peer, status))
-            }
-            Ending::Answered(Answer::Headers(headers, asked)) => {
-                self.headers.received(view, &mut self.queues, peer, headers, asked)?
-            }
-            Ending::Answered(Answer::Replay(headers)) => {
-                let HeaderSync { rereading, tree, .. } = &mut self.headers;
-                rereading.received(view, tree, peer, headers)?
-            }
-            Ending::Answered(Answer::Bodies(hashes, bodies)) => {
-                let (tree, queues) = (&mut self.headers.tree, &mut self.queues);
-                self.bodies.received(view, tree, queues, peer, (hashes, bodies))?
-            }
-            // They took long enough to come.
-            Ending::LateBodies(hashes, bodies)
-                if self.bodies.has_room() && !view.peers.is_out(&peer) =>
-            {
-                let (tree, queues) = (&mut self.headers.tree, &mut self.queues);
-                self.bodies.received(view, tree, queues, peer, (hashes, bodies))?
-            }
-            Ending::Answered(Answer::Mempool(page)) => return self.page_came(peer, page, network),
-            Ending::Unanswered(question, fault) => {
-                return self.unanswered(peer, &question, fault, network);
-            }
-            Ending::Unrequested => {
-                let mut effects = Effects::none();
-                effects.penalize(
-                    peer,
-                    Penalty::UnrequestedResponse,
-                    &"an answer that nobody asked for",
-                );
-                effects
-            }
-            Ending::LateBodies(..) | Ending::Over => return Ok(()),
-        };
-        self.carry_out(effects, network)
-    }
-
-    /// A peer did not answer: others may be asked. Whoever took a request for blocks and does not
-    /// deliver is charged; silence about anything else harms nobody.
-    fn unanswered(
-        &mut self,
-        peer: PeerId,
-        question: &Question,
-        fault: Fault,
-        network: &mut dyn Network,
-    ) -> Result {
-        match question {
-            Question::Headers { .. } => self.headers.sources.headers_failed(&peer),
-            Question::Bodies(hashes) => self.bodies.not_delivered(&peer, hashes),
-            Question::Mempool => self.pools.page_failed(&peer),
-            Question::Status { .. } | Question::Replay { .. } => {}
-        }
-        let mut effects = Effects::none();
-        match (fault, question) {
-            (Fault::WrongForm, _) => {
-                effects.penalize(
-                    peer,
-                    Penalty::UnrequestedResponse,
-                    &"an answer of the wrong form",
-                );
-            }
-            (Fault::Late, Question::Bodies(_)) => effects = self.bodies.is_late(&self.view, peer),
-            (Fault::Late, Question::Headers { .. } | Question::Replay { .. })
-                if self.view.peers.contains(&peer) =>
-            {
-                effects.penalize(peer, Penalty::Stall, &"no answer in time");
-            }
-            (Fault::Late | Fault::None, _) => {}
-        }
-        self.carry_out(effects, network)
-    }
-
-    fn page_came(&mut self, peer: PeerId, page: MempoolPage, network: &mut dyn Network) -> Result {
-        self.pools.page_came(&peer, &page);
-        let origin = Origin { peer, gossip: None };
-        page.shares.into_iter().try_for_each(|share| self.share(share, origin, network))?;
-        page.transactions
-            .into_iter()
-            .try_for_each(|signed| self.transaction(signed, origin, network))
-    }
-
-    fn disconnected(&mut self, peer: PeerId, network: &mut dyn Network) -> Result {
-        for question in self.view.peers.disconnected(&peer) {
-            if let Question::Bodies(hashes) = question {
-                self.bodies.not_delivered(&peer, &hashes);
-            }
-        }
-        self.headers.disconnected(&peer);
-        self.bodies.disconnected(&peer);
-        self.pools.disconnected(&peer);
-        self.server.disconnected(&peer);
-        self.clock.disconnected(&peer);
-        let effects = self.drop_work(peer);
-        self.carry_out(effects, network)
-    }
-
-    /// Forgets what a peer brought and nobody has looked at. A verdict that is due is given all the
-    /// same.
-    fn drop_work(&mut self, peer: PeerId) -> Effects {
-        let dropped = self.queues.drop_peer(peer);
-        let mut effects = self.announcements.dropped(dropped.announced);
-        self.bodies.dropped(dropped.bodies);
-        effects.extend(PoolRelay::dropped(dropped.shares, dropped.transactions));
-        effects.extend(self.announcements.drop_peer(&peer));
-        effects
-    }
-
-    /// Does what a part wants done.
-    fn carry_out(&mut self, effects: Effects, network: &mut dyn Network) -> Result {
-        let now_ms = self.view.now_ms;
-        for effect in effects {
-            match effect {
-                Effect::Ask(peer, question, request) => {
-                    let id = self.view.peers.asks(peer, question, now_ms);
-                    network.request(peer, id, request);
-                }
-                Effect::Respond(id, response) => network.respond(id, response),
-                Effect::Publish(message) => network.publish(message),
-                Effect::Judge(Origin { peer, gossip }, verdict) => {
-                    if let Some(id) = gossip {
-                        network.verdict(id, peer, verdict);
-                    }
-                }
-                Effect::Penalize(peer, penalty, why) => {
-                    self.penalize(peer, penalty, &why, network)?
-                }
-                Effect::Status(peer, status) => {
-                    let effects =
-                        self.view.peers.take_status(peer, status, &self.view.genesis_hash());
-                    self.carry_out(effects, network)?;
-                }
-                Effect::Shows(peer, work, height) => {
-                    self.view.peers.reaches(&peer, work, height, true)
-                }
-                Effect::Reaches(peer, work, height) => {
-                    self.view.peers.reaches(&peer, work, height, false)
-                }
-                Effect::Discredit(peer) => self.view.peers.discredit(&peer, now_ms),
-                Effect::AwaitLate(peer, until_ms) => self.view.peers.await_late(&peer, until_ms),
-                Effect::ReadChain(peer) => self.headers.sources.is_ahead(&peer),
-                Effect::NewTip(header) => {
-                    let effects = self.announcements.new_tip(header);
-                    self.carry_out(effects, network)?;
-                }
-                Effect::Release(hash) => {
-                    let effects = self.server.release(&self.view, &hash)?;
-                    self.carry_out(effects, network)?;
-                }
-                Effect::Halt(reason) => self.halt(reason),
-            }
-        }
-        Ok(())
-    }
-
-    /// Charges a peer. Once it has earned a ban nothing more that it brought is looked at, however
-    /// long the network takes to throw it out.
-    fn penalize(
-        &mut self,
-        peer: PeerId,
-        penalty: Penalty,
-        why: &str,
-        network: &mut dyn Network,
-    ) -> Result {
-        if self.view.peers.is_out(&peer) {
-            return Ok(());
-        }
-        warn!("peer {peer}: {penalty:?}: {why}");
-        network.penalize(peer, penalty);
-        if self.view.peers.charge(&peer, penalty, self.view.now_ms) {
-            self.headers.sources.drop_candidate(&peer);
-            let effects = self.drop_work(peer);
-            self.carry_out(effects, network)?;
-            network.disconnect(peer);
-        }
-        Ok(())
-    }
-
-    /// Stops following better chains, and tells the operator.
-    fn halt(&mut self, reason: String) {
-        if self.halted.is_none() {
-            error!("halted: {reason}");
-            self.halted = Some(reason);
-        }
     }
 }

@@ -14,7 +14,7 @@
 //!    [`ChainService::accepted`](crate::ChainService::accepted) rings;
 //! 2. after each call takes [`SyncMachine::next_job`] as often as it has workers free, runs
 //!    [`Job::run`] there, and brings the result back through [`SyncMachine::on_done`];
-//! 3. shows [`SyncMachine::status`] to whoever asks.
+//! 3. shows [`SyncMachine::status`] to the API.
 //!
 //! `now_ms` in these calls is the driver's own count of milliseconds, from any start, that never
 //! goes back: timeouts and rates go by it. What is compared with timestamps goes by the service's
@@ -49,9 +49,9 @@
 //! `bodies` returns a question for the body. When that has come, was checked and is stored,
 //! `bodies` returns the release of the requests that `server` holds for it.
 //!
-//! A file uses only those before it: limits, bounded, queue; config, jobs, effect; tree; replay,
-//! candidate; peers; work, view; rereading, sources, path, supply; headers, bodies, announce,
-//! pools, server, clock_check; status; machine.
+//! A file uses only those before it: limits, bounded, queue, status; config, jobs, effect; tree;
+//! replay, candidate; peers; work, view; rereading, sources, path, supply; headers, bodies,
+//! announce, pools, server, clock_check; machine, answers, carry.
 //!
 //! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver
 //! gives them a thread that may block.
@@ -67,9 +67,11 @@
 //! header; no answer is believed that was not asked for.
 
 mod announce;
+mod answers;
 mod bodies;
 pub(crate) mod bounded;
 mod candidate;
+mod carry;
 mod clock_check;
 mod config;
 mod effect;
@@ -91,12 +93,11 @@ mod tree;
 mod view;
 mod work;
 
-pub use clock_check::ClockFault;
 pub use config::{SyncBounds, SyncConfig};
 pub use jobs::{Cost, Done, Job};
 pub use machine::SyncMachine;
+pub use status::{ClockFault, SyncState, SyncStatus};
 pub(crate) use status::{PeersView, status};
-pub use status::{SyncState, SyncStatus};
 
 /// How often a driver should call [`SyncMachine::on_tick`].
 pub const TICK_MS: u64 = 100;

@@ -1,12 +1,11 @@
-//! The peer table: who is connected, what each says of itself, what it was asked for, and what it
-//! has done wrong.
+//! The peer table: the connected peers, what each claims, what it was asked for, and what it has
+//! done wrong.
 //!
 //! Owns peers, their scores, and the requests in flight. Returns how requests ended: every one ends
 //! once, by its answer, its deadline, or its peer's going.
 //!
 //! What must not be broken: an answer counts only if it comes from the peer that was asked, in
-//! time, and has the form that was asked for; and what a peer claims says whom to ask, and nothing
-//! else.
+//! time, and has the form that was asked for; and a peer's claim only decides which peer to ask.
 
 use std::collections::BTreeMap;
 
@@ -122,8 +121,8 @@ struct Asked {
     peer: PeerId,
     question: Question,
     deadline_ms: u64,
-    /// The deadline has passed: what was asked for is asked of others, and an answer is not looked
-    /// at any more.
+    /// The deadline has passed: what was asked for is asked of others, and a late answer is
+    /// ignored.
     is_late: bool,
 }
 
@@ -144,7 +143,7 @@ pub(super) enum Answer {
 /// Whose fault it is that there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nobody's, or the network has seen to it.
+    /// Not the peer's, or the network has charged it already.
     None,
     /// It did not answer in time.
     Late,
@@ -160,7 +159,7 @@ pub(super) enum Ending {
     /// Bodies came when they were not waited for any more.
     LateBodies(Vec<Hash>, Vec<Option<Body>>),
     Unanswered(Question, Fault),
-    /// Nobody had asked.
+    /// There was no question.
     Unrequested,
     /// It had ended before.
     Over,
@@ -302,9 +301,14 @@ impl PeerTable {
         request
     }
 
-    /// Whether somebody is asked for the chain that is read again under a number.
+    /// Whether a peer is asked for the chain that is read again under a number.
     pub(super) fn is_asked_replay(&self, replay: u64) -> bool {
-        let asks = |asked: &Asked| matches!(asked.question, Question::Replay { number, .. } if number == replay);
+        let asks = |asked: &Asked| {
+            matches!(
+                asked.question,
+                Question::Replay { number, .. } if number == replay
+            )
+        };
         self.requests.values().any(|asked| !asked.is_late && asks(asked))
     }
 
@@ -350,7 +354,7 @@ impl PeerTable {
             RequestError::Timeout => (STALL_PAUSE_MS, Fault::Late),
             RequestError::Overloaded | RequestError::Interrupted => (BUSY_PAUSE_MS, Fault::None),
             // The network has charged the peer for a malformed answer; without a connection there
-            // is nobody to charge.
+            // is no peer to charge.
             RequestError::Malformed | RequestError::Unsupported | RequestError::Disconnected => {
                 (STALL_PAUSE_MS, Fault::None)
             }

@@ -201,7 +201,7 @@ impl PoolRelay {
         Effects::ignore(origin)
     }
 
-    /// Remembers bytes that nobody should have passed on.
+    /// Remembers invalid bytes, which an honest peer does not pass on.
     fn refuse(
         &mut self,
         key: Hash,
@@ -313,7 +313,7 @@ impl PoolRelay {
         }
     }
 
-    /// Gives up shares and transactions that nobody has looked at.
+    /// Gives up unchecked shares and transactions.
     pub(super) fn dropped(
         shares: VecDeque<ShareTask>,
         transactions: VecDeque<TransactionTask>,

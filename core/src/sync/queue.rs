@@ -1,4 +1,5 @@
-//! Queues of work, one for each peer, served in turn: whoever sends much waits behind itself.
+//! Queues of work, one for each peer, served in turn: a peer that sends much delays only its own
+//! items.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Debug)]
 pub(super) struct Lanes<K, T> {
     lanes: BTreeMap<K, VecDeque<T>>,
-    /// Who was served last.
+    /// The key served last.
     last: Option<K>,
     /// Most entries of one peer.
     limit: usize,

@@ -1,4 +1,5 @@
-//! Who is asked for a chain that is read for the second time, and what becomes of its headers.
+//! Which peer is asked for a chain that is read for the second time, and what happens to its
+//! headers.
 //!
 //! Owns the [`Replay`], and which peers are on another chain. Returns what to ask; headers that are
 //! recognised go into the tree.
@@ -54,7 +55,7 @@ impl Rereading {
         self.elsewhere.remove(id);
     }
 
-    /// Reads the chain's headers, from whoever has them, and hands them to the tree.
+    /// Reads the chain's headers, from any peer that has them, and hands them to the tree.
     pub(super) fn advance<C: Clock>(&mut self, view: &View<C>, tree: &mut HeaderTree) -> Effects {
         let Some(replay) = &mut self.replay else {
             return Effects::none();
@@ -75,7 +76,7 @@ impl Rereading {
             return Effects::none();
         }
         if view.now_ms.saturating_sub(self.progress_ms) > REPLAY_TIMEOUT_MS {
-            // Nobody has that chain any more.
+            // No peer has that chain any more.
             self.give_up(tree);
             return Effects::none();
         }

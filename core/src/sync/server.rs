@@ -1,7 +1,7 @@
 //! The server: answers peers, within what each may cost.
 //!
 //! Owns what each peer may still be served, and the requests that wait for a block on its way here.
-//! Returns answers, and charges for those who ask on while they are refused.
+//! Returns answers, and charges for peers that go on asking while they are refused.
 //!
 //! What must not be broken: every request is answered once, and only bodies of this node's own
 //! chain are given out.

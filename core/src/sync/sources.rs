@@ -41,7 +41,7 @@ impl Sources {
         }
     }
 
-    /// A peer has earned a ban: nobody goes on with its chain.
+    /// A peer has earned a ban: its candidate is dropped.
     pub(super) fn drop_candidate(&mut self, id: &PeerId) {
         if let Some(source) = self.peers.get_mut(id) {
             source.candidate = None;

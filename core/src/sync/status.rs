@@ -1,12 +1,11 @@
-//! Where the node stands, for operators and for those who wait until it is ready.
+//! The state of the sync, for operators and for clients that wait until the node is ready.
+
+use std::fmt;
 
 use lode_consensus::{Hash, Height};
 use lode_ledger::Ledger;
 
-use super::{
-    clock_check::ClockFault,
-    limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS},
-};
+use super::limits::{READY_INTERVALS, READY_LAG, READY_TIP_AGE_MS};
 
 /// What the node is doing to reach its peers' chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +52,34 @@ impl SyncStatus {
     /// Why what is mined here now is worth nothing, if that is known.
     pub fn mining_obstacle(&self) -> Option<String> {
         self.clock.filter(|fault| fault.is_certain).map(|fault| fault.to_string())
+    }
+}
+
+/// This machine's clock differs from its peers' by more than the future limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockFault {
+    /// The peers' clocks less this one, in ms, at least: positive if this one is behind.
+    pub offset_ms: i64,
+    /// How many peers say so, or are outvoted.
+    pub peers: usize,
+    /// Whether what is mined by this clock is worth nothing: enough peers agree, or their blocks
+    /// are left out for its sake.
+    pub is_certain: bool,
+}
+
+impl fmt::Display for ClockFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, peers) = (self.offset_ms.unsigned_abs() / 1_000, self.peers);
+        let (direction, consequence) = if self.offset_ms > 0 {
+            ("behind", "newest blocks lie in the future for this node")
+        } else {
+            ("ahead of", "nodes refuse this one's blocks until their time comes")
+        };
+        write!(
+            f,
+            "this machine's clock seems {seconds} s {direction} its peers' ({peers} asked), whose \
+             {consequence}"
+        )
     }
 }
 
@@ -164,5 +191,14 @@ mod tests {
         // Fast networks have a minute.
         assert!(unreadiness(None, None, 60_000, 100, 0).is_none());
         assert!(unreadiness(None, None, 60_001, 100, 0).is_some());
+    }
+
+    #[test]
+    fn it_is_named_in_words() {
+        let name = |offset_ms| ClockFault { offset_ms, peers: 2, is_certain: true }.to_string();
+        assert!(
+            name(90_500).starts_with("this machine's clock seems 90 s behind its peers' (2 asked)")
+        );
+        assert!(name(-61_000).starts_with("this machine's clock seems 61 s ahead of its peers'"));
     }
 }

@@ -1,5 +1,5 @@
 //! How each peer delivers bodies (how many it may be asked for, what it lacks, how often it kept
-//! the node waiting), and so of whom the next one is asked.
+//! the node waiting), and so which peer is asked for the next one.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -120,8 +120,8 @@ impl Suppliers {
         self.0.iter().filter_map(|(id, supplier)| Some((*id, supplier, view.peers.get(id)?)))
     }
 
-    /// Of whom a body is to be asked, beside what is planned already. `is_next` if it is the path's
-    /// first.
+    /// Which peer is to be asked for a body, given what is planned already. `is_next` if it is the
+    /// path's first.
     pub(super) fn choose<C: Clock>(
         &self,
         view: &View<C>,
@@ -137,15 +137,15 @@ impl Suppliers {
         });
         let loads = able.map(|(id, supplier, peer)| {
             let planned = plan.get(&id).map_or(0, Vec::len);
-            // The next block is asked of whoever has shown the most of its chain: anybody can claim
-            // to have it.
+            // The next block is asked of the peer that has shown the most of its chain: a claim
+            // alone proves nothing.
             let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
             let load = peer.bodies_in_flight.saturating_add(planned);
             let is_free = load < supplier.window && planned < BODIES_PER_REQUEST;
             is_free.then_some(((supplier.delays, Reverse(shown)), planned == 0, load, id))
         });
-        // Whoever is in the middle of a request's worth goes on, so that a peer is asked for
-        // neighbours; else the least loaded.
+        // A peer with a request not full yet gets the block, so that it is asked for neighbours;
+        // else the least loaded peer.
         loads.flatten().min().map(|(.., id)| id)
     }
 }

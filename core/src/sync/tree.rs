@@ -33,8 +33,8 @@ pub(super) struct Node {
     pub(super) goal: ChainWork,
     /// Whether an operator assumes the block to be valid.
     pub(super) assumed: bool,
-    /// Whose chain it is part of, as that peer says; nobody's if it was announced, since whoever
-    /// passes an announcement on has not seen the body.
+    /// The peer that claims a chain with this header; `None` if it was announced, since a peer
+    /// passes an announcement on before it has seen the body.
     pub(super) source: Option<PeerId>,
     /// Whether it is [withheld](HeaderTree::withhold).
     is_withheld: bool,
@@ -152,8 +152,8 @@ impl HeaderTree {
         self.nodes.get(hash)
     }
 
-    /// Passes over a header and all that descend from it, because nobody gives its body. What comes
-    /// on top of it later is passed over, too.
+    /// Passes over a header and all that descend from it, because no peer gives its body. What
+    /// comes on top of it later is passed over, too.
     pub(super) fn withhold(&mut self, hash: &Hash) {
         let mut waiting = vec![*hash];
         while let Some(hash) = waiting.pop() {
@@ -326,7 +326,7 @@ impl HeaderTree {
         self.arrivals
     }
 
-    /// Remembers bytes of a header that nobody should have passed on.
+    /// Remembers the bytes of an invalid header, which an honest peer does not pass on.
     pub(super) fn mark_invalid(&mut self, hash: Hash) {
         self.invalid.insert(hash);
     }

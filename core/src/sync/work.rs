@@ -22,13 +22,14 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Queues {
     pub(super) announced: Lanes<PeerId, AnnouncedTask>,
-    /// Bodies by who sent them; nobody sends empty ones.
+    /// Bodies by sender; an absent sender means an empty body, which needs none.
     pub(super) bodies: Lanes<Option<PeerId>, BodyTask>,
     pub(super) segments: Lanes<PeerId, SegmentTask>,
     pub(super) shares: Lanes<PeerId, ShareTask>,
     pub(super) transactions: Lanes<PeerId, TransactionTask>,
     /// Peers with a job under way: announced headers, shares, transactions. They get the next one
-    /// when its result is known, so that whoever sends bad ones is gone before many are looked at.
+    /// when its result is known, so that a peer that sends bad ones is banned before many are
+    /// checked.
     busy: [BTreeSet<PeerId>; 3],
     handed_out: u64,
 }
@@ -124,7 +125,7 @@ impl Queues {
         self.busy[2].remove(peer);
     }
 
-    /// Takes out what a peer brought and nobody has looked at.
+    /// Takes out what a peer sent and is not checked yet.
     pub(super) fn drop_peer(&mut self, peer: PeerId) -> Dropped {
         Dropped {
             announced: self.announced.drain(&peer),

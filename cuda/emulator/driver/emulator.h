@@ -1,4 +1,5 @@
-// emulator.h: types and functions that the files of the emulated driver share. See README.md for what it does.
+// emulator.h: types and functions that the files of the emulated driver share. See README.md for
+// what it does.
 //
 // Lock order: devices by ordinal; fault_lock is never held together with a device's.
 #pragma once
@@ -199,7 +200,8 @@ void exit_thread(Ctx *c);
 uint32_t barrier(Ctx *c, uint32_t id, uint32_t count, int kind, uint32_t pred, int line);
 uint64_t warp(Ctx *c, int op, uint32_t mask, uint64_t value, uint32_t b, uint32_t cc, int line);
 uint32_t active_mask(Ctx *c);
-Result run_kernel(Function *fn, const unsigned grid[3], const unsigned dim[3], uint32_t dynamic, void **args);
+Result run_kernel(Function *fn, const unsigned grid[3], const unsigned dim[3], uint32_t dynamic,
+                  void **args);
 
 // checks.c
 extern const Runtime RUNTIME;

@@ -1,7 +1,7 @@
 // Contexts and device memory.
 //
-// Each host thread has a stack of contexts. What a device has allocated is guarded by its lock, which is held for the
-// whole of a launch.
+// Each host thread has a stack of contexts. What a device has allocated is guarded by its lock,
+// which is held for the whole of a launch.
 #include "emulator.h"
 
 __thread Context *context_stack[MAX_CONTEXT_DEPTH];

@@ -3,9 +3,9 @@
 
 extern char **environ;
 
-// $1 folder of translator/ and runtime.h, $2 work folder, $3 compiler flags, $4 cache file or empty.
-// Each load gets its own copy of the object, so that module variables are not shared.
-// Jump threading, in gcc, takes time quadratic in the size of a kernel.
+// $1 folder of translator/ and runtime.h, $2 work folder, $3 compiler flags, $4 cache file or
+// empty. Each load gets its own copy of the object, so that module variables are not shared. Jump
+// threading, in gcc, takes time quadratic in the size of a kernel.
 static const char BUILD_SCRIPT[] =
     "set -e\n"
     "if [ -n \"$4\" ] && cp \"$4\" \"$2/k.so\" 2>/dev/null; then exit 0; fi\n"
@@ -55,8 +55,9 @@ static int cache_path(char *path, size_t size, const char *folder, const char *p
   if (!cache || !*cache) return 1;
   unsigned __int128 hash = ((unsigned __int128)0x6c62272e07bb0142 << 64) + 0x62b821756295c58d;
   hash = fnv1a(fnv1a(hash, ptx), flags);
-  static const char *const SOURCES[] = {"translator/__main__.py", "translator/syntax.py", "translator/module.py",
-                                        "translator/instructions.py", "runtime.h"};
+  static const char *const SOURCES[] = {"translator/__main__.py", "translator/syntax.py",
+                                        "translator/module.py", "translator/instructions.py",
+                                        "runtime.h"};
   for (size_t i = 0; i < sizeof SOURCES / sizeof *SOURCES; i++) {
     char name[PATH_MAX + 32];
     snprintf(name, sizeof name, "%s/%s", folder, SOURCES[i]);

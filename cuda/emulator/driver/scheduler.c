@@ -1,7 +1,8 @@
 // Runs kernels: one fiber per GPU thread, one block after another.
 //
-// A round runs each thread to its next barrier or warp operation, in order or shuffled; then those that are complete are
-// released. All on the host thread that launched, with the lock of the device held.
+// A round runs each thread to its next barrier or warp operation, in order or shuffled; then those
+// that are complete are released. All on the host thread that launched, with the lock of the device
+// held.
 #include "emulator.h"
 
 static __thread Engine *running; // the engine that this host thread drives

@@ -1,5 +1,5 @@
-// Warp operations: shuffles, votes, matches, reductions. They complete when every lane of the mask has arrived at the
-// same instruction.
+// Warp operations: shuffles, votes, matches, reductions. They complete when every lane of the mask
+// has arrived at the same instruction.
 #include "emulator.h"
 
 #define FOR_LANES(i, mask) \

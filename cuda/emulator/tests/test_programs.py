@@ -1,4 +1,6 @@
-"""What a block can do: operators, shared memory, warp operations, atomics, memory spaces; and what a driver refuses."""
+"""What a block can do: operators, shared memory, warp operations, atomics, memory spaces; and what
+a driver refuses.
+"""
 
 import ctypes
 import random

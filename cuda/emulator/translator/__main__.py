@@ -2,8 +2,9 @@
 
 usage: python3 translator IN.ptx OUT.c
 
-The C text includes runtime.h, and driver/module.c loads it. An instruction, modifier or directive that is not known here
-is a hard error: nothing is ever skipped silently. Python 3.9 or newer, standard library only.
+The C text includes runtime.h, and driver/module.c loads it. An instruction, modifier or directive
+that is not known here is a hard error: nothing is ever skipped silently. Python 3.9 or newer,
+standard library only.
 """
 
 import sys

@@ -1,4 +1,6 @@
-"""What each PTX instruction does, as C. An instruction or modifier that is not in the table at the end is an error."""
+"""What each PTX instruction does, as C. An instruction or modifier that is not in the table at the
+end is an error.
+"""
 
 from module import ModuleTranslator
 from syntax import (

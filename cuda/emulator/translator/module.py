@@ -1,7 +1,8 @@
-"""A PTX module to C: declarations, functions, operands. What single instructions do is in instructions.py.
+"""A PTX module to C: declarations, functions, operands. What single instructions do is in
+instructions.py.
 
-Each PTX function becomes one C function; each PTX register becomes an unsigned C variable of the same width; the carry
-flag CC.CF becomes the local variable `cc`.
+Each PTX function becomes one C function; each PTX register becomes an unsigned C variable of the
+same width; the carry flag CC.CF becomes the local variable `cc`.
 """
 
 import re

@@ -9,10 +9,9 @@ use std::{
 };
 
 use lode_http::AllowedHosts;
+use lode_testkit::backend::TestNode;
 use serde_json::Value;
 use tokio::sync::oneshot;
-
-use super::TestNode;
 
 /// Longest wait of the client.
 const TIMEOUT: Duration = Duration::from_secs(60);

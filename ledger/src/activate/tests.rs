@@ -1,16 +1,25 @@
 //! A crash between any two steps of a reorg, one after the other: the steps are taken by hand, and
 //! then no more.
 
+use std::path::Path;
+
 use lode_consensus::Hash;
+use lode_testkit::{
+    maker::{Fault, Maker, Plan, network},
+    raw::{Dump, chain_columns, dump},
+    store::{self, folder, replay},
+};
 
 use crate::{
-    Ledger,
-    common::{
-        Dump, Fault, Maker, Plan, chain_columns, dump, folder, fsck, network, open, prove, replay,
-        store, store_all,
-    },
-    fsck::Depth,
+    Ledger, LedgerOptions, MIN_HISTORY,
+    fsck::{Depth, NoChecker},
 };
+
+/// This crate's ledger as its tests see into it: the testkit's is another build of it.
+fn open(path: &Path, maker: &Maker) -> Ledger {
+    let options = LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() };
+    Ledger::open(path, maker.network().clone(), options).unwrap()
+}
 
 /// Stores a block that makes its branch the best, and stops after some steps of the reorg.
 fn stop_after(
@@ -21,7 +30,7 @@ fn stop_after(
     down: usize,
     up: &[Hash],
 ) {
-    ledger.insert(&prove(ledger, maker.block(trigger)).unwrap()).unwrap();
+    ledger.insert(&maker.verified(trigger)).unwrap();
     for _ in 0..steps.min(down) {
         ledger.disconnect().unwrap();
     }
@@ -43,15 +52,16 @@ fn heals(
     let fresh: Dump = replay(maker, &maker.chain(expected));
     for steps in 0..=down + up.len() {
         let folder = folder();
-        let ledger = open(folder.path(), maker.network()).unwrap();
-        for blocks in before {
-            store_all(&ledger, maker, blocks);
+        let ledger = open(folder.path(), maker);
+        for hash in before.iter().copied().flatten() {
+            assert!(ledger.store(maker.verified(hash)).unwrap().refused.is_none());
         }
         stop_after(&ledger, maker, trigger, steps, down, up);
         drop(ledger);
-        let ledger = open(folder.path(), maker.network()).unwrap();
+        let ledger = open(folder.path(), maker);
         assert_eq!(ledger.read().tip().unwrap().1, *expected, "after {steps} steps");
-        fsck(&ledger, Depth::Replay).unwrap();
+        let scratch = store::folder();
+        ledger.fsck(Depth::Replay, &NoChecker, |_| Vec::new(), scratch.path(), |_, _| {}).unwrap();
         drop(ledger);
         assert!(chain_columns(dump(folder.path())) == fresh, "after {steps} steps");
     }
@@ -65,10 +75,12 @@ fn a_block_waits_for_the_disk_once() {
     let new = maker.extend(&stem[1], 3, Plan::FULL);
     let bad = maker.make(&new[2], Plan::broken(Fault::StateRoot));
     let folder = folder();
-    let ledger = open(folder.path(), maker.network()).unwrap();
+    let ledger = open(folder.path(), &maker);
     let waits = |blocks: &[Hash]| {
         let before = ledger.database.syncs();
-        store_all(&ledger, &maker, blocks);
+        for hash in blocks {
+            assert!(ledger.store(maker.verified(hash)).unwrap().refused.is_none());
+        }
         ledger.database.syncs() - before
     };
     assert_eq!(waits(&stem), 2);
@@ -79,7 +91,7 @@ fn a_block_waits_for_the_disk_once() {
     assert_eq!(ledger.read().tip().unwrap().1, new[2]);
     // One that does not apply is on the disk with its mark.
     let before = ledger.database.syncs();
-    assert!(store(&ledger, maker.block(&bad)).unwrap().refused.is_some());
+    assert!(ledger.store(maker.verified(&bad)).unwrap().refused.is_some());
     assert_eq!(ledger.database.syncs() - before, 1);
 }
 

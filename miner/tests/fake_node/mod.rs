@@ -44,9 +44,9 @@ fn other_address() -> Address {
 pub(crate) enum Lie {
     /// The truth.
     None,
-    /// The header pays somebody else, and all hashes fit.
+    /// The header pays another address, and all hashes fit.
     Producer,
-    /// Only the field `prover` names somebody else.
+    /// Only the field `prover` names another address.
     Prover,
     ContentHash,
     JobId,

@@ -66,9 +66,9 @@ pub(super) struct Names {
     prefix: String,
 }
 
-// `publish` takes a message that makes its frame too long, and says that all is well. The frame
-// never arrives, nor does any later message to that peer, and nobody is told. So no topic may have
-// such messages.
+// `publish` accepts a message that makes its frame too long, and reports no error. The frame never
+// arrives, nor does any later message to that peer, and no event says so. So no topic may have such
+// messages.
 const _: () = {
     let mut topics: &[Topic] = &Topic::ALL;
     while let [topic, rest @ ..] = topics {
@@ -237,8 +237,7 @@ fn requests(names: &Names, kind: RequestKind) -> request_response::Behaviour<Wir
     request_response::Behaviour::with_codec(Wire(kind), protocols, config)
 }
 
-/// Messages are anonymous: they carry their own proof or signature, and who made them is nobody's
-/// business.
+/// Messages are anonymous: they carry their own proof or signature, and their author stays private.
 fn gossip(
     names: &Names,
 ) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, String>
@@ -277,10 +276,11 @@ fn gossip(
     Ok(gossip)
 }
 
-/// Gossipsub's own scores decide about its mesh and about who is heard at all. A good peer has a
-/// few points, and rejected messages cost them. But whoever is unheard commits no further offence
-/// and stays connected, so the scores must not run ahead of the table of offences: it bans before
-/// [`thresholds`] silence. Rates of delivery do not count (P3): blocks come too seldom.
+/// Gossipsub's own scores decide about its mesh and which peers' messages are read at all. A good
+/// peer has a few points, and rejected messages cost them. But a peer whose messages are ignored
+/// commits no further offence and stays connected, so the table of offences must ban a peer before
+/// its score falls below the [`thresholds`]. Rates of delivery do not count (P3): blocks come too
+/// seldom.
 fn scores(topics: &[gossipsub::IdentTopic]) -> PeerScoreParams {
     let hour = Duration::from_secs(3_600);
     let topic = TopicScoreParams {

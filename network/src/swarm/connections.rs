@@ -1,4 +1,4 @@
-//! Connections that come and go, who is behind them, and whom they know.
+//! Connections that open and close, the peers behind them, and the addresses those peers know.
 
 use std::{
     error::Error,

@@ -154,7 +154,7 @@ impl Dialing {
             let index = usize::from(rand::random::<u16>()) % sockets.len().max(1);
             let address = sockets.get(index).map(|socket| crate::address::tcp(*socket));
             debug!("{host} is at {address:?}");
-            // The loop has ended: nobody dials any more.
+            // If the event loop has ended, the result is not needed.
             let _ = send_found.send(Found { seed, address }).await;
         });
     }
@@ -171,7 +171,7 @@ impl Dialing {
         true
     }
 
-    /// There is somebody new to ask.
+    /// A new peer can be asked for addresses: searches for peers soon.
     pub(super) fn look_around_soon(&mut self) {
         self.look_around_pause = *LOOK_AROUND.start();
         self.look_around_at = Instant::now() + self.look_around_pause;
@@ -235,7 +235,7 @@ mod tests {
             })
             .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        // That somebody is there is not enough: it has to be one of ours.
+        // An open port is not enough: it has to be a peer of this network.
         let peer = PeerId::random();
         dialing.seed_found(0, peer);
         dialing.seed_lost(&peer, now);

@@ -1,7 +1,7 @@
 //! Kademlia that does not dial wherever a stranger tells it to.
 //!
-//! A query dials the peers that answers name, at the addresses that answers name: without this,
-//! anybody could have a node on the Internet knock at the doors of its own network.
+//! A query dials the peers that answers name, at the addresses that answers name: without this
+//! filter, an attacker could make a node on the Internet dial addresses of its own local network.
 
 use std::{
     ops::{Deref, DerefMut},

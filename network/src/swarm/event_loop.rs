@@ -134,13 +134,15 @@ impl EventLoop {
         loop {
             tokio::select! {
                 _ = &mut stop => break,
-                effects = outbox.take() => effects.into_iter().for_each(|effect| self.effect(effect)),
+                effects = outbox.take() => {
+                    effects.into_iter().for_each(|effect| self.effect(effect));
+                }
                 event = self.swarm.select_next_some() => self.swarm_event(event),
                 Some(found) = self.dialing.resolved() => self.dial_found(found),
                 _ = tick.tick() => self.tick(),
             }
             while let Some(event) = self.out.pop_front() {
-                // The core has gone: nobody is there to tell, and the loop will be stopped.
+                // If the core has gone, the event is lost and the loop will be stopped.
                 let _ = self.events.send(event).await;
             }
         }
@@ -209,7 +211,7 @@ impl EventLoop {
     fn publish(&mut self, message: &Gossip) {
         let topic = self.names.topic(message.topic());
         match self.swarm.behaviour_mut().gossip.publish(topic, message.encode()) {
-            // With nobody there to hear it, they will ask for it when they come.
+            // Without subscribed peers nothing is lost: peers ask for it when they connect.
             Ok(_) | Err(PublishError::Duplicate | PublishError::NoPeersSubscribedToTopic) => {}
             Err(error) => warn!("a message is not published: {error}"),
         }
@@ -399,7 +401,7 @@ impl EventLoop {
         }
     }
 
-    /// A request waits until its peer is announced, so that the core knows everybody who asks.
+    /// A request waits until its peer is announced, so that the core knows every peer that asks.
     fn inbound_request(&mut self, peer: PeerId, id: InboundId, request: Request) {
         let crowded = self.is_crowded();
         let event = NetworkEvent::Request { peer, id, request };

@@ -1,5 +1,5 @@
-//! Who may connect: no banned source, not too many from one address. It decides before the
-//! handshake where it can.
+//! Decides which connections are accepted: none from a banned source, not too many from one
+//! address; before the handshake where it can.
 
 use std::{
     collections::HashMap,

@@ -5,9 +5,9 @@
 //! of [`EVENT_CAPACITY`]: when three quarters of it are taken, gossip is ignored and requests are
 //! answered as busy, while the loop waits for room for everything else.
 //!
-//! What must not be broken: nothing waits for the event loop, and the event loop waits for nobody
-//! but the core; every gossip message gets its verdict, also if nobody sees it; every request gets
-//! its one end.
+//! What must not be broken: nothing waits for the event loop, and the event loop waits for nothing
+//! but the core; every gossip message gets its verdict, also if the core never sees it; every
+//! request gets its one end.
 
 mod behaviour;
 mod client;
@@ -80,7 +80,8 @@ pub enum NetworkError {
     },
     /// An address cannot be listened on.
     #[error(
-        "cannot listen for peers on {address}: {reason} (is another node running? choose another --listen)"
+        "cannot listen for peers on {address}: {reason} (is another node running? choose another \
+         --listen)"
     )]
     Listen {
         address: Multiaddr,
@@ -141,8 +142,8 @@ impl Stopper {
 
 /// Opens the listeners and starts the event loop. Within a tokio runtime.
 ///
-/// # Errors
-/// [`NetworkError`]: the key, a listener, or libp2p. Damaged files of peers and bans are set aside with a warning.
+/// # Errors [`NetworkError`]: the key, a listener, or libp2p. Damaged files of peers and bans are
+/// set aside with a warning.
 pub async fn start(options: NetworkOptions) -> Result<Service, NetworkError> {
     if options.seeds.len() > MAX_SEEDS {
         return Err(NetworkError::Seeds { got: options.seeds.len() });
@@ -255,7 +256,7 @@ async fn listen(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<(),
 }
 
 /// libp2p shares ports (`SO_REUSEPORT`): a second node would get part of the first one's
-/// connections, and nobody an error. So the port is asked for once without that.
+/// connections, without an error. So the port is asked for once without that.
 fn check_free(address: &Multiaddr) -> io::Result<()> {
     let port = address.iter().find_map(|part| match part {
         Protocol::Tcp(port) => Some(port),

@@ -18,7 +18,7 @@ pub struct NetworkOptions {
     pub announce: Vec<Multiaddr>,
     /// Peers to stay connected to, and to find others through.
     pub seeds: Vec<Multiaddr>,
-    /// Dial the seeds only, and look for nobody else.
+    /// Dial the seeds only, and do not search for other peers.
     pub connect_only: bool,
     /// Most connections that others make.
     pub max_inbound: u32,
@@ -31,7 +31,7 @@ pub struct NetworkOptions {
 }
 
 impl NetworkOptions {
-    /// Options of a node that listens nowhere and knows nobody.
+    /// Options of a node that listens nowhere and knows no peers.
     pub fn new(genesis_hash: Hash, data_dir: PathBuf) -> Self {
         Self {
             genesis_hash,

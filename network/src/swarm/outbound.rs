@@ -23,7 +23,7 @@ use crate::{
 const MAX_DIALS_PER_TICK: usize = 4;
 
 impl EventLoop {
-    /// Dials whoever is due.
+    /// Dials the peers that are due.
     pub(super) fn dial(&mut self, now: Instant) {
         let due = self.dialing.due(now, MAX_DIALS_PER_TICK, |peer| self.peers.contains_key(peer));
         let mut left = MAX_DIALS_PER_TICK - due.len();

@@ -1,4 +1,4 @@
-//! Requests under way, theirs and ours.
+//! Requests under way, inbound and outbound.
 //!
 //! What peers ask is bounded for each kind and each peer from the moment that it is read until its
 //! answer is sent, which also bounds the memory of answers to slow readers. Beyond the bounds the

@@ -4,7 +4,7 @@
 //! message that does not decode is an offence.
 //!
 //! What must not be broken: a request that does not decode is handed on as such ([`Received`]).
-//! libp2p tells nobody of a request that could not be read, so that its sender would never be
+//! libp2p reports no event for a request that could not be read, so that its sender would never be
 //! charged.
 
 use std::io;

@@ -162,7 +162,9 @@ async fn run(
     loop {
         tokio::select! {
             act = orders.recv(), if target.is_some() => match act {
-                Some(Act::Gossip(topic, bytes)) => waiting.push((IdentTopic::new(name(&genesis, topic)), bytes)),
+                Some(Act::Gossip(topic, bytes)) => {
+                    waiting.push((IdentTopic::new(name(&genesis, topic)), bytes));
+                }
                 Some(Act::Request(bytes)) => {
                     let peer: PeerId = target.expect("it is connected");
                     swarm.behaviour_mut().requests.send_request(&peer, bytes);
@@ -174,17 +176,24 @@ async fn run(
             }),
             event = swarm.select_next_some() => match event {
                 SwarmEvent::ConnectionEstablished { peer_id, .. } => target = Some(peer_id),
-                SwarmEvent::Behaviour(BehaviourEvent::Requests(request_response::Event::Message { message, .. })) => {
+                SwarmEvent::Behaviour(BehaviourEvent::Requests(
+                    request_response::Event::Message { message, .. },
+                )) => {
                     match message {
                         request_response::Message::Request { channel, .. } => {
-                            let _ = swarm.behaviour_mut().requests.send_response(channel, answer.clone());
+                            let _ = swarm
+                                .behaviour_mut()
+                                .requests
+                                .send_response(channel, answer.clone());
                         }
                         request_response::Message::Response { response, .. } => {
                             let _ = report.send(Some(response));
                         }
                     }
                 }
-                SwarmEvent::Behaviour(BehaviourEvent::Requests(request_response::Event::OutboundFailure { .. })) => {
+                SwarmEvent::Behaviour(BehaviourEvent::Requests(
+                    request_response::Event::OutboundFailure { .. },
+                )) => {
                     let _ = report.send(None);
                 }
                 _ => {}

@@ -62,7 +62,7 @@ pub struct PeersConfig {
 }
 
 impl Default for PeersConfig {
-    /// Listens nowhere and knows nobody.
+    /// Listens nowhere and knows no peers.
     fn default() -> Self {
         Self {
             listen: Vec::new(),
@@ -77,8 +77,8 @@ impl Default for PeersConfig {
 
 impl PeersConfig {
     /// As options of the network. Half of the peers, and no more than [`MAX_OUTBOUND`], are of the
-    /// node's own choice, so that whoever fills the rest does not surround it. There is room for
-    /// all seeds.
+    /// node's own choice, so that an attacker that fills the rest does not eclipse it. There is
+    /// room for all seeds.
     pub(crate) fn options(&self, genesis_hash: Hash, data_dir: &Path) -> NetworkOptions {
         let seeds = u32::try_from(self.seeds.len()).unwrap_or(u32::MAX);
         let max_outbound = (self.max_peers / 2).clamp(1, MAX_OUTBOUND).max(seeds);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{BlockId, Folder, Host, ListenAddress, LogFilter, PeerAddress};
 
-/// What is logged: libraries speak of single connections, which concern nobody.
+/// The default log filter: libraries log every single connection, which operators do not need.
 const LOG: &str =
     "info,libp2p_gossipsub=error,libp2p_kad=error,libp2p_swarm=error,netlink_proto=error";
 
@@ -193,7 +193,8 @@ impl Settings for NodeSettings {
             "api",
             "ADDR",
             "IP:PORT",
-            "Where the HTTP API listens. Anybody who reaches it can submit: keep it on loopback, or behind a proxy",
+            "Where the HTTP API listens. Anybody who reaches it can submit: keep it on loopback, \
+             or behind a proxy",
         ),
         Key::new(
             ("api", "hosts"),
@@ -201,7 +202,8 @@ impl Settings for NodeSettings {
             "api-host",
             "NAME",
             "a host's name or IP address, without a port",
-            "A name, besides this machine's own, that requests to the API may call the node by. May be repeated",
+            "A name, besides this machine's own, that requests to the API may call the node by. \
+             May be repeated",
         ),
         Key::new(
             ("mempool", "min_fee"),
@@ -251,7 +253,8 @@ impl Settings for NodeSettings {
             "announce",
             "ADDR",
             PEER_ADDRESS,
-            "An address at which others reach this node, if not the one that it listens at. May be repeated",
+            "An address at which others reach this node, if not the one that it listens at. May be \
+             repeated",
         )
         .under(PEERS),
         Key::new(
@@ -260,7 +263,8 @@ impl Settings for NodeSettings {
             "seed-peer",
             "ADDR",
             PEER_ADDRESS,
-            "A peer to stay connected to, and to find others through: HOST:PORT or a multiaddress. May be repeated",
+            "A peer to stay connected to, and to find others through: HOST:PORT or a multiaddress. \
+             May be repeated",
         )
         .under(PEERS),
         Key::new(
@@ -297,7 +301,8 @@ impl Settings for NodeSettings {
             "assume-valid",
             "HEIGHT:HASH",
             "HEIGHT:HASH, the hash as 64 hexadecimal digits",
-            "Do not check shares' proofs and signatures again up to this block, if the chain has it",
+            "Do not check shares' proofs and signatures again up to this block, if the chain has \
+             it",
         )
         .unset(THE_NETWORKS)
         .under(PEERS),
@@ -306,7 +311,8 @@ impl Settings for NodeSettings {
             Kind::Text,
             "log",
             "FILTER",
-            "LEVEL or TARGET=LEVEL, several with commas between; a level is off, error, warn, info, debug or trace",
+            "LEVEL or TARGET=LEVEL, several with commas between; a level is off, error, warn, \
+             info, debug or trace",
             "What is logged: LEVEL or TARGET=LEVEL, several with commas between",
         )
         .also("RUST_LOG"),

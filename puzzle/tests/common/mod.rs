@@ -189,7 +189,7 @@ pub(crate) fn challenge(seed: &Seed, commitment: &[u8; 96]) -> Fr {
 }
 
 /// A proof for the seed that commits to the given polynomial plus a given point, and opens the
-/// polynomial where the commitment says: what a forger makes who knows the protocol.
+/// polynomial where the commitment says: the best forgery for an attacker that knows the protocol.
 pub(crate) fn forge(
     srs: &Srs,
     seed: &Seed,

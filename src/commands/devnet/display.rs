@@ -82,8 +82,8 @@ impl Progress {
         } = self;
         let nodes = self.nodes().map_or(String::new(), |nodes| format!("  nodes {nodes}"));
         format!(
-            "height {height}{nodes}  epoch {epoch} ({epoch_done}/{epoch_length})  {}  shares {own} of {all}  \
-             balance {balance} + {immature} maturing",
+            "height {height}{nodes}  epoch {epoch} ({epoch_done}/{epoch_length})  {}  shares {own} \
+             of {all}  balance {balance} + {immature} maturing",
             self.rate()
         )
     }

@@ -29,8 +29,8 @@ const OTHERS: [&str; 2] = ["mainnet", "testnet"];
 /// Deletes the chains of all nodes below a data folder, with what belongs to them, and says so line
 /// by line.
 ///
-/// # Errors
-/// [`DevnetError::Node`]: a chain is another network's, a node is running on it, or a file cannot be deleted.
+/// # Errors [`DevnetError::Node`]: a chain is another network's, a node is running on it, or a file
+/// cannot be deleted.
 pub(super) fn run(data_dir: &Path, out: &mut dyn Write) -> Result<(), CommandError> {
     let folders = node_folders(data_dir).map_err(|error| cannot("read", data_dir, &error))?;
     let chains = folders.iter().map(|folder| folder.join("chain"));
@@ -141,8 +141,8 @@ mod tests {
         Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap()
     }
 
-    /// The folders of three nodes, each with all that a node writes, and things that are nobody's
-    /// business.
+    /// The folders of three nodes, each with all that a node writes, and files that do not belong
+    /// to a node.
     fn devnet() -> (TempDir, Vec<PathBuf>) {
         let place = tempfile::tempdir().unwrap();
         let folders = ["", "nodes/2", "nodes/3"].map(|folder| place.path().join(folder)).to_vec();

@@ -73,7 +73,8 @@ fn main() -> ExitCode {
 fn print(report: &Report) {
     let worst = report.fairness.iter().map(|fair| fair.sigma.abs()).fold(0.0, f64::max);
     println!(
-        "seed {}: height {}, {} events, {} payments, {} bans, fairness within {worst:.1} sigma, {} violations, trace {}",
+        "seed {}: height {}, {} events, {} payments, {} bans, fairness within {worst:.1} sigma, {} \
+         violations, trace {}",
         report.seed,
         report.height,
         report.events,

@@ -9,9 +9,12 @@ use lode_consensus::{
 };
 use lode_genesis::Network;
 use lode_ledger::Reader;
-use lode_puzzle::{LogSize, Target};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use snarkvm::console::{account::PrivateKey, network::MainnetV0};
+use lode_puzzle::Target;
+use lode_testkit::{
+    keys::{self, Actor},
+    networks,
+};
+use rand::{RngExt, rngs::StdRng};
 
 /// Accounts that pay each other.
 pub const USERS: usize = 5;
@@ -20,21 +23,12 @@ pub const MAX_NODES: usize = 64;
 /// When every run starts, in ms since the Unix epoch: an interval after genesis.
 pub const START_MS: u64 = GENESIS_MS + 15_000;
 
-const GENESIS_MS: u64 = 1_793_318_400_000;
+const GENESIS_MS: u64 = networks::START_MS;
 /// Microcredits of each user at genesis.
 const ALLOCATION: u64 = 1_000_000_000_000;
 
 /// Blocks for which a transfer stays valid.
 const EXPIRY_BLOCKS: Height = 100_000;
-
-/// An account with its key.
-#[derive(Debug)]
-pub struct User {
-    /// Signs.
-    pub key: PrivateKey<MainnetV0>,
-    /// Is paid.
-    pub address: Address,
-}
 
 /// Everybody.
 #[derive(Debug)]
@@ -42,7 +36,7 @@ pub struct Actors {
     /// The network that all runs are on.
     pub network: Network,
     /// Who pays.
-    pub users: Vec<User>,
+    pub users: Vec<Actor>,
     miners: Vec<Address>,
 }
 
@@ -87,21 +81,10 @@ pub fn actors() -> &'static Actors {
 }
 
 fn make() -> Actors {
-    let mut rng = StdRng::seed_from_u64(1);
-    let mut user = || {
-        let key = PrivateKey::<MainnetV0>::new(&mut rng).expect("a key");
-        let address =
-            snarkvm::console::account::Address::try_from(&key).expect("a key has an address");
-        User { address: Address::try_from(&address).expect("an address"), key }
-    };
-    let users: Vec<User> = (0..USERS).map(|_| user()).collect();
-    let miners = (0..=MAX_NODES).map(|_| user().address).collect();
-    let mut allocations: Vec<(Address, u64)> =
-        users.iter().map(|user| (user.address, ALLOCATION)).collect();
-    allocations.sort_unstable();
+    let mut users = keys::actors(1, USERS + MAX_NODES + 1);
+    let miners = users.split_off(USERS).into_iter().map(|miner| miner.address).collect();
+    let allocations = users.iter().map(|user| (user.address, ALLOCATION)).collect();
     let params = ChainSpec {
-        name: "simnet".to_owned(),
-        log_n: LogSize::MIN,
         // Mainnet's figures, but for epochs and maturity, so that an hour sees several of them.
         block_interval_ms: 15_000,
         asert_tau_ms: 3_600_000,
@@ -115,9 +98,7 @@ fn make() -> Actors {
         genesis_timestamp_ms: GENESIS_MS,
         // 300 attempts.
         genesis_target: Target::new(u128::MAX / 300).expect("not zero"),
-        allocations,
-        srs_checksum: [0; 64],
+        ..networks::small("simnet", allocations)
     };
-    params.check().expect("the parameters are in range");
-    Actors { network: Network::from_params(params).expect("a genesis state"), users, miners }
+    Actors { network: networks::of(params), users, miners }
 }

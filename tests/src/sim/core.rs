@@ -14,10 +14,11 @@ use lode_core::{
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
 use lode_network::NetworkEvent;
+use lode_testkit::{oracle::Registry, recorder::Recorder};
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::{oracle::Oracle, schedule::Micros, traffic::Outbox};
+use super::schedule::Micros;
 
 /// A node's clock: simulated time, off by a constant.
 #[derive(Debug, Clone)]
@@ -55,7 +56,7 @@ impl Clock for SimClock {
     }
 }
 
-/// Seeded weights. The oracle does not fold proofs, so that they only have to be there.
+/// Seeded weights. The judge does not fold proofs, so that they only have to be there.
 #[derive(Debug)]
 struct SimEntropy(Mutex<StdRng>);
 
@@ -73,13 +74,13 @@ pub struct Machine {
     pub clock: SimClock,
     network: Network,
     disk: MemoryDisk,
-    oracle: Arc<Oracle>,
+    oracle: Arc<Registry>,
     entropy: Arc<SimEntropy>,
 }
 
 impl Machine {
     /// A machine with an empty disk.
-    pub fn new(network: Network, clock: SimClock, oracle: Arc<Oracle>, seed: u64) -> Self {
+    pub fn new(network: Network, clock: SimClock, oracle: Arc<Registry>, seed: u64) -> Self {
         let disk = MemoryDisk::new().expect("memory for a disk");
         let entropy = Arc::new(SimEntropy(Mutex::new(StdRng::seed_from_u64(seed))));
         Self { clock, network, disk, oracle, entropy }
@@ -113,18 +114,18 @@ pub struct Core {
 
 impl Core {
     /// Something happened on the network.
-    pub fn event(&mut self, event: NetworkEvent, outbox: &mut Outbox) {
-        self.machine.on_event(event, self.clock.uptime_ms(), outbox);
+    pub fn event(&mut self, event: NetworkEvent, recorder: &mut Recorder) {
+        self.machine.on_event(event, self.clock.uptime_ms(), recorder);
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, outbox: &mut Outbox) {
-        self.machine.on_tick(self.clock.uptime_ms(), outbox);
+    pub fn tick(&mut self, recorder: &mut Recorder) {
+        self.machine.on_tick(self.clock.uptime_ms(), recorder);
     }
 
     /// Something came through the API.
-    pub fn publish_accepted(&mut self, outbox: &mut Outbox) {
-        self.machine.on_accepted(self.clock.uptime_ms(), outbox);
+    pub fn publish_accepted(&mut self, recorder: &mut Recorder) {
+        self.machine.on_accepted(self.clock.uptime_ms(), recorder);
     }
 
     /// The next check for an idle worker.
@@ -133,9 +134,9 @@ impl Core {
     }
 
     /// A check is over.
-    pub fn finish(&mut self, job: Job, outbox: &mut Outbox) {
+    pub fn finish(&mut self, job: Job, recorder: &mut Recorder) {
         let done = job.run(&self.service);
-        self.machine.on_done(done, self.clock.uptime_ms(), outbox);
+        self.machine.on_done(done, self.clock.uptime_ms(), recorder);
     }
 
     /// Where the node stands.

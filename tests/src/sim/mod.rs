@@ -4,7 +4,7 @@
 //! ledger on RocksDB's files in memory; chain rules, state roots, reorgs, sync, budgets and
 //! penalties are the ones that run in production. Three things are not real: time ([`schedule`]),
 //! the network ([`fabric`], and [`node`] in place of the swarm), and whether a proof's equation
-//! holds ([`oracle`]).
+//! holds ([`lode_testkit::oracle::Registry`]).
 //!
 //! - [`scenario`]: what a run is made of, drawn from its seed: powers, clocks, crashes, partitions,
 //!   attackers.
@@ -30,7 +30,6 @@ pub mod links;
 pub mod mask;
 pub mod miner;
 pub mod node;
-pub mod oracle;
 pub mod record;
 pub mod scenario;
 pub mod schedule;

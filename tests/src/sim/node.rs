@@ -14,13 +14,17 @@ use lode_network::{
     RequestId, RequestKind, Response, Topic, Verdict,
     reputation::{Consequence, Source},
 };
+use lode_testkit::{
+    keys::peer_id,
+    recorder::{Effect, Recorder},
+};
 
 use super::{
     core::{Core, Machine, simulated},
     mask::Mask,
     record::{Record, Seen},
     schedule::{Micros, SECOND},
-    traffic::{self, Bytes, Effect, Outbox, Wire, participant, peer_id},
+    traffic::{self, Bytes, Wire, participant},
 };
 
 /// Jobs of verification that a node works on at a time.
@@ -273,14 +277,14 @@ impl Node {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Micros) {
-        self.with_core(now, |core, outbox| core.tick(outbox));
+        self.with_core(now, |core, recorder| core.tick(recorder));
         self.note_sizes();
     }
 
     /// A worker is done.
     pub fn finish(&mut self, now: Micros, worker: usize) {
         if let Some(job) = self.workers[worker].take() {
-            self.with_core(now, |core, outbox| core.finish(job, outbox));
+            self.with_core(now, |core, recorder| core.finish(job, recorder));
         }
     }
 
@@ -300,7 +304,7 @@ impl Node {
     ) -> Option<Result<AttemptOutcome, SubmitError>> {
         self.machine.clock.set(now);
         let outcome = self.core.as_ref()?.service.take_attempt(share);
-        self.with_core(now, |core, outbox| core.publish_accepted(outbox));
+        self.with_core(now, |core, recorder| core.publish_accepted(recorder));
         Some(outcome)
     }
 
@@ -312,7 +316,7 @@ impl Node {
     ) -> Option<Result<Hash, SubmitError>> {
         self.machine.clock.set(now);
         let outcome = self.core.as_ref()?.service.take_transaction(signed.clone());
-        self.with_core(now, |core, outbox| core.publish_accepted(outbox));
+        self.with_core(now, |core, recorder| core.publish_accepted(recorder));
         Some(outcome)
     }
 
@@ -324,16 +328,16 @@ impl Node {
     }
 
     fn event(&mut self, now: Micros, event: NetworkEvent) {
-        self.with_core(now, |core, outbox| core.event(event, outbox));
+        self.with_core(now, |core, recorder| core.event(event, recorder));
     }
 
-    fn with_core(&mut self, now: Micros, call: impl FnOnce(&mut Core, &mut Outbox)) {
+    fn with_core(&mut self, now: Micros, call: impl FnOnce(&mut Core, &mut Recorder)) {
         self.machine.clock.set(now);
         let Some(core) = &mut self.core else {
             return;
         };
-        let mut outbox = Outbox::default();
-        call(core, &mut outbox);
+        let mut recorder = Recorder::default();
+        call(core, &mut recorder);
         for (slot, worker) in
             self.workers.iter_mut().enumerate().filter(|(_, worker)| worker.is_none())
         {
@@ -342,7 +346,7 @@ impl Node {
                 *worker = Some(job);
             }
         }
-        for effect in outbox.0 {
+        for effect in recorder.0 {
             self.apply(effect);
         }
     }

@@ -1,14 +1,12 @@
-//! What goes over the simulated wire, and what a core asks of the network.
+//! What goes over the simulated wire, and who is who on it.
 //!
 //! Messages travel as the bytes of the real codec, so that whatever a node reads has been decoded
 //! by it.
 
 use std::sync::Arc;
 
-use lode_network::{
-    Gossip, GossipId, InboundId, Network, PeerId, Penalty, Request, RequestId, RequestKind,
-    Response, Topic, Verdict,
-};
+use lode_network::{GossipId, PeerId, RequestKind, Topic};
+use lode_testkit::keys::peer_id;
 
 /// Bytes that several packets share.
 pub type Bytes = Arc<[u8]>;
@@ -69,61 +67,6 @@ impl Wire {
             }
         }
     }
-}
-
-/// A call of [`Network`], kept for the simulator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a few live at a time, and not for long")]
-pub enum Effect {
-    /// [`Network::request`].
-    Request(PeerId, RequestId, Request),
-    /// [`Network::respond`].
-    Respond(InboundId, Response),
-    /// [`Network::publish`].
-    Publish(Gossip),
-    /// [`Network::verdict`].
-    Verdict(GossipId, PeerId, Verdict),
-    /// [`Network::penalize`].
-    Penalize(PeerId, Penalty),
-    /// [`Network::disconnect`].
-    Disconnect(PeerId),
-}
-
-/// Collects what a core asks of the network.
-#[derive(Debug, Default)]
-pub struct Outbox(pub Vec<Effect>);
-
-impl Network for Outbox {
-    fn request(&mut self, peer: PeerId, id: RequestId, request: Request) {
-        self.0.push(Effect::Request(peer, id, request));
-    }
-
-    fn respond(&mut self, id: InboundId, response: Response) {
-        self.0.push(Effect::Respond(id, response));
-    }
-
-    fn publish(&mut self, message: Gossip) {
-        self.0.push(Effect::Publish(message));
-    }
-
-    fn verdict(&mut self, id: GossipId, source: PeerId, verdict: Verdict) {
-        self.0.push(Effect::Verdict(id, source, verdict));
-    }
-
-    fn penalize(&mut self, peer: PeerId, penalty: Penalty) {
-        self.0.push(Effect::Penalize(peer, penalty));
-    }
-
-    fn disconnect(&mut self, peer: PeerId) {
-        self.0.push(Effect::Disconnect(peer));
-    }
-}
-
-/// The peer id of a participant.
-pub fn peer_id(participant: usize) -> PeerId {
-    // An identity multihash: code 0, four bytes.
-    let [a, b, c, d] = u32::try_from(participant).expect("few participants").to_be_bytes();
-    PeerId::from_bytes(&[0, 4, a, b, c, d]).expect("an identity multihash is a peer id")
 }
 
 /// The participant behind a peer id.

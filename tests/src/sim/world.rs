@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use lode_consensus::{Hash, Share, SignedTransaction};
 use lode_core::{AttemptOutcome, Fault};
+use lode_testkit::oracle::Registry;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     mask::{Mask, Selfish},
     miner::{Miner, REFRESH},
     node::{Node, Output},
-    oracle::Oracle,
     scenario::{Incident, Role, SETTLING, Scenario},
     schedule::{MINUTE, Micros, SECOND, Schedule},
     script::{Kind, Script},
@@ -47,7 +47,7 @@ pub struct World {
     /// What happens next.
     pub schedule: Schedule<Event>,
     /// Who was honest.
-    pub oracle: Arc<Oracle>,
+    pub oracle: Arc<Registry>,
     /// Nodes with a whole core: participants `0..nodes.len()`.
     pub nodes: Vec<Node>,
     /// One for each node.
@@ -73,7 +73,7 @@ impl World {
     pub fn new(scenario: Scenario) -> Self {
         let actors = actors::actors();
         let mut rng = StdRng::seed_from_u64(scenario.seed ^ 0x5EED);
-        let oracle = Arc::new(Oracle::default());
+        let oracle = Arc::new(Registry::default());
         let count = scenario.roles.len();
         let mut nodes = Vec::with_capacity(count);
         let mut miners = Vec::with_capacity(count);

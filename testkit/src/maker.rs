@@ -1,53 +1,71 @@
-//! Makes blocks on top of any block it made before.
+//! A small network, and a maker of blocks on top of any block it made before, which follows the
+//! rules without a ledger.
+//!
+//! The maker keeps the whole state of every block it made in maps of its own and takes state roots
+//! from `tree::genesis_root` over all leaves: it shares the rules with the ledger, but neither
+//! storage nor undo nor the tree's history.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    convert::Infallible,
-    rc::Rc,
-};
+use std::{collections::HashMap, convert::Infallible, rc::Rc};
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainWork, Decode, Encode, Hash, Header, Height, Share, ShareId,
+    Action, Address, Block, Body, ChainWork, Decode, Hash, Header, Height, Share,
     SignedTransaction, StateKey, Transaction,
-    market::proofs::Systems,
     reward::{self, Emission},
-    rules::{Ancestry, ChainContext},
-    state::{Amount, Supply},
+    rules::{Ancestry, ChainContext, ContextualBlock, VerifiedBlock},
+    state::Amount,
     transaction::Transfer,
-    transition::{AppliedBlock, Executor, StateView},
-    tree,
+    transition::Executor,
 };
 use lode_genesis::Network;
 use lode_puzzle::Proof;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
-use super::{Actor, actors};
+use crate::{
+    keys::{self, Actor},
+    networks,
+    oracle::{Told, Trusting},
+    state::State,
+};
+
+/// Accounts of the small network.
+pub const ACTORS: usize = 5;
+
+fn actors() -> Vec<Actor> {
+    keys::actors(20_261_030, ACTORS)
+}
+
+/// Epochs of 6 blocks, a window of 4, maturity after 3; all but the last actor have 1,000 credits.
+pub fn network(name: &str) -> Network {
+    let allocations =
+        actors().iter().take(ACTORS - 1).map(|actor| (actor.address, 1_000_000_000)).collect();
+    networks::of(networks::small(name, allocations))
+}
 
 /// What a block is to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Transfers between random accounts.
-    pub(crate) transfers: usize,
+    pub transfers: usize,
     /// Shares of random provers; fewer where the rules or the fund allow no more.
-    pub(crate) shares: usize,
+    pub shares: usize,
     /// The time since the parent: the shorter, the more work have the blocks that follow.
-    pub(crate) solve_ms: u64,
+    pub solve_ms: u64,
     /// Which rule of the state transition it breaks.
-    pub(crate) fault: Option<Fault>,
+    pub fault: Option<Fault>,
 }
 
 impl Plan {
-    pub(crate) const EMPTY: Self = Self { transfers: 0, shares: 0, solve_ms: 1_000, fault: None };
-    pub(crate) const FULL: Self = Self { transfers: 2, shares: 3, ..Self::EMPTY };
+    pub const EMPTY: Self = Self { transfers: 0, shares: 0, solve_ms: 1_000, fault: None };
+    pub const FULL: Self = Self { transfers: 2, shares: 3, ..Self::EMPTY };
 
-    pub(crate) fn broken(fault: Fault) -> Self {
+    pub fn broken(fault: Fault) -> Self {
         Self { fault: Some(fault), ..Self::FULL }
     }
 }
 
 /// A rule that only the state shows to be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The header names another state root.
     StateRoot,
     /// A share that an earlier block counted.
@@ -63,7 +81,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 6] = [
+    pub const ALL: [Self; 6] = [
         Self::StateRoot,
         Self::ShareCounted,
         Self::FundOverdrawn,
@@ -73,7 +91,7 @@ impl Fault {
     ];
 
     /// How the ledger's refusal begins.
-    pub(crate) fn text(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::StateRoot => "state root: expected",
             Self::ShareCounted => "share 0: an earlier block counted it",
@@ -82,36 +100,6 @@ impl Fault {
             Self::Overspent => "transaction 0: balance:",
             Self::Expired => "transaction 0: expired:",
         }
-    }
-}
-
-/// The whole state after a block.
-#[derive(Debug, Clone)]
-pub(crate) struct State {
-    pub(crate) leaves: BTreeMap<StateKey, Vec<u8>>,
-    pub(crate) supply: Supply,
-    pub(crate) shares: BTreeSet<ShareId>,
-    /// Of the blocks up to this one, by height.
-    pub(crate) hashes: Vec<Hash>,
-}
-
-impl StateView for State {
-    type Error = Infallible;
-
-    fn leaf(&self, key: &StateKey) -> Result<Option<Vec<u8>>, Infallible> {
-        Ok(self.leaves.get(key).cloned())
-    }
-
-    fn supply(&self) -> Result<Supply, Infallible> {
-        Ok(self.supply)
-    }
-
-    fn block_hash(&self, height: Height) -> Result<Hash, Infallible> {
-        Ok(self.hashes[height as usize])
-    }
-
-    fn has_share(&self, id: &ShareId) -> Result<bool, Infallible> {
-        Ok(self.shares.contains(id))
     }
 }
 
@@ -124,7 +112,7 @@ struct Made {
 }
 
 /// Every block made so far, with the state that it left.
-pub(crate) struct Maker {
+pub struct Maker {
     network: Network,
     actors: Vec<Actor>,
     made: HashMap<Hash, Made>,
@@ -132,15 +120,11 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    pub(crate) fn new(network: Network, seed: u64) -> Self {
-        let leaves =
-            network.changes.iter().map(|(key, value)| (*key, value.clone().unwrap())).collect();
-        let state = Rc::new(State {
-            leaves,
-            supply: network.supply,
-            shares: BTreeSet::new(),
-            hashes: vec![network.genesis_hash],
-        });
+    pub fn new(network: Network, seed: u64) -> Self {
+        let mut state = State { supply: network.supply, ..State::default() };
+        state.write(&network.changes);
+        state.hashes.push(network.genesis_hash);
+        let state = Rc::new(state);
         let made =
             Made { block: network.genesis.clone(), work: ChainWork::ZERO, state, valid: true };
         Self {
@@ -151,40 +135,49 @@ impl Maker {
         }
     }
 
-    pub(crate) fn network(&self) -> &Network {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
-    pub(crate) fn genesis(&self) -> Hash {
+    pub fn genesis(&self) -> Hash {
         self.network.genesis_hash
     }
 
-    pub(crate) fn address(&self, actor: usize) -> Address {
+    pub fn address(&self, actor: usize) -> Address {
         self.actors[actor].address
     }
 
-    pub(crate) fn rng(&mut self) -> &mut StdRng {
+    pub fn rng(&mut self) -> &mut StdRng {
         &mut self.rng
     }
 
-    pub(crate) fn block(&self, hash: &Hash) -> &Block {
+    pub fn block(&self, hash: &Hash) -> &Block {
         &self.made[hash].block
     }
 
-    pub(crate) fn state(&self, hash: &Hash) -> &State {
+    pub fn state(&self, hash: &Hash) -> &State {
         &self.made[hash].state
     }
 
-    pub(crate) fn work(&self, hash: &Hash) -> ChainWork {
+    pub fn work(&self, hash: &Hash) -> ChainWork {
         self.made[hash].work
     }
 
-    pub(crate) fn is_valid(&self, hash: &Hash) -> bool {
+    pub fn is_valid(&self, hash: &Hash) -> bool {
         self.made[hash].valid
     }
 
+    /// A block with the rules that need no state behind it.
+    pub fn verified(&self, hash: &Hash) -> VerifiedBlock {
+        let block = self.block(hash).clone();
+        let context = self.context(&block.header.parent_hash);
+        let contextual = ContextualBlock::new(block, context, &self.network.params).unwrap();
+        let weights = vec![1; contextual.weights_needed()];
+        contextual.prove(&Trusting, &weights).unwrap()
+    }
+
     /// The chain up to a block, oldest first, without genesis.
-    pub(crate) fn chain(&self, tip: &Hash) -> Vec<Hash> {
+    pub fn chain(&self, tip: &Hash) -> Vec<Hash> {
         let mut chain = Vec::new();
         let mut hash = *tip;
         while self.block(&hash).header.height > 0 {
@@ -196,14 +189,14 @@ impl Maker {
     }
 
     /// The rules' view of the chain up to a block.
-    pub(crate) fn context(&self, tip: &Hash) -> ChainContext {
+    pub fn context(&self, tip: &Hash) -> ChainContext {
         let line = Line { maker: self, tip: *tip };
         let height = self.block(tip).header.height;
         ChainContext::gather(&self.network.params, self.genesis(), height, &line).unwrap()
     }
 
     /// Makes one block after the other on top of `parent`, all with the same plan.
-    pub(crate) fn extend(&mut self, parent: &Hash, count: usize, plan: Plan) -> Vec<Hash> {
+    pub fn extend(&mut self, parent: &Hash, count: usize, plan: Plan) -> Vec<Hash> {
         let mut tip = *parent;
         (0..count)
             .map(|_| {
@@ -214,7 +207,7 @@ impl Maker {
     }
 
     /// Makes a block on top of `parent`.
-    pub(crate) fn make(&mut self, parent: &Hash, plan: Plan) -> Hash {
+    pub fn make(&mut self, parent: &Hash, plan: Plan) -> Hash {
         let context = self.context(parent);
         let before = Rc::clone(&self.made[parent].state);
         let producer = self.actors[self.rng.random_range(0..self.actors.len())].address;
@@ -222,59 +215,45 @@ impl Maker {
         let provers: Vec<Address> = shares.iter().map(|share| share.prover).collect();
 
         let params = self.network.params.clone();
-        let mut executor = Executor::new(&params, &context, &*before, &Systems).unwrap();
-        let mut applies = |transaction: &Transaction| {
-            let id = transaction.id(&context.genesis_hash);
-            executor.transaction(transaction, id).unwrap().is_ok()
-        };
+        let id = |transaction: &Transaction| transaction.id(&context.genesis_hash);
+        let mut executor = Executor::new(&params, &context, &*before, &Told).unwrap();
         let mut transactions: Vec<SignedTransaction> = Vec::new();
         if let Some(signed) = self.broken_transfer(&context, &before, plan.fault) {
-            assert!(!applies(&signed.transaction));
+            assert!(
+                executor
+                    .transaction(&signed.transaction, id(&signed.transaction))
+                    .unwrap()
+                    .is_err()
+            );
             transactions.push(signed);
         }
         for _ in 0..plan.transfers {
             let (from, transfer) = self.transfer(&context, &before, &transactions);
-            if applies(&transfer) {
+            if executor.transaction(&transfer, id(&transfer)).unwrap().is_ok() {
                 transactions.push(self.sign(from, transfer));
             }
         }
         let applied = executor.finish(producer, &provers);
 
         let parent_made = &self.made[parent];
-        let mut valid = parent_made.valid && plan.fault.is_none();
-        let mut after = (*before).clone();
-        let state_root = match applied {
-            Ok(AppliedBlock { changes, supply, .. }) => {
-                for (key, value) in changes {
-                    match value {
-                        Some(value) => after.leaves.insert(key, value),
-                        None => after.leaves.remove(&key),
-                    };
-                }
-                after.supply = supply;
-                let ids = shares
-                    .iter()
-                    .map(|share| share.id(&context.genesis_hash, &context.epoch_challenge));
-                after.shares.extend(ids);
-                root(&after)
+        let valid = parent_made.valid && plan.fault.is_none() && applied.is_ok();
+        let (mut after, state_root) = match applied {
+            Ok(applied) => {
+                let id = |share: &Share| share.id(&context.genesis_hash, &context.epoch_challenge);
+                let after = before.after(&applied, shares.iter().map(id));
+                let root = after.root();
+                (after, root)
             }
             // A block that overdraws the fund: there is no state after it.
-            Err(_) => {
-                valid = false;
-                Hash([7; 32])
-            }
+            Err(_) => ((*before).clone(), Hash([7; 32])),
         };
         let body = Body { transactions, shares };
         let anchor_height = params.mining_anchor_height(context.height - 1);
+        let anchor = context.anchors.iter().find(|(height, _)| *height == anchor_height);
         let header = Header {
             height: context.height,
             parent_hash: *parent,
-            anchor_hash: context
-                .anchors
-                .iter()
-                .find(|(height, _)| *height == anchor_height)
-                .unwrap()
-                .1,
+            anchor_hash: anchor.unwrap().1,
             timestamp_ms: (parent_made.block.header.timestamp_ms + plan.solve_ms)
                 .max(context.median_time_ms + 1),
             transactions_root: body.transactions_root(),
@@ -366,7 +345,7 @@ impl Maker {
         let transfer = Transaction {
             from: from_address,
             fee: self.rng.random_range(0..1_000),
-            nonce: account(state, &from_address).nonce + earlier as u64,
+            nonce: state.account(from_address).unwrap_or_default().nonce + earlier as u64,
             expiry: context.height + self.rng.random_range(0..10),
             action: Action::Transfer(Transfer { to, amount: self.rng.random_range(1..1_000_000) }),
         };
@@ -382,7 +361,7 @@ impl Maker {
     ) -> Option<SignedTransaction> {
         let from = 0;
         let address = self.actors[from].address;
-        let account = account(state, &address);
+        let account = state.account(address).unwrap_or_default();
         let transfer = Transaction {
             from: address,
             fee: 0,
@@ -402,31 +381,19 @@ impl Maker {
         Some(self.sign(from, transfer))
     }
 
-    pub(crate) fn sign(&mut self, actor: usize, transaction: Transaction) -> SignedTransaction {
+    pub fn sign(&mut self, actor: usize, transaction: Transaction) -> SignedTransaction {
         let genesis = self.network.genesis_hash;
         transaction.sign(&self.actors[actor].key, &genesis, &mut self.rng).unwrap()
     }
 
     /// Random bytes that the oracle takes for an honest proof.
-    pub(crate) fn proof(&mut self) -> Proof {
+    pub fn proof(&mut self) -> Proof {
         let mut proof = Proof::ZERO;
         self.rng.fill_bytes(&mut proof.commitment);
         self.rng.fill_bytes(&mut proof.opening);
         proof.commitment[0] = 1;
         proof
     }
-}
-
-/// An account in a state; empty if it does not exist.
-pub(crate) fn account(state: &State, address: &Address) -> lode_consensus::Account {
-    let leaf = state.leaves.get(&StateKey::Account(*address));
-    leaf.map(|bytes| Decode::decode(bytes).unwrap()).unwrap_or_default()
-}
-
-/// The root of a tree that never held anything but these leaves.
-fn root(state: &State) -> Hash {
-    let leaves = state.leaves.iter().map(|(key, value)| (*key, Some(value.clone()))).collect();
-    tree::genesis_root(&leaves).unwrap()
 }
 
 /// The chain that ends in one block.

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 use rocksdb::{ColumnFamily, DB, IteratorMode, Options};
 
 /// All records of a database: column, then key and value in order.
-pub(crate) type Dump = BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>;
+pub type Dump = BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>;
 
 /// The columns that follow from the chain alone.
-pub(crate) const CHAIN_COLUMNS: [&str; 13] = [
+pub const CHAIN_COLUMNS: [&str; 13] = [
     "chain",
     "states",
     "undos",
@@ -26,7 +26,7 @@ pub(crate) const CHAIN_COLUMNS: [&str; 13] = [
 
 /// Reads every record of every column, but "default", which nothing uses. Nobody may have the
 /// database open: its owner replaces files while this reads.
-pub(crate) fn dump(path: &Path) -> Dump {
+pub fn dump(path: &Path) -> Dump {
     let names = DB::list_cf(&Options::default(), path).unwrap();
     let db = DB::open_cf_for_read_only(&Options::default(), path, &names, false).unwrap();
     let mut dump = Dump::new();
@@ -40,14 +40,14 @@ pub(crate) fn dump(path: &Path) -> Dump {
 }
 
 /// Keeps the columns of the chain.
-pub(crate) fn chain_columns(mut dump: Dump) -> Dump {
+pub fn chain_columns(mut dump: Dump) -> Dump {
     dump.retain(|name, _| CHAIN_COLUMNS.contains(&name.as_str()));
     assert_eq!(dump.len(), CHAIN_COLUMNS.len());
     dump
 }
 
 /// Changes records of one column behind the ledger's back.
-pub(crate) fn edit(path: &Path, column: &str, change: impl FnOnce(&DB, &ColumnFamily)) {
+pub fn edit(path: &Path, column: &str, change: impl FnOnce(&DB, &ColumnFamily)) {
     let names = DB::list_cf(&Options::default(), path).unwrap();
     let db = DB::open_cf(&Options::default(), path, &names).unwrap();
     change(&db, db.cf_handle(column).unwrap());
@@ -55,7 +55,7 @@ pub(crate) fn edit(path: &Path, column: &str, change: impl FnOnce(&DB, &ColumnFa
 }
 
 /// Adds columns, each with a record, and drops others.
-pub(crate) fn change_columns(path: &Path, added: &[&str], dropped: &[&str]) {
+pub fn change_columns(path: &Path, added: &[&str], dropped: &[&str]) {
     let names = DB::list_cf(&Options::default(), path).unwrap();
     let mut db = DB::open_cf(&Options::default(), path, &names).unwrap();
     for name in added {

@@ -1,67 +1,22 @@
 //! What lies between the machines: delivery, links, gossip, bans, and workers.
 
-use lode_core::sync::Done;
 use lode_network::{
-    Gossip, GossipId, InboundId, Network, NetworkEvent, PeerId, Penalty, Request, RequestError,
-    RequestId, Response, Verdict, penalty::BAN_POINTS,
+    Gossip, GossipId, InboundId, NetworkEvent, PeerId, Request, RequestError, RequestId, Verdict,
+    penalty::BAN_POINTS,
 };
 
-use super::{CHECK_MS, LATENCY_MS, Node, WORKERS, World};
+use super::{
+    node::{Arrival, Node},
+    world::World,
+};
+use crate::recorder::{Effect, Recorder};
 
-/// What reaches a node.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    Event(NetworkEvent),
-    Done(Done),
-    Accepted,
-}
-
-/// What leaves a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
-    Request(PeerId, RequestId, Request),
-    Respond(InboundId, Response),
-    Publish(Gossip),
-    Verdict(GossipId, PeerId, Verdict),
-    Penalize(PeerId, Penalty),
-    Disconnect(PeerId),
-}
-
-/// Answers a request, or is silent.
-pub(crate) type Answer = Box<dyn FnMut(Request) -> Option<Response>>;
-
-/// Changes an effect, or drops it.
-pub(crate) type Tamper = Box<dyn FnMut(Effect) -> Option<Effect>>;
-
-/// Takes down what a machine does.
-#[derive(Debug, Default)]
-struct Recorder(Vec<Effect>);
-
-impl Network for Recorder {
-    fn request(&mut self, peer: PeerId, id: RequestId, request: Request) {
-        self.0.push(Effect::Request(peer, id, request));
-    }
-
-    fn respond(&mut self, id: InboundId, response: Response) {
-        self.0.push(Effect::Respond(id, response));
-    }
-
-    fn publish(&mut self, message: Gossip) {
-        self.0.push(Effect::Publish(message));
-    }
-
-    fn verdict(&mut self, id: GossipId, source: PeerId, verdict: Verdict) {
-        self.0.push(Effect::Verdict(id, source, verdict));
-    }
-
-    fn penalize(&mut self, peer: PeerId, penalty: Penalty) {
-        self.0.push(Effect::Penalize(peer, penalty));
-    }
-
-    fn disconnect(&mut self, peer: PeerId) {
-        self.0.push(Effect::Disconnect(peer));
-    }
-}
+/// How long a message travels.
+const LATENCY_MS: u64 = 5;
+/// How long a proof, or a signature, takes to check.
+const CHECK_MS: u64 = 1;
+/// Jobs of one node that run at a time.
+const WORKERS: usize = 2;
 
 fn id_of(message: &Gossip) -> GossipId {
     GossipId::of(message.topic(), &message.encode())

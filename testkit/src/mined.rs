@@ -4,89 +4,36 @@
 use std::sync::{Arc, OnceLock};
 
 use lode_consensus::{
-    Action, Address, Block, Body, ChainSpec, Hash, Header, Height, Share, SignedTransaction,
-    Transaction,
-    params::MarketSpec,
+    Address, Block, Body, ChainSpec, Hash, Header, Height, Share, SignedTransaction,
+    market::proofs::Systems,
     rules::{ContextualBlock, statement_of},
-    transaction::Transfer,
     transition::Executor,
 };
-use lode_core::AttemptOutcome;
 use lode_genesis::{Network, srs};
 use lode_ledger::{Ledger, LedgerOptions, MIN_HISTORY, StoreOutcome};
 use lode_puzzle::{Engine, LogSize, Proof, ReferenceEngine, Statement, Target, Verifier};
-use rand::{SeedableRng, rngs::StdRng};
-use snarkvm::console::{
-    account::{Address as AleoAddress, PrivateKey},
-    network::MainnetV0,
-};
 use tempfile::TempDir;
 
-/// A key and its address.
-#[derive(Clone)]
-pub(crate) struct Actor {
-    pub(crate) key: PrivateKey<MainnetV0>,
-    pub(crate) address: Address,
-}
+use crate::{
+    keys::{self, Actor},
+    networks,
+};
 
 /// Alice and Bob, who have credits at genesis, and Carol, who has none.
-pub(crate) fn actors() -> [Actor; 3] {
-    let mut rng = StdRng::seed_from_u64(20_261_122);
-    [(); 3].map(|()| {
-        let key = PrivateKey::<MainnetV0>::new(&mut rng).unwrap();
-        let address = Address::try_from(&AleoAddress::try_from(&key).unwrap()).unwrap();
-        Actor { key, address }
-    })
+pub fn actors() -> [Actor; 3] {
+    keys::actors(20_261_122, 3).try_into().unwrap()
 }
 
 /// Epochs of 4 blocks, maturity after 3, and a target that every ticket meets.
-pub(crate) fn network() -> Network {
+pub fn network() -> Network {
     let [alice, bob, _] = actors();
-    let mut allocations = vec![(alice.address, 1_000_000_000), (bob.address, 2_000_000_000)];
-    allocations.sort_unstable();
-    let params = ChainSpec {
-        name: "tiny".to_owned(),
-        log_n: LogSize::MIN,
-        block_interval_ms: 1_000,
-        asert_tau_ms: 60_000,
-        future_limit_ms: 1_000,
+    let allocations = vec![(alice.address, 1_000_000_000), (bob.address, 2_000_000_000)];
+    networks::of(ChainSpec {
         epoch_length: 4,
-        shares_per_block: 2,
-        share_window: 4,
-        anchor_depth: 1,
-        maturity: 3,
-        market: MarketSpec::MAINNET,
-        genesis_timestamp_ms: 1_000_000,
         genesis_target: Target::MAX,
-        allocations,
         srs_checksum: srs::checksum(),
-    };
-    params.check().unwrap();
-    Network::from_params(params).unwrap()
-}
-
-/// The network as the file that describes it.
-pub(crate) fn network_file(params: &ChainSpec) -> String {
-    let fields = [
-        ("log_n", params.log_n.log_n().into()),
-        ("block_interval_ms", params.block_interval_ms),
-        ("asert_tau_ms", params.asert_tau_ms),
-        ("future_limit_ms", params.future_limit_ms),
-        ("epoch_length", params.epoch_length.into()),
-        ("shares_per_block", params.shares_per_block.into()),
-        ("share_window", params.share_window.into()),
-        ("anchor_depth", params.anchor_depth.into()),
-        ("maturity", params.maturity.into()),
-        ("genesis_timestamp_ms", params.genesis_timestamp_ms),
-    ];
-    let mut file = format!("name = {:?}\n", params.name);
-    fields.iter().for_each(|(field, value)| file += &format!("{field} = {value}\n"));
-    file += &format!("genesis_target = \"{:#x}\"\n[allocations]\n", params.genesis_target.get());
-    params
-        .allocations
-        .iter()
-        .for_each(|(address, amount)| file += &format!("{address} = {amount}\n"));
-    file
+        ..networks::small("tiny", allocations)
+    })
 }
 
 /// The prover and the verifier of the small network.
@@ -103,15 +50,16 @@ fn prove(statement: &Statement, nonce: u64) -> Proof {
 }
 
 /// A ledger, and what it takes to add blocks to it.
-pub(crate) struct Chain {
-    pub(crate) ledger: Arc<Ledger>,
+pub struct Chain {
+    pub ledger: Arc<Ledger>,
     /// Kept so that the folder lives as long as the ledger.
     _folder: TempDir,
 }
 
 impl Chain {
     /// Genesis only.
-    pub(crate) fn new() -> Self {
+    #[expect(clippy::new_without_default, reason = "a test says which chain it wants")]
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() };
         let ledger = Arc::new(Ledger::open(folder.path(), network(), options).unwrap());
@@ -121,7 +69,7 @@ impl Chain {
     /// The chain that most tests ask about: 10 blocks, in the third epoch. Blocks 2 to 9 each hold
     /// a share of Alice's, the even ones a share of Bob's too; blocks 3, 4 and 5 hold one, two and
     /// three transfers from Alice to Carol.
-    pub(crate) fn standard() -> Self {
+    pub fn standard() -> Self {
         let [alice, bob, carol] = actors();
         let chain = Self::new();
         let mut nonce = 0;
@@ -145,45 +93,31 @@ impl Chain {
         chain
     }
 
-    pub(crate) fn params(&self) -> &ChainSpec {
+    pub fn params(&self) -> &ChainSpec {
         self.ledger.params()
     }
 
-    pub(crate) fn genesis_hash(&self) -> Hash {
+    pub fn genesis_hash(&self) -> Hash {
         self.ledger.network().genesis_hash
     }
 
-    pub(crate) fn tip(&self) -> (Height, Hash) {
+    pub fn tip(&self) -> (Height, Hash) {
         self.ledger.read().tip().unwrap()
     }
 
     /// The chain's block at a height.
-    pub(crate) fn block(&self, height: Height) -> (Hash, Block) {
+    pub fn block(&self, height: Height) -> (Hash, Block) {
         self.ledger.read().block_at(height).unwrap().unwrap()
     }
 
     /// A signed transfer with a fee of 500, valid for the next 100 blocks.
-    pub(crate) fn transfer(
-        &self,
-        from: &Actor,
-        to: &Actor,
-        amount: u64,
-        nonce: u64,
-    ) -> SignedTransaction {
+    pub fn transfer(&self, from: &Actor, to: &Actor, amount: u64, nonce: u64) -> SignedTransaction {
         let expiry = self.tip().0 + 100;
-        let transfer = Transaction {
-            from: from.address,
-            fee: 500,
-            nonce,
-            expiry,
-            action: Action::Transfer(Transfer { to: to.address, amount }),
-        };
-        let mut rng = StdRng::seed_from_u64(nonce);
-        transfer.sign(&from.key, &self.genesis_hash(), &mut rng).unwrap()
+        from.transfer(&self.genesis_hash(), to.address, amount, 500, nonce, expiry)
     }
 
     /// A share that the next block may include. Each `content` makes another one.
-    pub(crate) fn share(&self, prover: &Actor, content: u8) -> Share {
+    pub fn share(&self, prover: &Actor, content: u8) -> Share {
         let reader = self.ledger.read();
         let context = reader.context(&reader.tip().unwrap().1).unwrap();
         let proof = Proof::ZERO;
@@ -196,7 +130,7 @@ impl Chain {
     }
 
     /// A block on the tip. `delay_ms` tells siblings apart.
-    pub(crate) fn build(
+    pub fn build(
         &self,
         producer: &Actor,
         delay_ms: u64,
@@ -208,8 +142,7 @@ impl Chain {
         let context = reader.context(&tip_hash).unwrap();
         let (_, parent) = reader.block_at(tip).unwrap().unwrap();
         let state = reader.state().unwrap();
-        let mut executor =
-            Executor::new(self.params(), &context, &state, self.ledger.proofs()).unwrap();
+        let mut executor = Executor::new(self.params(), &context, &state, &Systems).unwrap();
         for signed in &transactions {
             let id = signed.id(&context.genesis_hash);
             executor.transaction(&signed.transaction, id).unwrap().unwrap();
@@ -235,7 +168,7 @@ impl Chain {
     }
 
     /// Checks and stores a block.
-    pub(crate) fn store(&self, block: Block) -> StoreOutcome {
+    pub fn store(&self, block: Block) -> StoreOutcome {
         let context = self.ledger.read().context(&block.header.parent_hash).unwrap();
         let contextual = ContextualBlock::new(block, context, self.params()).unwrap();
         let weights: Vec<u128> = (1..).take(contextual.weights_needed()).collect();
@@ -245,7 +178,7 @@ impl Chain {
     }
 
     /// Builds a block on the tip and stores it.
-    pub(crate) fn grow(
+    pub fn grow(
         &self,
         producer: &Actor,
         delay_ms: u64,
@@ -256,14 +189,5 @@ impl Chain {
         let hash = block.hash();
         self.store(block);
         hash
-    }
-}
-
-/// What a node says of an attempt that became a share.
-pub(crate) fn share_outcome() -> AttemptOutcome {
-    AttemptOutcome {
-        block: None,
-        share: true,
-        reason: Some("the block half misses the target".to_owned()),
     }
 }

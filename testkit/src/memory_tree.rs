@@ -13,7 +13,7 @@ use lode_consensus::{
 
 /// A tree that remembers every version.
 #[derive(Default)]
-pub(crate) struct MemoryTree {
+pub struct MemoryTree {
     nodes: BTreeMap<NodeKey, Node>,
     values: BTreeMap<(KeyHash, Version), Option<OwnedValue>>,
 }
@@ -42,7 +42,7 @@ impl TreeReader for MemoryTree {
 
 impl MemoryTree {
     /// Writes the changes as the next version, and gives the root.
-    pub(crate) fn write(&mut self, version: Version, changes: &Changes) -> Hash {
+    pub fn write(&mut self, version: Version, changes: &Changes) -> Hash {
         let (root, update) =
             StateTree::new(&*self).put_value_set(value_set(changes), version).unwrap();
         self.nodes.extend(update.node_batch.nodes().clone());
@@ -52,11 +52,7 @@ impl MemoryTree {
     }
 
     /// The value of a leaf, and a proof of it, or of its absence.
-    pub(crate) fn prove(
-        &self,
-        version: Version,
-        key: &StateKey,
-    ) -> (Option<OwnedValue>, StateProof) {
+    pub fn prove(&self, version: Version, key: &StateKey) -> (Option<OwnedValue>, StateProof) {
         let (value, proof) =
             StateTree::new(self).get_with_proof(KeyHash(key.hash().0), version).unwrap();
         (value, StateProof::from_jmt(&proof).unwrap())

@@ -13,38 +13,40 @@ use lode_consensus::{
 };
 use lode_core::{
     AttemptOutcome, Backend, MempoolError, MempoolView, MiningCounters, MiningJob, NetworkInfo,
-    SubmitError, SyncInfo, SyncPhase, events::EventLog,
+    SubmitError,
+    events::EventLog,
+    sync::{SyncState, SyncStatus},
 };
 use lode_ledger::Ledger;
 use tokio::sync::watch;
 
-use super::{Chain, chain::share_outcome};
+use crate::mined::Chain;
 
 /// Which run of the node its events are of.
-pub(crate) const RUN: u64 = 1_795_372_800_000;
+pub const RUN: u64 = 1_795_372_800_000;
 
-pub(crate) struct TestNode {
-    pub(crate) chain: Chain,
-    pub(crate) mempool: Mutex<MempoolView>,
-    pub(crate) events: Arc<EventLog>,
+pub struct TestNode {
+    pub chain: Chain,
+    pub mempool: Mutex<MempoolView>,
+    pub events: Arc<EventLog>,
     /// The timestamp of the present work: another one is another job.
-    pub(crate) work_ms: watch::Sender<u64>,
+    pub work_ms: watch::Sender<u64>,
     /// What the next attempts get.
-    pub(crate) verdict: Mutex<Result<AttemptOutcome, SubmitError>>,
+    pub verdict: Mutex<Result<AttemptOutcome, SubmitError>>,
     /// What came in.
-    pub(crate) attempts: Mutex<Vec<Share>>,
+    pub attempts: Mutex<Vec<Share>>,
     /// Its peers, if it has any.
-    pub(crate) network: Mutex<Option<NetworkInfo>>,
+    pub network: Mutex<Option<NetworkInfo>>,
     /// How far it has come.
-    pub(crate) sync: Mutex<SyncInfo>,
+    pub sync: Mutex<SyncStatus>,
     /// Makes `job` panic.
-    pub(crate) panics: AtomicBool,
+    pub panics: AtomicBool,
     /// Makes `mempool` wait, and with it every question that asks for it.
-    pub(crate) held: (Mutex<bool>, Condvar),
+    pub held: (Mutex<bool>, Condvar),
 }
 
 impl TestNode {
-    pub(crate) fn new(chain: Chain) -> Arc<Self> {
+    pub fn new(chain: Chain) -> Arc<Self> {
         Arc::new(Self {
             chain,
             mempool: Mutex::default(),
@@ -53,15 +55,17 @@ impl TestNode {
             verdict: Mutex::new(Ok(share_outcome())),
             attempts: Mutex::default(),
             network: Mutex::default(),
-            sync: Mutex::new(SyncInfo {
-                phase: SyncPhase::Synced,
+            sync: Mutex::new(SyncStatus {
+                state: SyncState::Synced,
                 tip: (10, Hash([7; 32])),
                 tip_timestamp_ms: 4_000_000,
-                header_height: 10,
+                best_header_height: 10,
                 proven_header_height: 10,
                 peers_height: 10,
                 peers: 0,
-                unready: None,
+                clock: None,
+                ready: true,
+                reason: None,
             }),
             panics: AtomicBool::new(false),
             held: (Mutex::new(false), Condvar::new()),
@@ -69,13 +73,13 @@ impl TestNode {
     }
 
     /// Lets the mempool wait, or lets it go on.
-    pub(crate) fn hold(&self, held: bool) {
+    pub fn hold(&self, held: bool) {
         *self.held.0.lock().unwrap() = held;
         self.held.1.notify_all();
     }
 
     /// The work at a moment.
-    pub(crate) fn work(&self, prover: Address, timestamp_ms: u64) -> MiningJob {
+    pub fn work(&self, prover: Address, timestamp_ms: u64) -> MiningJob {
         let reader = self.chain.ledger.read();
         let (tip, tip_hash) = reader.tip().unwrap();
         let context = reader.context(&tip_hash).unwrap();
@@ -100,6 +104,15 @@ impl TestNode {
             share_target: context.share_target,
             header,
         }
+    }
+}
+
+/// What a node says of an attempt that became a share.
+fn share_outcome() -> AttemptOutcome {
+    AttemptOutcome {
+        block: None,
+        share: true,
+        reason: Some("the block half misses the target".to_owned()),
     }
 }
 
@@ -172,7 +185,7 @@ impl Backend for TestNode {
         self.network.lock().unwrap().clone()
     }
 
-    fn sync(&self) -> SyncInfo {
+    fn sync(&self) -> SyncStatus {
         self.sync.lock().unwrap().clone()
     }
 }

@@ -1,0 +1,281 @@
+//! The values of the market's columns: a tag of one byte for each variant, then its fields in the
+//! order in which they are declared, integers little-endian.
+
+use lode_consensus::{
+    Address, Decode, DecodeError, Encode,
+    codec::Reader,
+    market::{
+        JobLeaf,
+        event::{Delivered, JobChange, JobEvent, Outcome, Void},
+        job::{Assigned, End, MAX_DELIVERIES, Status},
+        settlement::Slash,
+    },
+};
+
+/// Where a job stands, also after its leaf has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobStatus {
+    /// Its event is still to be matched.
+    Waiting,
+    Open,
+    Assigned,
+    Delivered,
+    Failed,
+    Cancelled,
+}
+
+impl JobStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Open, Self::Assigned, Self::Delivered, Self::Failed, Self::Cancelled];
+
+    /// What a job's leaf says.
+    pub fn of(leaf: &JobLeaf) -> Self {
+        match leaf {
+            JobLeaf::Live(job) => match job.status {
+                Status::Waiting => Self::Waiting,
+                Status::Open => Self::Open,
+                Status::Assigned(_) => Self::Assigned,
+            },
+            JobLeaf::Ended(job) => job.end.into(),
+        }
+    }
+
+    /// What an event says of a job that has ended by it.
+    pub(crate) fn of_end(change: &JobChange) -> Option<Self> {
+        match change {
+            JobChange::Delivered(_) => Some(Self::Delivered),
+            JobChange::Undelivered { end, .. } => Some((*end).into()),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can happen to the job any more.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Delivered | Self::Failed | Self::Cancelled)
+    }
+
+    /// Its byte in keys.
+    pub(crate) fn tag(self) -> u8 {
+        match self {
+            Self::Waiting => 0,
+            Self::Open => 1,
+            Self::Assigned => 2,
+            Self::Delivered => 3,
+            Self::Failed => 4,
+            Self::Cancelled => 5,
+        }
+    }
+}
+
+impl From<End> for JobStatus {
+    fn from(end: End) -> Self {
+        match end {
+            End::Delivered => Self::Delivered,
+            End::Failed => Self::Failed,
+            End::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// For which prices jobs of a class were assigned in one block, in microcredits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prices {
+    /// Of the last assignment.
+    pub last: u64,
+    pub low: u64,
+    pub high: u64,
+    /// Assignments.
+    pub count: u32,
+}
+
+impl Prices {
+    /// Adds the price of one more assignment.
+    pub(crate) fn with(before: Option<Self>, price: u64) -> Self {
+        let before = before.unwrap_or(Self { last: price, low: price, high: price, count: 0 });
+        Self {
+            last: price,
+            low: before.low.min(price),
+            high: before.high.max(price),
+            count: before.count.saturating_add(1),
+        }
+    }
+}
+
+/// What became of each transaction of a block, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Outcomes(pub Vec<Outcome>);
+
+/// A record or a part of one, as bytes.
+pub(crate) trait Field: Sized {
+    fn write(&self, out: &mut Vec<u8>);
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+macro_rules! canonical_fields {
+    ($($field:ty),*) => {$(
+        impl Field for $field {
+            fn write(&self, out: &mut Vec<u8>) {
+                self.encode_into(out);
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Self::decode_from(reader)
+            }
+        }
+    )*};
+}
+
+canonical_fields! { u32, u64, Address, Option<u64>, Assigned }
+
+impl Field for u128 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_le_bytes());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.u128()
+    }
+}
+
+/// What each was paid: `u8(count)`, then address and amount.
+impl Field for Vec<(Address, u64)> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::try_from(self.len()).unwrap_or(u8::MAX));
+        for (address, amount) in self {
+            address.encode_into(out);
+            amount.encode_into(out);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = reader.u8()?;
+        if usize::from(count) > MAX_DELIVERIES {
+            return Err(DecodeError::Invalid { what: "paid operators", got: count.into() });
+        }
+        (0..count).map(|_| Ok((Address::decode_from(reader)?, reader.u64()?))).collect()
+    }
+}
+
+macro_rules! records {
+    ($($record:ident { $($field:ident),* })*) => {$(
+        impl Field for $record {
+            fn write(&self, out: &mut Vec<u8>) {
+                $(self.$field.write(out);)*
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok(Self { $($field: Field::read(reader)?),* })
+            }
+        }
+    )*};
+}
+
+records! {
+    Slash { to_requester, to_deliverer, burned, unlocked }
+    Delivered { paid, burned, royalty, subsidy, refund }
+    Prices { last, low, high, count }
+}
+
+macro_rules! tagged {
+    ($kind:ident, $what:literal: $(
+        $tag:literal $variant:ident $(($inner:ident))? $({ $($field:ident),* })?
+    )*) => {
+        impl Field for $kind {
+            fn write(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$variant $(($inner))? $({ $($field),* })? => {
+                        out.push($tag);
+                        $($inner.write(out);)?
+                        $($($field.write(out);)*)?
+                    })*
+                }
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                match reader.u8()? {
+                    $($tag => {
+                        $(let $inner = Field::read(reader)?;)?
+                        $($(let $field = Field::read(reader)?;)*)?
+                        Ok(Self::$variant $(($inner))? $({ $($field),* })?)
+                    })*
+                    tag => Err(DecodeError::UnknownTag { what: $what, tag }),
+                }
+            }
+        }
+    };
+}
+
+tagged! { Outcome, "outcome":
+    0 Applied
+    1 FalseProof
+    2 Void(reason)
+}
+
+tagged! { Void, "void reason":
+    0 FreeBond { needed, free }
+    1 NoAsk
+    2 NoClass
+    3 ContestAsk
+    4 MaxBond { needed, got }
+    5 Gate
+    6 Until { low, high, got }
+    7 BookFull
+    8 ClassFull
+    9 PriceTooLow
+    10 NoJob
+    11 NotRequester
+    12 JobAssigned
+    13 JobBound
+    14 Lowered
+    15 NotAssignee
+    16 DeclineLate { last }
+    17 MixedJobs
+    18 NothingToDeliver
+}
+
+tagged! { End, "end":
+    1 Delivered
+    2 Failed
+    3 Cancelled
+}
+
+tagged! { JobChange, "job change":
+    0 Requested
+    1 Raised { price, late_price }
+    2 Assigned(assigned)
+    3 Opened { open_price }
+    4 Missed { operator, bond }
+    5 Declined { operator, burned }
+    6 CancelBegun { burned }
+    7 Proved { operator }
+    8 Slashed { operator, slash }
+    9 Delivered(delivered)
+    10 Undelivered { end, refund, burned }
+}
+
+impl Field for Outcomes {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.iter().for_each(|outcome| outcome.write(out));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut outcomes = Vec::new();
+        while !reader.is_empty() {
+            outcomes.push(Outcome::read(reader)?);
+        }
+        Ok(Self(outcomes))
+    }
+}
+
+/// `job ‖ class ‖ change`.
+impl Field for JobEvent {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.job.encode_into(out);
+        self.class.encode_into(out);
+        self.what.write(out);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { job: reader.hash()?, class: reader.hash()?, what: Field::read(reader)? })
+    }
+}
