@@ -676,6 +676,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_void_stays_and_is_not_given_to_peers() {
+        let limits = MempoolLimits { min_fee: 10, ..MempoolLimits::default() };
+        let mut pool = Mempool::new(limits, MARKET);
+        let [void, behind] = [transfer(1, 5, 1, 10), transfer(1, 6, 1, 10)];
+        insert(&mut pool, void.clone(), 1_000).unwrap();
+        insert(&mut pool, behind.clone(), 1_000).unwrap();
+        pool.mark_void(|signed| Ok::<_, ()>(*signed == void)).unwrap();
+        // A later look does not take it back.
+        pool.mark_void(|_| Ok::<_, ()>(false)).unwrap();
+        assert_eq!(pool.relayed(NEXT).collect::<Vec<_>>(), [&behind]);
+        assert_eq!(order(&pool), [&void, &behind].map(id));
+        let sender = void.transaction.from;
+        let before: Vec<Hash> = pool.before(&sender, 6).map(|(id, _)| id).collect();
+        assert_eq!(before, [id(&void)]);
+    }
+
+    #[test]
     fn what_keeps_a_promise_leaves_a_full_pool_last() {
         let mut pool = Mempool::new(limits(), MARKET);
         let kept = transfer(1, 5, 1, 10);
@@ -717,7 +734,7 @@ mod tests {
         assert!(pool.prune(NEXT, state).unwrap().is_empty());
         assert_eq!(pool.prune(NEXT + 1, state).unwrap().len(), 2);
         assert_eq!(
-            pool.insert(id(&first), first, account(1_000), NEXT + 1),
+            pool.insert(id(&first), first, account(1_000), NEXT + 1, &Assessment::default()),
             Err(MempoolError::Expired { expiry: NEXT, next: NEXT + 1 })
         );
     }
@@ -825,9 +842,9 @@ mod tests {
                     for later in &order[at + 1..] {
                         let held_back = order[at..].iter().any(|other| {
                             other.bid.from == later.bid.from && other.bid.nonce < later.bid.nonce
-                                && other.rank() <= first.rank()
+                                && other.standing() <= first.standing()
                         });
-                        prop_assert!(first.rank() >= later.rank() || held_back);
+                        prop_assert!(first.standing() >= later.standing() || held_back);
                     }
                 }
                 let mut next = HashMap::new();

@@ -8,7 +8,7 @@
 //! Threads: any. Two that ask for the same proof at the same time share one check; the second
 //! waits. [`verify_all`] starts as many threads as there are processors, for as long as it takes.
 //!
-//! Bounds: [`MAX_VERDICTS`] and [`MAX_KEYS`]; what was not asked for longest gives way.
+//! Bounds: [`MAX_VERDICTS`], [`MAX_KEYS`] and [`MAX_VALUES`]; what was not asked for longest gives way.
 //!
 //! What must not be broken: an answer depends on the question alone. Binding and proof stand for all
 //! that a verdict depends on (the binding for jobs and operator, the jobs for class and values), so
@@ -36,6 +36,8 @@ use parking_lot::{Condvar, Mutex};
 const MAX_VERDICTS: usize = 131_072;
 /// Parsed keys that are remembered.
 const MAX_KEYS: usize = 256;
+/// Keys of which it is remembered how many values they have: those of a full mempool and more.
+const MAX_VALUES: usize = 4_096;
 
 /// A map of at most `limit` values; what was not asked for longest gives way.
 #[derive(Debug)]
@@ -122,6 +124,8 @@ pub struct VerdictCache<S = ParsedKeys> {
 #[derive(Debug)]
 struct State {
     verdicts: Lru<Hash, bool>,
+    /// By system and key.
+    values: Lru<Hash, Option<u16>>,
     /// What is being verified.
     running: BTreeSet<Hash>,
 }
@@ -135,7 +139,11 @@ impl Default for VerdictCache {
 impl<S: ProofSystems> VerdictCache<S> {
     /// An empty memory in front of proof systems.
     pub fn new(systems: S) -> Self {
-        let state = State { verdicts: Lru::new(MAX_VERDICTS), running: BTreeSet::new() };
+        let state = State {
+            verdicts: Lru::new(MAX_VERDICTS),
+            values: Lru::new(MAX_VALUES),
+            running: BTreeSet::new(),
+        };
         Self {
             systems,
             state: Mutex::new(state),
@@ -152,7 +160,13 @@ impl<S: ProofSystems> VerdictCache<S> {
 
 impl<S: ProofSystems> ProofSystems for VerdictCache<S> {
     fn values(&self, system: u8, key: &[u8]) -> Option<u16> {
-        self.systems.values(system, key)
+        let place = Hash::of("lode/core/key/v1", &[&[system], key]);
+        if let Some(values) = self.state.lock().values.get(&place) {
+            return values;
+        }
+        let values = self.systems.values(system, key);
+        self.state.lock().values.insert(place, values);
+        values
     }
 
     fn cost(&self, system: u8, instances: usize, values: usize) -> u64 {
@@ -219,8 +233,9 @@ mod tests {
     struct Counting(AtomicU64);
 
     impl ProofSystems for Counting {
-        fn values(&self, _: u8, _: &[u8]) -> Option<u16> {
-            Some(1)
+        fn values(&self, system: u8, key: &[u8]) -> Option<u16> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            (system == 1).then_some(u16::from(key[0]))
         }
 
         fn cost(&self, _: u8, _: usize, _: usize) -> u64 {
@@ -257,6 +272,16 @@ mod tests {
             assert_eq!(cache.holds(proof), proof.proof[0] == 1);
         }
         assert_eq!(cache.verified(), 20);
+    }
+
+    #[test]
+    fn a_key_is_looked_at_once_under_each_system() {
+        let cache = VerdictCache::new(Counting::default());
+        for _ in 0..2 {
+            let values = [(1, 3), (1, 4), (2, 3)].map(|(system, key)| cache.values(system, &[key]));
+            assert_eq!(values, [Some(3), Some(4), None]);
+        }
+        assert_eq!(cache.systems.0.load(Ordering::Relaxed), 3);
     }
 
     #[test]

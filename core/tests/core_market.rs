@@ -286,3 +286,41 @@ fn what_keeps_a_promise_goes_before_what_pays_more() {
     let (_, ids, _) = rig.mine();
     assert_eq!(ids, [kept, rich]);
 }
+
+#[test]
+fn what_becomes_void_waits_on_and_is_not_given_to_peers() {
+    let mut rig = Rig::new();
+    let delivery = rig.delivery(OPERATOR, 0..1, true);
+    let id = rig.send(OPERATOR, 10_000, delivery).unwrap();
+    let page = |rig: &Rig| rig.handle.service().mempool_page(0).transactions.len();
+    let tip = rig.market.tip();
+    // The job fails one block after its last one, 16.
+    let blocks = rig.maker.extend(&tip, 12, Plan::EMPTY);
+    rig.take(&blocks[..11]);
+    assert_eq!(page(&rig), 1);
+    rig.take(&blocks[11..]);
+    assert_eq!(page(&rig), 0);
+    assert_eq!(rig.handle.mempool().transactions.len(), 1);
+    let (_, ids, outcomes) = rig.mine();
+    assert_eq!(ids, [id]);
+    assert_eq!(outcomes, [Outcome::Void(Void::NothingToDeliver)]);
+}
+
+#[test]
+fn a_delivery_that_comes_off_the_chain_goes_first_again() {
+    let mut rig = Rig::new();
+    let tip = rig.market.tip();
+    let delivery = rig.delivery(OPERATOR, 0..3, true);
+    let block = rig.maker.make_with(&tip, Plan::EMPTY, &[(OPERATOR, delivery)]);
+    rig.take(&[block]);
+    let id = market::id_of(&rig.maker, &block, 0);
+    // Another branch without it.
+    let quick = Plan { solve_ms: 200, ..Plan::EMPTY };
+    let others = rig.maker.extend(&tip, 2, quick);
+    rig.take(&others);
+    let rich = Action::Transfer(Transfer { to: rig.maker.address(1), amount: 1 });
+    let rich = rig.send(REQUESTER, 5_000_000, rich).unwrap();
+    let order: Vec<Hash> = rig.handle.mempool().transactions.iter().map(|(id, _)| *id).collect();
+    assert_eq!(order, [id, rich]);
+    assert_eq!(rig.verified(), 1);
+}

@@ -115,9 +115,10 @@ fn readers_say_what_happened() {
                 JobChange::Assigned(_),
                 JobChange::Missed { .. },
                 JobChange::Opened { .. },
-                ..
+                JobChange::Undelivered { end: End::Failed, .. },
+                JobChange::Slashed { .. }
             ]
-        ) && matches!(lapsed.last(), Some(JobChange::Undelivered { end: End::Failed, .. })),
+        ),
         "{lapsed:?}"
     );
 
@@ -138,10 +139,30 @@ fn readers_say_what_happened() {
 }
 
 #[test]
-fn a_void_request_is_no_job() {
+fn how_a_job_ended_is_known_after_its_leaf_has_gone() {
+    let (mut maker, mut market) = market();
+    market.settle(&mut maker);
+    // Leaves go 65 blocks after the last one at which the job was worth anything, 16.
+    let rest = maker.extend(&market.tip(), 16 + 65 - 18, Plan::EMPTY);
+    let (_folder, ledger) = stored(&maker, &market.blocks);
+    store_all(&ledger, &maker, &rest[..rest.len() - 1]);
+    let ended = [JobStatus::Delivered, JobStatus::Failed, JobStatus::Failed];
+    for (has_leaf, next) in [(true, &[][..]), (false, &rest[rest.len() - 1..])] {
+        store_all(&ledger, &maker, next);
+        let reader = ledger.read();
+        for (job, status) in market.jobs.iter().zip(ended) {
+            assert_eq!(reader.job(job).unwrap().is_some(), has_leaf);
+            assert_eq!(reader.job_status(job).unwrap(), Some(status));
+        }
+        assert_eq!(with_status(&reader, JobStatus::Delivered), [market.jobs[0]]);
+    }
+}
+
+#[test]
+fn what_is_void_is_recorded_with_its_reason() {
     let (mut maker, market) = market();
     let tip = market.tip();
-    // The operator has no bond left for so much, and so the ask is void.
+    // More than the bond holds.
     let unbond = Action::Unbond(lode_consensus::transaction::Unbond { amount: u64::MAX });
     let block = maker.make_with(&tip, Plan::EMPTY, &[(OPERATOR, unbond)]);
     let (_folder, ledger) = stored(&maker, &[market.blocks.clone(), vec![block]].concat());

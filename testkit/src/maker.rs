@@ -240,7 +240,7 @@ impl Maker {
             }
         }
         for (from, action) in actions {
-            let asked = self.asked(&context, &before, &transactions, *from, action.clone());
+            let asked = self.asked(&before, &transactions, *from, action.clone());
             executor.transaction(&asked, id(&asked)).unwrap().unwrap();
             transactions.push(self.sign(*from, asked));
         }
@@ -365,7 +365,6 @@ impl Maker {
 
     fn asked(
         &self,
-        context: &ChainContext,
         state: &State,
         made: &[SignedTransaction],
         from: usize,
@@ -374,7 +373,7 @@ impl Maker {
         let address = self.actors[from].address;
         let earlier = made.iter().filter(|signed| signed.transaction.from == address).count();
         let nonce = state.account(address).unwrap_or_default().nonce + earlier as u64;
-        Transaction { from: address, fee: 10_000, nonce, expiry: context.height, action }
+        Transaction { from: address, fee: 10_000, nonce, expiry: Height::MAX, action }
     }
 
     /// A signed transfer that breaks the rule of a fault, if the fault is one of transfers.

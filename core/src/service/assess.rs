@@ -14,6 +14,7 @@ use lode_consensus::{
     Action, Address, Hash, SignedTransaction, Transaction,
     market::{
         event::Outcome,
+        job::Status,
         proofs::{ProofSystems, SoldProof},
     },
     rules::ChainContext,
@@ -97,10 +98,8 @@ impl<C: Clock> ChainService<C> {
             Some(Err(error)) => return Err(SubmitError::Refused(error)),
             Some(Ok(_)) | None => {}
         }
-        let units =
-            if matches!(own.action, Action::RegisterClass(_)) { RegisterClass::UNITS } else { 0 };
         let Some(proof) = systems.proof.into_inner() else {
-            return Ok(Assessment { units, ..Assessment::default() });
+            return Ok(Assessment { units: units_of_key(&own.action), ..Assessment::default() });
         };
         let values = proof.instances.first().map_or(0, Vec::len);
         let units = self.ledger.proofs().cost(proof.system, proof.instances.len(), values);
@@ -118,6 +117,35 @@ impl<C: Clock> ChainService<C> {
             _ => None,
         };
         Ok(Assessment { units, due, bounty: 0 })
+    }
+
+    /// What can be said of a transaction that was in a block and waits again, without another look
+    /// at its proof.
+    pub(super) fn reassess(
+        &self,
+        reader: &Reader<'_>,
+        signed: &SignedTransaction,
+    ) -> Result<Assessment, LedgerError> {
+        let Transaction { from, action, .. } = &signed.transaction;
+        let Action::Deliver(deliver) = action else {
+            return Ok(Assessment { units: units_of_key(action), ..Assessment::default() });
+        };
+        let mut assessment = Assessment::default();
+        for job in &deliver.jobs {
+            let Some(leaf) = reader.job(job)? else { continue };
+            if assessment.units == 0 {
+                let system = reader.class(leaf.class())?.map_or(0, |class| class.system);
+                let (jobs, values) = (deliver.jobs.len(), leaf.values().len());
+                assessment.units = self.ledger.proofs().cost(system, jobs, values);
+            }
+            if let Some(Status::Assigned(assigned)) = leaf.live().map(|job| job.status)
+                && assigned.operator == *from
+            {
+                let promise = assigned.promise;
+                assessment.due = Some(assessment.due.map_or(promise, |due| due.min(promise)));
+            }
+        }
+        Ok(assessment)
     }
 
     /// The tip, and what waits before a transaction, as of one moment.
@@ -154,6 +182,11 @@ impl<C: Clock> ChainService<C> {
         *opened = Some(made.clone());
         Ok(made)
     }
+}
+
+/// What a class's key takes of the proof budget.
+fn units_of_key(action: &Action) -> u64 {
+    if matches!(action, Action::RegisterClass(_)) { RegisterClass::UNITS } else { 0 }
 }
 
 /// Proof systems that only note what they are asked of one delivery: that one's jobs are looked at

@@ -319,8 +319,11 @@ impl<C: Clock> ChainService<C> {
         } else {
             let waiting = pools.mempool.drain(next);
             let returning = off_chain.iter().flat_map(|block| &block.body.transactions);
-            let returning = returning.map(|signed| (signed.clone(), Assessment::default()));
-            for (signed, assessment) in returning.chain(waiting) {
+            let mut waits = Vec::new();
+            for signed in returning {
+                waits.push((signed.clone(), self.reassess(&reader, signed)?));
+            }
+            for (signed, assessment) in waits.into_iter().chain(waiting) {
                 let sender = account(&signed.transaction.from)?;
                 // Those that the new chain holds, or has no room for, are refused here.
                 let _ =

@@ -67,7 +67,7 @@ impl<C: Clock> ChainService<C> {
 
     /// What waits for a block and would not be void there, all shares first, then transactions in the order in which blocks
     /// take them: one page of that sequence, after the first `skip`.
-    pub(crate) fn mempool_page(&self, skip: u32) -> MempoolPage {
+    pub fn mempool_page(&self, skip: u32) -> MempoolPage {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let pools = self.pools();
         let transactions = pools.mempool.relayed(pools.context.height);
