@@ -91,7 +91,7 @@ impl Teller {
         let [_, bob, _] = actors();
         let mut deliver = Deliver { jobs, proof: Vec::new() };
         let binding = deliver.binding(&self.chain.genesis_hash(), &bob.address);
-        deliver.proof = testing::class(3, 0).prove(&binding.0, &[instance]);
+        deliver.proof = testing::class(3, 1).prove(&binding.0, &[instance]);
         Action::Deliver(deliver)
     }
 }
@@ -135,7 +135,7 @@ fn request(class: Hash, price: u64, instance: &[[u8; 32]]) -> Action {
 /// Blocks 1 to `until` of the same history.
 fn story(until: Height) -> Story {
     let [alice, bob, _] = actors();
-    let circuit = testing::class(3, 0);
+    let circuit = testing::class(3, 1);
     let instances = [circuit.instance(1), circuit.instance(2)];
     let mut teller = Teller { chain: Chain::new(), ids: Vec::new(), nonces: [0; 3] };
     let register = RegisterClass {
@@ -210,7 +210,7 @@ fn every_leaf_is_told_with_its_proof_at_any_height() {
         let answer = story.get(&format!("/class/{class}/key{at}"));
         let ClassKey(key) = story.proven(&answer, &StateKey::Key(class)).unwrap();
         assert_eq!(answer["key"], hex::encode(&key));
-        assert_eq!(key, testing::class(3, 0).key());
+        assert_eq!(key, testing::class(3, 1).key());
 
         let answer = story.get(&format!("/class/{class}/book{at}"));
         let Book(asks) = story.proven(&answer, &StateKey::Book(class)).unwrap_or_default();
@@ -428,7 +428,7 @@ fn what_became_of_a_transaction_is_told_with_it() {
     ];
     assert_eq!(story.ids.iter().map(fate).collect::<Vec<_>>(), expected);
     let register = story.get(&format!("/transaction/{}", story.class));
-    assert_eq!(register["values"], testing::class(3, 0).values());
+    assert_eq!(register["values"], testing::class(3, 1).values());
     // The same in the block, and beside an account.
     let block = story.get("/block/5");
     let told = block["transactions"].as_array().unwrap().iter().map(|item| &item["outcome"]);
