@@ -1,13 +1,19 @@
 //! What transactions do, as they are shown: one object for each kind, told apart by `type`.
 
 use lode_consensus::{
-    self as consensus,
+    self as consensus, Address,
     market::{Selection, Value},
+    transaction::{
+        Appoint, Ask, Bond, Cancel, Decline, Deliver, Raise, RegisterClass, Request, Transfer,
+        Unbond,
+    },
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::text::{AddressText, BytesHex, HashText, Hex, Text, U64Text, WordHex};
+use crate::text::{
+    AddressText, BytesHex, HashText, Hex, Text, U64Text, WordHex, integer, integer_text,
+};
 
 /// What a transaction does, besides paying its fee. Amounts are in microcredits, parts in 1/10,000.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +24,7 @@ pub enum Action {
         /// Who receives.
         to: AddressText,
         /// What `to` receives, in microcredits.
+        #[serde(deserialize_with = "integer")]
         amount: u64,
     },
     /// Makes a class of proofs, whose id is the transaction's.
@@ -36,18 +43,26 @@ pub enum Action {
         values: Option<u16>,
     },
     /// Puts credits at stake as an operator.
-    Bond { amount: U64Text },
+    Bond {
+        #[serde(deserialize_with = "integer_text")]
+        amount: U64Text,
+    },
     /// Takes credits out of the bond.
-    Unbond { amount: U64Text },
+    Unbond {
+        #[serde(deserialize_with = "integer_text")]
+        amount: U64Text,
+    },
     /// Offers to prove jobs of a class.
     Ask {
         class: HashText,
+        #[serde(deserialize_with = "integer_text")]
         price: U64Text,
         /// Blocks within which the operator promises to deliver.
         blocks: u32,
         /// Jobs that may be assigned at once; 0 takes the ask back.
         capacity: u16,
         /// The largest bond that the operator accepts for one job.
+        #[serde(deserialize_with = "integer_text")]
         max_bond: U64Text,
         /// The last height at which the ask may be matched.
         until: u32,
@@ -56,12 +71,15 @@ pub enum Action {
     Request {
         class: HashText,
         /// What a proof is worth up to `soft_blocks`.
+        #[serde(deserialize_with = "integer_text")]
         price: U64Text,
         /// What it is worth at `hard_blocks`.
+        #[serde(deserialize_with = "integer_text")]
         late_price: U64Text,
         soft_blocks: u32,
         hard_blocks: u32,
         /// The least bond of the operator, besides the class's rules.
+        #[serde(deserialize_with = "integer_text")]
         damage: U64Text,
         min_reputation: u16,
         /// Cancelled, and not left open, if no ask fits at once.
@@ -74,7 +92,13 @@ pub enum Action {
         witness: BytesHex,
     },
     /// Raises a job's value.
-    Raise { job: HashText, price: U64Text, late_price: U64Text },
+    Raise {
+        job: HashText,
+        #[serde(deserialize_with = "integer_text")]
+        price: U64Text,
+        #[serde(deserialize_with = "integer_text")]
+        late_price: U64Text,
+    },
     /// Takes the sender's job back.
     Cancel { job: HashText },
     /// Gives back a job that was assigned to the sender.
@@ -122,11 +146,14 @@ pub struct Policy {
     /// An operator's bond for a job, as a part of the price.
     pub bond_bps: u16,
     /// The least of such a bond.
+    #[serde(deserialize_with = "integer_text")]
     pub min_bond: U64Text,
     pub min_reputation: u16,
     /// What an operator may ask for each point of reputation and one; 0: no limit.
+    #[serde(deserialize_with = "integer_text")]
     pub tier_unit: U64Text,
     /// The least mined weight.
+    #[serde(deserialize_with = "integer_text")]
     pub min_weight: U64Text,
     /// What part of the class's assigned jobs one operator may hold.
     pub share_cap_bps: u16,
@@ -206,6 +233,21 @@ impl From<&consensus::Action> for Action {
 }
 
 impl Action {
+    /// The names of all kinds, as `type` has them.
+    pub const KINDS: [&'static str; 11] = [
+        "transfer",
+        "register_class",
+        "bond",
+        "unbond",
+        "ask",
+        "request",
+        "raise",
+        "cancel",
+        "decline",
+        "deliver",
+        "appoint",
+    ];
+
     /// The kind's name, as `type` has it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -236,6 +278,91 @@ impl Action {
             operator: request.operator.map(|operator| Hex(operator.0)),
             values: request.values.iter().map(|Value(bytes)| Hex(*bytes)).collect(),
             witness: Hex(request.witness.clone()),
+        }
+    }
+}
+
+impl From<Policy> for consensus::market::Policy {
+    fn from(policy: Policy) -> Self {
+        Self {
+            selection: match policy.selection {
+                SelectionKind::Rights => Selection::Rights,
+                SelectionKind::Stake => Selection::Stake,
+                SelectionKind::Contest => Selection::Contest,
+            },
+            winners: policy.winners,
+            window: policy.window,
+            randomised: policy.randomised,
+            band_bps: policy.band_bps,
+            bond_bps: policy.bond_bps,
+            min_bond: policy.min_bond.0,
+            min_reputation: policy.min_reputation,
+            tier_unit: policy.tier_unit.0,
+            min_weight: policy.min_weight.0,
+            share_cap_bps: policy.share_cap_bps,
+            max_operators: policy.max_operators,
+            claim_blocks: policy.claim_blocks,
+            open_at: policy.open_at,
+            permitted: policy.permitted.into_iter().map(|Hex(bytes)| Address(bytes)).collect(),
+        }
+    }
+}
+
+/// What a request says, of which nothing has been checked.
+impl From<Action> for consensus::Action {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Transfer { to, amount } => Self::Transfer(Transfer { to: to.0, amount }),
+            Action::RegisterClass { system, policy, royalty_bps, key, source, values: _ } => {
+                let policy = consensus::market::Policy::from(*policy);
+                let (key, source) = (key.0, source.0);
+                Self::RegisterClass(RegisterClass { system, policy, royalty_bps, key, source })
+            }
+            Action::Bond { amount } => Self::Bond(Bond { amount: amount.0 }),
+            Action::Unbond { amount } => Self::Unbond(Unbond { amount: amount.0 }),
+            Action::Ask { class, price, blocks, capacity, max_bond, until } => Self::Ask(Ask {
+                class: class.0,
+                price: price.0,
+                blocks,
+                capacity,
+                max_bond: max_bond.0,
+                until,
+            }),
+            Action::Raise { job, price, late_price } => {
+                Self::Raise(Raise { job: job.0, price: price.0, late_price: late_price.0 })
+            }
+            Action::Cancel { job } => Self::Cancel(Cancel { job: job.0 }),
+            Action::Decline { job } => Self::Decline(Decline { job: job.0 }),
+            Action::Deliver { jobs, proof } => Self::Deliver(Deliver {
+                jobs: jobs.into_iter().map(|Text(job)| job).collect(),
+                proof: proof.0,
+            }),
+            Action::Appoint { operator } => Self::Appoint(Appoint { operator: operator.0 }),
+            Action::Request {
+                class,
+                price,
+                late_price,
+                soft_blocks,
+                hard_blocks,
+                damage,
+                min_reputation,
+                immediate,
+                operator,
+                values,
+                witness,
+            } => Self::Request(Request {
+                class: class.0,
+                price: price.0,
+                late_price: late_price.0,
+                soft_blocks,
+                hard_blocks,
+                damage: damage.0,
+                min_reputation,
+                immediate,
+                operator: operator.map(|Hex(bytes)| Address(bytes)),
+                values: values.into_iter().map(|Hex(bytes)| Value(bytes)).collect(),
+                witness: witness.0,
+            }),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Transactions: `GET` and `POST /{network}/transaction`, and `GET /{network}/mempool`.
 
+use std::fmt;
+
 use lode_consensus::{
-    self as consensus, Encode, Hash, Height, SignedTransaction, market::event::Outcome,
+    self as consensus, Decode, DecodeError, Encode, Hash, Height, SignedTransaction,
+    market::event::Outcome,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use crate::action::{Action, Policy, SelectionKind};
 use crate::text::{
     AddressText, BytesHex, HashText, Hex, SignatureText, Text, U64Text, integer, integer_schema,
-    integer_text,
+    integer_text, quoted,
 };
 
 /// What a transaction says, with its id. Amounts are in microcredits.
@@ -177,82 +181,139 @@ impl TransactionPlace {
     }
 }
 
-/// The kinds of transactions that can be handed in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TransactionType {
-    /// Moves public credits.
-    #[default]
-    Transfer,
-}
-
-impl TransactionType {
-    /// Whether a name is that of a kind.
-    pub fn is_known(name: &str) -> bool {
-        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name))
-            .is_ok()
-    }
-}
-
-/// The body of `POST /{network}/transaction`. Amounts are in microcredits; those and the nonce may
+/// The body of `POST /{network}/transaction`. Amounts are in microcredits; integers of 64 bits may
 /// be numbers or decimal strings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TransactionRequest {
-    /// The kind; without it, a transfer.
-    #[serde(rename = "type", default)]
-    pub kind: TransactionType,
     /// Who pays and signs.
     pub from: AddressText,
-    /// Who receives.
-    pub to: AddressText,
-    /// What `to` receives.
-    #[serde(deserialize_with = "integer")]
-    #[schema(schema_with = integer_schema)]
-    pub amount: u64,
     /// What the block's producer receives.
-    #[serde(deserialize_with = "integer")]
     #[schema(schema_with = integer_schema)]
     pub fee: u64,
     /// How many transactions `from` has made before.
-    #[serde(deserialize_with = "integer_text")]
     #[schema(schema_with = integer_schema)]
     pub nonce: U64Text,
     /// The last height at which it is valid.
     pub expiry: u32,
+    /// What it does; without `type`, a transfer.
+    #[serde(flatten)]
+    pub action: Action,
     /// The sender's signature of the transaction's id.
     pub signature: SignatureText,
 }
 
+/// The fields of a request that every kind has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    from: AddressText,
+    #[serde(deserialize_with = "integer")]
+    fee: u64,
+    #[serde(deserialize_with = "integer_text")]
+    nonce: U64Text,
+    expiry: u32,
+    signature: SignatureText,
+}
+
+impl Envelope {
+    const FIELDS: [&'static str; 5] = ["from", "fee", "nonce", "expiry", "signature"];
+}
+
+/// Answers may say more than a reader knows; a request may not. So its fields are held against
+/// those that were understood.
+impl<'de> Deserialize<'de> for TransactionRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Fields(mut fields) = Fields::deserialize(deserializer)?;
+        fields.entry("type").or_insert_with(|| Value::from("transfer"));
+        let is_common = |name: &String| Envelope::FIELDS.contains(&name.as_str());
+        let (common, own): (Map<_, _>, Map<_, _>) =
+            fields.into_iter().partition(|(name, _)| is_common(name));
+        let envelope = serde_path_to_error::deserialize::<_, Envelope>(Value::Object(common));
+        let Envelope { from, fee, nonce, expiry, signature } =
+            envelope.map_err(|error| de::Error::custom(misread_fields(&error)))?;
+        let own = Value::Object(own);
+        let action = Action::deserialize(&own).map_err(de::Error::custom)?;
+        let understood = serde_json::to_value(&action).map_err(de::Error::custom)?;
+        if let Some(name) = unknown_field(&own, &understood) {
+            return Err(de::Error::custom(format_args!("unknown field {}", quoted(name))));
+        }
+        Ok(Self { from, fee, nonce, expiry, action, signature })
+    }
+}
+
+fn misread_fields(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    format!("{}: {}", error.path(), error.inner())
+}
+
+/// The first field of an object, or of one in it, that another one does not have.
+fn unknown_field<'a>(got: &'a Value, understood: &Value) -> Option<&'a str> {
+    let (Value::Object(got), Value::Object(understood)) = (got, understood) else { return None };
+    got.iter().find_map(|(name, value)| match understood.get(name) {
+        Some(known) => unknown_field(value, known),
+        None => Some(name.as_str()),
+    })
+}
+
+/// An object whose fields are there once each.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if fields.contains_key(&name) {
+                        let name = quoted(&name);
+                        return Err(de::Error::custom(format_args!("duplicate field {name}")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
 impl TransactionRequest {
-    /// What hands a signed transaction in; `None` for kinds that it does not tell.
-    pub fn of(signed: &SignedTransaction) -> Option<Self> {
+    /// What hands a signed transaction in.
+    pub fn of(signed: &SignedTransaction) -> Self {
         let consensus::Transaction { from, fee, nonce, expiry, ref action } = signed.transaction;
-        let consensus::Action::Transfer(transfer) = action else { return None };
-        Some(Self {
-            kind: TransactionType::Transfer,
+        Self {
             from: AddressText(from),
-            to: AddressText(transfer.to),
-            amount: transfer.amount,
             fee,
             nonce: Text(nonce),
             expiry,
+            action: Action::from(action),
             signature: SignatureText(signed.signature),
-        })
+        }
     }
 
-    /// The transaction, of which nothing has been checked.
-    pub fn into_signed(self) -> SignedTransaction {
-        let TransactionType::Transfer = self.kind;
-        let transfer = consensus::transaction::Transfer { to: self.to.0, amount: self.amount };
+    /// The transaction.
+    ///
+    /// # Errors
+    /// Its form is none that a block can hold: a list that is too long, a value that is no element
+    /// of the field. Nothing else has been checked.
+    pub fn into_signed(self) -> Result<SignedTransaction, DecodeError> {
         let transaction = consensus::Transaction {
             from: self.from.0,
             fee: self.fee,
             nonce: self.nonce.0,
             expiry: self.expiry,
-            action: consensus::Action::Transfer(transfer),
+            action: consensus::Action::from(self.action),
         };
-        SignedTransaction { transaction, signature: self.signature.0 }
+        let signed = SignedTransaction { transaction, signature: self.signature.0 };
+        SignedTransaction::decode(&signed.encode())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State, response::Response};
 use lode_api::{
     text::{Text, quoted},
-    transaction::{Mempool, Transaction, TransactionAccepted, TransactionRequest, TransactionType},
+    transaction::{Action, Mempool, Transaction, TransactionAccepted, TransactionRequest},
 };
 use lode_consensus::Hash;
 use lode_core::Backend;
@@ -48,9 +48,10 @@ impl Kind {
     fn check(&self) -> Result<(), Failure> {
         match self.name.as_deref() {
             None => Ok(()),
-            Some(name) if TransactionType::is_known(name) => Ok(()),
+            Some(name) if Action::KINDS.contains(&name) => Ok(()),
             Some(name) => Err(Failure::Refused(format!(
-                "type: this node knows the kind \"transfer\" and no other, got {}",
+                "type: this node knows the kinds {:?} and no other, got {}",
+                Action::KINDS,
                 quoted(name)
             ))),
         }
@@ -68,8 +69,13 @@ pub(crate) async fn submit<B: Backend>(
     body.parse::<Kind>()?.check()?;
     let request: TransactionRequest = body.parse()?;
     checked("from", request.from)?;
-    checked("to", request.to)?;
-    let signed = request.into_signed();
+    match &request.action {
+        Action::Transfer { to, .. } => drop(checked("to", *to)?),
+        Action::Appoint { operator } => drop(checked("operator", *operator)?),
+        // Those in a policy or a direct Request are bytes.
+        _ => {}
+    }
+    let signed = request.into_signed().map_err(|error| Failure::Refused(error.to_string()))?;
     let id = signed.id(&api.backend.ledger().network().genesis_hash);
     match api.backend.submit_transaction(signed).await {
         Ok(id) => Ok(Json(TransactionAccepted { id: Text(id) })),

@@ -112,7 +112,7 @@ fn a_kind_that_is_not_known_is_refused_by_its_name() {
     let server = start();
     let [alice, bob, _] = actors();
     let good = request(&server.node.chain.transfer(&alice, &bob, 1, 0));
-    for kind in ["bond", "Transfer", ""] {
+    for kind in ["stake", "Transfer", ""] {
         // Whatever else the kind may have, and wherever it stands.
         let unknown = with(&good, "type", Some(json!(kind)));
         for body in [

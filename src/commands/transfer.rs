@@ -147,8 +147,7 @@ fn next_nonce(client: &Client, from: Address, confirmed: u64) -> Result<u64, Cli
 
 fn send(client: &Client, signed: &SignedTransaction, id: Hash) -> Result<(), CommandError> {
     let nonce = signed.transaction.nonce;
-    let request = TransactionRequest::of(signed)
-        .ok_or(CommandError::NotTransfer(signed.transaction.action.name()))?;
+    let request = TransactionRequest::of(signed);
     match client.submit_transaction(&request) {
         Ok(accepted) if accepted.id.0 == id => Ok(()),
         Ok(accepted) => Err(CommandError::WrongId { expected: id, got: accepted.id.0 }),

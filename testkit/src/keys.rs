@@ -40,7 +40,18 @@ impl Actor {
         nonce: u64,
         expiry: Height,
     ) -> SignedTransaction {
-        let action = Action::Transfer(Transfer { to, amount });
+        self.sign(genesis, Action::Transfer(Transfer { to, amount }), fee, nonce, expiry)
+    }
+
+    /// A signed transaction of any kind.
+    pub fn sign(
+        &self,
+        genesis: &Hash,
+        action: Action,
+        fee: u64,
+        nonce: u64,
+        expiry: Height,
+    ) -> SignedTransaction {
         let transaction = Transaction { from: self.address, fee, nonce, expiry, action };
         let mut rng = StdRng::seed_from_u64(nonce);
         transaction.sign(&self.key, genesis, &mut rng).expect("a key signs")
