@@ -129,7 +129,7 @@ pub struct MempoolSize {
 /// Counters of the node's mining side, since its start. Others may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MiningCounters {
-    /// Block templates made.
+    /// Block templates made, each a job for miners.
     pub jobs: u64,
     /// Attempts that came in.
     pub submissions: u64,

@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use lode_consensus::{Address, Hash, Share, SignedTransaction, block::Header};
 use lode_ledger::Ledger;
+use lode_network::PeerView;
 use lode_puzzle::{Statement, Target};
 
 use crate::{SubmitError, events::EventLog, sync::SyncStatus};
@@ -62,30 +63,11 @@ pub struct NetworkInfo {
     /// Where others reach it, its id included.
     pub addresses: Vec<String>,
     /// Who is connected.
-    pub peers: Vec<PeerInfo>,
+    pub peers: Vec<PeerView>,
     /// Further peers that the node knows of.
     pub known_peers: usize,
     /// Banned addresses or peers, each with the end of its ban in ms since the Unix epoch.
     pub bans: Vec<(String, u64)>,
-}
-
-/// A connected peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerInfo {
-    /// Its id.
-    pub peer_id: String,
-    /// Its address as the node sees it.
-    pub address: String,
-    /// Whether the node dialled it.
-    pub outbound: bool,
-    /// What it calls its software: printable, and nothing to believe.
-    pub agent: String,
-    /// When it connected, in ms since the Unix epoch.
-    pub connected_at_ms: u64,
-    /// The last round trip, in ms.
-    pub ping_ms: Option<u64>,
-    /// Penalty points of its address; at 100 it is banned.
-    pub penalty_points: u32,
 }
 
 /// What waits for a block.
@@ -130,8 +112,8 @@ pub struct AttemptOutcome {
 /// Counters of the node's mining side, since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MiningCounters {
-    /// Block templates built.
-    pub templates: u64,
+    /// Block templates built, each a job for miners.
+    pub jobs: u64,
     /// Attempts submitted.
     pub submissions: u64,
     /// Blocks accepted from submissions.

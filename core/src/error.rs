@@ -181,7 +181,20 @@ fn of_block(error: &BlockError) -> Fault {
         BlockError::Proof(error) | BlockError::ShareProof { error, .. } if error.is_ours() => {
             Fault::Ours
         }
-        _ => Fault::Sender,
+        BlockError::Height { .. }
+        | BlockError::Parent { .. }
+        | BlockError::Target { .. }
+        | BlockError::Timestamp { .. }
+        | BlockError::Anchor { .. }
+        | BlockError::Producer(_)
+        | BlockError::Proof(_)
+        | BlockError::Roots(_)
+        | BlockError::Limit { .. }
+        | BlockError::Share { .. }
+        | BlockError::ShareProof { .. }
+        | BlockError::DuplicateShare { .. }
+        | BlockError::Signature { .. }
+        | BlockError::Recipient { .. } => Fault::Sender,
     }
 }
 
@@ -189,7 +202,14 @@ fn of_mempool(error: &MempoolError) -> Fault {
     match error {
         MempoolError::Full(_) => Fault::Busy,
         MempoolError::Static(_) => Fault::Sender,
-        _ => Fault::State,
+        MempoolError::Known(_)
+        | MempoolError::MinFee { .. }
+        | MempoolError::Expired { .. }
+        | MempoolError::NonceUsed { .. }
+        | MempoolError::NonceGap { .. }
+        | MempoolError::Replacement { .. }
+        | MempoolError::Balance { .. }
+        | MempoolError::TooMany(_) => Fault::State,
     }
 }
 
@@ -199,7 +219,18 @@ fn of_ledger(error: &LedgerError) -> Fault {
         LedgerError::InvalidAncestor { .. } => Fault::Sender,
         LedgerError::Block(error) => of_block(error),
         LedgerError::Apply(error) if error.marks_invalid() => Fault::Sender,
-        _ => Fault::Ours,
+        LedgerError::Folder { .. }
+        | LedgerError::Locked { .. }
+        | LedgerError::Database(_)
+        | LedgerError::OtherNetwork { .. }
+        | LedgerError::Layout { .. }
+        | LedgerError::Record { .. }
+        | LedgerError::Missing { .. }
+        | LedgerError::Contradiction { .. }
+        | LedgerError::Tree(_)
+        | LedgerError::Apply(_)
+        | LedgerError::ReorgTooDeep { .. }
+        | LedgerError::NotRetained { .. } => Fault::Ours,
     }
 }
 

@@ -42,13 +42,12 @@ mod template;
 mod verdicts;
 mod verified;
 
-pub use backend::{
-    AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo, PeerInfo,
-};
+pub use backend::{AttemptOutcome, Backend, MempoolView, MiningCounters, MiningJob, NetworkInfo};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use error::{Fault, SubmitError};
 pub use journal::{Journal, JournalLimits};
+pub use lode_network::PeerView;
 pub use mempool::{Assessment, Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pFailure, P2pView};
 pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};

@@ -19,8 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{NetworkInfo, PeerInfo};
-use lode_network::{Client, Events, NetworkError, NetworkOptions, PeerView, Service, swarm};
+use crate::NetworkInfo;
+use lode_network::{Client, Events, NetworkError, NetworkOptions, Service, swarm};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -173,7 +173,7 @@ impl P2pView {
         NetworkInfo {
             peer_id: Some(view.local_peer.to_string()),
             addresses: view.addresses().map(|address| address.to_string()).collect(),
-            peers: view.peers.iter().map(peer_info).collect(),
+            peers: view.peers.clone(),
             known_peers: view.known_peers,
             bans: view.bans.clone(),
         }
@@ -182,18 +182,6 @@ impl P2pView {
     /// Why mining is in vain now, if it is known to be.
     pub(crate) fn mining_obstacle(&self) -> Option<String> {
         self.status.borrow().mining_obstacle()
-    }
-}
-
-fn peer_info(peer: &PeerView) -> PeerInfo {
-    PeerInfo {
-        peer_id: peer.peer.to_string(),
-        address: peer.address.to_string(),
-        outbound: peer.outbound,
-        agent: peer.agent.clone(),
-        connected_at_ms: peer.connected_at_ms,
-        ping_ms: peer.ping_ms,
-        penalty_points: peer.points,
     }
 }
 

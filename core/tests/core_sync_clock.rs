@@ -90,6 +90,60 @@ fn a_clock_that_is_ahead_is_named_by_the_node_that_has_it_and_by_nobody_else() {
 }
 
 #[test]
+fn mining_by_a_clock_that_is_ahead_ends_when_the_one_dialled_peer_does_not_take_the_blocks() {
+    let mut world = World::new(2);
+    world.mine(0);
+    set_clock(&world, 1, WRONG_MS);
+    world.link(1, 0);
+    world.run_ms(6_000);
+    let obstacle = |world: &World| world.nodes[1].status().mining_obstacle();
+    let named = fault(&world, 1).expect("its one peer contradicts it");
+    assert!(named.offset_ms < 0 && !named.is_certain, "{named:?}");
+    assert_eq!((world.nodes[1].height(), obstacle(&world)), (1, None));
+    // Three blocks may be on their way, as everywhere; the fourth is not taken either.
+    for _ in 0..3 {
+        world.mine(1);
+    }
+    world.run_ms(6_000);
+    assert_eq!((world.nodes[0].height(), obstacle(&world)), (1, None));
+    world.mine(1);
+    world.run_ms(6_000);
+    let named = fault(&world, 1).expect("its one peer contradicts it");
+    assert!(named.is_certain, "{named:?}");
+    assert_eq!((world.nodes[0].height(), obstacle(&world)), (1, Some(named.to_string())));
+    assert_eq!((fault(&world, 0), world.nodes[0].status().mining_obstacle()), (None, None));
+    assert_eq!(world.nodes[1].penalties, [], "the peer has done nothing wrong");
+    // Their time comes, and what would follow is as early again.
+    world.converge(120_000);
+    world.run_ms(6_000);
+    assert!(obstacle(&world).is_some(), "it does not come and go");
+
+    set_clock(&world, 1, 0);
+    world.run_ms(6_000);
+    assert_eq!((fault(&world, 1), obstacle(&world)), (None, None));
+    world.mine(1);
+    world.converge(20_000);
+    world.check();
+}
+
+#[test]
+fn a_clock_that_is_ahead_by_less_than_the_peers_wait_for_does_not_stop_miners() {
+    let mut world = World::new(2);
+    let limit_ms = i64::try_from(FUTURE_LIMIT_MS).unwrap();
+    set_clock(&world, 1, limit_ms + 100);
+    world.link(1, 0);
+    for _ in 0..20 {
+        world.mine(1);
+    }
+    let named = fault(&world, 1).expect("its one peer contradicts it");
+    assert!(named.offset_ms < 0 && !named.is_certain, "{named:?}: its blocks are taken");
+    assert!(world.nodes[0].height() >= 17);
+    assert_eq!(world.nodes[1].status().mining_obstacle(), None);
+    world.converge(20_000);
+    world.check();
+}
+
+#[test]
 fn a_clock_within_the_limit_is_right() {
     let mut world = World::new(2);
     let limit_ms = i64::try_from(FUTURE_LIMIT_MS).unwrap();

@@ -65,7 +65,7 @@ fn status_of(
             shares: mempool.shares as u64,
         },
         mining: MiningCounters {
-            jobs: mining.templates,
+            jobs: mining.jobs,
             submissions: mining.submissions,
             blocks: mining.blocks,
             shares: mining.shares,

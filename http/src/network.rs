@@ -10,7 +10,7 @@ use lode_api::{
     text::Text,
 };
 use lode_core::{
-    Backend, NetworkInfo, PeerInfo,
+    Backend, NetworkInfo, PeerView,
     sync::{SyncState, SyncStatus},
 };
 
@@ -29,9 +29,10 @@ pub(crate) async fn peers<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Pe
     })
 }
 
-fn peer_of(peer: PeerInfo) -> Peer {
-    let PeerInfo { peer_id, address, outbound, agent, connected_at_ms, ping_ms, penalty_points } =
+fn peer_of(peer: PeerView) -> Peer {
+    let PeerView { peer_id, address, outbound, agent, connected_at_ms, ping_ms, penalty_points } =
         peer;
+    let (peer_id, address) = (peer_id.to_string(), address.to_string());
     Peer { peer_id, address, outbound, agent, connected_at_ms, ping_ms, penalty_points }
 }
 

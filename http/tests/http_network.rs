@@ -5,10 +5,10 @@ mod common;
 use common::Server;
 use lode_consensus::Hash;
 use lode_core::{
-    NetworkInfo, PeerInfo,
+    NetworkInfo, PeerView,
     sync::{SyncState, SyncStatus},
 };
-use lode_testkit::{backend::TestNode, mined::Chain};
+use lode_testkit::{backend::TestNode, keys::peer_id, mined::Chain};
 use serde_json::json;
 
 fn start() -> Server {
@@ -30,9 +30,9 @@ fn peers_are_told_with_their_points_and_bans() {
     *server.node.network.lock().unwrap() = Some(NetworkInfo {
         peer_id: Some("12D3KooWa".to_owned()),
         addresses: vec!["/ip4/192.0.2.1/tcp/4130/p2p/12D3KooWa".to_owned()],
-        peers: vec![PeerInfo {
-            peer_id: "12D3KooWb".to_owned(),
-            address: "/ip4/192.0.2.2/tcp/4130".to_owned(),
+        peers: vec![PeerView {
+            peer_id: peer_id(7),
+            address: "/ip4/192.0.2.2/tcp/4130".parse().unwrap(),
             outbound: true,
             agent: "lode/0.1.0".to_owned(),
             connected_at_ms: 1_800_000_000_000,
@@ -48,7 +48,7 @@ fn peers_are_told_with_their_points_and_bans() {
             "peer_id": "12D3KooWa",
             "addresses": ["/ip4/192.0.2.1/tcp/4130/p2p/12D3KooWa"],
             "peers": [{
-                "peer_id": "12D3KooWb",
+                "peer_id": peer_id(7).to_string(),
                 "address": "/ip4/192.0.2.2/tcp/4130",
                 "outbound": true,
                 "agent": "lode/0.1.0",

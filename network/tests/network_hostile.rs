@@ -281,7 +281,7 @@ async fn malformed_requests_are_charged_and_broken_off_ones_are_not() {
     let response = Response::Headers(vec![sealed_header(1)]);
     node.client.respond(id, response.clone());
     assert_eq!(hostile.responses.recv().await, Some(Some(framed(&response.encode()))));
-    node.wait_view(|view| view.peers.iter().any(|peer| peer.points == 0)).await;
+    node.wait_view(|view| view.peers.iter().any(|peer| peer.penalty_points == 0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,7 +305,8 @@ async fn answers_are_held_to_what_was_asked() {
             // 50 points end the connection.
             50 => node.wait_disconnected(hostile.id).await,
             points => {
-                node.wait_view(|view| view.peers.iter().any(|peer| peer.points == points)).await
+                node.wait_view(|view| view.peers.iter().any(|peer| peer.penalty_points == points))
+                    .await
             }
         }
     }

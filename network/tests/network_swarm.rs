@@ -79,7 +79,7 @@ async fn two_nodes_exchange_every_message() {
 
     a.wait_view(|view| view.peers.len() == 1).await;
     let view = a.client.view();
-    assert_eq!(view.peers[0].peer, id_b);
+    assert_eq!(view.peers[0].peer_id, id_b);
     assert!(view.peers[0].agent.starts_with("lode/") && !view.peers[0].outbound);
     b.stop().await;
     a.wait_disconnected(id_b).await;
@@ -111,7 +111,7 @@ async fn five_nodes_find_each_other_through_one_and_pass_messages_on() {
     let ids: BTreeSet<PeerId> = all.iter().map(Node::id).collect();
     for node in &all {
         let seen: BTreeSet<PeerId> =
-            node.client.view().peers.iter().map(|peer| peer.peer).collect();
+            node.client.view().peers.iter().map(|peer| peer.peer_id).collect();
         assert_eq!(&seen | &BTreeSet::from([node.id()]), ids);
     }
 

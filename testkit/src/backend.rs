@@ -178,7 +178,7 @@ impl Backend for TestNode {
     }
 
     fn mining(&self) -> MiningCounters {
-        MiningCounters { templates: 11, submissions: 7, blocks: 2, shares: 4, refused: 1 }
+        MiningCounters { jobs: 11, submissions: 7, blocks: 2, shares: 4, refused: 1 }
     }
 
     fn network(&self) -> Option<NetworkInfo> {

@@ -2,6 +2,8 @@
 //!
 //! More of them: `./x sim --seeds 1000`.
 
+use std::process::{Command, Output, Stdio};
+
 use lode_tests::{
     long,
     sim::{
@@ -34,4 +36,30 @@ fn the_same_seed_makes_the_same_run() {
         "seed 77"
     );
     assert_ne!(run(Scenario::random(78, 8, 15 * MINUTE)).trace, first.trace);
+}
+
+fn simulator(arguments: &[&str], stdout: Stdio) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lode-sim"));
+    command.args(arguments).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+#[test]
+fn the_program_goes_on_without_a_reader_and_says_in_one_line_what_is_wrong() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let run = simulator(&["--nodes", "2", "--hours", "0.02"], writer.into());
+    let (code, log) = (run.status.code(), String::from_utf8(run.stderr).unwrap());
+    assert_eq!((code, log.as_str()), (Some(0), ""));
+    for (arguments, line) in [
+        (&["--node", "2"][..], "lode-sim: unexpected argument '--node' found"),
+        (&["--nodes", "1"], "lode-sim: invalid value '1' for '--nodes <NODES>'"),
+        (&["--hours", "0"], "lode-sim: --hours: expected a minute to 720 hours, got 0"),
+    ] {
+        let run = simulator(arguments, Stdio::piped());
+        let log = String::from_utf8(run.stderr).unwrap();
+        assert_eq!((run.status.code(), run.stdout.as_slice()), (Some(2), &b""[..]), "{log}");
+        assert!(log.starts_with(line) && log.ends_with(" (see --help)\n"), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
 }

@@ -156,7 +156,7 @@ impl<C: Clock> Backend for Handle<C> {
     fn mining(&self) -> MiningCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         MiningCounters {
-            templates: read(&self.service.counters.templates),
+            jobs: read(&self.service.counters.jobs),
             submissions: read(&self.service.counters.submissions),
             blocks: read(&self.service.counters.blocks),
             shares: read(&self.service.counters.shares),

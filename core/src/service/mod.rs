@@ -117,7 +117,7 @@ struct Journals {
 
 #[derive(Debug, Default)]
 struct Counters {
-    templates: AtomicU64,
+    jobs: AtomicU64,
     submissions: AtomicU64,
     blocks: AtomicU64,
     shares: AtomicU64,
@@ -445,9 +445,7 @@ impl Counters {
     }
 
     fn reset(&self) {
-        for counter in
-            [&self.templates, &self.submissions, &self.blocks, &self.shares, &self.refused]
-        {
+        for counter in [&self.jobs, &self.submissions, &self.blocks, &self.shares, &self.refused] {
             counter.store(0, Ordering::Relaxed);
         }
     }

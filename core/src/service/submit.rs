@@ -237,7 +237,7 @@ impl<C: Clock> ChainService<C> {
             ingredients.template(prover).map_err(|error| SubmitError::Template(Arc::new(error)))?,
         );
         pools.templates.insert(template.clone());
-        Counters::count(&self.counters.templates);
+        Counters::count(&self.counters.jobs);
         Ok(template)
     }
 

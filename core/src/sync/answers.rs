@@ -23,7 +23,8 @@ impl<C: Clock> SyncMachine<C> {
         let view = &self.view;
         let effects = match ending {
             Ending::Answered(Answer::Status(status, asked_ms)) => {
-                self.clock.told(peer, status.now_ms, asked_ms, view.service.now_ms());
+                let times_ms = (asked_ms, view.service.now_ms());
+                self.clock.told(peer, &status, view.service.tip().0, times_ms);
                 Effects::one(Effect::Status(peer, status))
             }
             Ending::Answered(Answer::Headers(headers, asked)) => {

@@ -8,23 +8,44 @@
 //! between make no difference where there is none. The median of the peers decides, of those that
 //! this node dialled if they are enough, since an attacker can dial it any number of times.
 //!
+//! A few peers that contradict this clock are enough to name it; that what is mined by it is worth
+//! nothing takes a sign from the chain as well. If the clock is behind, that is blocks left out
+//! because they lie in the future; if it is ahead, that the peers do not take over the blocks by
+//! which this node's chain has grown since.
+//!
 //! What must not be broken: no rule of the chain goes by this, the clock is never set, and a single
 //! peer that dialled this node says nothing.
 
 use std::collections::BTreeMap;
 
-use lode_network::PeerId;
+use lode_consensus::Height;
+use lode_network::{PeerId, Status};
 use tracing::{info, warn};
 
-use super::{limits::CLOCK_QUORUM, status::ClockFault, view::View};
+use super::{
+    limits::{CLOCK_QUORUM, READY_LAG},
+    status::ClockFault,
+    view::View,
+};
 use crate::Clock;
 
 /// The clocks of the peers.
 #[derive(Debug, Default)]
 pub(super) struct ClockCheck {
-    /// See [`ClockFault::offset_ms`].
-    offsets_ms: BTreeMap<PeerId, i64>,
+    peers: BTreeMap<PeerId, Told>,
     fault: Option<ClockFault>,
+    /// The height of this node's tip when the fault began.
+    begun_at: Height,
+}
+
+/// What a peer's last status says.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// See [`ClockFault::offset_ms`]. Nothing of a peer that does not tell its time.
+    offset_ms: Option<i64>,
+    /// The height of its tip, and of this node's at the same time.
+    height: Height,
+    own_height: Height,
 }
 
 impl ClockCheck {
@@ -33,52 +54,73 @@ impl ClockCheck {
         self.fault
     }
 
-    /// A peer told its time, `peer_ms`, between two readings of this machine's clock.
-    pub(super) fn told(&mut self, id: PeerId, peer_ms: u64, asked_ms: u64, answered_ms: u64) {
+    /// A peer told where it stands and what its clock shows, between two readings of this
+    /// machine's, when this node's tip was at `own_height`.
+    pub(super) fn told(
+        &mut self,
+        id: PeerId,
+        status: &Status,
+        own_height: Height,
+        (asked_ms, answered_ms): (u64, u64),
+    ) {
         // Zero is no time.
-        if peer_ms > 0 {
-            self.offsets_ms.insert(id, least_offset_ms(peer_ms, asked_ms, answered_ms));
-        }
+        let offset_ms =
+            (status.now_ms > 0).then(|| least_offset_ms(status.now_ms, asked_ms, answered_ms));
+        self.peers.insert(id, Told { offset_ms, height: status.tip_height, own_height });
     }
 
     /// A peer is gone.
     pub(super) fn disconnected(&mut self, id: &PeerId) {
-        self.offsets_ms.remove(id);
+        self.peers.remove(id);
     }
 
     /// Judges this machine's clock anew. `leaves_out` if blocks were left out lately because they
     /// lie in the future.
     pub(super) fn judge<C: Clock>(&mut self, view: &View<C>, leaves_out: bool) {
         let is_outbound = |id: &PeerId| view.peers.get(id).is_some_and(|peer| peer.outbound);
-        let outbound: Vec<i64> = self
-            .offsets_ms
-            .iter()
-            .filter(|(id, _)| is_outbound(id))
-            .map(|(_, offset)| *offset)
-            .collect();
-        let dials = !outbound.is_empty();
-        let offsets = if outbound.len() >= CLOCK_QUORUM {
-            outbound
-        } else {
-            self.offsets_ms.values().copied().collect()
+        let offsets = |of: &dyn Fn(&PeerId) -> bool| -> Vec<i64> {
+            let told = self.peers.iter().filter(|(id, _)| of(id));
+            told.filter_map(|(_, told)| told.offset_ms).collect()
         };
+        let outbound = offsets(&is_outbound);
+        let dials = !outbound.is_empty();
+        let offsets = if outbound.len() >= CLOCK_QUORUM { outbound } else { offsets(&|_| true) };
         let (peers, offset_ms) = (offsets.len(), median(offsets));
         let is_enough = peers >= CLOCK_QUORUM;
         let limit_ms = view.service.ledger().params().future_limit_ms;
         // What has begun ends at half of it, so that it does not come and go.
         let limit_ms = if self.fault.is_some() { limit_ms / 2 } else { limit_ms };
         let is_wrong = offset_ms.unsigned_abs() > limit_ms && (is_enough || dials);
-        let is_certain = is_enough || (offset_ms > 0 && leaves_out);
+        let is_certain =
+            is_enough || if offset_ms > 0 { leaves_out } else { self.is_certainly_ahead() };
         let fault = is_wrong.then_some(ClockFault { offset_ms, peers, is_certain });
         match (&self.fault, &fault) {
             (None, Some(fault)) => warn!("{fault}"),
             (Some(old), Some(new)) if old.offset_ms.signum() != new.offset_ms.signum() => {
                 warn!("{new}")
             }
+            (Some(old), Some(new)) if new.offset_ms < 0 && new.is_certain && !old.is_certain => {
+                warn!("{new}: no work for miners until it is set right")
+            }
             (Some(_), None) => info!("nothing speaks against this machine's clock any more"),
             (None, None) | (Some(_), Some(_)) => {}
         }
+        if self.fault.is_none() {
+            self.begun_at = view.service.tip().0;
+        }
         self.fault = fault;
+    }
+
+    /// Whether a clock that is ahead is shown to be so by the chain: it has grown by blocks that
+    /// not one peer takes over. Once seen it holds as long as the fault: the peers take these blocks
+    /// when their time has come, and the next ones would be as late.
+    fn is_certainly_ahead(&self) -> bool {
+        let left = |told: &Told| {
+            told.own_height > told.height.max(self.begun_at).saturating_add(READY_LAG)
+        };
+        self.fault.is_some_and(|fault| {
+            fault.offset_ms < 0 && (fault.is_certain || self.peers.values().all(left))
+        })
     }
 }
 

@@ -63,7 +63,7 @@ pub struct ClockFault {
     /// How many peers say so, or are outvoted.
     pub peers: usize,
     /// Whether what is mined by this clock is worth nothing: enough peers agree, or their blocks
-    /// are left out for its sake.
+    /// are left out for its sake, or they leave out this node's.
     pub is_certain: bool,
 }
 

@@ -37,8 +37,7 @@ pub struct NetworkView {
 /// A connected peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerView {
-    /// Its id.
-    pub peer: PeerId,
+    pub peer_id: PeerId,
     /// Its address as we see it.
     pub address: Multiaddr,
     /// Whether we dialled it.
@@ -49,8 +48,8 @@ pub struct PeerView {
     pub connected_at_ms: u64,
     /// The last round trip, in ms.
     pub ping_ms: Option<u64>,
-    /// Penalty points of its source.
-    pub points: u32,
+    /// Penalty points of its source; at [`BAN_POINTS`](crate::penalty::BAN_POINTS) it is banned.
+    pub penalty_points: u32,
 }
 
 impl NetworkView {

@@ -124,15 +124,15 @@ impl Peer {
             .collect();
     }
 
-    pub(super) fn view(&self, peer: PeerId, points: u32) -> PeerView {
+    pub(super) fn view(&self, peer_id: PeerId, penalty_points: u32) -> PeerView {
         PeerView {
-            peer,
+            peer_id,
             address: self.address.clone(),
             outbound: self.origin != Origin::Inbound,
             agent: self.agent.clone(),
             connected_at_ms: self.connected_at_ms,
             ping_ms: self.ping_ms,
-            points,
+            penalty_points,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
+use lode_app::{output, panics, usage_line};
 use lode_tests::sim::{
     Report, Scenario,
     campaign::Campaign,
@@ -37,7 +38,16 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    panics::run("lode-sim", || match Arguments::try_parse() {
+        Ok(arguments) => simulate(&arguments),
+        Err(error) => match usage_line(&error) {
+            Some(line) => unusable(&line),
+            None => output::print(&error.to_string(), complain),
+        },
+    })
+}
+
+fn simulate(arguments: &Arguments) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
@@ -45,8 +55,8 @@ fn main() -> ExitCode {
     let nodes = usize::from(arguments.nodes.unwrap_or(if arguments.selfish { 6 } else { 20 }));
     let duration = (arguments.hours * HOUR as f64) as Micros;
     if !(MINUTE..=MAX_HOURS * HOUR).contains(&duration) {
-        eprintln!("--hours: expected a minute to {MAX_HOURS} hours, got {}", arguments.hours);
-        return ExitCode::from(2);
+        let got = arguments.hours;
+        return unusable(&format!("--hours: expected a minute to {MAX_HOURS} hours, got {got}"));
     }
     if arguments.selfish {
         return selfish(arguments.seed, nodes, duration);
@@ -55,24 +65,41 @@ fn main() -> ExitCode {
     let start = Instant::now();
     let summary = campaign.run(print);
     for (seed, violation) in &summary.violations {
-        eprintln!("seed {seed}: {violation}");
-        eprintln!("  again: ./x sim --seed {seed} --nodes {nodes} --hours {}", arguments.hours);
+        output::complain(&format!("seed {seed}: {violation}"));
+        output::complain(&format!(
+            "  again: ./x sim --seed {seed} --nodes {nodes} --hours {}",
+            arguments.hours
+        ));
     }
-    println!(
+    say(&format!(
         "{} blocks, {} events; {} of {} miners beyond three standard deviations; {:.0} s",
         summary.blocks,
         summary.events,
         summary.beyond_three_sigma,
         summary.miners,
         start.elapsed().as_secs_f64()
-    );
-    println!("{} seeds, {} violations", summary.runs, summary.violations.len());
-    if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ));
+    let said = say(&format!("{} seeds, {} violations", summary.runs, summary.violations.len()));
+    if summary.violations.is_empty() { said } else { ExitCode::from(output::FAILED) }
+}
+
+/// Prints a line. The runs go on without a reader: the exit code tells what came of them.
+fn say(line: &str) -> ExitCode {
+    output::print(&format!("{line}\n"), complain)
+}
+
+fn complain(line: &str) {
+    output::complain(&format!("lode-sim: {line}"));
+}
+
+fn unusable(line: &str) -> ExitCode {
+    complain(&format!("{line} (see --help)"));
+    ExitCode::from(output::UNUSABLE)
 }
 
 fn print(report: &Report) {
     let worst = report.fairness.iter().map(|fair| fair.sigma.abs()).fold(0.0, f64::max);
-    println!(
+    say(&format!(
         "seed {}: height {}, {} events, {} payments, {} bans, fairness within {worst:.1} sigma, {} \
          violations, trace {}",
         report.seed,
@@ -82,25 +109,27 @@ fn print(report: &Report) {
         report.bans,
         report.violations.len(),
         report.trace
-    );
+    ));
 }
 
 /// Parts of blocks, shares and rewards by part of the attempts.
 fn selfish(seed: u64, nodes: usize, duration: Micros) -> ExitCode {
-    println!("{:>8} {:>8} {:>8} {:>8} {:>8}", "alpha", "blocks", "shares", "rewards", "height");
+    let [alpha, blocks, shares, rewards, height] =
+        ["alpha", "blocks", "shares", "rewards", "height"];
+    say(&format!("{alpha:>8} {blocks:>8} {shares:>8} {rewards:>8} {height:>8}"));
     let mut is_good = true;
     for percent in (10..=45).step_by(5) {
         let alpha = f64::from(percent) / 100.0;
         let report = run(Scenario::selfish(seed, nodes, alpha, duration));
         let part = report.first;
-        println!(
+        say(&format!(
             "{alpha:>8.2} {:>8.3} {:>8.3} {:>8.3} {:>8}",
             part.blocks, part.shares, part.rewards, report.height
-        );
+        ));
         for violation in &report.violations {
-            eprintln!("alpha {alpha:.2}: {violation}");
+            output::complain(&format!("alpha {alpha:.2}: {violation}"));
             is_good = false;
         }
     }
-    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_good { ExitCode::SUCCESS } else { ExitCode::from(output::FAILED) }
 }
