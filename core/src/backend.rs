@@ -72,7 +72,6 @@ pub struct NetworkInfo {
 /// A connected peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// Its id.
     pub peer_id: String,
     /// Its address as the node sees it.
     pub address: String,

@@ -57,7 +57,6 @@ impl Board {
         is_current
     }
 
-    /// The current work.
     pub(crate) fn current(&self) -> Option<Arc<Work>> {
         self.state().work.clone()
     }

@@ -134,12 +134,10 @@ impl Node {
         Ok(Self { service, ledger, api, p2p, stop, server: Some(server) })
     }
 
-    /// The chain service.
     pub fn service(&self) -> &Arc<ChainService<SystemClock>> {
         &self.service
     }
 
-    /// The ledger.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }

@@ -214,7 +214,6 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -189,7 +189,6 @@ impl<C: Clock> ChainService<C> {
         Ok(service)
     }
 
-    /// The ledger.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }

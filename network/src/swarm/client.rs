@@ -37,7 +37,6 @@ pub struct NetworkView {
 /// A connected peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerView {
-    /// Its id.
     pub peer: PeerId,
     /// Its address as we see it.
     pub address: Multiaddr,

@@ -70,7 +70,6 @@ impl Entropy for SimEntropy {
 /// Everything of a node that outlives a crash, and what a core is made with.
 #[derive(Debug)]
 pub struct Machine {
-    /// The clock of the machine.
     pub clock: SimClock,
     network: Network,
     disk: MemoryDisk,
