@@ -48,5 +48,5 @@ pub use error::{Fault, SubmitError};
 pub use journal::{Journal, JournalLimits};
 pub use mempool::{Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pFailure, P2pView};
-pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use service::{ChainService, Environment, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
 pub use verified::VerifiedCache;
