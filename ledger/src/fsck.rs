@@ -20,7 +20,7 @@ use lode_consensus::{
 use crate::{
     Ledger, LedgerOptions,
     columns::{Chain, OF_THE_CHAIN},
-    database::{Place, RawRecord},
+    database::{RawRecord, Storage},
     reader::require,
 };
 
@@ -60,7 +60,7 @@ impl Ledger {
         // anywhere: the replay ends with the same one.
         let history = tip.saturating_sub(reader.state_floor()?);
         let options = LedgerOptions { history, proofs: Arc::clone(&self.proofs) };
-        let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), options)?;
+        let replay = Ledger::open_with(Storage::Scratch(scratch), self.network.clone(), options)?;
         for height in 1..=tip {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
             let broken = |error: &dyn std::fmt::Display| FsckError::Block {
@@ -72,7 +72,7 @@ impl Ledger {
                 replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
             let contextual = ContextualBlock::new(block, context, self.params())
                 .map_err(|error| broken(&error))?;
-            let proven = match depth {
+            let verified = match depth {
                 Depth::Replay => contextual.assume_verified(),
                 Depth::Proofs => {
                     let weights = entropy(contextual.weights_needed());
@@ -81,7 +81,7 @@ impl Ledger {
                         .map_err(|error: BlockError| broken(&error))?
                 }
             };
-            let outcome = replay.store(proven)?;
+            let outcome = replay.store(verified)?;
             if let Some((_, error)) = outcome.refused {
                 return Err(broken(&error));
             }
