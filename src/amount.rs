@@ -2,7 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-/// Microcredits in a credit.
 pub const MICROCREDITS_PER_CREDIT: u64 = 1_000_000;
 
 /// Decimals of a credit: the smallest amount is 0.000001 credits.

@@ -69,7 +69,6 @@ pub enum CommandError {
          not mature yet)"
     )]
     TooPoor {
-        /// The sender.
         address: Address,
         /// What it can spend.
         balance: Credits,
@@ -120,7 +119,6 @@ pub enum CommandError {
     Unanswered {
         /// What happened.
         error: ClientError,
-        /// The transaction.
         id: Hash,
         nonce: u64,
     },
@@ -129,7 +127,6 @@ pub enum CommandError {
     Unwatched {
         /// What happened.
         error: ClientError,
-        /// The transaction.
         id: Hash,
         /// Last height at which it is valid.
         expiry: Height,
@@ -145,7 +142,6 @@ pub enum CommandError {
         }
     )]
     NotYet {
-        /// The transaction.
         id: Hash,
         /// How long it was watched, in seconds.
         waited_s: u64,
@@ -159,7 +155,6 @@ pub enum CommandError {
         "transaction {id} was replaced: nonce {nonce} is used by {by}; nothing was paid by this one"
     )]
     Replaced {
-        /// The transaction.
         id: Hash,
         nonce: u64,
         /// Which one took the place, as far as the node tells.
@@ -168,7 +163,6 @@ pub enum CommandError {
     /// No block can include the transfer any more.
     #[error("transaction {id} expired at height {expiry} without being included; nothing was paid")]
     Lapsed {
-        /// The transaction.
         id: Hash,
         /// Last height at which it was valid.
         expiry: Height,

@@ -50,7 +50,6 @@ use sealed::{MAX_FILE_BYTES, SealedKey, address_of};
 /// What a keystore tells about an account without its passphrase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountInfo {
-    /// The account's address.
     pub address: Address,
     /// Its label, if it has one.
     pub name: Option<AccountName>,
@@ -74,7 +73,6 @@ pub struct UnlockedAccount {
 }
 
 impl UnlockedAccount {
-    /// The account's address.
     pub fn address(&self) -> Address {
         self.address
     }

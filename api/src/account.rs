@@ -40,7 +40,6 @@ pub struct Account {
     pub block_hash: HashText,
     /// The root that the proof leads to, which that block's header commits to.
     pub state_root: HashText,
-    /// The proof.
     pub proof: LeafProof,
 }
 

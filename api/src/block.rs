@@ -19,18 +19,14 @@ use crate::{
 pub struct Domain {
     /// The network's genesis hash.
     pub genesis_hash: Hash,
-    /// The challenge of the epoch.
     pub epoch_challenge: Hash,
 }
 
 /// A block and its place among the others. Amounts are in microcredits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Block {
-    /// The block's hash.
     pub hash: HashText,
-    /// Its height.
     pub height: u32,
-    /// Its epoch.
     pub epoch: u32,
     /// The network's genesis hash.
     pub genesis_hash: HashText,
@@ -44,11 +40,9 @@ pub struct Block {
     pub content_hash: HashText,
     /// What its proof proves.
     pub statement: StatementText,
-    /// Its proof.
     pub proof: Proof,
     /// The shares that it pays.
     pub shares: Vec<Share>,
-    /// Its transactions.
     pub transactions: Vec<BlockTransaction>,
     /// Whether it is on the heaviest chain.
     pub on_chain: bool,
@@ -139,9 +133,7 @@ pub struct Header {
     pub anchor_hash: HashText,
     /// When it was made, in ms since the Unix epoch.
     pub timestamp_ms: u64,
-    /// The root of its transactions.
     pub transactions_root: HashText,
-    /// The root of its shares.
     pub shares_root: HashText,
     /// The root of the state after it.
     pub state_root: HashText,

@@ -17,11 +17,8 @@ pub struct Epoch {
     pub epoch: u32,
     /// The challenge that its proofs answer.
     pub challenge: HashText,
-    /// Its first height.
     pub first_height: u32,
-    /// Its last height.
     pub last_height: u32,
-    /// The target of its shares.
     pub share_target: TargetText,
     /// Weight by prover: that of the epoch before, halved, and 2^16 for each share. It grows while
     /// the epoch is open.
@@ -60,7 +57,6 @@ pub struct PlacedShare {
     pub height: u32,
     /// Its place in that block.
     pub index: u32,
-    /// The share.
     #[serde(flatten)]
     pub share: Share,
 }

@@ -109,11 +109,8 @@ impl Event {
 /// A block became the tip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockEvent {
-    /// Its height.
     pub height: u32,
-    /// Its hash.
     pub hash: HashText,
-    /// Its epoch.
     pub epoch: u32,
     /// Who made it.
     pub producer: AddressText,
@@ -131,14 +128,13 @@ pub struct ReorgEvent {
     pub from: HashText,
     /// The first block of the other branch.
     pub to: HashText,
-    /// Its height.
+    /// The height of `to`.
     pub height: u32,
 }
 
 /// A transaction came to wait for a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransactionEvent {
-    /// Its id.
     pub id: HashText,
 }
 

@@ -23,7 +23,6 @@ pub struct Peers {
 /// A connected peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Peer {
-    /// Its id.
     pub peer_id: String,
     /// Its address as the node sees it.
     pub address: String,
@@ -39,7 +38,6 @@ pub struct Peer {
     pub penalty_points: u32,
 }
 
-/// A ban.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ban {
     /// The address or the peer.
@@ -69,7 +67,6 @@ pub struct Sync {
     pub state: SyncPhase,
     /// Height of its tip.
     pub height: u32,
-    /// Hash of its tip.
     pub tip_hash: HashText,
     /// The tip's timestamp, in ms since the Unix epoch.
     pub tip_timestamp_ms: u64,

@@ -11,11 +11,9 @@ use crate::text::{HashText, TargetText, U128Text, WorkText};
 pub struct Root {
     /// The software: `lode`.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// The networks that the node serves.
     pub networks: Vec<String>,
-    /// All routes.
     pub routes: Vec<String>,
 }
 
@@ -30,7 +28,6 @@ pub struct Status {
     pub genesis_hash: HashText,
     /// Height of the tip.
     pub height: u32,
-    /// Hash of the tip.
     pub tip_hash: HashText,
     /// Timestamp of the tip, in ms since the Unix epoch.
     pub tip_timestamp_ms: u64,
@@ -118,11 +115,9 @@ impl From<state::Supply> for Supply {
 /// How much waits for a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MempoolSize {
-    /// Transactions.
     pub transactions: u64,
     /// Bytes of the transactions.
     pub bytes: u64,
-    /// Shares.
     pub shares: u64,
 }
 

@@ -321,7 +321,6 @@ impl TransactionRequest {
 /// its chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransactionAccepted {
-    /// The transaction's id.
     pub id: HashText,
 }
 

@@ -17,7 +17,6 @@ pub struct Weight {
     pub address: AddressText,
     /// The height after which this holds.
     pub height: u32,
-    /// Its epoch.
     pub epoch: u32,
     /// The block at that height.
     pub block_hash: HashText,
@@ -36,6 +35,5 @@ pub struct ProvenWeight {
     pub frozen: U64Text,
     /// W as it would be if this epoch ended now.
     pub current: U64Text,
-    /// The proof of the leaf.
     pub proof: LeafProof,
 }

@@ -10,7 +10,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use crate::{Key, Kind, Settings, mask::masked};
+use crate::{Key, Kind, Settings, redact::redacted};
 
 /// The id of `--config`.
 const CONFIG: &str = "config";
@@ -135,5 +135,5 @@ pub fn usage_line(error: &clap::Error) -> Option<String> {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
     let what = what.collect::<Vec<_>>().join(" ");
-    Some(masked(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")))
+    Some(redacted(&what.trim_start_matches("error: ").replace(" tip: ", "; tip: ")))
 }

@@ -37,7 +37,6 @@ pub enum Kind {
     Switch(bool),
 }
 
-/// One key.
 #[derive(Debug)]
 pub struct Key {
     /// The section's name in the file.

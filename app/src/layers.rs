@@ -9,7 +9,7 @@ use std::{
 use crate::{
     ConfigError, FlagSet, Flags, FolderError, Key, Kind, Settings, Source, config_folder,
     file::{self, Entry, Stray},
-    mask::masked,
+    redact::redacted,
 };
 
 /// How many characters may be wrong in a name for it to be taken for another one's misspelling.
@@ -283,8 +283,8 @@ fn expected(key: &Key, source: &Source) -> String {
 /// A value in an error: short, on one line, and without passwords.
 fn shown(value: &toml::Value) -> String {
     let text = match value {
-        toml::Value::String(text) => format!("{:?}", masked(text)),
-        value => masked(&value.to_string()),
+        toml::Value::String(text) => format!("{:?}", redacted(text)),
+        value => redacted(&value.to_string()),
     };
     match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

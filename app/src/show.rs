@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::{Loaded, Settings, mask::masked};
+use crate::{Loaded, Settings, redact::redacted};
 
 /// The settings as a TOML file that gives the same settings again, each with where it comes from.
-/// Passwords are masked.
+/// Passwords are redacted.
 pub fn show<S: Settings>(loaded: &Loaded<S>) -> String {
     let mut text =
         format!("# What {} runs with, and where each value comes from.\n", S::PROGRAM.name);
@@ -19,7 +19,7 @@ pub fn show<S: Settings>(loaded: &Loaded<S>) -> String {
         let source = loaded.source(key.section, key.name);
         let _ = match key.value_in(&loaded.settings) {
             Some(value) => {
-                writeln!(text, "{} = {} # {source}", key.name, masked(&value.to_string()))
+                writeln!(text, "{} = {} # {source}", key.name, redacted(&value.to_string()))
             }
             None => writeln!(text, "# {} is not set: {}", key.name, key.unset.unwrap_or("nothing")),
         };

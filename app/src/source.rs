@@ -10,7 +10,6 @@ pub const MAX_FILE_BYTES: u64 = 64 << 10;
 pub enum Source {
     /// Nowhere.
     Default,
-    /// In the file.
     File {
         /// The file.
         path: PathBuf,

@@ -39,7 +39,6 @@ impl Crew {
 pub struct PerThread<T>(Vec<Mutex<T>>);
 
 impl<T> PerThread<T> {
-    /// The values.
     pub fn new(crew: &Crew, mut value: impl FnMut() -> T) -> Self {
         Self((0..crew.threads()).map(|_| Mutex::new(value())).collect())
     }

@@ -37,7 +37,6 @@ impl Setup {
         self.srs.log_n().log_n().into()
     }
 
-    /// n.
     pub(crate) fn n(&self) -> usize {
         self.srs.log_n().n()
     }

@@ -34,7 +34,6 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// Bytes of an address.
     pub const BYTES: usize = 32;
     /// Letters and digits of an address as text: `aleo1`, 52 for the bytes, 6 for the checksum.
     pub const TEXT_BYTES: usize = 63;

@@ -12,7 +12,6 @@ use crate::{
     state::{Amount, Pending},
 };
 
-/// A kind of leaf.
 pub trait LeafKind: Decode + Encode + Clone {
     fn into_leaf(self) -> Leaf;
     fn of(leaf: &Leaf) -> Option<&Self>;

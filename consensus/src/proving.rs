@@ -121,7 +121,6 @@ impl ContextualBlock {
         &self.block
     }
 
-    /// The block's hash.
     pub fn hash(&self) -> Hash {
         self.hash
     }
@@ -182,7 +181,6 @@ impl VerifiedBlock {
         &self.inner.block
     }
 
-    /// The block's hash.
     pub fn hash(&self) -> Hash {
         self.inner.hash
     }

@@ -155,7 +155,6 @@ pub enum ShareError {
     Anchor {
         /// The height of the including block.
         height: Height,
-        /// The anchor named.
         got: Hash,
     },
     /// The prover is no address.
@@ -193,19 +192,13 @@ pub enum BlockError {
     /// The timestamp does not exceed the median of the blocks before.
     #[error("timestamp: expected more than the median {median_ms} ms, got {got_ms} ms")]
     Timestamp {
-        /// The median.
         median_ms: u64,
         /// The timestamp in the header.
         got_ms: u64,
     },
     /// The anchor is no block of this chain, too old, or of another epoch.
     #[error("anchor {got} is no ancestor that a block at height {height} may name")]
-    Anchor {
-        /// The block's height.
-        height: Height,
-        /// The anchor named.
-        got: Hash,
-    },
+    Anchor { height: Height, got: Hash },
     /// The producer is no address.
     #[error("producer: {0}")]
     Producer(AddressError),
@@ -221,7 +214,6 @@ pub enum BlockError {
         /// What is counted.
         what: &'static str,
         limit: usize,
-        /// The count.
         got: usize,
     },
     /// A share breaks a rule.

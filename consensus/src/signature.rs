@@ -7,7 +7,6 @@ use snarkvm::{
 
 use crate::{Address, Hash, address::AddressError};
 
-/// Bytes of a signature.
 pub(crate) const SIGNATURE_BYTES: usize = 128;
 
 /// Why a signature does not hold.

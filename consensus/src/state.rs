@@ -15,7 +15,6 @@ pub enum StateKey {
     Pending(Height),
     /// The fund that shares are paid from.
     ShareFund,
-    /// The proving pool of an epoch.
     ProvingPool(Epoch),
     /// What an address has earned by shares, from the first one on; see
     /// [`Weight`](crate::selection::Weight).

@@ -50,6 +50,6 @@ pub use journal::{Journal, JournalLimits};
 pub use lode_network::PeerView;
 pub use mempool::{Assessment, Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pFailure, P2pView};
-pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use service::{ChainService, Environment, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
 pub use verdicts::{ParsedKeys, VerdictCache};
 pub use verified::VerifiedCache;

@@ -156,8 +156,8 @@ fn rank(account: &BTreeMap<u64, Waiting>, nonce: u64, next: Height) -> Option<Ra
     Some((due.map(Reverse), own.bid.rate(), Reverse(own.arrival)))
 }
 
-/// Where a transaction stands: its sender and its nonce.
-type Place = (Address, u64);
+/// What names a waiting transaction: its sender and its nonce.
+type SenderNonce = (Address, u64);
 
 /// The pool.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ pub struct Mempool {
     limits: MempoolLimits,
     market: MarketSpec,
     accounts: BTreeMap<Address, BTreeMap<u64, Waiting>>,
-    by_id: HashMap<Hash, Place>,
+    by_id: HashMap<Hash, SenderNonce>,
     bytes: usize,
     arrivals: u64,
 }
@@ -258,7 +258,7 @@ impl Mempool {
         bid: &Bid,
         account: Account,
         next: Height,
-    ) -> Result<Vec<Place>, MempoolError> {
+    ) -> Result<Vec<SenderNonce>, MempoolError> {
         if self.by_id.contains_key(id) {
             return Err(MempoolError::Known(*id));
         }
@@ -308,7 +308,7 @@ impl Mempool {
     /// lowest rates, the newest of equal ones first, each lower than the new one's. The sender
     /// itself is passed over: without its own last one there would be a gap. `freed` bytes become
     /// free anyway.
-    fn make_room(&self, bid: &Bid, freed: usize) -> Result<Vec<Place>, MempoolError> {
+    fn make_room(&self, bid: &Bid, freed: usize) -> Result<Vec<SenderNonce>, MempoolError> {
         let mut excess = (self.bytes - freed + bid.bytes).saturating_sub(self.limits.max_bytes);
         let mut leaving = Vec::new();
         if excess == 0 {
@@ -318,7 +318,8 @@ impl Mempool {
         let last = |(_, waiting): (_, &BTreeMap<u64, Waiting>)| {
             waiting.last_key_value().map(|(_, last)| end(last))
         };
-        let mut ends: BinaryHeap<Reverse<(Standing, Place)>> = others.filter_map(last).collect();
+        let mut ends: BinaryHeap<Reverse<(Standing, SenderNonce)>> =
+            others.filter_map(last).collect();
         while excess > 0 {
             let Some(Reverse(((settles, rate, _), place))) = ends.pop() else {
                 return Err(MempoolError::Full(bid.fee));
@@ -338,7 +339,7 @@ impl Mempool {
     }
 
     /// Takes one out. The caller sees to it that no gap is left, or that it is filled.
-    fn remove(&mut self, (address, nonce): &Place) -> Option<Hash> {
+    fn remove(&mut self, (address, nonce): &SenderNonce) -> Option<Hash> {
         let account = self.accounts.get_mut(address)?;
         let removed = account.remove(nonce)?;
         if account.is_empty() {
@@ -448,7 +449,7 @@ impl Mempool {
 }
 
 /// An account's last transaction among those that can leave: the lowest rank first.
-fn end(waiting: &Waiting) -> Reverse<(Standing, Place)> {
+fn end(waiting: &Waiting) -> Reverse<(Standing, SenderNonce)> {
     Reverse((waiting.standing(), (waiting.bid.from, waiting.bid.nonce)))
 }
 

@@ -242,7 +242,6 @@ impl Templates {
         self.by_content.get(content_hash).cloned()
     }
 
-    /// The latest template of a producer.
     pub(crate) fn latest(&self, producer: &Address) -> Option<Arc<Template>> {
         self.latest.get(producer).and_then(|content_hash| self.get(content_hash))
     }

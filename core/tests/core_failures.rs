@@ -10,7 +10,8 @@ use std::{
 };
 
 use lode_core::{
-    ChainService, Clock, Effects, MempoolLimits, P2p, P2pFailure, SystemEntropy, sync::SyncConfig,
+    ChainService, Clock, Environment, MempoolLimits, P2p, P2pFailure, SystemEntropy,
+    sync::SyncConfig,
 };
 use lode_genesis::srs;
 use lode_ledger::{Ledger, LedgerOptions};
@@ -45,10 +46,11 @@ fn service(folder: &Path) -> (Arc<ChainService<Fragile>>, Fragile) {
     let ledger =
         Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
     let clock = Fragile::default();
-    let effects = Effects { clock: clock.clone(), checker, entropy: Arc::new(SystemEntropy) };
+    let environment =
+        Environment { clock: clock.clone(), checker, entropy: Arc::new(SystemEntropy) };
     (
         Arc::new(
-            ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap(),
+            ChainService::new(ledger, environment, MempoolLimits::default(), Some(folder)).unwrap(),
         ),
         clock,
     )

@@ -9,7 +9,7 @@ use lode_consensus::{
     transaction::Transfer,
 };
 use lode_core::{
-    AttemptOutcome, Backend, ChainService, Clock, Effects, Handle, MempoolError, MempoolLimits,
+    AttemptOutcome, Backend, ChainService, Clock, Environment, Handle, MempoolError, MempoolLimits,
     MiningJob, SubmitError, SystemEntropy,
 };
 use lode_genesis::srs;
@@ -61,10 +61,10 @@ fn service(folder: &std::path::Path) -> (Handle<Noon>, Arc<Noted>) {
         Arc::new(Ledger::open(&folder.join("chain"), network, LedgerOptions::default()).unwrap());
     let checker =
         Arc::new(Noted { verifier: Verifier::new(&network_srs()), asked: Mutex::default() });
-    let effects =
-        Effects { clock: Noon, checker: checker.clone(), entropy: Arc::new(SystemEntropy) };
+    let environment =
+        Environment { clock: Noon, checker: checker.clone(), entropy: Arc::new(SystemEntropy) };
     let service =
-        ChainService::new(ledger, effects, MempoolLimits::default(), Some(folder)).unwrap();
+        ChainService::new(ledger, environment, MempoolLimits::default(), Some(folder)).unwrap();
     (Handle::alone(Arc::new(service)), checker)
 }
 

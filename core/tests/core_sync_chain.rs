@@ -7,14 +7,14 @@ use lode_core::sync::SyncState;
 use lode_network::{PeerId, Request};
 use lode_testkit::{
     fabric::{World, network, transfer},
-    recorder::Effect,
+    recorder::Call,
 };
 
 /// How many bodies a node asked of each peer.
 fn asked_bodies(world: &World, node: usize) -> BTreeMap<PeerId, usize> {
     let mut asked = BTreeMap::new();
-    for effect in &world.nodes[node].sent {
-        if let Effect::Request(peer, _, Request::Bodies { hashes }) = effect {
+    for call in &world.nodes[node].sent {
+        if let Call::Request(peer, _, Request::Bodies { hashes }) = call {
             *asked.entry(*peer).or_default() += hashes.len();
         }
     }
@@ -121,7 +121,7 @@ fn a_partition_heals_into_the_heavier_chain() {
 }
 
 #[test]
-fn equal_work_moves_nobody_and_the_next_block_decides() {
+fn equal_work_moves_no_node_and_the_next_block_decides() {
     let mut world = World::new(2);
     world.mine_quietly(0, 3);
     world.mine_quietly(1, 3);
@@ -170,7 +170,7 @@ fn the_same_events_have_the_same_effects() {
         world.link(0, 2);
         world.converge(10_000);
         world.check();
-        let sent: Vec<Vec<Effect>> = world.nodes.iter().map(|node| node.sent.clone()).collect();
+        let sent: Vec<Vec<Call>> = world.nodes.iter().map(|node| node.sent.clone()).collect();
         let tips: Vec<(u32, Hash)> = world.nodes.iter().map(|node| node.service.tip()).collect();
         (sent, tips, world.now_ms())
     };

@@ -8,7 +8,7 @@ use lode_network::{
 };
 use lode_testkit::{
     fabric::{Options, World, block_on_tip},
-    recorder::Effect,
+    recorder::Call,
 };
 
 /// How long a liar takes for an answer: a little less than its time is up.
@@ -67,8 +67,8 @@ impl Liars {
         while !is_so(world) && world.now_ms() < end_ms {
             world.run_ms(STEP_MS);
             let sent = &world.nodes[self.victim].sent;
-            for effect in &sent[self.looked_at..] {
-                if let Effect::Request(peer, id, Request::Headers { .. }) = effect
+            for call in &sent[self.looked_at..] {
+                if let Call::Request(peer, id, Request::Headers { .. }) = call
                     && self.peers.contains(peer)
                 {
                     self.asked.push((*peer, *id, world.now_ms() + DAWDLE_MS));
@@ -91,7 +91,7 @@ impl Liars {
 }
 
 #[test]
-fn who_puts_off_questions_takes_nobodys_turn() {
+fn a_peer_that_puts_off_questions_takes_no_other_peers_turn() {
     let (honest, victim) = (0, 1);
     let mut world = World::new(2);
     world.mine_quietly(honest, 5);
@@ -113,7 +113,7 @@ fn who_puts_off_questions_takes_nobodys_turn() {
 }
 
 #[test]
-fn a_height_without_work_makes_nobody_behind() {
+fn a_height_without_work_makes_no_node_behind() {
     let (honest, victim) = (0, 1);
     let mut world = World::new(2);
     world.mine_quietly(honest, 5);
@@ -146,8 +146,8 @@ fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
         _ => None,
     });
     world.run_ms(1_000);
-    let asked = world.nodes[victim].sent.iter().find_map(|effect| match effect {
-        Effect::Request(peer, id, Request::Headers { .. }) if *peer == puppet => Some(*id),
+    let asked = world.nodes[victim].sent.iter().find_map(|call| match call {
+        Call::Request(peer, id, Request::Headers { .. }) if *peer == puppet => Some(*id),
         _ => None,
     });
     let headers = (1..=5).map(|height| world.sealed_at(honest, height)).collect();
@@ -163,8 +163,7 @@ fn a_claim_that_overtakes_an_answer_is_not_held_against_it() {
     assert_eq!(world.nodes[victim].status().best_header_height, 5);
     assert_eq!(world.nodes[victim].penalties, []);
     // It is asked for the rest.
-    let questions =
-        |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }));
+    let questions = |call: &&Call| matches!(call, Call::Request(_, _, Request::Headers { .. }));
     assert_eq!(world.nodes[victim].sent.iter().filter(questions).count(), 2);
     world.check();
 }
@@ -196,10 +195,10 @@ fn headers_that_another_peer_began_are_not_held_against_the_next() {
         _ => None,
     });
     let headers_asked = |world: &World, peer: PeerId| {
-        let of_peer = |effect: &&Effect| {
+        let of_peer = |call: &&Call| {
             matches!(
-                effect,
-                Effect::Request(to, _, Request::Headers { .. }) if *to == peer
+                call,
+                Call::Request(to, _, Request::Headers { .. }) if *to == peer
             )
         };
         world.nodes[victim].sent.iter().filter(of_peer).count()
@@ -262,8 +261,8 @@ impl SlowLine {
         let begun_ms = world.now_ms();
         while !is_so(world) && world.now_ms() - begun_ms < limit_ms {
             world.run_ms(STEP_MS);
-            for effect in &world.nodes[self.victim].sent[self.looked_at..] {
-                if let Effect::Request(peer, id, Request::Bodies { hashes }) = effect
+            for call in &world.nodes[self.victim].sent[self.looked_at..] {
+                if let Call::Request(peer, id, Request::Bodies { hashes }) = call
                     && *peer == self.puppet
                 {
                     self.free_ms = world
@@ -291,8 +290,7 @@ impl SlowLine {
 
 /// How many requests for bodies a node has sent.
 fn bodies_asked(world: &World, node: usize) -> usize {
-    let is_bodies =
-        |effect: &&Effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. }));
+    let is_bodies = |call: &&Call| matches!(call, Call::Request(_, _, Request::Bodies { .. }));
     world.nodes[node].sent.iter().filter(is_bodies).count()
 }
 
@@ -308,7 +306,7 @@ fn chain_with_bodies(blocks: u32) -> (World, usize, usize) {
 }
 
 #[test]
-fn a_slow_line_gets_nobody_banned() {
+fn a_slow_line_gets_no_peer_banned() {
     const BLOCKS: u32 = 60;
     let (mut world, honest, victim) = chain_with_bodies(BLOCKS);
     let mut line = SlowLine::connect(&mut world, honest, victim, 2_000);
@@ -327,7 +325,7 @@ fn a_slow_line_gets_nobody_banned() {
 
 /// The first eight bodies take 48 s, which is nearly as long as the network waits for an answer.
 #[test]
-fn a_line_that_can_hardly_bring_one_body_in_time_gets_nobody_banned() {
+fn a_line_that_can_hardly_bring_one_body_in_time_gets_no_peer_banned() {
     const BLOCKS: u32 = 60;
     let (mut world, honest, victim) = chain_with_bodies(BLOCKS);
     let mut line = SlowLine::connect(&mut world, honest, victim, 6_000);

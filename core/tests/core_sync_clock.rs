@@ -8,7 +8,7 @@ use lode_network::{Request, Response};
 use lode_testkit::{
     fabric::{FUTURE_LIMIT_MS, World},
     keys::peer_id,
-    recorder::Effect,
+    recorder::Call,
 };
 
 const WRONG_MS: i64 = 90_000;
@@ -23,7 +23,7 @@ fn fault(world: &World, node: usize) -> Option<ClockFault> {
 
 fn headers_asked(world: &World, node: usize) -> usize {
     let sent = world.nodes[node].sent.iter();
-    sent.filter(|effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. }))).count()
+    sent.filter(|call| matches!(call, Call::Request(_, _, Request::Headers { .. }))).count()
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_clock_that_is_behind_is_named_and_the_node_catches_up_when_it_is_set_right(
 }
 
 #[test]
-fn a_clock_that_is_ahead_is_named_by_the_node_that_has_it_and_by_nobody_else() {
+fn a_clock_that_is_ahead_is_named_only_by_the_node_that_has_it() {
     let mut world = World::new(4);
     set_clock(&world, 3, WRONG_MS);
     for node in 0..3 {

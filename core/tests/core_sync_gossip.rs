@@ -13,7 +13,7 @@ use lode_puzzle::{Seed, Ticket};
 use lode_testkit::{
     fabric::{World, address, block_on_tip, key, network, share_of, transfer},
     oracle,
-    recorder::Effect,
+    recorder::Call,
 };
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -167,7 +167,7 @@ fn a_senders_transactions_may_follow_each_other_closely() {
 }
 
 #[test]
-fn what_a_nodes_own_api_takes_goes_to_everybody() {
+fn what_a_nodes_own_api_takes_goes_to_all_peers() {
     let (mut world, _) = world();
     let share = world.find_share(0);
     world.nodes[0].service.take_transaction(transfer(0, 5)).unwrap();
@@ -286,8 +286,8 @@ fn no_more_than_some_pages_are_read() {
     let skips: Vec<u32> = world.nodes[1]
         .sent
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Request(_, _, Request::Mempool { skip }) => Some(*skip),
+        .filter_map(|call| match call {
+            Call::Request(_, _, Request::Mempool { skip }) => Some(*skip),
             _ => None,
         })
         .collect();
@@ -305,12 +305,12 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
     world.run_ms(100);
     // Node 1 hears of a block and gets its body late.
     let mut held = Vec::new();
-    world.tamper(0, move |effect| match effect {
-        Effect::Respond(_, Response::Bodies(_)) if held.is_empty() => {
-            held.push(effect);
+    world.tamper(0, move |call| match call {
+        Call::Respond(_, Response::Bodies(_)) if held.is_empty() => {
+            held.push(call);
             None
         }
-        effect => Some(effect),
+        call => Some(call),
     });
     world.mine(0);
     world.run_ms(50);
@@ -323,8 +323,8 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
     );
     let answer = |world: &World| {
         let sent = world.nodes[1].sent.iter();
-        sent.filter_map(|effect| match effect {
-            Effect::Respond(to, Response::Bodies(bodies)) if *to == id => Some(bodies.clone()),
+        sent.filter_map(|call| match call {
+            Call::Respond(to, Response::Bodies(bodies)) if *to == id => Some(bodies.clone()),
             _ => None,
         })
         .next()
@@ -343,10 +343,10 @@ fn a_body_is_given_out_as_soon_as_it_is_here() {
             request: Request::Bodies { hashes: vec![hash] },
         },
     );
-    let given = world.nodes[1].sent.iter().any(|effect| {
+    let given = world.nodes[1].sent.iter().any(|call| {
         matches!(
-            effect,
-            Effect::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()
+            call,
+            Call::Respond(to, Response::Bodies(bodies)) if *to == other && bodies[0].is_some()
         )
     });
     assert!(given);

@@ -9,7 +9,7 @@ use lode_testkit::{
     fabric::{FUTURE_LIMIT_MS, World, block_on_tip, forged_on_tip, network, share_of},
     networks::INTERVAL_MS,
     oracle,
-    recorder::Effect,
+    recorder::Call,
 };
 
 fn verdicts(world: &World, node: usize, from: PeerId, verdict: Verdict) -> usize {
@@ -64,7 +64,7 @@ fn ten_peers_with_forged_proofs_are_gone_and_an_honest_block_does_not_wait() {
 }
 
 #[test]
-fn a_block_whose_body_is_withheld_holds_up_nobody() {
+fn a_block_whose_body_is_withheld_delays_no_other_block() {
     let mut world = World::new(3);
     world.mine_quietly(0, 3);
     world.link_all();
@@ -100,8 +100,8 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
     world.mine_quietly(honest, 3);
     // They claim more work than anybody, and say nothing else.
     for liar in 0..LIARS {
-        world.tamper(liar, |effect| match effect {
-            Effect::Respond(id, Response::Status(status)) => {
+        world.tamper(liar, |call| match call {
+            Call::Respond(id, Response::Status(status)) => {
                 let work = "1000000000000000000000000000000".parse().unwrap();
                 let lie = Status {
                     tip_height: 1_000_000,
@@ -109,10 +109,10 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
                     work,
                     ..status
                 };
-                Some(Effect::Respond(id, Response::Status(lie)))
+                Some(Call::Respond(id, Response::Status(lie)))
             }
-            Effect::Respond(..) => None,
-            effect => Some(effect),
+            Call::Respond(..) => None,
+            call => Some(call),
         });
         world.link(liar, victim);
     }
@@ -136,9 +136,7 @@ fn silent_peers_hold_up_no_block_whatever_they_claim() {
         _ => None,
     });
     world.run_ms(100);
-    world.tamper(honest, |effect| {
-        (!matches!(effect, Effect::Publish(Gossip::Block(_)))).then_some(effect)
-    });
+    world.tamper(honest, |call| (!matches!(call, Call::Publish(Gossip::Block(_)))).then_some(call));
     world.find_share(honest);
     world.mine_now(honest);
     let header = Gossip::Block(world.sealed_tip(honest));
@@ -161,8 +159,8 @@ fn what_a_peer_brought_before_its_ban_is_not_looked_at_after_it() {
     world.mine_quietly(0, 2);
     let puppet = world.puppet(50, 0);
     // The network is slow to throw it out.
-    world.tamper(0, |effect| {
-        (!matches!(effect, Effect::Penalize(..) | Effect::Disconnect(_))).then_some(effect)
+    world.tamper(0, |call| {
+        (!matches!(call, Call::Penalize(..) | Call::Disconnect(_))).then_some(call)
     });
     let checked = world.nodes[0].proofs;
     for label in 0..40 {
@@ -235,12 +233,12 @@ fn lie_in_headers(
     node: usize,
     mut lie: impl FnMut(&mut Vec<SealedHeader>) + 'static,
 ) {
-    world.tamper(node, move |effect| match effect {
-        Effect::Respond(id, Response::Headers(mut headers)) => {
+    world.tamper(node, move |call| match call {
+        Call::Respond(id, Response::Headers(mut headers)) => {
             lie(&mut headers);
-            Some(Effect::Respond(id, Response::Headers(headers)))
+            Some(Call::Respond(id, Response::Headers(headers)))
         }
-        effect => Some(effect),
+        call => Some(call),
     });
 }
 
@@ -252,16 +250,16 @@ fn forged_headers_in_a_sync_end_it_and_another_peer_takes_over() {
     world.converge_of(&[0, 1], 10_000);
     let forged = forged_on_tip(&world, 0, 1);
     let claim = world.status_of(0).work.after(lode_puzzle::Target::MIN);
-    world.tamper(0, move |effect| {
-        Some(match effect {
-            Effect::Respond(id, Response::Headers(mut headers)) => {
+    world.tamper(0, move |call| {
+        Some(match call {
+            Call::Respond(id, Response::Headers(mut headers)) => {
                 headers.push(forged.clone());
-                Effect::Respond(id, Response::Headers(headers))
+                Call::Respond(id, Response::Headers(headers))
             }
-            Effect::Respond(id, Response::Status(status)) => {
-                Effect::Respond(id, Response::Status(Status { work: claim, ..status }))
+            Call::Respond(id, Response::Status(status)) => {
+                Call::Respond(id, Response::Status(Status { work: claim, ..status }))
             }
-            effect => effect,
+            call => call,
         })
     });
     world.link(2, 0);
@@ -310,17 +308,17 @@ fn a_claim_of_work_without_headers_is_found_out() {
         let mut world = World::new(2);
         world.mine_quietly(0, 20);
         let claim = world.status_of(0).work.after(lode_puzzle::Target::MIN);
-        world.tamper(0, move |effect| {
-            Some(match effect {
-                Effect::Respond(id, Response::Status(status)) => Effect::Respond(
+        world.tamper(0, move |call| {
+            Some(match call {
+                Call::Respond(id, Response::Status(status)) => Call::Respond(
                     id,
                     Response::Status(Status { work: claim, tip_height: 1_000_000, ..status }),
                 ),
-                Effect::Respond(id, Response::Headers(mut sent)) => {
+                Call::Respond(id, Response::Headers(mut sent)) => {
                     sent.truncate(headers);
-                    Effect::Respond(id, Response::Headers(sent))
+                    Call::Respond(id, Response::Headers(sent))
                 }
-                effect => effect,
+                call => call,
             })
         });
         world.link(1, 0);
@@ -338,12 +336,12 @@ fn a_body_of_another_block_speaks_against_who_sent_it_alone() {
     world.mine_quietly(0, 40);
     world.link(0, 1);
     world.converge_of(&[0, 1], 10_000);
-    world.tamper(0, |effect| match effect {
-        Effect::Respond(id, Response::Bodies(mut bodies)) => {
+    world.tamper(0, |call| match call {
+        Call::Respond(id, Response::Bodies(mut bodies)) => {
             bodies.reverse();
-            Some(Effect::Respond(id, Response::Bodies(bodies)))
+            Some(Call::Respond(id, Response::Bodies(bodies)))
         }
-        effect => Some(effect),
+        call => Some(call),
     });
     world.link(2, 0);
     world.run_ms(1_000);
@@ -417,7 +415,7 @@ fn a_producer_that_is_no_address_is_refused_each_time() {
 }
 
 #[test]
-fn whoever_serves_an_invalid_block_is_banned() {
+fn a_peer_that_serves_an_invalid_block_is_banned() {
     let mut world = World::new(1);
     world.mine_quietly(0, 5);
     // A body with a share that nobody proved.
@@ -462,9 +460,8 @@ fn who_does_not_deliver_bodies_is_charged_and_others_are_asked() {
     world.link(0, 1);
     world.link(0, 2);
     world.converge_of(&[0, 1, 2], 10_000);
-    world.tamper(1, |effect| {
-        (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect)
-    });
+    world
+        .tamper(1, |call| (!matches!(call, Call::Respond(_, Response::Bodies(_)))).then_some(call));
     for peer in [1, 0, 2] {
         world.link(3, peer);
     }
@@ -485,8 +482,8 @@ fn who_does_not_answer_with_headers_is_left_for_another() {
     world.mine_quietly(0, 50);
     world.link(0, 1);
     world.converge_of(&[0, 1], 10_000);
-    world.tamper(0, |effect| {
-        (!matches!(effect, Effect::Respond(_, Response::Headers(_)))).then_some(effect)
+    world.tamper(0, |call| {
+        (!matches!(call, Call::Respond(_, Response::Headers(_)))).then_some(call)
     });
     world.link(2, 0);
     world.run_ms(1_000);
@@ -500,15 +497,15 @@ fn who_does_not_answer_with_headers_is_left_for_another() {
 }
 
 #[test]
-fn answers_that_nobody_asked_for_are_charged() {
+fn answers_to_no_question_are_charged() {
     let mut world = World::new(2);
     world.mine_quietly(0, 30);
     world.link(1, 0);
     let puppet = world.puppet(50, 1);
     world.run_ms(20);
     // To nothing at all, and to what was asked of another peer.
-    let asked = world.nodes[1].sent.iter().find_map(|effect| match effect {
-        Effect::Request(peer, id, Request::Status(_)) if *peer == world.nodes[0].peer => Some(*id),
+    let asked = world.nodes[1].sent.iter().find_map(|call| match call {
+        Call::Request(peer, id, Request::Status(_)) if *peer == world.nodes[0].peer => Some(*id),
         _ => None,
     });
     for id in [RequestId(77_777), asked.unwrap(), RequestId(77_777), RequestId(0)] {
@@ -549,7 +546,7 @@ fn orphans_are_few_and_wait_for_a_while() {
         world.nodes[0]
             .sent
             .iter()
-            .filter(|effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. })))
+            .filter(|call| matches!(call, Call::Request(_, _, Request::Headers { .. })))
             .count()
     };
     assert!(asked(&world) <= 2, "one question to each peer at a time");
@@ -590,7 +587,7 @@ fn headers_from_the_future_are_kept_in_small_numbers() {
 }
 
 #[test]
-fn whoever_asks_too_much_is_refused_and_then_charged() {
+fn a_peer_that_asks_too_much_is_refused_and_then_charged() {
     let mut world = World::new(2);
     world.mine_quietly(0, 20);
     let puppet = world.puppet(50, 0);
@@ -605,10 +602,10 @@ fn whoever_asks_too_much_is_refused_and_then_charged() {
     }
     let answers = |busy: bool| {
         let sent = world.nodes[0].sent.iter();
-        sent.filter(|effect| {
+        sent.filter(|call| {
             matches!(
-                effect,
-                Effect::Respond(_, response) if (*response == Response::Busy) == busy
+                call,
+                Call::Respond(_, response) if (*response == Response::Busy) == busy
             )
         })
         .count()

@@ -14,14 +14,14 @@ use lode_testkit::{
     fabric::{Options, World, block_on_tip, share_of},
     keys::peer_id,
     oracle::proof,
-    recorder::Effect,
+    recorder::Call,
 };
 
 /// Requests of a node that are under way: asked, and neither answered nor given up.
 fn asked(world: &World, node: usize, matches: impl Fn(&Request) -> bool) -> Vec<PeerId> {
     let sent = world.nodes[node].sent.iter();
-    sent.filter_map(|effect| match effect {
-        Effect::Request(peer, _, request) if matches(request) => Some(*peer),
+    sent.filter_map(|call| match call {
+        Call::Request(peer, _, request) if matches(request) => Some(*peer),
         _ => None,
     })
     .collect()
@@ -29,8 +29,8 @@ fn asked(world: &World, node: usize, matches: impl Fn(&Request) -> bool) -> Vec<
 
 fn bodies_asked(world: &World, node: usize) -> Vec<(PeerId, usize)> {
     let sent = world.nodes[node].sent.iter();
-    sent.filter_map(|effect| match effect {
-        Effect::Request(peer, _, Request::Bodies { hashes }) => Some((*peer, hashes.len())),
+    sent.filter_map(|call| match call {
+        Call::Request(peer, _, Request::Bodies { hashes }) => Some((*peer, hashes.len())),
         _ => None,
     })
     .collect()
@@ -39,8 +39,8 @@ fn bodies_asked(world: &World, node: usize) -> Vec<(PeerId, usize)> {
 /// The bodies that a node asked for, each as often as it did.
 fn bodies_wanted(world: &World, node: usize) -> Vec<Hash> {
     let sent = world.nodes[node].sent.iter();
-    let wanted = sent.filter_map(|effect| match effect {
-        Effect::Request(_, _, Request::Bodies { hashes }) => Some(hashes.clone()),
+    let wanted = sent.filter_map(|call| match call {
+        Call::Request(_, _, Request::Bodies { hashes }) => Some(hashes.clone()),
         _ => None,
     });
     wanted.flatten().collect()
@@ -115,8 +115,8 @@ fn no_peer_is_asked_for_more_bodies_than_it_may_owe_nor_all_together() {
     }
     world.converge_of(&[0, 1, 2, 3, 4, 5], 20_000);
     for peer in 0..6 {
-        world.tamper(peer, |effect| {
-            (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect)
+        world.tamper(peer, |call| {
+            (!matches!(call, Call::Respond(_, Response::Bodies(_)))).then_some(call)
         });
         world.link(6, peer);
     }
@@ -142,12 +142,12 @@ fn who_lacks_a_body_is_asked_again_after_a_while() {
     let mut world = World::new(2);
     world.mine_quietly(0, 3);
     let mut refused = 0;
-    world.tamper(0, move |effect| match effect {
-        Effect::Respond(id, Response::Bodies(bodies)) if refused < 3 => {
+    world.tamper(0, move |call| match call {
+        Call::Respond(id, Response::Bodies(bodies)) if refused < 3 => {
             refused += 1;
-            Some(Effect::Respond(id, Response::Bodies(vec![None; bodies.len()])))
+            Some(Call::Respond(id, Response::Bodies(vec![None; bodies.len()])))
         }
-        effect => Some(effect),
+        call => Some(call),
     });
     world.link(1, 0);
     let ms = world.converge(5_000);
@@ -161,14 +161,14 @@ fn a_short_answer_is_as_good_as_a_long_one_and_busy_means_later() {
     let mut world = World::new(2);
     world.mine_quietly(0, 30);
     let mut answers = 0;
-    world.tamper(0, move |effect| match effect {
-        Effect::Respond(id, Response::Bodies(mut bodies)) => {
+    world.tamper(0, move |call| match call {
+        Call::Respond(id, Response::Bodies(mut bodies)) => {
             answers += 1;
             bodies.truncate(1);
             let response = if answers == 2 { Response::Busy } else { Response::Bodies(bodies) };
-            Some(Effect::Respond(id, response))
+            Some(Call::Respond(id, response))
         }
-        effect => Some(effect),
+        call => Some(call),
     });
     world.link(1, 0);
     let ms = world.converge(20_000);
@@ -230,7 +230,7 @@ fn a_chain_too_long_to_keep_track_of_is_let_go() {
 }
 
 #[test]
-fn a_chain_that_nobody_has_any_more_is_given_up() {
+fn a_chain_that_no_peer_has_any_more_is_given_up() {
     let mut world = World::new(2);
     world.mine_quietly(0, 100);
     let bounds = SyncBounds {
@@ -248,13 +248,13 @@ fn a_chain_that_nobody_has_any_more_is_given_up() {
     });
     // It shows all its headers once, and leaves.
     let mut shown = 0;
-    world.tamper(0, move |effect| match effect {
-        Effect::Respond(id, Response::Headers(headers)) if shown < 100 => {
+    world.tamper(0, move |call| match call {
+        Call::Respond(id, Response::Headers(headers)) if shown < 100 => {
             shown += headers.len();
-            Some(Effect::Respond(id, Response::Headers(headers)))
+            Some(Call::Respond(id, Response::Headers(headers)))
         }
-        Effect::Respond(_, Response::Headers(_)) => None,
-        effect => Some(effect),
+        Call::Respond(_, Response::Headers(_)) => None,
+        call => Some(call),
     });
     world.link(node, 0);
     world.run_ms(1_000);
@@ -329,9 +329,8 @@ fn held_requests_are_few() {
     world.link(0, 1);
     world.converge(5_000);
     world.run_ms(500);
-    world.tamper(0, |effect| {
-        (!matches!(effect, Effect::Respond(_, Response::Bodies(_)))).then_some(effect)
-    });
+    world
+        .tamper(0, |call| (!matches!(call, Call::Respond(_, Response::Bodies(_)))).then_some(call));
     world.mine(0);
     world.run_ms(50);
     let hash = world.sealed_tip(0).hash();
@@ -346,9 +345,9 @@ fn held_requests_are_few() {
     }
     let answered = |world: &World| {
         let sent = world.nodes[1].sent.iter();
-        sent.filter(|effect| {
-            matches!(effect, Effect::Respond(id, Response::Bodies(_)) if id.0 >= 1_000_000)
-        })
+        sent.filter(
+            |call| matches!(call, Call::Respond(id, Response::Bodies(_)) if id.0 >= 1_000_000),
+        )
         .count()
     };
     assert_eq!(answered(&world), 2, "four wait");

@@ -6,7 +6,7 @@ use lode_network::{
 };
 use lode_testkit::{
     fabric::{World, transfer},
-    recorder::Effect,
+    recorder::Call,
 };
 
 /// Asks a node, and gives its answer.
@@ -20,8 +20,8 @@ fn ask(
     let id = InboundId(number);
     world.inject(victim, NetworkEvent::Request { peer: puppet, id, request });
     world.run_ms(3_000);
-    let mut answers = world.nodes[victim].sent.iter().filter_map(|effect| match effect {
-        Effect::Respond(to, response) if *to == id => Some(response.clone()),
+    let mut answers = world.nodes[victim].sent.iter().filter_map(|call| match call {
+        Call::Respond(to, response) if *to == id => Some(response.clone()),
         _ => None,
     });
     answers.next().expect("an answer")
@@ -37,7 +37,7 @@ fn claim(world: &mut World, puppet: PeerId, status: Status) {
 }
 
 #[test]
-fn nobody_learns_which_branches_a_node_has_seen_lose() {
+fn no_peer_learns_which_branches_a_node_has_seen_lose() {
     let mut world = World::new(2);
     world.mine_quietly(0, 4);
     world.link(0, 1);

@@ -6,7 +6,7 @@ use lode_core::sync::{SyncBounds, SyncConfig, SyncState};
 use lode_network::{Gossip, Penalty, Request, Response, Verdict};
 use lode_testkit::{
     fabric::{FUTURE_LIMIT_MS, Options, World, block_on_tip, transfer},
-    recorder::Effect,
+    recorder::Call,
 };
 
 /// Memory for little: chains of a hundred headers are long.
@@ -31,8 +31,8 @@ fn options(sync: SyncConfig) -> Options {
 
 /// The heights that a node's answers of headers covered, and how often.
 fn headers_served(world: &World, node: usize) -> usize {
-    let served = world.nodes[node].sent.iter().filter_map(|effect| match effect {
-        Effect::Respond(_, Response::Headers(headers)) => Some(headers.len()),
+    let served = world.nodes[node].sent.iter().filter_map(|call| match call {
+        Call::Respond(_, Response::Headers(headers)) => Some(headers.len()),
         _ => None,
     });
     served.sum()
@@ -101,9 +101,7 @@ fn below_the_minimum_work_nothing_is_stored() {
 
 fn asked_bodies(world: &World, node: usize) -> usize {
     let requests = world.nodes[node].sent.iter();
-    requests
-        .filter(|effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. })))
-        .count()
+    requests.filter(|call| matches!(call, Call::Request(_, _, Request::Bodies { .. }))).count()
 }
 
 /// Proofs that a node checked beside its blocks' shares.
@@ -131,7 +129,7 @@ fn bodies_wait_for_no_more_headers_than_the_tree_holds() {
 }
 
 #[test]
-fn whoever_proves_one_chain_and_sends_another_is_left_for_an_honest_peer() {
+fn a_peer_that_proves_one_chain_and_sends_another_is_left_for_an_honest_one() {
     let mut world = World::new(3);
     world.mine_quietly(0, 150);
     world.link(1, 0);
@@ -144,15 +142,15 @@ fn whoever_proves_one_chain_and_sends_another_is_left_for_an_honest_peer() {
         hashes.map(|hash| reader.sealed_header(&hash).unwrap().unwrap()).collect()
     };
     let mut shown = 0;
-    world.tamper(0, move |effect| match effect {
-        Effect::Respond(id, Response::Headers(headers)) if shown < 150 => {
+    world.tamper(0, move |call| match call {
+        Call::Respond(id, Response::Headers(headers)) if shown < 150 => {
             shown += headers.len();
-            Some(Effect::Respond(id, Response::Headers(headers)))
+            Some(Call::Respond(id, Response::Headers(headers)))
         }
-        Effect::Respond(id, Response::Headers(_)) => {
-            Some(Effect::Respond(id, Response::Headers(other.clone())))
+        Call::Respond(id, Response::Headers(_)) => {
+            Some(Call::Respond(id, Response::Headers(other.clone())))
         }
-        effect => Some(effect),
+        call => Some(call),
     });
     let (_, minimum_work) = work_at(&world, 0, 150);
     let node = world.add(options(SyncConfig { minimum_work, assume_valid: None, bounds: SMALL }));
@@ -173,12 +171,12 @@ fn a_candidate_outlives_the_peer_that_began_it() {
     let (_, minimum_work) = work_at(&world, 0, 150);
     // The first peer answers twice, and no more.
     let mut answers = 0;
-    world.tamper(0, move |effect| match effect {
-        Effect::Respond(_, Response::Headers(_)) => {
+    world.tamper(0, move |call| match call {
+        Call::Respond(_, Response::Headers(_)) => {
             answers += 1;
-            (answers <= 2).then_some(effect)
+            (answers <= 2).then_some(call)
         }
-        effect => Some(effect),
+        call => Some(call),
     });
     let bounds = SyncBounds { unproven: 32, ..SyncBounds::default() };
     let node = world.add(options(SyncConfig { minimum_work, assume_valid: None, bounds }));
@@ -230,22 +228,22 @@ fn an_assumed_block_does_not_make_a_wrong_state_right() {
     let sync = SyncConfig { assume_valid: Some((11, hash)), ..SyncConfig::default() };
     let node = world.add(options(sync));
     let liar = world.nodes[0].peer;
-    world.tamper(0, move |effect| {
-        Some(match effect {
-            Effect::Respond(id, Response::Headers(mut headers)) => {
+    world.tamper(0, move |call| {
+        Some(match call {
+            Call::Respond(id, Response::Headers(mut headers)) => {
                 if headers.last().is_some_and(|last| last.hash() == sealed.header.parent_hash) {
                     headers.push(sealed.clone());
                 }
-                Effect::Respond(id, Response::Headers(headers))
+                Call::Respond(id, Response::Headers(headers))
             }
-            Effect::Respond(id, Response::Bodies(mut bodies)) => {
+            Call::Respond(id, Response::Bodies(mut bodies)) => {
                 bodies
                     .iter_mut()
                     .filter(|body| body.is_none())
                     .for_each(|missing| *missing = Some(body.clone()));
-                Effect::Respond(id, Response::Bodies(bodies))
+                Call::Respond(id, Response::Bodies(bodies))
             }
-            effect => effect,
+            call => call,
         })
     });
     world.link(node, 0);
@@ -285,7 +283,7 @@ fn a_block_from_the_future_waits_for_its_time() {
     let asked = world.nodes[1]
         .sent
         .iter()
-        .filter(|effect| matches!(effect, Effect::Request(_, _, Request::Bodies { .. })));
+        .filter(|call| matches!(call, Call::Request(_, _, Request::Bodies { .. })));
     assert!(asked.count() <= 2);
     world.check();
 }
@@ -329,8 +327,7 @@ fn a_chain_that_leaves_below_the_history_halts_the_node() {
     // It goes on serving, and asks that peer for nothing more.
     let requests = |world: &World| {
         let sent = world.nodes[node].sent.iter();
-        sent.filter(|effect| matches!(effect, Effect::Request(_, _, Request::Headers { .. })))
-            .count()
+        sent.filter(|call| matches!(call, Call::Request(_, _, Request::Headers { .. }))).count()
     };
     let before = requests(&world);
     world.cut(node, other);
@@ -340,7 +337,7 @@ fn a_chain_that_leaves_below_the_history_halts_the_node() {
 }
 
 #[test]
-fn headers_on_a_stale_block_below_the_history_halt_nobody() {
+fn headers_on_a_stale_block_below_the_history_halt_no_node() {
     let mut world = World::empty();
     let node = world.add(Options { history: 20, ..Options::default() });
     let other = world.add(Options::default());
@@ -379,7 +376,7 @@ fn headers_on_a_stale_block_below_the_history_halt_nobody() {
 }
 
 #[test]
-fn a_chain_from_below_the_history_with_less_work_halts_nobody() {
+fn a_chain_from_below_the_history_with_less_work_halts_no_node() {
     let mut world = World::empty();
     let node = world.add(Options { history: 20, ..Options::default() });
     let other = world.add(Options::default());
@@ -387,13 +384,13 @@ fn a_chain_from_below_the_history_with_less_work_halts_nobody() {
     world.mine_quietly(other, 30);
     // It claims more than it has.
     let own = world.nodes[node].service.ledger().read().work().unwrap();
-    world.tamper(other, move |effect| {
-        Some(match effect {
-            Effect::Respond(id, Response::Status(mut status)) => {
+    world.tamper(other, move |call| {
+        Some(match call {
+            Call::Respond(id, Response::Status(mut status)) => {
                 status.work = own.after(lode_puzzle::Target::MIN);
-                Effect::Respond(id, Response::Status(status))
+                Call::Respond(id, Response::Status(status))
             }
-            effect => effect,
+            call => call,
         })
     });
     world.link(node, other);

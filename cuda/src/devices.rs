@@ -36,7 +36,6 @@ pub struct Device {
     pub name: String,
     /// Where it is plugged in, as `0000:01:00.0`.
     pub bus_id: String,
-    /// All of its memory.
     pub memory_bytes: u64,
     /// Its architecture, as `8.6`.
     pub compute_capability: String,

@@ -24,7 +24,6 @@ use crate::{
 pub(crate) trait Kernel {
     /// The kernels of its module.
     type Module;
-    /// Threads of a block.
     const BLOCK_THREADS: u32;
 
     fn function(module: &Self::Module) -> &CudaFunction;

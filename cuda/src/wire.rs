@@ -23,7 +23,6 @@ pub(crate) const MAX_BATCH: u32 = 1024;
 pub(crate) const IN_FLIGHT: usize = LANES + 1;
 /// Longest text that a worker complains with.
 pub(crate) const MAX_TEXT: usize = 1000;
-/// Bytes of a record.
 pub(crate) const RECORD_BYTES: usize = 8 * RECORD_WORDS;
 
 const REQUEST_BYTES: usize = 32 + 8 + 4 + 16 + 16;

@@ -248,7 +248,7 @@ fn a_silent_connection_is_closed() {
 }
 
 #[test]
-fn a_hammered_server_answers_everybody_from_whole_moments() {
+fn a_hammered_server_answers_all_clients_from_whole_moments() {
     let server = start();
     let [alice, bob, _] = actors();
     let done = std::sync::atomic::AtomicBool::new(false);

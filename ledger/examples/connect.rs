@@ -105,10 +105,10 @@ fn block(
     let block = Block { header, nonce: 0, proof: Proof::ZERO, body };
     lap(&mut start);
 
-    let proven = ContextualBlock::new(block, context, ledger.params())?.assume_verified();
+    let verified = ContextualBlock::new(block, context, ledger.params())?.assume_verified();
     lap(&mut start);
 
-    let outcome = ledger.store(proven)?;
+    let outcome = ledger.store(verified)?;
     lap(&mut start);
     anyhow::ensure!(outcome.refused.is_none(), "the block was refused: {:?}", outcome.refused);
     laps.try_into().map_err(|_| anyhow::anyhow!("as many laps as steps"))

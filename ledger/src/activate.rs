@@ -63,7 +63,7 @@ impl Ledger {
         if parent_hash == tip_hash { batch.commit_later() } else { batch.commit() }
     }
 
-    /// Moves to the best chain. `fresh` is a block that was just proven, so that it need not be
+    /// Moves to the best chain. `fresh` is a block that was just verified, so that it need not be
     /// read again.
     pub(crate) fn activate(
         &self,
@@ -103,9 +103,9 @@ impl Ledger {
         let reader = self.read();
         let block = require::<Blocks, _>(reader.block(hash)?, hash)?;
         let context = reader.context(&block.header.parent_hash)?;
-        let proven = ContextualBlock::new(block, context, self.params())?.assume_verified();
-        let jobs = self.connect(&proven)?;
-        Ok((proven.block().clone(), jobs))
+        let verified = ContextualBlock::new(block, context, self.params())?.assume_verified();
+        let jobs = self.connect(&verified)?;
+        Ok((verified.block().clone(), jobs))
     }
 
     /// The way from the tip to the best tip, or `None` if that is the tip.

@@ -221,17 +221,17 @@ struct Index<'b, 'a> {
 }
 
 impl Index<'_, '_> {
-    fn connect(&mut self, proven: &VerifiedBlock) -> Result<(), LedgerError> {
-        let (block, height) = (proven.block(), self.height);
+    fn connect(&mut self, verified: &VerifiedBlock) -> Result<(), LedgerError> {
+        let (block, height) = (verified.block(), self.height);
         for (index, (signed, id)) in
-            (0..).zip(block.body.transactions.iter().zip(proven.transaction_ids()))
+            (0..).zip(block.body.transactions.iter().zip(verified.transaction_ids()))
         {
             self.batch.put::<Transactions>(id, &TransactionPlace { height, index })?;
             for address in signed.transaction.parties() {
                 self.batch.put::<AccountTransactions>(&(address, height, index), &())?;
             }
         }
-        for (index, (share, id)) in (0..).zip(block.body.shares.iter().zip(proven.share_ids())) {
+        for (index, (share, id)) in (0..).zip(block.body.shares.iter().zip(verified.share_ids())) {
             self.batch.put::<ShareIds>(id, &height)?;
             self.batch.put::<ProverShares>(&(share.prover, height, index), &())?;
         }

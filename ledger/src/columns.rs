@@ -42,7 +42,6 @@ pub(crate) trait Key: Sized {
 
 /// A value of a column.
 pub(crate) trait Value: Sized {
-    /// The bytes.
     fn to_bytes(&self) -> Vec<u8>;
     /// The value again.
     fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError>;
@@ -61,7 +60,6 @@ macro_rules! columns {
             }
         )*
 
-        /// The names of all columns.
         pub(crate) const ALL: &[&str] = &[$($name),*];
     };
 }
@@ -88,7 +86,6 @@ columns! {
     AccountTransactions, "account-transactions": (Address, Height, u32) => ();
     /// Shares of a prover, by the height and place of their inclusion.
     ProverShares, "prover-shares": (Address, Height, u32) => ();
-    /// Blocks of a producer.
     ProducerBlocks, "producer-blocks": (Address, Height) => ();
     /// Shares that the chain has counted, with the height of their inclusion.
     ShareIds, "share-ids": ShareId => Height;
@@ -105,7 +102,6 @@ columns! {
     Classes, "classes": (Height, u32) => Hash;
     /// A class's jobs, by the place of their Request, as the next ones.
     ClassJobs, "class-jobs": (Hash, Height, u32) => Hash;
-    /// A requester's jobs.
     RequesterJobs, "requester-jobs": (Address, Height, u32) => Hash;
     /// Jobs by [`JobStatus`](crate::JobStatus), as they stand at the tip.
     StatusJobs, "status-jobs": (u8, Height, u32) => Hash;
@@ -260,7 +256,6 @@ fn split<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), DecodeError> 
 pub(crate) trait Part: Sized {
     /// Appends the part.
     fn put(&self, out: &mut Vec<u8>);
-    /// Takes the part.
     fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError>;
 }
 

@@ -56,7 +56,7 @@ impl std::fmt::Debug for MemoryDisk {
 
 /// Where a database's files are, and so what a write waits for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Place<'a> {
+pub(crate) enum Storage<'a> {
     /// A folder on disk. Every write waits for the disk.
     Disk(&'a Path),
     /// A folder whose database is thrown away after use. A write waits for nothing.
@@ -64,7 +64,7 @@ pub(crate) enum Place<'a> {
     Memory(&'a MemoryDisk),
 }
 
-impl Place<'_> {
+impl Storage<'_> {
     /// The folder, as errors name it.
     pub(crate) fn path(&self) -> PathBuf {
         match self {
@@ -144,12 +144,12 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) fn open(place: Place<'_>) -> Result<Self, LedgerError> {
+    pub(crate) fn open(storage: Storage<'_>) -> Result<Self, LedgerError> {
         let mut options = Options::default();
-        let path = place.path();
-        let write_buffer_bytes = match place {
-            Place::Disk(_) | Place::Scratch(_) => WRITE_BUFFER_BYTES,
-            Place::Memory(MemoryDisk(env)) => {
+        let path = storage.path();
+        let write_buffer_bytes = match storage {
+            Storage::Disk(_) | Storage::Scratch(_) => WRITE_BUFFER_BYTES,
+            Storage::Memory(MemoryDisk(env)) => {
                 options.set_env(env);
                 MEMORY_WRITE_BUFFER_BYTES
             }
@@ -181,7 +181,7 @@ impl Database {
             ColumnFamilyDescriptor::new(*name, options)
         });
         match DB::open_cf_descriptors(&options, &path, families) {
-            Ok(db) => Ok(Self { db, synced: !matches!(place, Place::Scratch(_)) }),
+            Ok(db) => Ok(Self { db, synced: !matches!(storage, Storage::Scratch(_)) }),
             Err(error) if is_locked(&error) => Err(LedgerError::Locked { path }),
             Err(error) => Err(error.into()),
         }

@@ -69,10 +69,7 @@ pub enum LedgerError {
     Tree(#[from] TreeError),
     /// The block's parent is not known.
     #[error("the parent {parent} is not known")]
-    Orphan {
-        /// The parent's hash.
-        parent: Hash,
-    },
+    Orphan { parent: Hash },
     /// The block extends a block that broke a rule.
     #[error("the block descends from {ancestor}, which is invalid")]
     InvalidAncestor {

@@ -21,7 +21,7 @@ use lode_consensus::{
 use crate::{
     Ledger, LedgerOptions,
     columns::{Chain, OF_THE_CHAIN},
-    database::{Place, RawRecord},
+    database::{RawRecord, Storage},
     reader::require,
 };
 use verdicts::Verdicts;
@@ -64,7 +64,7 @@ impl Ledger {
         let history = tip.saturating_sub(reader.state_floor()?);
         let judged = Arc::new(Verdicts::new(Arc::clone(&self.proofs), depth == Depth::Proofs));
         let options = LedgerOptions { history, proofs: Arc::clone(&judged) as _ };
-        let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), options)?;
+        let replay = Ledger::open_with(Storage::Scratch(scratch), self.network.clone(), options)?;
         for height in 1..=tip {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
             let broken = |error: &dyn std::fmt::Display| FsckError::Block {
@@ -76,7 +76,7 @@ impl Ledger {
                 replay.read().context(&block.header.parent_hash).map_err(|error| broken(&error))?;
             let contextual = ContextualBlock::new(block, context, self.params())
                 .map_err(|error| broken(&error))?;
-            let proven = match depth {
+            let verified = match depth {
                 Depth::Replay => contextual.assume_verified(),
                 Depth::Proofs => {
                     let weights = entropy(contextual.weights_needed());
@@ -85,8 +85,8 @@ impl Ledger {
                         .map_err(|error: BlockError| broken(&error))?
                 }
             };
-            judged.expect(reader.outcomes(height)?.into_iter().zip(proven.transaction_ids()));
-            let outcome = replay.store(proven)?;
+            judged.expect(reader.outcomes(height)?.into_iter().zip(verified.transaction_ids()));
+            let outcome = replay.store(verified)?;
             if let Some((delivery, recorded)) = judged.wrong() {
                 return Err(FsckError::Verdict { height, delivery, recorded });
             }

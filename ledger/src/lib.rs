@@ -53,7 +53,7 @@ pub use outcome::{ChainEvent, StoreOutcome};
 pub use reader::{Branch, LeafProof, Reader, TransactionPlace};
 pub use records::{BlockEntry, BlockState, BlockStatus};
 
-use database::{Batch, Database, Place};
+use database::{Batch, Database, Storage};
 
 /// The least number of blocks whose undo and state history every ledger retains.
 pub const MIN_HISTORY: Height = 1_000;
@@ -103,7 +103,7 @@ impl Ledger {
         fs::create_dir_all(path)
             .map_err(|error| LedgerError::Folder { path: path.to_owned(), error })?;
         let history = options.history.max(MIN_HISTORY);
-        Self::open_with(Place::Disk(path), network, LedgerOptions { history, ..options })
+        Self::open_with(Storage::Disk(path), network, LedgerOptions { history, ..options })
     }
 
     /// The same in memory, for tests and simulations: real columns, batches, undo and reorgs, on
@@ -114,15 +114,15 @@ impl Ledger {
         network: Network,
         options: LedgerOptions,
     ) -> Result<Self, LedgerError> {
-        Self::open_with(Place::Memory(disk), network, options)
+        Self::open_with(Storage::Memory(disk), network, options)
     }
 
     fn open_with(
-        place: Place<'_>,
+        storage: Storage<'_>,
         network: Network,
         options: LedgerOptions,
     ) -> Result<Self, LedgerError> {
-        let database = Database::open(place)?;
+        let database = Database::open(storage)?;
         let LedgerOptions { history, proofs } = options;
         let ledger = Self { database, network, history, proofs, writer: Mutex::new(()) };
         let (layout, first) = {
@@ -134,13 +134,13 @@ impl Ledger {
             (None, None) => ledger.begin()?,
             (Some(got), _) if got != columns::LAYOUT => {
                 return Err(LedgerError::Layout {
-                    path: place.path(),
+                    path: storage.path(),
                     expected: columns::LAYOUT,
                     got,
                 });
             }
             (Some(_), Some(got)) if got != expected => {
-                let (path, network) = (place.path(), ledger.params().name.clone());
+                let (path, network) = (storage.path(), ledger.params().name.clone());
                 return Err(LedgerError::OtherNetwork { path, network, expected, got });
             }
             (Some(_), Some(_)) => {}

@@ -72,7 +72,6 @@ impl<'a> Reader<'a> {
         value.map_err(|error| LedgerError::Record { column: Facts::NAME, error })
     }
 
-    /// The height of the tip.
     pub fn tip_height(&self) -> Result<Height, LedgerError> {
         require::<Facts, _>(self.fact(Fact::Tip)?, "tip")
     }
@@ -145,7 +144,6 @@ impl<'a> Reader<'a> {
         self.view.get::<States>(&height)
     }
 
-    /// The work of the chain.
     pub fn work(&self) -> Result<ChainWork, LedgerError> {
         let (_, hash) = self.tip()?;
         Ok(self.require_entry(&hash)?.work)

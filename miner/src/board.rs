@@ -57,7 +57,6 @@ impl Board {
         is_current
     }
 
-    /// The current work.
     pub(crate) fn current(&self) -> Option<Arc<Work>> {
         self.state().work.clone()
     }
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_nobody_confirms_expires_once() {
+    fn unconfirmed_work_expires_once() {
         let board = Board::default();
         assert!(!board.expire(Duration::ZERO), "there is nothing to expire");
         let posted = Arc::new(work(0, Hash::ZERO));
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn stopping_wakes_everybody_and_is_for_good() {
+    fn stopping_wakes_all_threads_and_is_for_good() {
         let board = Arc::new(Board::default());
         let waiting = board.clone();
         let worker = std::thread::spawn(move || waiting.wait_for_work().is_none());

@@ -758,7 +758,7 @@ fn wrong_variables_are_not_taken_in_silence() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_no_panic() {
+fn a_closed_reader_is_no_panic() {
     for arguments in [&["--help"][..], &["mine", "--help"], &["config", "show"], &["--version"]] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = lode_miner(arguments).stdout(full).output().unwrap();

@@ -96,7 +96,6 @@ impl AddressBook {
         }
     }
 
-    /// Forgets a peer.
     pub fn forget(&mut self, peer: &PeerId) {
         self.entries.remove(peer);
     }

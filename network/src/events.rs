@@ -1,7 +1,7 @@
 //! What the network tells the node's core, and what the core asks of it.
 //!
 //! [`Network`] is implemented by the client of the real swarm and by the simulator. Its methods
-//! return at once: each puts an effect into a bounded queue. What happens when it is full is the
+//! return at once: each puts a call into a bounded queue. What happens when it is full is the
 //! implementation's to say, within this: a request gets its one [`NetworkEvent::Response`] whatever
 //! happens, and penalties and disconnections outlast everything else.
 
@@ -103,7 +103,7 @@ pub enum Verdict {
     Ignore,
 }
 
-/// The effects of the node's core on the network. None of them waits.
+/// The calls of the node's core on the network. None of them waits.
 pub trait Network {
     /// Asks a peer. Exactly one [`NetworkEvent::Response`] with this id follows.
     fn request(&mut self, peer: PeerId, id: RequestId, request: Request);

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!         the core of a node
-//!   effects |          ^ NetworkEvent
+//!     calls |          ^ NetworkEvent
 //!  Network  v          |
 //!        outbox      events (bounded)
 //!           |          ^

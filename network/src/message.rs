@@ -221,13 +221,9 @@ impl MempoolPage {
 /// The kinds of requests. Each is a protocol of its own, with its own caps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestKind {
-    /// [`Request::Status`].
     Status,
-    /// [`Request::Headers`].
     Headers,
-    /// [`Request::Bodies`].
     Bodies,
-    /// [`Request::Mempool`].
     Mempool,
 }
 
@@ -273,7 +269,6 @@ impl Status {
 }
 
 impl Request {
-    /// The request's kind.
     pub const fn kind(&self) -> RequestKind {
         match self {
             Self::Status(_) => RequestKind::Status,

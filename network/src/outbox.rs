@@ -1,6 +1,6 @@
-//! The queue of effects between the node's core, which never waits, and the event loop.
+//! The queue of calls between the node's core, which never waits, and the event loop.
 //!
-//! [`MAX_EFFECTS`] wait at most. Beyond that, an answer, a message or a verdict is dropped: the
+//! [`MAX_CALLS`] wait at most. Beyond that, an answer, a message or a verdict is dropped: the
 //! peer sees a timeout, and the message is not passed on. A request fails at once, and is reported
 //! as [`RequestError::Overloaded`]. Penalties and disconnections have a reserve of [`RESERVE`] of
 //! their own.
@@ -17,15 +17,15 @@ use crate::{
     penalty::Penalty,
 };
 
-/// Most effects that wait for the event loop.
-pub(crate) const MAX_EFFECTS: usize = 4_096;
+/// Most calls that wait for the event loop.
+pub(crate) const MAX_CALLS: usize = 4_096;
 /// Further penalties and disconnections that may wait.
 pub(crate) const RESERVE: usize = 1_024;
 
 /// What the core wants done.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "half a kilobyte, in a queue of a few")]
-pub(crate) enum Effect {
+pub(crate) enum Call {
     Request { peer: PeerId, id: RequestId, request: Request },
     Respond { id: InboundId, response: Response },
     Publish(Gossip),
@@ -36,7 +36,7 @@ pub(crate) enum Effect {
 
 #[derive(Debug, Default)]
 struct Queues {
-    effects: VecDeque<Effect>,
+    calls: VecDeque<Call>,
     /// Requests that found no room: as many as were made since the core last looked.
     refused: VecDeque<NetworkEvent>,
     closed: bool,
@@ -57,15 +57,15 @@ impl Outbox {
         self.queues.lock()
     }
 
-    /// Puts an effect in, or drops it as the module says.
-    pub(crate) fn push(&self, effect: Effect) {
+    /// Puts a call in, or drops it as the module says.
+    pub(crate) fn push(&self, call: Call) {
         let mut queues = self.queues();
-        let urgent = matches!(effect, Effect::Penalize { .. } | Effect::Disconnect(_));
-        let room = if urgent { MAX_EFFECTS + RESERVE } else { MAX_EFFECTS };
-        if queues.effects.len() < room && !queues.closed {
-            queues.effects.push_back(effect);
+        let urgent = matches!(call, Call::Penalize { .. } | Call::Disconnect(_));
+        let room = if urgent { MAX_CALLS + RESERVE } else { MAX_CALLS };
+        if queues.calls.len() < room && !queues.closed {
+            queues.calls.push_back(call);
             self.filled.notify_one();
-        } else if let Effect::Request { peer, id, .. } = effect {
+        } else if let Call::Request { peer, id, .. } = call {
             let result = Err(if queues.closed {
                 RequestError::Disconnected
             } else {
@@ -77,11 +77,11 @@ impl Outbox {
     }
 
     /// All that waits, in order. Waits until there is something.
-    pub(crate) async fn take(&self) -> VecDeque<Effect> {
+    pub(crate) async fn take(&self) -> VecDeque<Call> {
         loop {
-            let effects = std::mem::take(&mut self.queues().effects);
-            if !effects.is_empty() {
-                return effects;
+            let calls = std::mem::take(&mut self.queues().calls);
+            if !calls.is_empty() {
+                return calls;
             }
             self.filled.notified().await;
         }
@@ -101,7 +101,7 @@ impl Outbox {
     pub(crate) fn close(&self) {
         let mut queues = self.queues();
         queues.closed = true;
-        queues.effects.clear();
+        queues.calls.clear();
         self.refused.notify_one();
     }
 }
@@ -114,13 +114,13 @@ mod tests {
     async fn what_does_not_fit_is_dropped_refused_or_has_a_reserve() {
         let outbox = Outbox::default();
         let peer = PeerId::random();
-        let penalty = || Effect::Penalize { peer, penalty: Penalty::Stall };
-        for id in 0..MAX_EFFECTS as u64 {
-            outbox.push(Effect::Respond { id: InboundId(id), response: Response::Busy });
+        let penalty = || Call::Penalize { peer, penalty: Penalty::Stall };
+        for id in 0..MAX_CALLS as u64 {
+            outbox.push(Call::Respond { id: InboundId(id), response: Response::Busy });
         }
-        outbox.push(Effect::Respond { id: InboundId(1), response: Response::Busy });
+        outbox.push(Call::Respond { id: InboundId(1), response: Response::Busy });
         assert_eq!(outbox.take_refused(), None);
-        outbox.push(Effect::Request {
+        outbox.push(Call::Request {
             peer,
             id: RequestId(7),
             request: Request::Mempool { skip: 0 },
@@ -132,12 +132,12 @@ mod tests {
         };
         assert_eq!(outbox.take_refused(), Some(refused));
         (0..RESERVE + 1).for_each(|_| outbox.push(penalty()));
-        assert_eq!(outbox.take().await.len(), MAX_EFFECTS + RESERVE);
+        assert_eq!(outbox.take().await.len(), MAX_CALLS + RESERVE);
 
         outbox.push(penalty());
         assert_eq!(outbox.take().await.len(), 1);
         outbox.close();
-        outbox.push(Effect::Request {
+        outbox.push(Call::Request {
             peer,
             id: RequestId(8),
             request: Request::Mempool { skip: 0 },

@@ -357,7 +357,7 @@ async fn requests_before_the_handshake_wait_for_it_and_floods_are_turned_away() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_on_the_wire_hurts_nobody() {
+async fn garbage_on_the_wire_does_no_harm() {
     let (_folder, mut node) = start().await;
     let address: std::net::SocketAddr = {
         let listening = node.client.view().listening[0].to_string();

@@ -55,7 +55,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Fsck {
     #[command(flatten)]
-    flags: Flags<Place>,
+    flags: Flags<NetworkFlags>,
     /// Check all proofs and signatures again as well: much slower
     #[arg(long)]
     proofs: bool,
@@ -80,9 +80,9 @@ impl FlagSet for All {
 
 /// Which chain, and where it is.
 #[derive(Debug, Clone)]
-struct Place;
+struct NetworkFlags;
 
-impl FlagSet for Place {
+impl FlagSet for NetworkFlags {
     type Settings = NodeSettings;
 
     fn has(key: &Key) -> bool {

@@ -11,7 +11,8 @@ use std::{
 use lode_algebra::{Backend, BackendError, CPU_VARIABLE, DomainError};
 use lode_app::output;
 use lode_core::{
-    ChainService, Effects, Entropy, Handle, P2p, P2pFailure, P2pView, SystemClock, SystemEntropy,
+    ChainService, Entropy, Environment, Handle, P2p, P2pFailure, P2pView, SystemClock,
+    SystemEntropy,
 };
 use lode_genesis::srs::{self, SrsLoadError};
 use lode_http::AllowedHosts;
@@ -134,12 +135,10 @@ impl Node {
         Ok(Self { service, ledger, api, p2p, stop, server: Some(server) })
     }
 
-    /// The chain service.
     pub fn service(&self) -> &Arc<ChainService<SystemClock>> {
         &self.service
     }
 
-    /// The ledger.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }
@@ -225,9 +224,9 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
         config.ledger.clone(),
     )?);
     let checker = Arc::new(verifier(log_n)?);
-    let effects = Effects { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
+    let environment = Environment { clock: SystemClock, checker, entropy: Arc::new(SystemEntropy) };
     let service =
-        ChainService::new(ledger.clone(), effects, config.mempool, Some(&config.data_dir))?;
+        ChainService::new(ledger.clone(), environment, config.mempool, Some(&config.data_dir))?;
     let (height, hash) = ledger.read().tip()?;
     info!("{name}: chain in {}, tip at height {height} {hash}", config.data_dir.display());
     Ok((ledger, Arc::new(service)))

@@ -326,7 +326,7 @@ fn a_node_goes_on_without_the_reader_of_its_log() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_no_panic() {
+fn a_closed_reader_is_no_panic() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["--help"][..], &["--version"], &["config", "check"], &["config", "show"]] {
         let command = || {

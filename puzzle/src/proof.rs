@@ -105,9 +105,7 @@ impl Ticket {
 /// One complete attempt, as an engine makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// The attempt's nonce.
     pub nonce: u64,
-    /// The attempt's seed.
     pub seed: Seed,
     /// Commitment and opening.
     pub proof: Proof,

@@ -171,17 +171,17 @@ fn wait(
     loop {
         let looked = look(client, id, transaction);
         let is_over = start.elapsed() >= timeout;
-        let is_replaced = matches!(looked, Ok(Place::Replaced { .. }));
+        let is_replaced = matches!(looked, Ok(Inclusion::Replaced { .. }));
         let pause = match looked {
-            Ok(Place::In(height)) => return Ok(height),
+            Ok(Inclusion::In(height)) => return Ok(height),
             // A reorg between two questions can look like it, but not twice.
-            Ok(Place::Replaced { by }) if was_replaced => {
+            Ok(Inclusion::Replaced { by }) if was_replaced => {
                 return Err(CommandError::Replaced { id, nonce: transaction.nonce, by });
             }
-            Ok(Place::NotIn { tip, .. }) if tip >= expiry => {
+            Ok(Inclusion::NotIn { tip, .. }) if tip >= expiry => {
                 return Err(CommandError::Lapsed { id, expiry });
             }
-            Ok(Place::NotIn { waits, .. }) if is_over => {
+            Ok(Inclusion::NotIn { waits, .. }) if is_over => {
                 return Err(CommandError::NotYet { id, waited_s: timeout_s, waits, expiry });
             }
             Ok(_) => {
@@ -198,8 +198,8 @@ fn wait(
     }
 }
 
-/// Where a transaction is.
-enum Place {
+/// Whether a transaction is in the chain, and where.
+enum Inclusion {
     /// In the block at this height.
     In(Height),
     /// In no block of the chain with this tip, but perhaps in the mempool.
@@ -208,7 +208,7 @@ enum Place {
     Replaced { by: String },
 }
 
-fn look(client: &Client, id: Hash, transaction: &Transaction) -> Result<Place, ClientError> {
+fn look(client: &Client, id: Hash, transaction: &Transaction) -> Result<Inclusion, ClientError> {
     // The height first: a transaction that is in no block afterwards is in none up to that height.
     let tip = client.status()?.height;
     // The nonce before the transaction: one that is used before, and not by this transaction, is
@@ -216,14 +216,14 @@ fn look(client: &Client, id: Hash, transaction: &Transaction) -> Result<Place, C
     let is_used = client.account(&transaction.from)?.nonce.0 > transaction.nonce;
     match client.transaction(&id) {
         Ok(found) if found.status == TransactionStatus::Confirmed => {
-            Ok(found.height.map_or(Place::NotIn { tip, waits: true }, Place::In))
+            Ok(found.height.map_or(Inclusion::NotIn { tip, waits: true }, Inclusion::In))
         }
-        Ok(_) => Ok(Place::NotIn { tip, waits: true }),
+        Ok(_) => Ok(Inclusion::NotIn { tip, waits: true }),
         Err(ClientError::Refused { status: 404, .. }) if is_used => {
-            Ok(Place::Replaced { by: rival(client, transaction) })
+            Ok(Inclusion::Replaced { by: rival(client, transaction) })
         }
         // A full node may have dropped it, and may get it again from a block or a peer.
-        Err(ClientError::Refused { status: 404, .. }) => Ok(Place::NotIn { tip, waits: false }),
+        Err(ClientError::Refused { status: 404, .. }) => Ok(Inclusion::NotIn { tip, waits: false }),
         Err(error) => Err(error),
     }
 }

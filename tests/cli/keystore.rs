@@ -253,7 +253,7 @@ fn a_file_cannot_ask_for_more_than_the_bounds() {
 }
 
 #[test]
-fn nobody_else_can_read_anything() {
+fn only_the_owner_can_read_anything() {
     let (home, keystore) = keystore();
     let account = imported(&keystore);
     let unattended = keystore.create_unattended(None).unwrap();

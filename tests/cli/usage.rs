@@ -237,7 +237,7 @@ fn help_and_version_exit_0_and_teach() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_no_panic() {
+fn a_closed_reader_is_no_panic() {
     let (home, password) = home();
     assert!(
         run_with_input(&mut import(home.path(), &password), PRIVATE_KEY.as_bytes())
@@ -272,7 +272,7 @@ fn an_answer_that_nobody_takes_is_no_panic() {
 }
 
 #[test]
-fn help_that_nobody_takes_is_no_panic() {
+fn help_to_a_closed_reader_is_no_panic() {
     let (home, _) = home();
     for arguments in [&["--help"][..], &["transfer", "--help"], &["--version"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

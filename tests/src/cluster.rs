@@ -55,7 +55,6 @@ pub struct Tip {
     pub height: u64,
     /// The last one's hash.
     pub hash: Hash,
-    /// The work of all.
     pub work: ChainWork,
 }
 

@@ -1,7 +1,7 @@
 //! Several processes on one machine, end to end: what the tests in this crate share. And [`sim`],
 //! where whole networks run in one thread.
 //!
-//! - Here: [`Place`], a folder with a network's file, accounts, and processes of `lode-node` and
+//! - Here: [`Sandbox`], a folder with a network's file, accounts, and processes of `lode-node` and
 //!   `lode-miner` ([`Node`], [`Process`]).
 //! - [`cluster`]: several nodes that keep their addresses; [`netns`]: each in a network namespace;
 //!   [`link`]: a connection that the test can cut.
@@ -84,12 +84,12 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// A folder with a network's file, where processes keep their data.
-pub struct Place {
+pub struct Sandbox {
     /// Removed at the end.
     pub folder: TempDir,
 }
 
-impl Place {
+impl Sandbox {
     /// A fresh one.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
@@ -129,7 +129,7 @@ impl Place {
         Process::start(command)
     }
 
-    /// Runs `lode` with this place's keystore.
+    /// Runs `lode` with this sandbox's keystore.
     pub fn lode(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(binary("lode"));
         command.args(arguments).env("LODE_KEYSTORE", self.path("keystore"));
@@ -155,7 +155,7 @@ impl Place {
     }
 }
 
-impl Default for Place {
+impl Default for Sandbox {
     fn default() -> Self {
         Self::new()
     }
@@ -214,7 +214,6 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -7,14 +7,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lode_tests::{Place, binary, long, one_line, wait_for};
+use lode_tests::{Sandbox, binary, long, one_line, wait_for};
 
 #[test]
 fn mine_pay_and_recompute() {
-    let place = Place::new();
-    let (alice, bob) = (place.account("alice"), place.account("bob"));
-    let node = place.start_node();
-    let miner = place.start_miner(&node, &alice);
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.account("alice"), sandbox.account("bob"));
+    let node = sandbox.start_node();
+    let miner = sandbox.start_miner(&node, &alice);
 
     // Two epochs of ten blocks.
     node.wait_for_height(21);
@@ -23,12 +23,12 @@ fn mine_pay_and_recompute() {
     wait_for("a spendable balance", || balance(&alice) > 2_000_000);
 
     let base = node.url.trim_end_matches("/fastnet").to_owned();
-    let password = place.path("password");
+    let password = sandbox.path("password");
     let transfer = |arguments: &[&str]| {
         let mut all = vec!["transfer", "--node", &base, "--network", "fastnet", "--from", "alice"];
         all.extend(["--password-file", password.to_str().unwrap()]);
         all.extend(arguments);
-        place.lode(&all)
+        sandbox.lode(&all)
     };
     let paid = transfer(&["--to", "bob", "--amount", "1.5", "--fee", "0.001", "--wait"]);
     assert!(paid.status.success(), "{paid:?}");
@@ -50,7 +50,7 @@ fn mine_pay_and_recompute() {
     let recomputed = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/recompute.py"))
         .arg("--network")
-        .arg(place.path("fastnet.toml"))
+        .arg(sandbox.path("fastnet.toml"))
         .arg(&node.url)
         .output()
         .unwrap();
@@ -59,31 +59,31 @@ fn mine_pay_and_recompute() {
 
     let (height, hash) = (node.height(), node.get("status")["tip_hash"].clone());
     assert!(node.process.interrupt().success());
-    let node = place.start_node();
+    let node = sandbox.start_node();
     assert_eq!((node.height(), &node.get("status")["tip_hash"]), (height, &hash));
     assert!(node.process.interrupt().success());
 
-    let fsck = place.node_command(&["fsck", "--proofs"]).output().unwrap();
+    let fsck = sandbox.node_command(&["fsck", "--proofs"]).output().unwrap();
     assert!(fsck.status.success(), "{fsck:?}");
     assert!(String::from_utf8_lossy(&fsck.stdout).contains("all equal"));
 }
 
 #[test]
 fn kill_at_any_moment_loses_nothing() {
-    let place = Place::new();
-    let alice = place.account("alice");
+    let sandbox = Sandbox::new();
+    let alice = sandbox.account("alice");
     let rounds = if long() { 100 } else { 6 };
     let mut acknowledged = (0, String::new());
     // No generator is needed for unplanned moments: the clock's nanoseconds do.
     let moment = || u64::from(SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) % 1_500;
     for round in 0..rounds {
-        let node = place.start_node();
+        let node = sandbox.start_node();
         let (height, hash) = &acknowledged;
         if *height > 0 {
             assert!(node.height() >= *height, "round {round}");
             assert_eq!(node.get(&format!("block/{height}"))["hash"], **hash, "round {round}");
         }
-        let miner = place.start_miner(&node, &alice);
+        let miner = sandbox.start_miner(&node, &alice);
         node.wait_for_height(height + 2);
         thread::sleep(Duration::from_millis(moment()));
         let tip = node.get("block/latest");
@@ -92,22 +92,22 @@ fn kill_at_any_moment_loses_nothing() {
         miner.kill();
         acknowledged = (tip["height"].as_u64().unwrap(), tip["hash"].as_str().unwrap().to_owned());
     }
-    let fsck = place.node_command(&["fsck"]).output().unwrap();
+    let fsck = sandbox.node_command(&["fsck"]).output().unwrap();
     assert!(fsck.status.success(), "{fsck:?}");
 }
 
 #[test]
 fn pending_transactions_survive_a_kill() {
-    let place = Place::new();
-    let (alice, bob) = (place.account("alice"), place.account("bob"));
-    let node = place.start_node();
-    let miner = place.start_miner(&node, &alice);
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.account("alice"), sandbox.account("bob"));
+    let node = sandbox.start_node();
+    let miner = sandbox.start_miner(&node, &alice);
     wait_for("a spendable balance", || {
         node.get(&format!("account/{alice}"))["balance"].as_u64().unwrap() > 2_000_000
     });
     assert!(miner.interrupt().success());
     let base = node.url.trim_end_matches("/fastnet").to_owned();
-    let paid = place.lode(&[
+    let paid = sandbox.lode(&[
         "transfer",
         "--node",
         &base,
@@ -120,14 +120,14 @@ fn pending_transactions_survive_a_kill() {
         "--amount",
         "1",
         "--password-file",
-        place.path("password").to_str().unwrap(),
+        sandbox.path("password").to_str().unwrap(),
     ]);
     assert!(paid.status.success(), "{paid:?}");
     node.process.kill();
 
-    let node = place.start_node();
+    let node = sandbox.start_node();
     assert_eq!(node.get("mempool")["transactions"].as_array().unwrap().len(), 1);
-    let _miner = place.start_miner(&node, &alice);
+    let _miner = sandbox.start_miner(&node, &alice);
     wait_for("the payment", || {
         node.get(&format!("account/{bob}"))["balance"].as_u64() == Some(1_000_000)
     });
@@ -135,10 +135,10 @@ fn pending_transactions_survive_a_kill() {
 
 #[test]
 fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let devnet = |until: &str| {
-        let folder = place.path("devnet");
-        place.lode(&[
+        let folder = sandbox.path("devnet");
+        sandbox.lode(&[
             "devnet",
             "--data-dir",
             folder.to_str().unwrap(),
@@ -163,7 +163,7 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
         text.contains(&format!("/devnet, height {height}\n")),
         "it starts where the first one ended: {text}"
     );
-    let accounts = place.lode(&["account", "list"]);
+    let accounts = sandbox.lode(&["account", "list"]);
     assert_eq!(
         String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(),
         1,
@@ -174,8 +174,8 @@ fn a_devnet_stops_at_its_height_and_goes_on_from_there() {
 /// What the network was before: another genesis, under the same name.
 #[test]
 fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
-    let place = Place::new();
-    let folder = place.path("devnet");
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("devnet");
     let mut params = lode_genesis::Network::load("devnet").unwrap().params;
     params.genesis_timestamp_ms -= 1;
     let before = lode_genesis::Network::from_params(params).unwrap();
@@ -194,7 +194,7 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
         "1",
     ];
 
-    let refused = place.lode(&arguments);
+    let refused = sandbox.lode(&arguments);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     let line = one_line(&refused.stderr);
     for part in [folder.join("chain").to_str().unwrap(), "expected", "found", "lode devnet --reset"]
@@ -202,7 +202,7 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
         assert!(line.contains(part), "{part} in {line}");
     }
 
-    let done = place.lode(&[&arguments[..], &["--reset"]].concat());
+    let done = sandbox.lode(&[&arguments[..], &["--reset"]].concat());
     assert!(done.status.success(), "{done:?}");
     let text = String::from_utf8_lossy(&done.stdout);
     assert!(text.starts_with(&format!("removed  {}\n", folder.join("chain").display())), "{text}");
@@ -226,7 +226,7 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
     }
 
     // Now with what two nodes leave behind.
-    let again = place.lode(&[&arguments[..], &["--reset"]].concat());
+    let again = sandbox.lode(&[&arguments[..], &["--reset"]].concat());
     assert!(again.status.success(), "{again:?}");
     let text = String::from_utf8_lossy(&again.stdout);
     for path in
@@ -236,7 +236,7 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
     }
     assert!(text.contains("/devnet, height 0\n"), "{text}");
     assert_eq!(std::fs::read(folder.join("peer.key")).unwrap(), key, "a node stays who it is");
-    let accounts = place.lode(&["account", "list"]);
+    let accounts = sandbox.lode(&["account", "list"]);
     assert_eq!(
         String::from_utf8_lossy(&accounts.stdout).matches("devnet").count(),
         1,
@@ -246,11 +246,11 @@ fn a_devnet_of_another_genesis_is_refused_until_it_is_reset() {
 
 #[test]
 fn a_devnet_of_three_nodes_ends_with_one_tip() {
-    let place = Place::new();
-    let folder = place.path("devnet");
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("devnet");
     let arguments =
         ["devnet", "--nodes", "3", "--api", "127.0.0.1:0", "--until-height", "12", "--data-dir"];
-    let devnet = place.lode(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
+    let devnet = sandbox.lode(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
     let text = String::from_utf8_lossy(&devnet.stdout);
     assert!(devnet.status.success(), "{devnet:?}");
     assert_eq!(text.matches("http://127.0.0.1:").count(), 3, "{text}");
@@ -262,33 +262,33 @@ fn a_devnet_of_three_nodes_ends_with_one_tip() {
 
 #[test]
 fn a_damaged_key_is_not_replaced_by_a_new_account() {
-    let place = Place::new();
-    std::fs::create_dir(place.path("keystore")).unwrap();
-    std::fs::write(place.path("keystore/damaged.json"), "{").unwrap();
-    let folder = place.path("devnet");
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("keystore")).unwrap();
+    std::fs::write(sandbox.path("keystore/damaged.json"), "{").unwrap();
+    let folder = sandbox.path("devnet");
     let refused =
-        place.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0"]);
+        sandbox.lode(&["devnet", "--data-dir", folder.to_str().unwrap(), "--api", "127.0.0.1:0"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(one_line(&refused.stderr).contains("damaged.json"));
-    assert_eq!(std::fs::read_dir(place.path("keystore")).unwrap().count(), 1, "nothing was made");
+    assert_eq!(std::fs::read_dir(sandbox.path("keystore")).unwrap().count(), 1, "nothing was made");
 }
 
 #[test]
 fn a_node_explains_what_it_cannot_do() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let run = |arguments: &[&str]| {
         let output = Command::new(binary("lode-node")).args(arguments).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let data = place.path("data");
+    let data = sandbox.path("data");
     let data = data.to_str().unwrap();
-    let fastnet = place.path("fastnet.toml");
+    let fastnet = sandbox.path("fastnet.toml");
     let fastnet = fastnet.to_str().unwrap();
 
     assert!(run(&["--network", "nonet", "--data-dir", data]).contains("nonet"));
     let write = |name: &str, text: String| {
-        let path = place.path(name);
+        let path = sandbox.path(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
@@ -301,9 +301,9 @@ fn a_node_explains_what_it_cannot_do() {
     let no_folder = write("file", "not a folder".to_owned());
     assert!(run(&["--network", fastnet, "--data-dir", &no_folder]).contains(&no_folder));
 
-    let node = place.start_node();
+    let node = sandbox.start_node();
     let api = node.url.trim_start_matches("http://").trim_end_matches("/fastnet").to_owned();
-    let elsewhere = place.path("elsewhere");
+    let elsewhere = sandbox.path("elsewhere");
     let taken =
         run(&["--network", fastnet, "--data-dir", elsewhere.to_str().unwrap(), "--api", &api]);
     assert!(taken.contains(&api), "{taken}");

@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use lode_tests::{Node, Place, Process, skipped, wait_for};
+use lode_tests::{Node, Process, Sandbox, skipped, wait_for};
 use serde_json::{Value, json};
 
 /// Blocks before the foreign peer comes: two epochs and a bit.
@@ -160,21 +160,21 @@ fn a_foreign_peer_follows_the_chain_while_others_send_garbage() {
             "./x test installs Node.js and js-libp2p",
         );
     };
-    let place = Place::new();
-    let alice = place.account("alice");
-    let node = place.start_node();
-    let miner = place.start_miner(&node, &alice);
+    let sandbox = Sandbox::new();
+    let alice = sandbox.account("alice");
+    let node = sandbox.start_node();
+    let miner = sandbox.start_miner(&node, &alice);
     node.wait_for_height(BLOCKS);
     assert!(miner.interrupt().success());
 
     // The chain as it stands.
-    let foreign = Foreign::new(Path::new(&installed), place.path("foreign"), &node);
+    let foreign = Foreign::new(Path::new(&installed), sandbox.path("foreign"), &node);
     let mut honest = foreign.start("honest.mjs");
     let synced = event(&mut honest, "synced");
     check_synced(&node, &synced);
 
     // Blocks as they come, and garbage meanwhile.
-    let _miner = place.start_miner(&node, &alice);
+    let _miner = sandbox.start_miner(&node, &alice);
     hear_blocks(&mut honest, &node, 3);
     let mut garbage = foreign.start("garbage.mjs");
     let banned = check_offences(&mut garbage);

@@ -249,7 +249,7 @@ fn an_announced_block_is_accepted_by_all() {
 }
 
 #[test]
-fn ten_liars_are_thrown_out_and_hold_up_nobody() {
+fn ten_liars_are_thrown_out_and_delay_no_other_peer() {
     const LIARS: u8 = 10;
     let network = willing_network(log_n());
     let (cluster, injector) = (Cluster::new(&network), Injector::new(&network));

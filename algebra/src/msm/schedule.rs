@@ -14,7 +14,7 @@ pub(crate) struct Schedule {
     rounds: usize,
     order: Vec<u16>,
     /// For each bucket, its rank in `order`, and how many of its points have found their place.
-    places: Vec<Place>,
+    buckets: Vec<BucketState>,
     /// `starts[count]`: where the buckets with that count begin in `order`; scratch of
     /// [`Self::sort`].
     starts: Vec<u32>,
@@ -29,7 +29,7 @@ pub(crate) struct Schedule {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct BucketState {
     rank: u16,
     filled: u16,
 }
@@ -52,7 +52,7 @@ impl Schedule {
             counts: vec![0; buckets],
             rounds,
             order: Vec::with_capacity(buckets),
-            places: vec![Place::default(); buckets],
+            buckets: vec![BucketState::default(); buckets],
             starts: vec![0; rounds + 2],
             active: Vec::with_capacity(rounds),
             first: Vec::with_capacity(rounds),
@@ -95,7 +95,7 @@ impl Schedule {
         for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let place = &mut self.starts[capped(*count)];
             self.order[*place as usize] = bucket as u16;
-            self.places[bucket] = Place { rank: *place as u16, filled: 0 };
+            self.buckets[bucket] = BucketState { rank: *place as u16, filled: 0 };
             *place += 1;
         }
         // Now `starts[c]` is where count c ends: that many buckets have c points or more.
@@ -108,7 +108,7 @@ impl Schedule {
             first += active;
         }
         for (bucket, entry) in &self.digits {
-            let place = &mut self.places[usize::from(*bucket)];
+            let place = &mut self.buckets[usize::from(*bucket)];
             match self.first.get(usize::from(place.filled)) {
                 Some(first) => {
                     self.entries[*first as usize + usize::from(place.rank)] = *entry;

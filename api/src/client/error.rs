@@ -10,7 +10,6 @@ pub enum ClientError {
     /// There is nothing at the address, or it broke off.
     #[error("cannot reach the node at {node}: {reason}")]
     Unreachable {
-        /// The node's URL.
         node: Arc<NodeUrl>,
         /// What the connection says.
         reason: String,
@@ -18,7 +17,6 @@ pub enum ClientError {
     /// It took longer than the client's limits.
     #[error("the node at {node} did not answer in time ({phase})")]
     Timeout {
-        /// The node's URL.
         node: Arc<NodeUrl>,
         /// What took so long.
         phase: String,
@@ -34,7 +32,6 @@ pub enum ClientError {
     /// A status without a reason, as a proxy before the node may give.
     #[error("{path} at {node} is not a Lode node's answer: HTTP status {status}, no reason given")]
     Status {
-        /// The node's URL.
         node: Arc<NodeUrl>,
         /// The path that was asked for.
         path: String,
@@ -44,7 +41,6 @@ pub enum ClientError {
     /// The answer is not what the API promises.
     #[error("{path} at {node} is not a Lode node's answer: {reason}")]
     Unexpected {
-        /// The node's URL.
         node: Arc<NodeUrl>,
         /// The path that was asked for.
         path: String,

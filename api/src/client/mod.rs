@@ -82,7 +82,6 @@ impl NodeClient {
         Self { agent: config.build().into(), node: Arc::new(node), limits }
     }
 
-    /// The node's URL.
     pub fn url(&self) -> &NodeUrl {
         &self.node
     }

@@ -21,7 +21,6 @@ pub const ENDED_BLOCKS: Height = 65;
 pub struct Value(pub [u8; 32]);
 
 impl Value {
-    /// Bytes of a value.
     pub const BYTES: usize = 32;
     /// The field's order, little-endian.
     const ORDER: [u8; 32] = [

@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_roster_ranks_everybody_once(count in 0_u8..40, height: u32) {
+        fn a_roster_ranks_each_prover_once(count in 0_u8..40, height: u32) {
             let weights: Weights =
                 (0..count).map(|number| (prover(number), 1 + u64::from(number))).collect();
             let mut ranked = roster(&weights, &Hash([3; 32]), height);

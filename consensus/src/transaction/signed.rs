@@ -42,7 +42,6 @@ impl Transaction {
 }
 
 impl SignedTransaction {
-    /// Bytes of a signature.
     pub const SIGNATURE_BYTES: usize = SIGNATURE_BYTES;
     /// Bytes of the shortest signed transaction: what a decoder holds a count to, and no
     /// transaction's size.

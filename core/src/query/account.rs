@@ -20,7 +20,6 @@ pub struct AccountState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedTransaction {
     pub id: Hash,
-    /// The transaction.
     pub signed: SignedTransaction,
     /// Where it is.
     pub place: Place,

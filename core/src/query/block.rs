@@ -52,7 +52,6 @@ pub struct Told {
 /// A transaction and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionAnswer {
-    /// The transaction.
     pub signed: SignedTransaction,
     /// Its place in the chain; none while it waits.
     pub place: Option<Place>,

@@ -23,7 +23,6 @@ pub struct EpochAnswer {
     pub challenge: Hash,
     pub first_height: Height,
     pub last_height: Height,
-    /// The target of its shares.
     pub share_target: Target,
     /// Weights by prover, as they would be if it ended now.
     pub weights: Weights,
@@ -61,7 +60,6 @@ pub struct PlacedShare {
 pub struct WeightState {
     /// The epoch of that block.
     pub epoch: Epoch,
-    /// The block.
     pub block_hash: Hash,
     /// The address's own leaf.
     pub weight: LeafProof<Weight>,

@@ -40,7 +40,6 @@ pub enum QueryError {
     NoHeight {
         /// The height that was asked for.
         height: Height,
-        /// The tip's height.
         tip: Height,
     },
     /// No such block is stored.
@@ -70,7 +69,6 @@ pub enum QueryError {
     NoRoster {
         /// The height that was asked for.
         height: Height,
-        /// The tip's height.
         tip: Height,
     },
     /// The database fails, or the state that was asked for is not retained.

@@ -11,11 +11,9 @@ pub struct ChainStatus {
     /// The network's genesis hash.
     pub genesis_hash: Hash,
     pub tip_hash: Hash,
-    /// The tip's header.
     pub tip: Header,
     /// The tip's epoch.
     pub epoch: Epoch,
-    /// The first height of that epoch.
     pub epoch_first_height: Height,
     /// The target of shares in that epoch.
     pub share_target: Target,

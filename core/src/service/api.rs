@@ -76,7 +76,6 @@ impl<C> Handle<C> {
         Self { service, peers: Some(peers) }
     }
 
-    /// The chain service.
     pub fn service(&self) -> &Arc<ChainService<C>> {
         &self.service
     }

@@ -57,9 +57,9 @@ pub const MAX_CHECKS: usize = 2;
 /// Blocks, shares and transactions that were taken in here and wait to be published to peers.
 pub const MAX_ACCEPTED: usize = 1_024;
 
-/// What the service needs of the world around it.
+/// What the service is given of the world around it: time, checks and randomness.
 #[derive(Clone)]
-pub struct Effects<C> {
+pub struct Environment<C> {
     /// Tells the time.
     pub clock: C,
     /// Judges what the service has not seen before.
@@ -68,9 +68,9 @@ pub struct Effects<C> {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl<C> fmt::Debug for Effects<C> {
+impl<C> fmt::Debug for Environment<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Effects").finish_non_exhaustive()
+        f.debug_struct("Environment").finish_non_exhaustive()
     }
 }
 
@@ -135,7 +135,7 @@ impl<C: Clock> ChainService<C> {
     /// there are to be any; what they hold goes through every check again.
     pub fn new(
         ledger: Arc<Ledger>,
-        effects: Effects<C>,
+        environment: Environment<C>,
         limits: MempoolLimits,
         journals: Option<&Path>,
     ) -> Result<Self, LedgerError> {
@@ -153,7 +153,7 @@ impl<C: Clock> ChainService<C> {
             let (_, tip_hash) = reader.tip()?;
             (tip_hash, Arc::new(reader.context(&tip_hash)?), reader.work()?)
         };
-        let Effects { clock, checker, entropy } = effects;
+        let Environment { clock, checker, entropy } = environment;
         let events = EventLog::new(clock.now_ms());
         let service = Self {
             ledger,
@@ -198,7 +198,6 @@ impl<C: Clock> ChainService<C> {
         Ok(service)
     }
 
-    /// The ledger.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }

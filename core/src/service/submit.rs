@@ -44,8 +44,8 @@ impl<C: Clock> ChainService<C> {
         let sealed = SealedHeader::from(&block);
         let contextual = ContextualBlock::new(block, context, self.ledger.params())?;
         let weights = self.entropy.weights(contextual.weights_needed())?;
-        let proven = contextual.prove(&self.checker, &weights)?;
-        let StoreOutcome { refused, .. } = self.connect(proven)?;
+        let verified = contextual.prove(&self.checker, &weights)?;
+        let StoreOutcome { refused, .. } = self.connect(verified)?;
         if let Some((_, error)) = refused.filter(|(refused, _)| *refused == hash) {
             return Err(SubmitError::Ledger(error));
         }

@@ -22,6 +22,7 @@ use lode_network::{PeerId, Penalty, Request};
 use tracing::info;
 
 use super::{
+    body_peers::{BodyPeer, BodyPeers, Plan},
     effect::{Effect, Effects, Question},
     jobs::{BodyResult, BodyTask},
     limits::{
@@ -30,7 +31,6 @@ use super::{
     },
     path::{Path, better},
     peers::Peer,
-    supply::{Plan, Supplier, Suppliers},
     tree::HeaderTree,
     view::View,
     work::Queues,
@@ -43,7 +43,7 @@ const PROGRESS_BLOCKS: Height = 1_000;
 /// Blocks of the best chain of headers that are not stored.
 #[derive(Debug)]
 pub(super) struct BodySync {
-    suppliers: Suppliers,
+    body_peers: BodyPeers,
     path: Path,
     states: BTreeMap<Hash, BodyState>,
     /// The path's first body while it is missing, and since when it is waited for.
@@ -69,7 +69,7 @@ enum BodyState {
 impl BodySync {
     pub(super) fn new(max_bytes_held: usize) -> Self {
         Self {
-            suppliers: Suppliers::default(),
+            body_peers: BodyPeers::default(),
             path: Path::default(),
             states: BTreeMap::new(),
             awaited: None,
@@ -81,12 +81,12 @@ impl BodySync {
 
     /// A peer is there.
     pub(super) fn connected(&mut self, id: PeerId) {
-        self.suppliers.connected(id);
+        self.body_peers.connected(id);
     }
 
     /// It is gone.
     pub(super) fn disconnected(&mut self, id: &PeerId) {
-        self.suppliers.disconnected(id);
+        self.body_peers.disconnected(id);
     }
 
     /// Whether nothing is to be fetched.
@@ -112,11 +112,11 @@ impl BodySync {
     /// more meanwhile. It is charged if that is its fault: it has brought nothing since the last
     /// time, or cannot bring even one at a time.
     pub(super) fn is_late<C: Clock>(&mut self, view: &View<C>, id: PeerId) -> Effects {
-        let (Some(supplier), Some(peer)) = (self.suppliers.get_mut(&id), view.peers.get(&id))
+        let (Some(body_peer), Some(peer)) = (self.body_peers.get_mut(&id), view.peers.get(&id))
         else {
             return Effects::none();
         };
-        let is_slow = supplier.is_late();
+        let is_slow = body_peer.is_late();
         let mut effects =
             Effects::one(Effect::AwaitLate(id, view.now_ms.saturating_add(LATE_BODIES_MS)));
         // Requests that are late together are so for one reason.
@@ -292,13 +292,13 @@ impl BodySync {
             return;
         };
         let (asked, is_late) = (*asked, since_ms.saturating_add(NEXT_BODY_MS) <= view.now_ms);
-        let is_other = |(id, supplier, peer): (PeerId, &Supplier, &Peer)| {
-            id != asked && supplier.may_have_next(peer, &hash, height, view.now_ms)
+        let is_other = |(id, body_peer, peer): (PeerId, &BodyPeer, &Peer)| {
+            id != asked && body_peer.may_have_next(peer, &hash, height, view.now_ms)
         };
-        if is_late && self.suppliers.of(view).any(is_other) {
+        if is_late && self.body_peers.of(view).any(is_other) {
             self.states.remove(&hash);
-            if let Some(supplier) = self.suppliers.get_mut(&asked) {
-                supplier.delays(hash, view.now_ms);
+            if let Some(body_peer) = self.body_peers.get_mut(&asked) {
+                body_peer.delays(hash, view.now_ms);
             }
         }
     }
@@ -338,7 +338,7 @@ impl BodySync {
             if is_full && height != first {
                 continue;
             }
-            if let Some(id) = self.suppliers.choose(view, &plan, node, height == first) {
+            if let Some(id) = self.body_peers.choose(view, &plan, node, height == first) {
                 plan.entry(id).or_default().push(hash);
                 in_flight = in_flight.saturating_add(1);
             }
@@ -365,10 +365,10 @@ impl BodySync {
         id: PeerId,
         (hashes, bodies): (Vec<Hash>, Vec<Option<Body>>),
     ) -> Result<Effects, LedgerError> {
-        if let Some(supplier) =
-            self.suppliers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some))
+        if let Some(body_peer) =
+            self.body_peers.get_mut(&id).filter(|_| bodies.iter().any(Option::is_some))
         {
-            supplier.delivers();
+            body_peer.delivers();
         }
         let mut effects = Effects::none();
         let mut bodies = bodies.into_iter();
@@ -389,8 +389,8 @@ impl BodySync {
                     effects.extend(self.check(view, tree, queues, hash, (body, Some(id)))?);
                 }
                 Some(None) if is_due => {
-                    if let Some(supplier) = self.suppliers.get_mut(&id) {
-                        supplier.lacks(hash, view.now_ms);
+                    if let Some(body_peer) = self.body_peers.get_mut(&id) {
+                        body_peer.lacks(hash, view.now_ms);
                     }
                 }
                 // The answer was long enough without it.
@@ -451,12 +451,12 @@ impl BodySync {
             let Some(BodyState::Checking { bytes }) = self.states.get(&hash) else {
                 continue;
             };
-            let (bytes, supplier) =
-                (*bytes, server.and_then(|server| self.suppliers.get_mut(&server)));
+            let (bytes, body_peer) =
+                (*bytes, server.and_then(|server| self.body_peers.get_mut(&server)));
             match result {
                 Ok(block) => {
-                    if let Some(supplier) = supplier {
-                        supplier.delays = 0;
+                    if let Some(body_peer) = body_peer {
+                        body_peer.delays = 0;
                     }
                     self.states
                         .insert(hash, BodyState::Proven { block: Box::new(block), bytes, server });
@@ -465,10 +465,10 @@ impl BodySync {
                     }
                 }
                 Err(error) => {
-                    if let (BlockError::Roots(_), Some(server), Some(supplier)) =
-                        (&error, server, supplier)
+                    if let (BlockError::Roots(_), Some(server), Some(body_peer)) =
+                        (&error, server, body_peer)
                     {
-                        supplier.lacks(hash, view.now_ms);
+                        body_peer.lacks(hash, view.now_ms);
                         effects.penalize(server, Penalty::BodyMismatch, &error);
                     }
                     self.forget(&hash);

@@ -7,7 +7,6 @@ pub(super) const MAX_BATCH: usize = 64;
 
 // --- Headers -------------------------------------------------------------------------------------
 
-/// Headers in one request.
 pub(super) const HEADERS_PER_REQUEST: u16 = 512;
 /// Chains of headers that are judged at the same time, each from another peer.
 pub(super) const MAX_CANDIDATES: usize = 4;

@@ -29,7 +29,6 @@ use super::{
 };
 use crate::{ChainService, Clock};
 
-/// The machine.
 pub struct SyncMachine<C> {
     pub(super) view: View<C>,
     pub(super) headers: HeaderSync,

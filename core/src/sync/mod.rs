@@ -33,7 +33,7 @@
 //!     headers          bodies       announce, pools       server            peers
 //!     header sync      body sync    relay                 answers peers     peer table:
 //!     candidates       path         orphans, deferred     held requests     statuses, scores,
-//!     rereading        supply       waiting shares and    allowances        requests in flight
+//!     rereading        body_peers   waiting shares and    allowances        requests in flight
 //!     tree of headers  (of bodies)  transactions                            (all may look: view)
 //!        |                |                |
 //!        +----------------+----------------+----> work: queues of checks ----> drivers' workers
@@ -50,7 +50,7 @@
 //! `bodies` returns the release of the requests that `server` holds for it.
 //!
 //! A file uses only those before it: limits, bounded, queue, status; config, jobs, effect; tree;
-//! replay, candidate; peers; work, view; rereading, sources, path, supply; headers, bodies,
+//! replay, candidate; peers; work, view; rereading, sources, path, body_peers; headers, bodies,
 //! announce, pools, server, clock_check; machine, answers, carry.
 //!
 //! Threads: none; the calls take as long as reading and writing the ledger takes, so that a driver
@@ -69,6 +69,7 @@
 mod announce;
 mod answers;
 mod bodies;
+mod body_peers;
 pub(crate) mod bounded;
 mod candidate;
 mod carry;
@@ -88,7 +89,6 @@ mod rereading;
 mod server;
 mod sources;
 mod status;
-mod supply;
 mod tree;
 mod view;
 mod work;

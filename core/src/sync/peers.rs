@@ -165,7 +165,6 @@ pub(super) enum Ending {
     Over,
 }
 
-/// The table.
 #[derive(Debug, Default)]
 pub(super) struct PeerTable {
     peers: BTreeMap<PeerId, Peer>,

@@ -55,7 +55,6 @@ impl Node {
     }
 }
 
-/// The headers.
 #[derive(Debug)]
 pub(super) struct HeaderTree {
     /// Most headers.

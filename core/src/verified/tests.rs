@@ -215,7 +215,7 @@ fn two_who_ask_at_the_same_time_share_one_check() {
 }
 
 #[test]
-fn a_checker_that_panics_holds_up_nobody() {
+fn a_checker_that_panics_delays_no_other_check() {
     let times = Mutex::new(0);
     let pause = move || {
         let mut times = times.lock();

@@ -42,10 +42,10 @@ type Place = (Height, u32);
 impl MarketIndex<'_, '_> {
     pub(crate) fn connect(
         &mut self,
-        proven: &VerifiedBlock,
+        verified: &VerifiedBlock,
         applied: &AppliedBlock,
     ) -> Result<(), LedgerError> {
-        let (block, ids, height) = (proven.block(), proven.transaction_ids(), self.height);
+        let (block, ids, height) = (verified.block(), verified.transaction_ids(), self.height);
         if !applied.outcomes.is_empty() {
             let outcomes = BlockOutcomes(applied.outcomes.clone());
             self.batch.put::<Outcomes>(&height, &outcomes)?;

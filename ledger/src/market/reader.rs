@@ -54,7 +54,6 @@ impl Reader<'_> {
         T::of(&leaf).cloned().ok_or_else(other).map(Some)
     }
 
-    /// A class.
     pub fn class(&self, id: &Hash) -> Result<Option<Class>, LedgerError> {
         self.leaf(&StateKey::Class(*id))
     }

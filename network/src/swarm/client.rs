@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     events::{InboundId, Network, NetworkEvent, RequestId, Verdict},
     message::{Gossip, GossipId, Request, Response},
-    outbox::{Effect, Outbox},
+    outbox::{Call, Outbox},
     penalty::Penalty,
 };
 
@@ -76,27 +76,27 @@ impl Client {
 
 impl Network for Client {
     fn request(&mut self, peer: PeerId, id: RequestId, request: Request) {
-        self.outbox.push(Effect::Request { peer, id, request });
+        self.outbox.push(Call::Request { peer, id, request });
     }
 
     fn respond(&mut self, id: InboundId, response: Response) {
-        self.outbox.push(Effect::Respond { id, response });
+        self.outbox.push(Call::Respond { id, response });
     }
 
     fn publish(&mut self, message: Gossip) {
-        self.outbox.push(Effect::Publish(message));
+        self.outbox.push(Call::Publish(message));
     }
 
     fn verdict(&mut self, id: GossipId, source: PeerId, verdict: Verdict) {
-        self.outbox.push(Effect::Verdict { id, source, verdict });
+        self.outbox.push(Call::Verdict { id, source, verdict });
     }
 
     fn penalize(&mut self, peer: PeerId, penalty: Penalty) {
-        self.outbox.push(Effect::Penalize { peer, penalty });
+        self.outbox.push(Call::Penalize { peer, penalty });
     }
 
     fn disconnect(&mut self, peer: PeerId) {
-        self.outbox.push(Effect::Disconnect(peer));
+        self.outbox.push(Call::Disconnect(peer));
     }
 }
 

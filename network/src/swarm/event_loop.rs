@@ -38,7 +38,7 @@ use crate::{
     events::{InboundId, NetworkEvent, RequestError, Verdict},
     files,
     message::{Gossip, GossipId, Request, RequestKind, Response},
-    outbox::{Effect, Outbox},
+    outbox::{Call, Outbox},
     penalty::Penalty,
     reputation::{Consequence, Source},
 };
@@ -134,8 +134,8 @@ impl EventLoop {
         loop {
             tokio::select! {
                 _ = &mut stop => break,
-                effects = outbox.take() => {
-                    effects.into_iter().for_each(|effect| self.effect(effect));
+                calls = outbox.take() => {
+                    calls.into_iter().for_each(|call| self.carry_out(call));
                 }
                 event = self.swarm.select_next_some() => self.swarm_event(event),
                 Some(found) = self.dialing.resolved() => self.dial_found(found),
@@ -172,9 +172,9 @@ impl EventLoop {
 
     // --- What the core wants ---------------------------------------------------------------------
 
-    fn effect(&mut self, effect: Effect) {
-        match effect {
-            Effect::Request { peer, id, request } => {
+    fn carry_out(&mut self, call: Call) {
+        match call {
+            Call::Request { peer, id, request } => {
                 let refused = if !self.is_announced(&peer) {
                     Some(RequestError::Disconnected)
                 } else if self.asking.is_full() {
@@ -193,11 +193,11 @@ impl EventLoop {
                     }
                 }
             }
-            Effect::Respond { id, response } => self.respond(id, response),
-            Effect::Publish(message) => self.publish(&message),
-            Effect::Verdict { id, source, verdict } => self.verdict(id, &source, verdict),
-            Effect::Penalize { peer, penalty } => self.penalize(peer, penalty),
-            Effect::Disconnect(peer) => self.disconnect(&peer),
+            Call::Respond { id, response } => self.respond(id, response),
+            Call::Publish(message) => self.publish(&message),
+            Call::Verdict { id, source, verdict } => self.verdict(id, &source, verdict),
+            Call::Penalize { peer, penalty } => self.penalize(peer, penalty),
+            Call::Disconnect(peer) => self.disconnect(&peer),
         }
     }
 

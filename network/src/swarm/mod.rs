@@ -1,7 +1,7 @@
 //! The swarm: everything that touches a socket.
 //!
 //! Threads and queues: one task, the event loop, owns the swarm; each connection has a task of
-//! libp2p's. The core's effects come through the outbox (`outbox`), events go out through a channel
+//! libp2p's. The core's calls come through the outbox (`outbox`), events go out through a channel
 //! of [`EVENT_CAPACITY`]: when three quarters of it are taken, gossip is ignored and requests are
 //! answered as busy, while the loop waits for room for everything else.
 //!

@@ -129,5 +129,4 @@ pub(crate) fn any_kind() -> impl Strategy<Value = RequestKind> {
     proptest::sample::select(&RequestKind::ALL[..])
 }
 
-/// Bytes of a proof.
 pub(crate) const PROOF_BYTES: usize = Proof::BYTES;

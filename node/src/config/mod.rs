@@ -37,7 +37,6 @@ pub struct NodeConfig {
     pub api: SocketAddr,
     /// Names in lower case, besides those of loopback, that a request's Host may carry.
     pub allowed_hosts: Vec<String>,
-    /// The mempool's limits.
     pub mempool: MempoolLimits,
     /// How the ledger keeps its data.
     pub ledger: LedgerOptions,

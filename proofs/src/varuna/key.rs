@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{Key, KeyError, MAX_INSTANCES, ProofError, Value, wall::walled};
 
-/// Bytes of a key.
 pub const KEY_BYTES: usize = 664;
 
 /// The most public inputs of a key, the leading 1 included. Verification takes 38 µs and 448 bytes

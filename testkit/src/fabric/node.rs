@@ -16,7 +16,7 @@ use lode_core::{
 use lode_ledger::MemoryDisk;
 use lode_network::{Gossip, GossipId, NetworkEvent, PeerId, Penalty, Request, Response, Verdict};
 
-use crate::recorder::Effect;
+use crate::recorder::Call;
 
 /// What reaches a node.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub(super) enum Arrival {
 /// Answers a request, or is silent.
 pub(super) type Answer = Box<dyn FnMut(Request) -> Option<Response>>;
 
-/// Changes an effect, or drops it.
-pub(super) type Tamper = Box<dyn FnMut(Effect) -> Option<Effect>>;
+/// Changes a call, or drops it.
+pub(super) type Tamper = Box<dyn FnMut(Call) -> Option<Call>>;
 
 /// The time of all nodes, and how far one of them is off.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub struct Node {
     pub banned: BTreeSet<PeerId>,
     pub published: Vec<Gossip>,
     /// Everything that left the node, by its name.
-    pub sent: Vec<Effect>,
+    pub sent: Vec<Call>,
     /// Proofs that its jobs checked.
     pub proofs: usize,
 }

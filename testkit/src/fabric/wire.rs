@@ -9,7 +9,7 @@ use super::{
     node::{Arrival, Node},
     world::World,
 };
-use crate::recorder::{Effect, Recorder};
+use crate::recorder::{Call, Recorder};
 
 /// How long a message travels.
 const LATENCY_MS: u64 = 5;
@@ -60,14 +60,14 @@ impl World {
     /// Carries out what a machine did, and gives its workers what they can take.
     fn take(&mut self, number: usize, recorder: Recorder) {
         let id = self.nodes[number].peer;
-        for effect in recorder.0 {
-            let effect = match self.tamper.get_mut(&id) {
-                Some(tamper) => tamper(effect),
-                None => Some(effect),
+        for call in recorder.0 {
+            let call = match self.tamper.get_mut(&id) {
+                Some(tamper) => tamper(call),
+                None => Some(call),
             };
-            if let Some(effect) = effect {
-                self.nodes[number].sent.push(effect.clone());
-                self.carry_out(number, effect);
+            if let Some(call) = call {
+                self.nodes[number].sent.push(call.clone());
+                self.carry_out(number, call);
             }
         }
         while self.nodes[number].running < WORKERS {
@@ -84,13 +84,13 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, number: usize, effect: Effect) {
+    fn carry_out(&mut self, number: usize, call: Call) {
         let id = self.nodes[number].peer;
-        match effect {
-            Effect::Request(to, request_id, request) => {
+        match call {
+            Call::Request(to, request_id, request) => {
                 self.deliver_request(id, to, request_id, request)
             }
-            Effect::Respond(inbound, response) => {
+            Call::Respond(inbound, response) => {
                 if let Some((asker, request_id, server)) = self.inbound.remove(&inbound) {
                     let event = NetworkEvent::Response {
                         peer: server,
@@ -100,14 +100,14 @@ impl World {
                     self.arrive(asker, LATENCY_MS, Arrival::Event(event));
                 }
             }
-            Effect::Publish(message) => {
+            Call::Publish(message) => {
                 let node = &mut self.nodes[number];
                 node.published.push(message.clone());
                 if node.seen.insert(id_of(&message)) {
                     self.spread(id, id, &message);
                 }
             }
-            Effect::Verdict(gossip, source, verdict) => {
+            Call::Verdict(gossip, source, verdict) => {
                 let node = &mut self.nodes[number];
                 let (from, message) = node
                     .unjudged
@@ -119,7 +119,7 @@ impl World {
                     self.spread(id, source, &message);
                 }
             }
-            Effect::Penalize(peer, penalty) => {
+            Call::Penalize(peer, penalty) => {
                 let node = &mut self.nodes[number];
                 node.penalties.push((peer, penalty));
                 let points = node.points.entry(peer).or_default();
@@ -132,7 +132,7 @@ impl World {
                     self.unlink(id, peer);
                 }
             }
-            Effect::Disconnect(peer) => self.unlink(id, peer),
+            Call::Disconnect(peer) => self.unlink(id, peer),
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use lode_consensus::{Hash, Height, SealedHeader, Share};
 use lode_core::{
-    ChainService, Effects, MempoolLimits, VerdictCache,
+    ChainService, Environment, MempoolLimits, VerdictCache,
     sync::{SyncMachine, SyncStatus, TICK_MS},
 };
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
@@ -25,7 +25,7 @@ use crate::{
     keys::peer_id,
     networks::{INTERVAL_MS, START_MS},
     oracle::{Oracle, Told, Weights, proof},
-    recorder::Effect,
+    recorder::Call,
 };
 
 /// All nodes, and everything that is on its way between them.
@@ -106,10 +106,11 @@ impl World {
         )
         .unwrap();
         let clock = TestClock { now_ms: self.clock.clone(), skew_ms: skew_ms.clone() };
-        let effects =
-            Effects { clock, checker: Arc::new(Oracle::default()), entropy: Arc::new(Weights) };
+        let environment =
+            Environment { clock, checker: Arc::new(Oracle::default()), entropy: Arc::new(Weights) };
         Arc::new(
-            ChainService::new(Arc::new(ledger), effects, MempoolLimits::default(), None).unwrap(),
+            ChainService::new(Arc::new(ledger), environment, MempoolLimits::default(), None)
+                .unwrap(),
         )
     }
 
@@ -213,11 +214,7 @@ impl World {
     }
 
     /// Changes or drops what a node sends, from now on.
-    pub fn tamper(
-        &mut self,
-        number: usize,
-        tamper: impl FnMut(Effect) -> Option<Effect> + 'static,
-    ) {
+    pub fn tamper(&mut self, number: usize, tamper: impl FnMut(Call) -> Option<Call> + 'static) {
         self.tamper.insert(self.nodes[number].peer, Box::new(tamper));
     }
 

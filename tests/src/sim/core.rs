@@ -8,7 +8,7 @@ use std::sync::{
 
 use lode_core::{Backend, MempoolView};
 use lode_core::{
-    ChainService, Clock, Effects, Entropy, EntropyError, Handle, MempoolLimits,
+    ChainService, Clock, Entropy, EntropyError, Environment, Handle, MempoolLimits,
     sync::{Cost, Job, SyncConfig, SyncMachine, SyncStatus},
 };
 use lode_genesis::Network;
@@ -70,7 +70,6 @@ impl Entropy for SimEntropy {
 /// Everything of a node that outlives a crash, and what a core is made with.
 #[derive(Debug)]
 pub struct Machine {
-    /// The clock of the machine.
     pub clock: SimClock,
     network: Network,
     disk: MemoryDisk,
@@ -91,12 +90,13 @@ impl Machine {
         let options = LedgerOptions::default();
         let ledger = Ledger::open_in_memory(&self.disk, self.network.clone(), options)
             .expect("the disk is readable");
-        let effects = Effects {
+        let environment = Environment {
             clock: self.clock.clone(),
             checker: Arc::clone(&self.oracle) as _,
             entropy: Arc::clone(&self.entropy) as _,
         };
-        let service = ChainService::new(Arc::new(ledger), effects, MempoolLimits::default(), None);
+        let service =
+            ChainService::new(Arc::new(ledger), environment, MempoolLimits::default(), None);
         let service = Arc::new(service.expect("a service over a readable ledger"));
         let machine = SyncMachine::new(Arc::clone(&service), SyncConfig::default());
         Core { service, machine, clock: self.clock.clone() }

@@ -16,7 +16,7 @@ use lode_network::{
 };
 use lode_testkit::{
     keys::peer_id,
-    recorder::{Effect, Recorder},
+    recorder::{Call, Recorder},
 };
 
 use super::{
@@ -346,22 +346,22 @@ impl Node {
                 *worker = Some(job);
             }
         }
-        for effect in recorder.0 {
-            self.apply(effect);
+        for call in recorder.0 {
+            self.apply(call);
         }
     }
 
-    fn apply(&mut self, effect: Effect) {
-        match effect {
-            Effect::Request(peer, id, request) => self.ask(participant(peer), id, request),
-            Effect::Respond(id, response) => self.answer(id, response),
-            Effect::Publish(message) => {
+    fn apply(&mut self, call: Call) {
+        match call {
+            Call::Request(peer, id, request) => self.ask(participant(peer), id, request),
+            Call::Respond(id, response) => self.answer(id, response),
+            Call::Publish(message) => {
                 let messages = self.mask.publish(message);
                 self.publish_all(messages);
             }
-            Effect::Verdict(id, source, verdict) => self.judge(id, participant(source), verdict),
-            Effect::Penalize(peer, penalty) => self.penalize(participant(peer), penalty),
-            Effect::Disconnect(peer) => self.outputs.push(Output::Close(participant(peer))),
+            Call::Verdict(id, source, verdict) => self.judge(id, participant(source), verdict),
+            Call::Penalize(peer, penalty) => self.penalize(participant(peer), penalty),
+            Call::Disconnect(peer) => self.outputs.push(Output::Close(participant(peer))),
         }
     }
 

@@ -10,11 +10,8 @@ pub const MAX_EVENTS: usize = 1 << 20;
 /// Microseconds of simulated time since the start of a run.
 pub type Micros = u64;
 
-/// One second.
 pub const SECOND: Micros = 1_000_000;
-/// One minute.
 pub const MINUTE: Micros = 60 * SECOND;
-/// One hour.
 pub const HOUR: Micros = 60 * MINUTE;
 
 /// What an event is, for the trace.

@@ -35,7 +35,6 @@ const RELEASE_INTERVAL: Micros = 2 * MINUTE;
 pub struct Payment {
     /// The transaction's id.
     pub id: Hash,
-    /// The transaction.
     pub signed: SignedTransaction,
 }
 

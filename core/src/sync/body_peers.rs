@@ -16,7 +16,7 @@ use crate::Clock;
 
 /// A peer as one that bodies are asked of.
 #[derive(Debug)]
-pub(super) struct Supplier {
+pub(super) struct BodyPeer {
     /// How many bodies may be asked of it at a time: fewer after each that does not come in time,
     /// since it may be our line that is slow.
     pub(super) window: usize,
@@ -28,7 +28,7 @@ pub(super) struct Supplier {
     lacking: BTreeMap<Hash, u64>,
 }
 
-impl Default for Supplier {
+impl Default for BodyPeer {
     fn default() -> Self {
         Self {
             window: MAX_BODIES_PER_PEER,
@@ -39,7 +39,7 @@ impl Default for Supplier {
     }
 }
 
-impl Supplier {
+impl BodyPeer {
     /// Takes note that the peer lacks a body.
     pub(super) fn lacks(&mut self, hash: Hash, now_ms: u64) {
         self.is_not_asked(hash, now_ms.saturating_add(LACKING_MS));
@@ -97,18 +97,18 @@ pub(super) type Plan = BTreeMap<PeerId, Vec<Hash>>;
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Suppliers(BTreeMap<PeerId, Supplier>);
+pub(super) struct BodyPeers(BTreeMap<PeerId, BodyPeer>);
 
-impl Suppliers {
+impl BodyPeers {
     pub(super) fn connected(&mut self, id: PeerId) {
-        self.0.insert(id, Supplier::default());
+        self.0.insert(id, BodyPeer::default());
     }
 
     pub(super) fn disconnected(&mut self, id: &PeerId) {
         self.0.remove(id);
     }
 
-    pub(super) fn get_mut(&mut self, id: &PeerId) -> Option<&mut Supplier> {
+    pub(super) fn get_mut(&mut self, id: &PeerId) -> Option<&mut BodyPeer> {
         self.0.get_mut(id)
     }
 
@@ -116,8 +116,8 @@ impl Suppliers {
     pub(super) fn of<'a, C: Clock>(
         &'a self,
         view: &'a View<C>,
-    ) -> impl Iterator<Item = (PeerId, &'a Supplier, &'a Peer)> + use<'a, C> {
-        self.0.iter().filter_map(|(id, supplier)| Some((*id, supplier, view.peers.get(id)?)))
+    ) -> impl Iterator<Item = (PeerId, &'a BodyPeer, &'a Peer)> + use<'a, C> {
+        self.0.iter().filter_map(|(id, body_peer)| Some((*id, body_peer, view.peers.get(id)?)))
     }
 
     /// Which peer is to be asked for a body, given what is planned already. `is_next` if it is the
@@ -131,18 +131,18 @@ impl Suppliers {
     ) -> Option<PeerId> {
         let (hash, height, work, now_ms) =
             (node.header.hash(), node.height(), node.work, view.now_ms);
-        let able = self.of(view).filter(|(_, supplier, peer)| {
-            let may_have_next = || supplier.may_have_next(peer, &hash, height, now_ms);
-            supplier.may_have(peer, &hash, work, now_ms) || is_next && may_have_next()
+        let able = self.of(view).filter(|(_, body_peer, peer)| {
+            let may_have_next = || body_peer.may_have_next(peer, &hash, height, now_ms);
+            body_peer.may_have(peer, &hash, work, now_ms) || is_next && may_have_next()
         });
-        let loads = able.map(|(id, supplier, peer)| {
+        let loads = able.map(|(id, body_peer, peer)| {
             let planned = plan.get(&id).map_or(0, Vec::len);
             // The next block is asked of the peer that has shown the most of its chain: a claim
             // alone proves nothing.
             let shown = if is_next { peer.shown.min(work) } else { ChainWork::ZERO };
             let load = peer.bodies_in_flight.saturating_add(planned);
-            let is_free = load < supplier.window && planned < BODIES_PER_REQUEST;
-            is_free.then_some(((supplier.delays, Reverse(shown)), planned == 0, load, id))
+            let is_free = load < body_peer.window && planned < BODIES_PER_REQUEST;
+            is_free.then_some(((body_peer.delays, Reverse(shown)), planned == 0, load, id))
         });
         // A peer with a request not full yet gets the block, so that it is asked for neighbours;
         // else the least loaded peer.

@@ -1,7 +1,7 @@
 //! What is printed holds no secret.
 
 /// A text without what only its owner should know: user and password of URLs, and private keys.
-pub(crate) fn masked(text: &str) -> String {
+pub(crate) fn redacted(text: &str) -> String {
     without_key(&without_password(text))
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_and_keys_are_masked() {
+    fn passwords_and_keys_are_redacted() {
         for (text, expected) in [
             ("http://127.0.0.1:3030", "http://127.0.0.1:3030"),
             ("http://me:secret@host:1/x@y", "http://***@host:1/x@y"),
@@ -55,7 +55,7 @@ mod tests {
             ("APrivateKey1abc, x", "APrivateKey1…, x"),
             ("a@b", "a@b"),
         ] {
-            assert_eq!(masked(text), expected);
+            assert_eq!(redacted(text), expected);
         }
     }
 }
