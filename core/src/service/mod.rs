@@ -14,6 +14,7 @@
 
 mod api;
 mod assess;
+mod next_block;
 mod peers;
 mod submit;
 
@@ -39,7 +40,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{info, warn};
 
-use self::assess::{Claims, NextBlock};
+use self::next_block::{Claims, NextBlock};
 use crate::{
     Assessment, Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
     events::EventLog,
