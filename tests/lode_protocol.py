@@ -2,9 +2,9 @@
 node's code.
 
 Hashes, addresses, encodings, Merkle roots, the state tree, targets, epochs, rights and rewards, in
-plain Python integers and bytes; lode_market has transactions and the market. `recompute.py` replays a node's chain with them;
-consensus/tests/vectors/generate.py writes the golden vectors of the Rust implementation with them.
-Python 3.9 or later, standard library only.
+plain Python integers and bytes; lode_market has transactions and the market. `recompute.py` replays
+a node's chain with them; consensus/tests/vectors/generate.py writes the golden vectors of the Rust
+implementation with them. Python 3.9 or later, standard library only.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema, openapi::schema::Schema};
 use crate::{
     parameter::{parameter, u32_parameter},
     text::{AddressText, BytesHex, HashText, Hex, Text, U64Text},
-    transaction::Transaction,
+    transaction::{Fate, Transaction},
 };
 
 /// The query of `GET /{network}/account/{address}`.
@@ -124,6 +124,8 @@ pub struct PlacedTransaction {
     /// What it says.
     #[serde(flatten)]
     pub transaction: Transaction,
+    #[serde(flatten)]
+    pub fate: Fate,
     /// The including block's height.
     pub height: u32,
     /// Its place in that block.

@@ -31,6 +31,9 @@ pub enum Action {
         key: BytesHex,
         /// What provers make the circuit of.
         source: BytesHex,
+        /// How many public values a job of the class has, as its key says; null unless a block of
+        /// the chain includes it.
+        values: Option<u16>,
     },
     /// Puts credits at stake as an operator.
     Bond { amount: U64Text },
@@ -94,6 +97,16 @@ pub enum SelectionKind {
     Contest,
 }
 
+impl From<Selection> for SelectionKind {
+    fn from(selection: Selection) -> Self {
+        match selection {
+            Selection::Rights => Self::Rights,
+            Selection::Stake => Self::Stake,
+            Selection::Contest => Self::Contest,
+        }
+    }
+}
+
 /// Who may prove a class, and how provers are chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Policy {
@@ -130,11 +143,7 @@ pub struct Policy {
 impl From<&consensus::market::Policy> for Policy {
     fn from(policy: &consensus::market::Policy) -> Self {
         Self {
-            selection: match policy.selection {
-                Selection::Rights => SelectionKind::Rights,
-                Selection::Stake => SelectionKind::Stake,
-                Selection::Contest => SelectionKind::Contest,
-            },
+            selection: SelectionKind::from(policy.selection),
             winners: policy.winners,
             window: policy.window,
             randomised: policy.randomised,
@@ -165,6 +174,7 @@ impl From<&consensus::Action> for Action {
                 royalty_bps: register.royalty_bps,
                 key: Hex(register.key.clone()),
                 source: Hex(register.source.clone()),
+                values: None,
             },
             consensus::Action::Bond(bond) => Self::Bond { amount: Text(bond.amount) },
             consensus::Action::Unbond(unbond) => Self::Unbond { amount: Text(unbond.amount) },

@@ -11,7 +11,7 @@ use crate::{
         AddressText, BytesHex, HashText, Hex, PointHex, StatementText, TargetText, Text,
         TicketText, U64Text, WorkText,
     },
-    transaction::BlockTransaction,
+    transaction::{BlockTransaction, Told},
 };
 
 /// What the statements of a network and an epoch are computed with.
@@ -79,8 +79,15 @@ pub struct BlockPlace {
 }
 
 impl Block {
-    /// A block as it is shown.
-    pub fn of(hash: Hash, block: &consensus::Block, domain: &Domain, place: &BlockPlace) -> Self {
+    /// A block as it is shown; `told` is what became of its transactions, in their order, and empty
+    /// beside the chain.
+    pub fn of(
+        hash: Hash,
+        block: &consensus::Block,
+        domain: &Domain,
+        place: &BlockPlace,
+        told: &[Told],
+    ) -> Self {
         let own = Share::of(&block.as_share(), domain);
         let fees = block.body.transactions.iter().map(|signed| signed.transaction.fee);
         Self {
@@ -104,7 +111,10 @@ impl Block {
                 .body
                 .transactions
                 .iter()
-                .map(|signed| BlockTransaction::of(signed, &domain.genesis_hash))
+                .enumerate()
+                .map(|(index, signed)| {
+                    BlockTransaction::of(signed, &domain.genesis_hash, told.get(index))
+                })
                 .collect(),
             on_chain: place.on_chain,
             confirmations: place.confirmations,

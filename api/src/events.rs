@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::text::{AddressText, HashText};
+use crate::{
+    job_event::JobEvent,
+    text::{AddressText, HashText},
+};
 
 /// What a message's `id` names: a place in the events of one run of a node. The next connection
 /// passes the last one as `Last-Event-ID`, and gets what came after it.
@@ -47,6 +50,8 @@ pub enum Event {
     Block(BlockEvent),
     /// The chain goes on with another branch.
     Reorg(ReorgEvent),
+    /// Something happened to a job in the block that became the tip.
+    Job(JobEvent),
     /// A transaction came to wait for a block.
     Transaction(TransactionEvent),
     /// A share came to wait for a block.
@@ -61,6 +66,7 @@ impl Event {
         match self {
             Self::Block(_) => "block",
             Self::Reorg(_) => "reorg",
+            Self::Job(_) => "jobs",
             Self::Transaction(_) => "transaction",
             Self::Share(_) => "share",
             Self::Lagged(_) => "lagged",
@@ -75,6 +81,7 @@ impl Event {
         match self {
             Self::Block(data) => serde_json::to_string(data),
             Self::Reorg(data) => serde_json::to_string(data),
+            Self::Job(data) => serde_json::to_string(data),
             Self::Transaction(data) => serde_json::to_string(data),
             Self::Share(data) => serde_json::to_string(data),
             Self::Lagged(data) => serde_json::to_string(data),
@@ -90,6 +97,7 @@ impl Event {
         Ok(Some(match name {
             "block" => Self::Block(serde_json::from_str(data)?),
             "reorg" => Self::Reorg(serde_json::from_str(data)?),
+            "jobs" => Self::Job(serde_json::from_str(data)?),
             "transaction" => Self::Transaction(serde_json::from_str(data)?),
             "share" => Self::Share(serde_json::from_str(data)?),
             "lagged" => Self::Lagged(serde_json::from_str(data)?),

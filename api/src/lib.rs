@@ -8,7 +8,8 @@
 //! - [`text`]: how values that are no plain JSON number or string are written: hashes, addresses,
 //!   points, large integers.
 //! - One module for each subject: [`status`], [`block`], [`transaction`], [`account`], [`epoch`],
-//!   [`mining`], [`network`], [`events`], [`weight`].
+//!   [`mining`], [`network`], [`events`], [`weight`], [`market`], [`job`],
+//!   [`job_event`], [`lists`], [`matching`].
 //! - [`ApiError`]: the body of every failure.
 //! - [`Backoff`]: how long to wait before asking again.
 //! - `client`, behind the feature of that name: a blocking client.
@@ -29,6 +30,11 @@ pub mod client;
 pub mod epoch;
 mod error;
 pub mod events;
+pub mod job;
+pub mod job_event;
+pub mod lists;
+pub mod market;
+pub mod matching;
 pub mod mining;
 pub mod network;
 mod parameter;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use utoipa::{Modify, OpenApi, openapi::OpenApi as Document};
 
 use crate::{
-    ApiError, account, block, epoch, events, mining, network, status, transaction, weight,
+    ApiError, account, block, epoch, events, job, job_event, lists, market, matching, mining,
+    network, status, transaction, weight,
 };
 
 /// The largest integer that every JSON reader holds exactly. Larger ones are decimal strings; that
@@ -31,6 +32,26 @@ pub const MAX_EXACT: u64 = params::MAX_SUPPLY;
         events::ReorgEvent,
         events::ShareEvent,
         events::TransactionEvent,
+        job::Job,
+        job_event::JobEvent,
+        job_event::JobEvents,
+        lists::Classes,
+        lists::Deliveries,
+        lists::Jobs,
+        lists::PriceHistory,
+        market::Agenda,
+        market::AgendaOldest,
+        market::Appointed,
+        market::Book,
+        market::Class,
+        market::ClassKey,
+        market::Operator,
+        market::Pool,
+        market::Queue,
+        market::SupplyAt,
+        market::Waiting,
+        matching::Estimate,
+        matching::Why,
         mining::Attempt,
         mining::AttemptOutcome,
         mining::MiningJob,

@@ -1,6 +1,8 @@
 //! Transactions: `GET` and `POST /{network}/transaction`, and `GET /{network}/mempool`.
 
-use lode_consensus::{self as consensus, Encode, Hash, Height, SignedTransaction};
+use lode_consensus::{
+    self as consensus, Encode, Hash, Height, SignedTransaction, market::event::Outcome,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,6 +43,60 @@ impl Transaction {
             action: Action::from(action),
         }
     }
+
+    /// A transaction as it is shown, and what became of it.
+    pub fn told(id: Hash, signed: &SignedTransaction, told: Option<&Told>) -> (Self, Fate) {
+        let mut shown = Self::of(id, signed);
+        let Some(told) = told else { return (shown, Fate::default()) };
+        if let Action::RegisterClass { values, .. } = &mut shown.action {
+            *values = told.values;
+        }
+        (shown, Fate::of(&signed.transaction.action, told.outcome))
+    }
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fate {
+    /// Null unless a block of the chain includes it.
+    pub outcome: Option<TransactionOutcome>,
+    /// Why it did nothing, in one line; null unless it is void.
+    pub reason: Option<String>,
+    /// Whether the proof of a Deliver holds; null if it was not judged.
+    pub proof_holds: Option<bool>,
+}
+
+/// What a transaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionOutcome {
+    /// All that it says.
+    Applied,
+    /// It paid its fee and did nothing else.
+    Void,
+    /// A Deliver whose proof does not hold: it delivered nothing and cost its sender.
+    FalseProof,
+}
+
+impl Fate {
+    /// What the chain says of a transaction that it includes.
+    pub fn of(action: &consensus::Action, outcome: Outcome) -> Self {
+        let is_deliver = matches!(action, consensus::Action::Deliver(_));
+        let (outcome, reason, holds) = match outcome {
+            Outcome::Applied => (TransactionOutcome::Applied, None, Some(true)),
+            Outcome::FalseProof => (TransactionOutcome::FalseProof, None, Some(false)),
+            Outcome::Void(void) => (TransactionOutcome::Void, Some(void.to_string()), None),
+        };
+        Self { outcome: Some(outcome), reason, proof_holds: holds.filter(|_| is_deliver) }
+    }
+}
+
+/// What a node knows of a transaction that a block of the chain includes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    pub outcome: Outcome,
+    /// Of a RegisterClass: how many public values a job has.
+    pub values: Option<u16>,
 }
 
 /// A transaction as a block holds it.
@@ -49,6 +105,8 @@ pub struct BlockTransaction {
     /// What it says.
     #[serde(flatten)]
     pub transaction: Transaction,
+    #[serde(flatten)]
+    pub fate: Fate,
     /// The sender's signature.
     pub signature: SignatureText,
     /// The canonical bytes that the transactions root commits to, signature included.
@@ -57,9 +115,11 @@ pub struct BlockTransaction {
 
 impl BlockTransaction {
     /// A transaction of a block as it is shown.
-    pub fn of(signed: &SignedTransaction, genesis_hash: &Hash) -> Self {
+    pub fn of(signed: &SignedTransaction, genesis_hash: &Hash, told: Option<&Told>) -> Self {
+        let (transaction, fate) = Transaction::told(signed.id(genesis_hash), signed, told);
         Self {
-            transaction: Transaction::of(signed.id(genesis_hash), signed),
+            transaction,
+            fate,
             signature: SignatureText(signed.signature),
             bytes: Hex(signed.encode()),
         }
@@ -82,6 +142,8 @@ pub struct TransactionPlace {
     /// What it says.
     #[serde(flatten)]
     pub transaction: Transaction,
+    #[serde(flatten)]
+    pub fate: Fate,
     /// Whether it is in a block.
     pub status: TransactionStatus,
     /// The including block's height; null while it waits.
@@ -95,11 +157,18 @@ pub struct TransactionPlace {
 impl TransactionPlace {
     /// A transaction as it is shown; `place` is the height and the index in the body, or none while
     /// it waits.
-    pub fn of(id: Hash, signed: &SignedTransaction, place: Option<(Height, u32)>) -> Self {
+    pub fn of(
+        id: Hash,
+        signed: &SignedTransaction,
+        place: Option<(Height, u32)>,
+        told: Option<&Told>,
+    ) -> Self {
         let status =
             if place.is_some() { TransactionStatus::Confirmed } else { TransactionStatus::Pending };
+        let (transaction, fate) = Transaction::told(id, signed, told);
         Self {
-            transaction: Transaction::of(id, signed),
+            transaction,
+            fate,
             status,
             height: place.map(|(height, _)| height),
             index: place.map(|(_, index)| index),

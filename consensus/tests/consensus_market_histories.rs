@@ -12,7 +12,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Address, ChainSpec, Decode, Encode, Hash, Height, ShareId, StateKey, Transaction,
+    Address, ChainSpec, Decode, Encode, Hash, Height, ShareId, StateKey, Transaction,
     market::{
         event::Outcome,
         matching::Limits,
@@ -20,7 +20,7 @@ use lode_consensus::{
     },
     params::MarketSpec,
     rules::ChainContext,
-    state::{Amount, Supply},
+    state::Supply,
     transition::{Executor, StateView, TransactionError},
 };
 use lode_puzzle::{LogSize, Target};

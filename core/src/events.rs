@@ -15,12 +15,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lode_consensus::{Address, Epoch, Hash, Height};
+use lode_consensus::{Address, Epoch, Hash, Height, market::event::JobEvent};
 use lode_ledger::ChainEvent;
 use tokio::sync::watch;
 
-/// Events that are kept: a full block's transactions, twice.
-pub const CAPACITY: usize = 4_096;
+/// Events that are kept: what happens to jobs in a block that makes all assignments and works off a
+/// full agenda, and its transactions twice.
+pub const CAPACITY: usize = 16_384;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum Event {
         to: Hash,
         height: Height,
     },
+    /// Something happened to a job in the block before, at this height.
+    Job { height: Height, event: JobEvent },
     /// A transaction came to wait for a block.
     Transaction { id: Hash },
     /// A share came to wait for a block.
@@ -119,7 +122,7 @@ impl EventLog {
                 ChainEvent::Disconnected { hash, .. } => {
                     state.left.get_or_insert(*hash);
                 }
-                ChainEvent::Connected { hash, block } => {
+                ChainEvent::Connected { hash, block, jobs } => {
                     let height = block.header.height;
                     if let Some(from) = state.left.take() {
                         state.push(Event::Reorg { from, to: *hash, height });
@@ -132,6 +135,9 @@ impl EventLog {
                         shares: block.body.shares.len(),
                         transactions: block.body.transactions.len(),
                     });
+                    for event in jobs {
+                        state.push(Event::Job { height, event: event.clone() });
+                    }
                 }
             }
         }

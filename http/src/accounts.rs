@@ -10,9 +10,13 @@ use lode_api::{
     text::{AddressText, Text},
     transaction::Transaction,
 };
-use lode_core::{Backend, query::AccountState};
+use lode_core::{
+    Backend,
+    query::{AccountState, Place},
+};
 
 use crate::{
+    chain::told_of,
     error::Failure,
     request::{Params, Segment, address, page},
     state::Api,
@@ -54,10 +58,11 @@ pub(crate) async fn transactions<B: Backend>(
     let (limit, before) = page(&query)?;
     api.read(move |_, moment| {
         let page = moment.account_transactions(&owner, limit, before)?;
-        let transactions = page.items.iter().map(|item| PlacedTransaction {
-            transaction: Transaction::of(item.id, &item.signed),
-            height: item.place.height,
-            index: item.place.index,
+        let transactions = page.items.iter().map(|item| {
+            let told = item.told.as_ref().map(told_of);
+            let (transaction, fate) = Transaction::told(item.id, &item.signed, told.as_ref());
+            let Place { height, index } = item.place;
+            PlacedTransaction { transaction, fate, height, index }
         });
         Ok(AccountTransactions {
             address: AddressText(owner),

@@ -7,12 +7,12 @@ use lode_api::{
     block::{Block, BlockPlace, Domain},
     status::{MempoolSize, MiningCounters, Status},
     text::{Text, quoted},
-    transaction::TransactionPlace,
+    transaction::{Told, TransactionPlace},
 };
 use lode_consensus::{ChainSpec, Height};
 use lode_core::{
     Backend, MempoolView,
-    query::{BlockAnswer, BlockId, ChainStatus},
+    query::{self, BlockAnswer, BlockId, ChainStatus},
 };
 
 use crate::{
@@ -91,11 +91,18 @@ pub(crate) async fn block<B: Backend>(
             confirmations,
             work,
             subsidy,
+            told,
         } = moment.block(id)?;
+        let told: Vec<Told> = told.iter().map(told_of).collect();
         let place = BlockPlace { epoch, on_chain, confirmations, work, subsidy };
-        Ok(Block::of(hash, &block, &Domain { genesis_hash, epoch_challenge }, &place))
+        Ok(Block::of(hash, &block, &Domain { genesis_hash, epoch_challenge }, &place, &told))
     })
     .await
+}
+
+/// What became of a transaction, as the answers' types take it.
+pub(crate) fn told_of(told: &query::Told) -> Told {
+    Told { outcome: told.outcome, values: told.values }
 }
 
 fn block_id(text: &str) -> Result<BlockId, Failure> {
@@ -130,6 +137,7 @@ pub(crate) async fn transaction<B: Backend>(
             id,
             &found.signed,
             found.place.map(|place| (place.height, place.index)),
+            found.told.as_ref().map(told_of).as_ref(),
         ))
     })
     .await

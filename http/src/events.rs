@@ -21,6 +21,7 @@ use axum::{
 };
 use lode_api::{
     events::{BlockEvent, Event, EventId, LaggedEvent, ReorgEvent, ShareEvent, TransactionEvent},
+    job_event::JobEvent,
     text::{AddressText, Text},
 };
 use lode_core::{
@@ -126,6 +127,7 @@ fn event_of(event: events::Event) -> Event {
         events::Event::Reorg { from, to, height } => {
             Event::Reorg(ReorgEvent { from: Text(from), to: Text(to), height })
         }
+        events::Event::Job { height, event } => Event::Job(JobEvent::of(&event, height, None)),
         events::Event::Transaction { id } => Event::Transaction(TransactionEvent { id: Text(id) }),
         events::Event::Share { prover, height } => {
             Event::Share(ShareEvent { prover: AddressText(prover), height })

@@ -22,9 +22,9 @@ use tower_http::{
 use crate::{
     AllowedHosts, accounts, chain, epochs,
     error::Failure,
-    events,
+    events, fit,
     hosts::check_host,
-    mempool, mining, network,
+    jobs, market, mempool, mining, network,
     request::{MAX_BODY_BYTES, MAX_DRAINED_BYTES},
     state::Api,
 };
@@ -34,7 +34,7 @@ use crate::{
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What `GET /` lists.
-const ROUTES: [&str; 18] = [
+const ROUTES: [&str; 40] = [
     "GET /{network}/status",
     "GET /{network}/block/{height|hash|latest}",
     "GET /{network}/transaction/{id}",
@@ -44,6 +44,29 @@ const ROUTES: [&str; 18] = [
     "GET /{network}/weight/{address}?height=",
     "GET /{network}/roster/{height}",
     "GET /{network}/shares/{address}?limit=&before=",
+    "GET /{network}/supply?height=",
+    "GET /{network}/classes?limit=&before=",
+    "GET /{network}/class/{id}?height=",
+    "GET /{network}/class/{id}/key?height=",
+    "GET /{network}/class/{id}/book?height=",
+    "GET /{network}/class/{id}/waiting?height=",
+    "GET /{network}/class/{id}/jobs?limit=&before=",
+    "GET /{network}/class/{id}/prices?limit=&before=",
+    "GET /{network}/class/{id}/estimate?price=&late_price=&soft_blocks=&hard_blocks=&damage=\
+     &min_reputation=&operator=",
+    "GET /{network}/jobs?status=&limit=&before=",
+    "GET /{network}/job/{id}?height=",
+    "GET /{network}/job/{id}/events?limit=&from_height=&from_index=",
+    "GET /{network}/job/{id}/why",
+    "GET /{network}/account/{address}/jobs?limit=&before=",
+    "GET /{network}/operator/{address}?height=",
+    "GET /{network}/operator/{address}/jobs?limit=&before=",
+    "GET /{network}/operator/{address}/deliveries?limit=&before=",
+    "GET /{network}/appoint/{address}?height=",
+    "GET /{network}/pool/{epoch}?height=",
+    "GET /{network}/queue?page=&height=",
+    "GET /{network}/agenda?height=",
+    "GET /{network}/agenda/{height}?page=&height=",
     "GET /{network}/mempool",
     "POST /{network}/transaction",
     "GET /{network}/mining/job?address=&after=&wait_ms=",
@@ -69,6 +92,7 @@ pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
         .route("/weight/{address}", get(epochs::weight::<B>))
         .route("/roster/{height}", get(epochs::roster::<B>))
         .route("/shares/{address}", get(epochs::shares::<B>))
+        .merge(market_routes())
         // Before the layer, which must see a preflight, too: OPTIONS is no method of these routes.
         .method_not_allowed_fallback(wrong_method)
         .layer(CorsLayer::new().allow_origin(cors::Any).allow_methods([Method::GET, Method::HEAD]));
@@ -96,6 +120,33 @@ pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
         .layer(RequestBodyLimitLayer::new(MAX_DRAINED_BYTES))
         .layer(map_response(failures_as_json))
         .with_state(Arc::new(Api::new(backend)))
+}
+
+/// The proof market, which is on the chain too.
+fn market_routes<B: Backend>() -> Router<Arc<Api<B>>> {
+    Router::new()
+        .route("/supply", get(market::supply::<B>))
+        .route("/classes", get(jobs::classes::<B>))
+        .route("/class/{id}", get(market::class::<B>))
+        .route("/class/{id}/key", get(market::key::<B>))
+        .route("/class/{id}/book", get(market::book::<B>))
+        .route("/class/{id}/waiting", get(market::waiting::<B>))
+        .route("/class/{id}/jobs", get(jobs::of_class::<B>))
+        .route("/class/{id}/prices", get(jobs::prices::<B>))
+        .route("/class/{id}/estimate", get(fit::estimate::<B>))
+        .route("/jobs", get(jobs::jobs::<B>))
+        .route("/job/{id}", get(jobs::job::<B>))
+        .route("/job/{id}/events", get(jobs::events::<B>))
+        .route("/job/{id}/why", get(fit::why::<B>))
+        .route("/account/{address}/jobs", get(jobs::of_requester::<B>))
+        .route("/operator/{address}", get(market::operator::<B>))
+        .route("/operator/{address}/jobs", get(jobs::of_operator::<B>))
+        .route("/operator/{address}/deliveries", get(jobs::deliveries::<B>))
+        .route("/appoint/{address}", get(market::appoint::<B>))
+        .route("/pool/{epoch}", get(market::pool::<B>))
+        .route("/queue", get(market::queue::<B>))
+        .route("/agenda", get(market::agenda_oldest::<B>))
+        .route("/agenda/{height}", get(market::agenda::<B>))
 }
 
 async fn root<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Root> {

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lode_consensus::{
     Block, Hash,
+    market::event::JobEvent,
     rules::{ContextualBlock, VerifiedBlock},
 };
 
@@ -77,12 +78,14 @@ impl Ledger {
             for hash in path.up {
                 let connected = match fresh {
                     Some(block) if block.hash() == hash => {
-                        self.connect(block).map(|()| block.block().clone())
+                        self.connect(block).map(|jobs| (block.block().clone(), jobs))
                     }
                     _ => self.reconnect(&hash),
                 };
                 match connected {
-                    Ok(block) => outcome.push(ChainEvent::Connected { hash, block }),
+                    Ok((block, jobs)) => {
+                        outcome.push(ChainEvent::Connected { hash, block, jobs });
+                    }
                     Err(error) if marks_invalid(&error) => {
                         outcome.refused = Some((hash, Arc::new(error)));
                         self.mark_invalid(hash)?;
@@ -96,13 +99,13 @@ impl Ledger {
     }
 
     /// Connects a stored block, whose proofs held when it was stored.
-    fn reconnect(&self, hash: &Hash) -> Result<Block, LedgerError> {
+    fn reconnect(&self, hash: &Hash) -> Result<(Block, Vec<JobEvent>), LedgerError> {
         let reader = self.read();
         let block = require::<Blocks, _>(reader.block(hash)?, hash)?;
         let context = reader.context(&block.header.parent_hash)?;
         let proven = ContextualBlock::new(block, context, self.params())?.assume_verified();
-        self.connect(&proven)?;
-        Ok(proven.block().clone())
+        let jobs = self.connect(&proven)?;
+        Ok((proven.block().clone(), jobs))
     }
 
     /// The way from the tip to the best tip, or `None` if that is the tip.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use lode_consensus::{
     Block, ChainSpec, ChainWork, Decode, Hash, Height, Share, ShareId, StateKey,
+    market::event::JobEvent,
     rules::VerifiedBlock,
     selection::Weight,
     transition::{self, ApplyError},
@@ -62,8 +63,9 @@ impl Ledger {
         batch.commit()
     }
 
-    /// Applies a block to the state of the tip, which is its parent, and makes it the tip.
-    pub(crate) fn connect(&self, block: &VerifiedBlock) -> Result<(), LedgerError> {
+    /// Applies a block to the state of the tip, which is its parent, and makes it the tip. Gives
+    /// what happened to jobs.
+    pub(crate) fn connect(&self, block: &VerifiedBlock) -> Result<Vec<JobEvent>, LedgerError> {
         let reader = self.read();
         let height = block.block().header.height;
         let state = reader.tip_state()?;
@@ -97,7 +99,8 @@ impl Ledger {
         MarketIndex { reader: &reader, batch: &mut batch, height }.connect(block, &applied)?;
         self.prune(&reader, &mut batch, height)?;
         batch.put::<Facts>(&Fact::Tip, &Value::to_bytes(&height))?;
-        batch.commit()
+        batch.commit()?;
+        Ok(applied.events)
     }
 
     /// Takes the tip off the chain and brings the state of its parent back.

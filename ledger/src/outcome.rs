@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use lode_consensus::{Block, Hash};
+use lode_consensus::{Block, Hash, market::event::JobEvent};
 
 use crate::LedgerError;
 
 /// A step of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainEvent {
-    /// A block became the tip.
-    Connected { hash: Hash, block: Block },
+    /// A block became the tip, and this happened to jobs in it.
+    Connected { hash: Hash, block: Block, jobs: Vec<JobEvent> },
     /// The tip was taken off.
     Disconnected { hash: Hash, block: Block },
 }

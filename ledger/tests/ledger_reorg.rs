@@ -26,7 +26,9 @@ fn a_chain_follows_the_rules_as_the_maker_does() {
         );
         let outcome = store(&ledger, block).unwrap();
         assert!(outcome.refused.is_none(), "{outcome:?}");
-        assert_eq!(outcome.events, [ChainEvent::Connected { hash: *hash, block: block.clone() }]);
+        let jobs = ledger.read().block_events(block.header.height).unwrap();
+        let connected = ChainEvent::Connected { hash: *hash, block: block.clone(), jobs };
+        assert_eq!(outcome.events, [connected]);
         let reader = ledger.read();
         assert_eq!(reader.tip().unwrap(), (block.header.height, *hash));
         assert_eq!(reader.supply().unwrap(), maker.state(hash).supply);

@@ -11,7 +11,7 @@
 
 use std::cmp::Ordering;
 
-use super::{BookAsk, Class, Job, Selection, WaitingJob, policy::BPS, value};
+use super::{BookAsk, Class, Job, Operator, Selection, WaitingJob, policy::BPS, value};
 use crate::{
     Address, Hash, Height,
     hash::blake2b_512,
@@ -58,6 +58,19 @@ pub struct Standing {
     pub weight: u64,
 }
 
+impl Standing {
+    /// How an operator stands in a block, given its leaf as it reads in that block's epoch.
+    pub fn of(operator: &Operator, height: Height, weight: u64) -> Self {
+        Self {
+            free: operator.free(),
+            epoch_bond: operator.epoch_bond,
+            fresh: operator.fresh_at(height.saturating_sub(1)),
+            reputation: operator.reputation,
+            weight,
+        }
+    }
+}
+
 /// An ask that is being matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
@@ -75,7 +88,7 @@ pub struct Draw<'a> {
 
 impl Draw<'_> {
     /// `L`: −log2 of a uniform number, with 32 fractional bits.
-    pub(super) fn numerator(&self, operator: &Address) -> u64 {
+    pub fn numerator(&self, operator: &Address) -> u64 {
         let parts: [&[u8]; 4] =
             [&self.parent_hash.0, &self.class.0, &self.group.to_le_bytes(), &operator.0];
         let digest = blake2b_512("lode/match/v1", &parts);
@@ -97,7 +110,71 @@ pub struct Round<'a> {
     pub matched: u32,
 }
 
-/// The gates of a class for an operator that is paid `price` for a job, all but the cap on shares.
+/// The first rule by which an ask does not fit a job, with the number that it is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    #[error("the ask ended at height {until}")]
+    Over { until: Height },
+    #[error("the ask can be matched from height {from} on")]
+    Fresh { from: Height },
+    #[error("all {capacity} places of the ask are taken")]
+    Full { capacity: u16 },
+    #[error("the job is for another operator alone")]
+    NotNamed,
+    #[error("the operator missed or declined this job before")]
+    Returned,
+    #[error("the operator promises height {promise}, and the hard limit is {hard}")]
+    Late { promise: Height, hard: Height },
+    #[error("the ask's price is {price}, and the job is worth {value} when it is delivered")]
+    Price { price: u64, value: u64 },
+    #[error("the job asks for a bond of {needed}, and the operator accepts {accepted}")]
+    MaxBond { needed: u64, accepted: u64 },
+    #[error("the operator needs a free bond of {needed} and has {free}")]
+    FreeBond { needed: u128, free: u64 },
+    #[error("the operator needs a reputation of {needed} and has {got}")]
+    Reputation { needed: u16, got: u16 },
+    #[error("an operator of this reputation may ask for {limit} at most, not for {price}")]
+    Tier { limit: u128, price: u64 },
+    #[error("the operator needs a mined weight of {needed} and has {got}")]
+    Weight { needed: u64, got: u64 },
+    #[error("the class lets only listed operators prove before height {open_at}")]
+    NotPermitted { open_at: Height },
+    #[error("the operator may hold {cap} of the class's assigned jobs, and holds them")]
+    ShareCap { cap: u64 },
+    #[error("others promise the soft limit, and the operator promises height {promise}")]
+    Slower { promise: Height },
+}
+
+/// Holds an operator that is paid `price` for a job against the gates of a class, all but the cap
+/// on shares.
+pub fn check_gate(
+    class: &Class,
+    height: Height,
+    operator: &Address,
+    standing: &Standing,
+    price: u64,
+    min_reputation: u16,
+) -> Result<(), Misfit> {
+    let policy = &class.policy;
+    let (needed, got) = (policy.min_reputation.max(min_reputation), standing.reputation);
+    if got < needed {
+        return Err(Misfit::Reputation { needed, got });
+    }
+    let limit = u128::from(policy.tier_unit).saturating_mul(u128::from(got).saturating_add(1));
+    if policy.tier_unit > 0 && u128::from(price) > limit {
+        return Err(Misfit::Tier { limit, price });
+    }
+    let (needed, got) = (policy.min_weight, standing.weight);
+    if got < needed {
+        return Err(Misfit::Weight { needed, got });
+    }
+    if !policy.permits(operator, height) {
+        return Err(Misfit::NotPermitted { open_at: policy.open_at });
+    }
+    Ok(())
+}
+
+/// [`check_gate`], where the reason does not matter.
 pub fn passes_gate(
     class: &Class,
     height: Height,
@@ -106,13 +183,7 @@ pub fn passes_gate(
     price: u64,
     min_reputation: u16,
 ) -> bool {
-    let policy = &class.policy;
-    let tier = u128::from(policy.tier_unit)
-        .saturating_mul(u128::from(standing.reputation).saturating_add(1));
-    standing.reputation >= policy.min_reputation.max(min_reputation)
-        && (policy.tier_unit == 0 || u128::from(price) <= tier)
-        && standing.weight >= policy.min_weight
-        && policy.permits(operator, height)
+    check_gate(class, height, operator, standing, price, min_reputation).is_ok()
 }
 
 impl Round<'_> {
@@ -132,34 +203,57 @@ impl Round<'_> {
         let bond = self.bond(job);
         let (mut soft, mut hard) = (Vec::new(), Vec::new());
         for (place, candidate) in asks.iter().enumerate() {
-            let promise = self.promise(&candidate.ask);
-            if promise <= job.terms.hard && self.fits(job, bond, promise, candidate) {
-                if promise <= job.terms.soft { soft.push(place) } else { hard.push(place) }
+            if self.fits(job, bond, candidate).is_ok() {
+                let is_soft = self.promise(&candidate.ask) <= job.terms.soft;
+                if is_soft { soft.push(place) } else { hard.push(place) }
             }
         }
         if soft.is_empty() { hard } else { soft }
     }
 
-    fn fits(&self, job: &Job, bond: u64, promise: Height, candidate: &Candidate) -> bool {
+    /// Holds each ask against the job as [`Self::fitting`] does: those that it leaves out have a
+    /// reason.
+    pub fn misfits(&self, job: &Job, asks: &[Candidate]) -> Vec<Result<(), Misfit>> {
+        let bond = self.bond(job);
+        let fitting = self.fitting(job, asks);
+        let held = asks.iter().enumerate().map(|(place, candidate)| {
+            self.fits(job, bond, candidate)?;
+            let promise = self.promise(&candidate.ask);
+            if fitting.contains(&place) { Ok(()) } else { Err(Misfit::Slower { promise }) }
+        });
+        held.collect()
+    }
+
+    /// Holds one ask against a job that asks for a bond, whatever other asks promise.
+    pub fn fits(&self, job: &Job, bond: u64, candidate: &Candidate) -> Result<(), Misfit> {
         let Candidate { ask, standing } = candidate;
+        self.check_ready(ask)?;
+        if job.operator.is_some_and(|operator| operator != ask.operator) {
+            return Err(Misfit::NotNamed);
+        }
+        if job.was_returned_by(&ask.operator) {
+            return Err(Misfit::Returned);
+        }
+        let promise = self.promise(ask);
+        if promise > job.terms.hard {
+            return Err(Misfit::Late { promise, hard: job.terms.hard });
+        }
+        let value = job.terms.value(promise);
+        if value < ask.price {
+            return Err(Misfit::Price { price: ask.price, value });
+        }
+        if bond > ask.max_bond {
+            return Err(Misfit::MaxBond { needed: bond, accepted: ask.max_bond });
+        }
         let needed = u128::from(bond)
             .saturating_add(self.market.false_proof.into())
             .saturating_add(standing.fresh.into());
-        self.is_ready(ask)
-            && job.operator.is_none_or(|operator| operator == ask.operator)
-            && !job.was_returned_by(&ask.operator)
-            && job.terms.value(promise) >= ask.price
-            && bond <= ask.max_bond
-            && u128::from(standing.free) >= needed
-            && passes_gate(
-                self.class,
-                self.height,
-                &ask.operator,
-                standing,
-                ask.price,
-                job.min_reputation,
-            )
-            && self.is_below_cap(ask)
+        if u128::from(standing.free) < needed {
+            return Err(Misfit::FreeBond { needed, free: standing.free });
+        }
+        let min_reputation = job.min_reputation;
+        check_gate(self.class, self.height, &ask.operator, standing, ask.price, min_reputation)?;
+        self.check_cap(ask)
     }
 
     /// Whether a job may fit one of the asks, as far as its place in the waiting list tells.
@@ -173,31 +267,41 @@ impl Round<'_> {
 
     /// Whether an ask can be matched at all in this block.
     pub fn is_ready(&self, ask: &BookAsk) -> bool {
-        ask.until >= self.height
-            && ask.since.saturating_add(SETTLE_BLOCKS) <= self.height
-            && !ask.is_full()
+        self.check_ready(ask).is_ok()
+    }
+
+    fn check_ready(&self, ask: &BookAsk) -> Result<(), Misfit> {
+        if ask.until < self.height {
+            return Err(Misfit::Over { until: ask.until });
+        }
+        if ask.is_full() {
+            return Err(Misfit::Full { capacity: ask.capacity });
+        }
+        let from = ask.since.saturating_add(SETTLE_BLOCKS);
+        if from > self.height { Err(Misfit::Fresh { from }) } else { Ok(()) }
     }
 
     /// Whether the operator's part of the class's assigned jobs stays within the class's cap with
     /// one job more. One job is always allowed.
-    fn is_below_cap(&self, ask: &BookAsk) -> bool {
+    fn check_cap(&self, ask: &BookAsk) -> Result<(), Misfit> {
         let all = u64::from(self.class.assigned).saturating_add(1);
         let cap = value::part_ceil(all, self.class.policy.share_cap_bps).max(1);
-        u64::from(ask.open).saturating_add(1) <= cap
+        if u64::from(ask.open) >= cap { Err(Misfit::ShareCap { cap }) } else { Ok(()) }
+    }
+
+    /// What the job costs its requester with an ask, delay included.
+    pub fn effective(&self, job: &Job, ask: &BookAsk) -> u128 {
+        let delay = job.terms.price.saturating_sub(job.terms.value(self.promise(ask)));
+        u128::from(ask.price).saturating_add(delay.into())
     }
 
     /// The place of the ask that a job is assigned to. `None`: none fits.
     pub fn choose(&self, job: &Job, asks: &[Candidate]) -> Option<usize> {
         let fitting = self.fitting(job, asks);
-        let effective = |candidate: &Candidate| {
-            let delay =
-                job.terms.price.saturating_sub(job.terms.value(self.promise(&candidate.ask)));
-            u128::from(candidate.ask.price).saturating_add(delay.into())
-        };
+        let effective = |candidate: &Candidate| self.effective(job, &candidate.ask);
         let fitting = || fitting.iter().filter_map(|place| Some((*place, asks.get(*place)?)));
         let lowest = fitting().map(|(_, candidate)| effective(candidate)).min()?;
-        let band = BPS.saturating_add(self.class.policy.band_bps);
-        let limit = lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest);
+        let limit = band_limit(lowest, self.class.policy.band_bps);
         let mut within = fitting().filter(|(_, candidate)| effective(candidate) <= limit);
         let first = within.next()?;
         let Some(second) = within.next() else {
@@ -226,6 +330,12 @@ impl Round<'_> {
         let prover = candidate.ask.operator;
         Clock { numerator: draw.numerator(&prover), weight, prover }
     }
+}
+
+/// What an ask may cost at most to take part in the draw, if the cheapest costs `lowest`.
+pub fn band_limit(lowest: u128, band_bps: u16) -> u128 {
+    let band = BPS.saturating_add(band_bps);
+    lowest.saturating_mul(band.into()).checked_div(BPS.into()).unwrap_or(lowest)
 }
 
 /// Ascending L/W; without weight last, and by L among themselves.

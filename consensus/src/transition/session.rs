@@ -228,13 +228,8 @@ impl<'a, V: StateView> Session<'a, V> {
     /// What a matching or a gate needs to know of an operator.
     pub(super) fn standing(&mut self, address: &Address) -> Result<Standing, ApplyError<V::Error>> {
         let operator = self.operator(address)?;
-        Ok(Standing {
-            free: operator.free(),
-            epoch_bond: operator.epoch_bond,
-            fresh: operator.fresh_at(self.height().saturating_sub(1)),
-            reputation: operator.reputation,
-            weight: self.frozen_weight(StateKey::Weight(*address))?,
-        })
+        let weight = self.frozen_weight(StateKey::Weight(*address))?;
+        Ok(Standing::of(&operator, self.height(), weight))
     }
 }
 

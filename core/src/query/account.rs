@@ -1,9 +1,9 @@
 //! Accounts.
 
 use lode_consensus::{Account, Address, Hash, Height, SignedTransaction};
-use lode_ledger::LeafProof;
+use lode_ledger::{LeafProof, LedgerError};
 
-use super::{Moment, Page, Place, QueryError};
+use super::{Moment, Page, Place, QueryError, Told};
 
 /// An account after some block, proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct PlacedTransaction {
     pub signed: SignedTransaction,
     /// Where it is.
     pub place: Place,
+    /// What became of it.
+    pub told: Option<Told>,
 }
 
 impl Moment<'_> {
@@ -59,13 +61,25 @@ impl Moment<'_> {
         limit: usize,
         before: Height,
     ) -> Result<Page<PlacedTransaction>, QueryError> {
-        let genesis_hash = self.genesis_hash();
         let places = self.reader.account_transactions(owner, before)?;
         let places = places
             .map(|place| place.map(|place| Place { height: place.height, index: place.index }));
-        self.page(limit, places, |block, place| {
-            let signed = block.body.transactions.get(place.slot())?.clone();
-            Some(PlacedTransaction { id: signed.id(&genesis_hash), signed, place })
+        self.placed(limit, places)
+    }
+
+    /// A page of transactions by their places.
+    pub(super) fn placed(
+        &self,
+        limit: usize,
+        places: impl Iterator<Item = Result<Place, LedgerError>>,
+    ) -> Result<Page<PlacedTransaction>, QueryError> {
+        let page = self.page(limit, places, |block, place| {
+            Some((block.body.transactions.get(place.slot())?.clone(), place))
+        })?;
+        page.try_map(|(signed, place)| {
+            let id = signed.id(&self.genesis_hash());
+            let told = self.told(id, &signed, place)?;
+            Ok(PlacedTransaction { id, signed, place, told })
         })
     }
 }

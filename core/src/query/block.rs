@@ -1,7 +1,10 @@
 //! Blocks and transactions.
 
-use lode_consensus::{Block, ChainWork, Epoch, Hash, Height, SignedTransaction, epoch, reward};
-use lode_ledger::BlockEntry;
+use lode_consensus::{
+    Action, Block, ChainWork, Epoch, Hash, Height, SignedTransaction, epoch,
+    market::event::Outcome, reward,
+};
+use lode_ledger::{BlockEntry, TransactionPlace};
 
 use super::{Moment, Place, QueryError};
 
@@ -34,6 +37,16 @@ pub struct BlockAnswer {
     pub work: ChainWork,
     /// What it mints at most, in microcredits.
     pub subsidy: u64,
+    /// What became of its transactions, in their order; empty beside the chain.
+    pub told: Vec<Told>,
+}
+
+/// What became of a transaction that a block of the chain includes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    pub outcome: Outcome,
+    /// Of a RegisterClass: how many public values a job of the class has.
+    pub values: Option<u16>,
 }
 
 /// A transaction and where it is.
@@ -43,6 +56,8 @@ pub struct TransactionAnswer {
     pub signed: SignedTransaction,
     /// Its place in the chain; none while it waits.
     pub place: Option<Place>,
+    /// What became of it there.
+    pub told: Option<Told>,
 }
 
 impl Moment<'_> {
@@ -70,6 +85,7 @@ impl Moment<'_> {
         };
         let on_chain = self.reader.is_on_chain(&hash, height)?;
         let above = tip.saturating_sub(height);
+        let told = if on_chain { self.told_all(height, &block)? } else { Vec::new() };
         Ok(BlockAnswer {
             hash,
             block,
@@ -80,6 +96,7 @@ impl Moment<'_> {
             confirmations: if on_chain { above.saturating_add(1) } else { 0 },
             work: entry.work,
             subsidy: reward::subsidy(height),
+            told,
         })
     }
 
@@ -112,12 +129,43 @@ impl Moment<'_> {
     ) -> Result<TransactionAnswer, QueryError> {
         let Some(place) = self.reader.transaction_place(id)? else {
             let signed = waiting.ok_or(QueryError::NoTransaction(*id))?;
-            return Ok(TransactionAnswer { signed, place: None });
+            return Ok(TransactionAnswer { signed, place: None, told: None });
         };
         let place = Place { height: place.height, index: place.index };
         let block = self.reader.block_at(place.height)?.map(|(_, block)| block);
         let signed = block.and_then(|block| block.body.transactions.into_iter().nth(place.slot()));
         let lost = || QueryError::Contradiction(format!("transaction {id} is not in its block"));
-        Ok(TransactionAnswer { signed: signed.ok_or_else(lost)?, place: Some(place) })
+        let signed = signed.ok_or_else(lost)?;
+        let told = self.told(*id, &signed, place)?;
+        Ok(TransactionAnswer { signed, place: Some(place), told })
+    }
+
+    /// What became of a transaction of the chain.
+    pub(super) fn told(
+        &self,
+        id: Hash,
+        signed: &SignedTransaction,
+        place: Place,
+    ) -> Result<Option<Told>, QueryError> {
+        let place = TransactionPlace { height: place.height, index: place.index };
+        let Some(outcome) = self.reader.outcome(&place)? else { return Ok(None) };
+        Ok(Some(Told { outcome, values: self.values(id, signed)? }))
+    }
+
+    fn told_all(&self, height: Height, block: &Block) -> Result<Vec<Told>, QueryError> {
+        let genesis_hash = self.genesis_hash();
+        let outcomes = self.reader.outcomes(height)?;
+        let transactions = block.body.transactions.iter();
+        let told = transactions.zip(outcomes).map(|(signed, outcome)| {
+            Ok(Told { outcome, values: self.values(signed.id(&genesis_hash), signed)? })
+        });
+        told.collect()
+    }
+
+    fn values(&self, id: Hash, signed: &SignedTransaction) -> Result<Option<u16>, QueryError> {
+        if !matches!(signed.transaction.action, Action::RegisterClass(_)) {
+            return Ok(None);
+        }
+        Ok(self.reader.class(&id)?.map(|class| class.values))
     }
 }

@@ -11,16 +11,23 @@
 mod account;
 mod block;
 mod epoch;
+mod fit;
+mod jobs;
+mod market;
 mod page;
 mod status;
 
 use lode_consensus::{ChainSpec, Epoch, Hash, Height};
 use lode_ledger::{BlockEntry, Ledger, LedgerError, Reader};
+pub use lode_ledger::{JobStatus, Prices};
 
 pub use self::{
     account::{AccountState, PlacedTransaction},
-    block::{BlockAnswer, BlockId, TransactionAnswer},
+    block::{BlockAnswer, BlockId, Told, TransactionAnswer},
     epoch::{EpochAnswer, MAX_COUNTED_SHARES, PlacedShare, ProverShares, WeightState},
+    fit::{AskFit, Estimate, Fit, Why, WouldBe},
+    jobs::{JobsOf, ListedClass, ListedJob},
+    market::{AgendaState, JobState, OperatorState, Proven},
     page::{Page, Place},
     status::ChainStatus,
 };
@@ -42,6 +49,12 @@ pub enum QueryError {
     /// No such transaction is known.
     #[error("no transaction {0}, neither in a block nor waiting for one")]
     NoTransaction(Hash),
+    /// No such class is registered.
+    #[error("no class {0}")]
+    NoClass(Hash),
+    /// No Request has that id, or the job has ended.
+    #[error("no job {0}")]
+    NoJob(Hash),
     /// The epoch lies in the future.
     #[error("epoch {epoch} has not begun: epoch {current} is the last that has")]
     NoEpoch {
@@ -76,6 +89,8 @@ impl QueryError {
             Self::NoHeight { .. }
             | Self::NoBlock(_)
             | Self::NoTransaction(_)
+            | Self::NoClass(_)
+            | Self::NoJob(_)
             | Self::NoEpoch { .. }
             | Self::NoRoster { .. }
             | Self::Ledger(LedgerError::NotRetained { .. }) => true,

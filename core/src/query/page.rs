@@ -59,6 +59,17 @@ impl Moment<'_> {
     }
 }
 
+impl<T> Page<T> {
+    /// The same page of what each item becomes.
+    pub(super) fn try_map<U>(
+        self,
+        map: impl FnMut(T) -> Result<U, QueryError>,
+    ) -> Result<Page<U>, QueryError> {
+        let items = self.items.into_iter().map(map).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: self.next })
+    }
+}
+
 fn lost(place: Place) -> QueryError {
     QueryError::Contradiction(format!(
         "an index names place {} of block {}, where nothing is",

@@ -42,7 +42,7 @@ use tracing::{info, warn};
 
 use self::next_block::{Claims, NextBlock};
 use crate::{
-    Assessment, Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
+    Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
     events::EventLog,
     share_pool::{MAX_SHARES, SharePool, WaitingShare},
     template::Templates,
