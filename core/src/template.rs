@@ -1,8 +1,8 @@
 //! Block templates: everything of a block but its proof.
 //!
-//! Transactions are taken in the mempool's order, in which what keeps a promise that ends soon comes
-//! first, as far as a block's limits allow: bytes, transactions, the proof budget, of which others
-//! than the assignees have a half, and classes.
+//! Transactions are taken in the mempool's order, in which what keeps a promise that ends soon
+//! comes first, as far as a block's limits allow: bytes, transactions, the proof budget, of which
+//! others than the assignees have a half, and classes.
 //!
 //! What must not be broken: a template is a valid block as soon as an attempt for it meets the
 //! target; and memory is bounded, whatever number of provers asks.

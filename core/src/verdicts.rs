@@ -8,12 +8,13 @@
 //! Threads: any. Two that ask for the same proof at the same time share one check; the second
 //! waits. [`verify_all`] starts as many threads as there are processors, for as long as it takes.
 //!
-//! Bounds: [`MAX_VERDICTS`], [`MAX_KEYS`] and [`MAX_VALUES`]; what was not asked for longest gives way.
+//! Bounds: [`MAX_VERDICTS`], [`MAX_KEYS`] and [`MAX_VALUES`]; what was not asked for longest gives
+//! way.
 //!
-//! What must not be broken: an answer depends on the question alone. Binding and proof stand for all
-//! that a verdict depends on (the binding for jobs and operator, the jobs for class and values), so
-//! that a delivery signed again, for another fee, is not verified again; a class's id stands for its
-//! key.
+//! What must not be broken: an answer depends on the question alone. Binding and proof stand for
+//! all that a verdict depends on (the binding for jobs and operator, the jobs for class and
+//! values), so that a delivery signed again, for another fee, is not verified again; a class's id
+//! stands for its key.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -44,30 +44,40 @@ fn changes(reader: &Reader<'_>, job: &Hash) -> Vec<JobChange> {
 }
 
 #[test]
-fn readers_say_what_happened() {
-    let (mut maker, mut market) = market();
+fn readers_say_how_the_market_stands() {
+    let (maker, market) = market();
     let (_folder, ledger) = stored(&maker, &market.blocks);
     let jobs = market.jobs.clone();
     let (requester, operator) = (maker.address(REQUESTER), maker.address(OPERATOR));
     let newest_first: Vec<Hash> = jobs.iter().rev().copied().collect();
-    {
-        let reader = ledger.read();
-        assert_eq!(with_status(&reader, JobStatus::Assigned), newest_first);
-        assert_eq!(reader.witness(&jobs[1]).unwrap(), Some(vec![1; 24]));
-        assert_eq!(reader.class_source(&market.class).unwrap(), Some(vec![1; 16]));
-        assert_eq!(reader.class_key(&market.class).unwrap(), Some(vec![1, 1]));
-        assert_eq!(reader.class(&market.class).unwrap().unwrap().assigned, 3);
-        assert_eq!(reader.book(&market.class).unwrap().0[0].open, 3);
-        assert_eq!(reader.book_at(&market.class, 4).unwrap().0[0].open, 0);
-        assert!(reader.waiting(&market.class).unwrap().0.is_empty());
-        assert_eq!(reader.operator(&operator).unwrap().unwrap().held, 3);
-        assert_eq!(reader.operator(&requester).unwrap(), None);
-        let pool: ProvingPool = reader.leaf(&StateKey::ProvingPool(0)).unwrap().unwrap();
-        assert_eq!(pool.left, reader.proving_pool(0).unwrap());
-    }
-    market.settle(&mut maker);
-    store_all(&ledger, &maker, &market.blocks[5..]);
     let reader = ledger.read();
+    assert_eq!(with_status(&reader, JobStatus::Assigned), newest_first);
+    assert_eq!(reader.witness(&jobs[1]).unwrap(), Some(vec![1; 24]));
+    assert_eq!(reader.class_source(&market.class).unwrap(), Some(vec![1; 16]));
+    assert_eq!(reader.class_key(&market.class).unwrap(), Some(vec![1, 1]));
+    assert_eq!(reader.class(&market.class).unwrap().unwrap().assigned, 3);
+    assert_eq!(reader.book(&market.class).unwrap().0[0].open, 3);
+    assert_eq!(reader.book_at(&market.class, 4).unwrap().0[0].open, 0);
+    assert!(reader.waiting(&market.class).unwrap().0.is_empty());
+    assert_eq!(reader.operator(&operator).unwrap().unwrap().held, 3);
+    assert_eq!(reader.operator(&requester).unwrap(), None);
+    let pool: ProvingPool = reader.leaf(&StateKey::ProvingPool(0)).unwrap().unwrap();
+    assert_eq!(pool.left, reader.proving_pool(0).unwrap());
+}
+
+/// The same market after all its jobs have ended.
+fn settled() -> (Maker, Market, TempDir, Ledger) {
+    let (mut maker, mut market) = market();
+    market.settle(&mut maker);
+    let (folder, ledger) = stored(&maker, &market.blocks);
+    (maker, market, folder, ledger)
+}
+
+#[test]
+fn readers_list_the_newest_first() {
+    let (maker, market, _folder, ledger) = settled();
+    let (requester, operator) = (maker.address(REQUESTER), maker.address(OPERATOR));
+    let (jobs, reader) = (&market.jobs, ledger.read());
 
     let listed = |list: Vec<Result<((u32, u32), Hash), _>>| -> Vec<_> {
         list.into_iter()
@@ -88,7 +98,12 @@ fn readers_say_what_happened() {
     let prices: Vec<_> =
         reader.prices(&market.class, u32::MAX).unwrap().map(|p| p.unwrap()).collect();
     assert_eq!(prices, [(5, Prices { last: 1_000, low: 1_000, high: 1_000, count: 3 })]);
+}
 
+#[test]
+fn readers_say_how_jobs_ended() {
+    let (_maker, market, _folder, ledger) = settled();
+    let (jobs, reader) = (&market.jobs, ledger.read());
     assert_eq!(with_status(&reader, JobStatus::Delivered), [jobs[0]]);
     assert_eq!(with_status(&reader, JobStatus::Failed), [jobs[2], jobs[1]]);
     for status in [JobStatus::Waiting, JobStatus::Open, JobStatus::Assigned] {
@@ -121,7 +136,13 @@ fn readers_say_what_happened() {
         ),
         "{lapsed:?}"
     );
+}
 
+#[test]
+fn readers_say_what_became_of_deliveries() {
+    let (maker, market, _folder, ledger) = settled();
+    let (jobs, reader) = (&market.jobs, ledger.read());
+    let operator = maker.address(OPERATOR);
     let outcomes: Vec<_> = reader.outcomes(6).unwrap();
     let deliveries: Vec<_> =
         reader.deliveries(&operator, NEWEST).unwrap().map(|place| place.unwrap()).collect();

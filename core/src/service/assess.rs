@@ -3,15 +3,15 @@
 //! here depends on form, signature, nonce and fee that were checked before.
 //!
 //! The state in which the next block's first transaction finds the chain is computed once for each
-//! tip. A delivery's jobs are looked at before its proof, and one proof at most is verified for each
-//! sender and nonce.
+//! tip. A delivery's jobs are looked at before its proof, and one proof at most is verified for
+//! each sender and nonce.
 //!
 //! What must not be broken: nothing here holds the pools' lock while it works.
 
 use std::sync::Arc;
 
 use lode_consensus::{
-    Action, Address, Hash, SignedTransaction, Transaction,
+    Action, Hash, SignedTransaction, Transaction,
     market::{
         event::Outcome,
         job::Status,
@@ -24,42 +24,8 @@ use lode_consensus::{
 use lode_ledger::{LedgerError, Reader};
 use parking_lot::Mutex;
 
-use super::{ChainService, apply_error};
-use crate::{
-    Assessment, Clock, SubmitError,
-    verdicts::{Lru, statement_of},
-};
-
-/// Senders and nonces of which it is remembered which proof was verified.
-const MAX_CLAIMS: usize = 65_536;
-
-/// The next block, opened once for each tip.
-pub(super) type NextBlock = Arc<Mutex<Option<Arc<Opened>>>>;
-
-/// Which proof was verified for a sender and a nonce.
-#[derive(Debug)]
-pub(super) struct Claims(Mutex<Lru<(Address, u64), Hash>>);
-
-impl Default for Claims {
-    fn default() -> Self {
-        Self(Mutex::new(Lru::new(MAX_CLAIMS)))
-    }
-}
-
-impl Claims {
-    /// Claims a sender's nonce for a proof. Whether no other one was verified for it.
-    fn claim(&self, transaction: &Transaction, proof: &SoldProof) -> bool {
-        let (place, statement) = ((transaction.from, transaction.nonce), statement_of(proof));
-        let mut claims = self.0.lock();
-        match claims.get(&place) {
-            Some(claimed) => claimed == statement,
-            None => {
-                claims.insert(place, statement);
-                true
-            }
-        }
-    }
-}
+use super::{ChainService, apply_error, next_block::NextBlock};
+use crate::{Assessment, Clock, SubmitError};
 
 /// The tip that something is assessed at.
 struct AtTip<'a> {

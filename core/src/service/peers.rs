@@ -65,8 +65,8 @@ impl<C: Clock> ChainService<C> {
         HashedTransaction::new(signed, &self.ledger.network().genesis_hash)
     }
 
-    /// What waits for a block and would not be void there, all shares first, then transactions in the order in which blocks
-    /// take them: one page of that sequence, after the first `skip`.
+    /// What waits for a block and would not be void there, all shares first, then transactions in
+    /// the order in which blocks take them: one page of that sequence, after the first `skip`.
     pub fn mempool_page(&self, skip: u32) -> MempoolPage {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let pools = self.pools();
