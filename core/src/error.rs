@@ -5,9 +5,11 @@ use std::sync::Arc;
 use lode_consensus::{
     Hash,
     address::AddressError,
+    market::event::Void,
     obligation::ObligationError,
     rules::{BlockError, ShareError},
     transaction::SignatureError,
+    transition::TransactionError,
 };
 use lode_ledger::LedgerError;
 use lode_puzzle::VerifyError;
@@ -47,6 +49,15 @@ pub enum SubmitError {
     /// The mempool does not take the transaction.
     #[error(transparent)]
     Mempool(#[from] MempoolError),
+    /// The next block could hold the transaction, and it would do nothing there.
+    #[error("void: {0}")]
+    Void(Void),
+    /// The next block could not hold the transaction.
+    #[error(transparent)]
+    Refused(TransactionError),
+    /// Another proof was verified for the sender and its nonce.
+    #[error("another proof came with this nonce: one is verified for each")]
+    OtherProof,
     /// The chain holds the transaction.
     #[error("transaction {0} is in a block already")]
     InBlock(Hash),
@@ -114,6 +125,8 @@ impl SubmitError {
             | Self::ForeignJob => Fault::Sender,
             Self::KnownBlock(_)
             | Self::Future { .. }
+            | Self::Void(_)
+            | Self::OtherProof
             | Self::InBlock(_)
             | Self::KnownAttempt
             | Self::UnknownJob
@@ -121,6 +134,11 @@ impl SubmitError {
             Self::Busy | Self::NoWork(_) => Fault::Busy,
             Self::Template(_) | Self::Entropy(_) | Self::Unjudged | Self::Task(_) => Fault::Ours,
             Self::Block(error) => of_block(error),
+            // These follow from the bytes alone, the others from the state too.
+            Self::Refused(TransactionError::Static(_) | TransactionError::Key { .. }) => {
+                Fault::Sender
+            }
+            Self::Refused(_) => Fault::State,
             Self::Mempool(error) => of_mempool(error),
             Self::Share(ShareError::Anchor { .. }) => Fault::State,
             Self::Share(ShareError::Prover(_)) => Fault::Sender,
@@ -205,6 +223,11 @@ mod tests {
             (SubmitError::Future { wait_ms: 1 }, Fault::State),
             (MempoolError::Static(StaticError::ZeroAmount).into(), Fault::Sender),
             (MempoolError::Full(7).into(), Fault::Busy),
+            (SubmitError::Void(Void::NoJob), Fault::State),
+            (SubmitError::OtherProof, Fault::State),
+            (SubmitError::Refused(TransactionError::Key { system: 1 }), Fault::Sender),
+            (SubmitError::Refused(StaticError::ZeroAmount.into()), Fault::Sender),
+            (SubmitError::Refused(TransactionError::NoClass(Hash::ZERO)), Fault::State),
             (MempoolError::Known(Hash::ZERO).into(), Fault::State),
             (MempoolError::MinFee { min: 2, got: 1 }.into(), Fault::State),
             (ShareError::Anchor { height: 1, got: Hash::ZERO }.into(), Fault::State),

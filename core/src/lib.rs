@@ -11,6 +11,8 @@
 //!   at a time; what finds no place within [`MAX_CHECK_WAIT`] is refused as busy.
 //! - [`VerifiedCache`] in front of the checker of proofs, signatures and addresses: whatever passed
 //!   is checked once.
+//! - [`VerdictCache`] in front of the proof systems, for the ledger: a sold proof is verified once,
+//!   when it comes or side by side with the others of its block before that is applied.
 //! - [`SubmitError`]: why something was not taken, and whose [`Fault`] that is. Sync and HTTP go by
 //!   the fault.
 //! - [`sync::SyncMachine`] on a thread of its own, with as many checks at a time as there are cores
@@ -37,6 +39,7 @@ mod service;
 mod share_pool;
 pub mod sync;
 mod template;
+mod verdicts;
 mod verified;
 
 pub use backend::{
@@ -46,7 +49,8 @@ pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use error::{Fault, SubmitError};
 pub use journal::{Journal, JournalLimits};
-pub use mempool::{Mempool, MempoolError, MempoolLimits};
+pub use mempool::{Assessment, Mempool, MempoolError, MempoolLimits};
 pub use p2p::{P2p, P2pFailure, P2pView};
 pub use service::{ChainService, Effects, Handle, MAX_ACCEPTED, MAX_CHECK_WAIT, MAX_CHECKS};
+pub use verdicts::{ParsedKeys, VerdictCache};
 pub use verified::VerifiedCache;

@@ -1,13 +1,17 @@
 //! Transactions that wait for a block.
 //!
 //! Everything in the pool can be executed on top of the tip: an account's transactions stand in
-//! nonce order without a gap, and together they cost no more than its balance. Fee per byte
-//! ([`fee_rate`]) decides which transaction goes first and which leaves a full pool. Nothing here
-//! depends on the kinds of transactions: `lode-consensus` says what they are and cost.
+//! nonce order without a gap, and together they cost no more than its balance. What a transaction
+//! pays for the part of a block that it takes ([`fee_rate`]) decides which one goes first and which
+//! leaves a full pool: of bytes and units of the proof budget, in proportion to a block's limits.
+//! What keeps a promise goes before all that, the soonest first, once it is due soon, and leaves a
+//! full pool last. Nothing here depends on the kinds of transactions: `lode-consensus` says what
+//! they are and cost, and an [`Assessment`] what they mean at the tip.
 //!
 //! What must not be broken: the pool never holds more than its bytes, and making room never leaves
 //! a gap.
 
+mod bid;
 mod fee_rate;
 
 use std::{
@@ -15,9 +19,11 @@ use std::{
     collections::{BTreeMap, BinaryHeap, HashMap},
 };
 
+pub use bid::Assessment;
+use bid::Bid;
 use fee_rate::FeeRate;
 use lode_consensus::{
-    Account, Address, Encode, Hash, Height, SignedTransaction,
+    Account, Address, Hash, Height, SignedTransaction,
     params::MarketSpec,
     transaction::{StaticError, Transfer},
 };
@@ -25,6 +31,8 @@ use lode_consensus::{
 /// Bytes that [`MempoolLimits::min_fee`] pays for: those of a signed transfer. Each further one
 /// costs as much again.
 const MIN_FEE_BYTES: usize = SignedTransaction::bytes_with_body(Transfer::BYTES);
+/// How many transactions of the same account may stand before such a delivery and go with it.
+const MAX_BEFORE_DUE: usize = 4;
 
 /// How much the pool holds, and what it asks for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +102,9 @@ pub enum MempoolError {
         /// The transaction's fee.
         got: u64,
     },
+    /// One with this nonce waits whose proof is false: it stays, and costs its sender.
+    #[error("replacement: a false proof waits with this nonce")]
+    Forfeit,
     /// The account's waiting transactions cost more than it has.
     #[error("balance: {needed} microcredits needed with what waits already, {balance} there")]
     Balance {
@@ -109,53 +120,40 @@ pub enum MempoolError {
     Full(u64),
 }
 
-/// What the pool goes by: the same for all kinds of transactions.
-#[derive(Debug, Clone, Copy)]
-struct Bid {
-    from: Address,
-    nonce: u64,
-    fee: u64,
-    expiry: Height,
-    /// What leaves the sender's balance.
-    cost: u64,
-    bytes: usize,
-}
-
-impl Bid {
-    fn of(signed: &SignedTransaction, market: &MarketSpec) -> Result<Self, StaticError> {
-        let transaction = &signed.transaction;
-        transaction.check_static()?;
-        Ok(Self {
-            from: transaction.from,
-            nonce: transaction.nonce,
-            fee: transaction.fee,
-            expiry: transaction.expiry,
-            cost: transaction.cost(market)?,
-            bytes: signed.encoded_len(),
-        })
-    }
-
-    fn rate(&self) -> FeeRate {
-        FeeRate::new(self.fee, self.bytes)
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Waiting {
     id: Hash,
     signed: SignedTransaction,
     bid: Bid,
+    assessment: Assessment,
+    /// Whether it would do nothing any more: it pays its fee in this node's blocks still, and peers
+    /// would not take it.
+    is_void: bool,
     /// When it came, counted over all admissions: the older of two equal rates goes first.
     arrival: u64,
 }
 
-/// How early a transaction is taken: the greatest first.
-type Rank = (FeeRate, Reverse<u64>);
+/// How early a transaction is taken: the greatest first. What is due, or stands before what is, by
+/// that height.
+type Rank = (Option<Reverse<Height>>, FeeRate, Reverse<u64>);
+
+/// How late a transaction leaves a full pool: the least first. What keeps a promise leaves last.
+type Standing = (bool, FeeRate, Reverse<u64>);
 
 impl Waiting {
-    fn rank(&self) -> Rank {
-        (self.bid.rate(), Reverse(self.arrival))
+    fn standing(&self) -> Standing {
+        (self.bid.due.is_some(), self.bid.rate(), Reverse(self.arrival))
     }
+}
+
+/// The rank of an account's transaction with a nonce, which those behind it share if one of the
+/// first is due.
+fn rank(account: &BTreeMap<u64, Waiting>, nonce: u64, next: Height) -> Option<Rank> {
+    let behind = account.range(nonce..).take(MAX_BEFORE_DUE + 1);
+    let due = behind.filter(|(_, waiting)| waiting.bid.is_due(next));
+    let due = due.filter_map(|(_, waiting)| waiting.bid.due).min();
+    let own = account.get(&nonce)?;
+    Some((due.map(Reverse), own.bid.rate(), Reverse(own.arrival)))
 }
 
 /// Where a transaction stands: its sender and its nonce.
@@ -202,8 +200,7 @@ impl Mempool {
 
     /// A waiting transaction.
     pub fn get(&self, id: &Hash) -> Option<&SignedTransaction> {
-        let (address, nonce) = self.by_id.get(id)?;
-        Some(&self.accounts.get(address)?.get(nonce)?.signed)
+        self.waiting(id).map(|waiting| &waiting.signed)
     }
 
     /// Takes a transaction whose signature and addresses the caller has checked. `account` is its
@@ -215,9 +212,10 @@ impl Mempool {
         signed: SignedTransaction,
         account: Account,
         next: Height,
+        assessment: &Assessment,
     ) -> Result<Vec<Hash>, MempoolError> {
-        let bid = Bid::of(&signed, &self.market)?;
-        self.insert_bid(id, signed, bid, account, next)
+        let bid = Bid::of(&signed, &self.market, assessment)?;
+        self.insert_bid(id, signed, bid, account, next, *assessment)
     }
 
     fn insert_bid(
@@ -227,10 +225,12 @@ impl Mempool {
         bid: Bid,
         account: Account,
         next: Height,
+        assessment: Assessment,
     ) -> Result<Vec<Hash>, MempoolError> {
         let leaving = self.place(&id, &bid, account, next)?;
         let left = leaving.iter().filter_map(|place| self.remove(place)).collect();
-        let waiting = Waiting { id, signed, bid, arrival: self.arrivals };
+        let waiting =
+            Waiting { id, signed, bid, assessment, is_void: false, arrival: self.arrivals };
         self.arrivals += 1;
         self.bytes += bid.bytes;
         self.by_id.insert(id, (bid.from, bid.nonce));
@@ -245,8 +245,10 @@ impl Mempool {
         signed: &SignedTransaction,
         account: Account,
         next: Height,
+        assessment: &Assessment,
     ) -> Result<(), MempoolError> {
-        self.place(id, &Bid::of(signed, &self.market)?, account, next).map(|_| ())
+        let bid = Bid::of(signed, &self.market, assessment)?;
+        self.place(id, &bid, account, next).map(|_| ())
     }
 
     /// Finds a transaction's place: whether it may wait, and which ones have to leave for it.
@@ -280,7 +282,10 @@ impl Mempool {
         }
         let replaced = waiting.and_then(|waiting| waiting.get(&bid.nonce));
         if let Some(replaced) = replaced {
-            let needed = replaced.bid.rate().replacement_fee(bid.bytes);
+            if replaced.bid.bounty > 0 {
+                return Err(MempoolError::Forfeit);
+            }
+            let needed = replaced.bid.rate().replacement_fee(bid.weight);
             if bid.fee < needed {
                 return Err(MempoolError::Replacement { needed, got: bid.fee });
             }
@@ -313,13 +318,13 @@ impl Mempool {
         let last = |(_, waiting): (_, &BTreeMap<u64, Waiting>)| {
             waiting.last_key_value().map(|(_, last)| end(last))
         };
-        let mut ends: BinaryHeap<Reverse<(Rank, Place)>> = others.filter_map(last).collect();
+        let mut ends: BinaryHeap<Reverse<(Standing, Place)>> = others.filter_map(last).collect();
         while excess > 0 {
-            let Some(Reverse(((rate, _), place))) = ends.pop() else {
+            let Some(Reverse(((settles, rate, _), place))) = ends.pop() else {
                 return Err(MempoolError::Full(bid.fee));
             };
-            if rate >= bid.rate() {
-                return Err(MempoolError::Full(rate.fee_of(bid.bytes)));
+            if (settles, rate) >= (bid.due.is_some(), bid.rate()) {
+                return Err(MempoolError::Full(rate.fee_of(bid.weight)));
             }
             let (address, nonce) = place;
             if let Some(account) = self.accounts.get(&address) {
@@ -344,28 +349,76 @@ impl Mempool {
         Some(removed.id)
     }
 
-    /// All waiting transactions in the order of a next block: the highest fee per byte among each
-    /// account's next ones first, the older of two equal ones.
-    pub fn in_order(&self) -> impl Iterator<Item = (Hash, &SignedTransaction)> {
-        let head = |waiting: &Waiting| (waiting.rank(), waiting.bid.from, waiting.bid.nonce);
-        let firsts = self.accounts.values().filter_map(|account| account.first_key_value());
-        let mut heads: BinaryHeap<(Rank, Address, u64)> =
-            firsts.map(|(_, first)| head(first)).collect();
+    /// An account's waiting transactions with nonces below one, in their order.
+    pub fn before(
+        &self,
+        address: &Address,
+        nonce: u64,
+    ) -> impl Iterator<Item = (Hash, &SignedTransaction)> {
+        let account = self.accounts.get(address);
+        let before = account.into_iter().flat_map(move |account| account.range(..nonce));
+        before.map(|(_, waiting)| (waiting.id, &waiting.signed))
+    }
+
+    /// All waiting transactions in the order of a next block at a height: what keeps a promise that
+    /// ends soon first, and what has to stand before it; then by what they pay for the part of the
+    /// block that they take, among each account's next ones the highest first, the older of two
+    /// equal ones.
+    pub fn in_order(&self, next: Height) -> impl Iterator<Item = (Hash, &SignedTransaction)> {
+        let head = move |account: &BTreeMap<u64, Waiting>, address: Address, nonce: u64| {
+            Some((rank(account, nonce, next)?, address, nonce))
+        };
+        let mut heads: BinaryHeap<(Rank, Address, u64)> = self
+            .accounts
+            .iter()
+            .filter_map(|(address, account)| head(account, *address, *account.keys().next()?))
+            .collect();
         std::iter::from_fn(move || {
             let (_, address, nonce) = heads.pop()?;
             let account = self.accounts.get(&address)?;
-            heads.extend(nonce.checked_add(1).and_then(|next| account.get(&next)).map(head));
+            heads.extend(nonce.checked_add(1).and_then(|next| head(account, address, next)));
             account.get(&nonce).map(|waiting| (waiting.id, &waiting.signed))
         })
     }
 
-    /// Takes everything out, in the order of a next block.
-    pub fn drain(&mut self) -> Vec<SignedTransaction> {
-        let waiting = self.in_order().map(|(_, signed)| signed.clone()).collect();
+    /// Takes everything out, with what was said of it, in the order of a next block.
+    pub fn drain(&mut self, next: Height) -> Vec<(SignedTransaction, Assessment)> {
+        let mut waiting = Vec::with_capacity(self.len());
+        for (id, signed) in self.in_order(next) {
+            waiting.push((signed.clone(), self.assessment(&id).unwrap_or_default()));
+        }
         self.accounts.clear();
         self.by_id.clear();
         self.bytes = 0;
         waiting
+    }
+
+    /// Notes which waiting transactions would do nothing any more.
+    pub fn mark_void<E>(
+        &mut self,
+        mut is_void: impl FnMut(&SignedTransaction) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let waiting = self.accounts.values_mut().flat_map(BTreeMap::values_mut);
+        for waiting in waiting.filter(|waiting| !waiting.is_void) {
+            waiting.is_void = is_void(&waiting.signed)?;
+        }
+        Ok(())
+    }
+
+    /// What peers may like to have of it, in the order of a next block.
+    pub fn relayed(&self, next: Height) -> impl Iterator<Item = &SignedTransaction> {
+        let is_void = |(id, _): &(Hash, _)| self.waiting(id).is_none_or(|waiting| waiting.is_void);
+        self.in_order(next).filter(move |entry| !is_void(entry)).map(|(_, signed)| signed)
+    }
+
+    fn waiting(&self, id: &Hash) -> Option<&Waiting> {
+        let (address, nonce) = self.by_id.get(id)?;
+        self.accounts.get(address)?.get(nonce)
+    }
+
+    /// What was said of a waiting transaction.
+    pub fn assessment(&self, id: &Hash) -> Option<Assessment> {
+        self.waiting(id).map(|waiting| waiting.assessment)
     }
 
     /// Drops what the new tip has made impossible: `account` gives the present state of each
@@ -395,13 +448,17 @@ impl Mempool {
 }
 
 /// An account's last transaction among those that can leave: the lowest rank first.
-fn end(waiting: &Waiting) -> Reverse<(Rank, Place)> {
-    Reverse((waiting.rank(), (waiting.bid.from, waiting.bid.nonce)))
+fn end(waiting: &Waiting) -> Reverse<(Standing, Place)> {
+    Reverse((waiting.standing(), (waiting.bid.from, waiting.bid.nonce)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        bid::{DUE_BLOCKS, weight_of},
+        *,
+    };
+    use lode_consensus::params::MAX_BODY_BYTES;
 
     const MARKET: MarketSpec = MarketSpec::MAINNET;
     use lode_consensus::{Action, Transaction};
@@ -433,7 +490,7 @@ mod tests {
         signed: SignedTransaction,
         balance: u64,
     ) -> Result<Vec<Hash>, MempoolError> {
-        pool.insert(id(&signed), signed, account(balance), NEXT)
+        pool.insert(id(&signed), signed, account(balance), NEXT, &Assessment::default())
     }
 
     /// As if the transaction had so many bytes. Only its fee, balance and place depend on them.
@@ -443,8 +500,9 @@ mod tests {
         bytes: usize,
         balance: u64,
     ) -> Result<Vec<Hash>, MempoolError> {
-        let bid = Bid { bytes, ..Bid::of(&signed, &MARKET)? };
-        pool.insert_bid(id(&signed), signed, bid, account(balance), NEXT)
+        let assessment = Assessment::default();
+        let bid = Bid { bytes, weight: bytes, ..Bid::of(&signed, &MARKET, &assessment)? };
+        pool.insert_bid(id(&signed), signed, bid, account(balance), NEXT, assessment)
     }
 
     #[test]
@@ -474,12 +532,12 @@ mod tests {
         for signed in [&low, &high, &other] {
             insert(&mut pool, signed.clone(), 1_000).unwrap();
         }
-        let order: Vec<Hash> = pool.in_order().map(|(id, _)| id).collect();
+        let order: Vec<Hash> = pool.in_order(NEXT).map(|(id, _)| id).collect();
         assert_eq!(order, [id(&other), id(&low), id(&high)]);
         // Of equal fees, the older one.
         let late = transfer(3, 5, 1, 50);
         insert(&mut pool, late.clone(), 1_000).unwrap();
-        assert_eq!(pool.in_order().nth(1).unwrap().0, id(&late));
+        assert_eq!(pool.in_order(NEXT).nth(1).unwrap().0, id(&late));
     }
 
     #[test]
@@ -536,6 +594,120 @@ mod tests {
         assert_eq!(pool.bytes(), limits().max_bytes);
     }
 
+    fn assessed(
+        pool: &mut Mempool,
+        signed: SignedTransaction,
+        assessment: Assessment,
+    ) -> Result<Vec<Hash>, MempoolError> {
+        pool.insert(id(&signed), signed, account(1_000), NEXT, &assessment)
+    }
+
+    fn due(height: Height) -> Assessment {
+        Assessment { due: Some(height), ..Assessment::default() }
+    }
+
+    fn order(pool: &Mempool) -> Vec<Hash> {
+        pool.in_order(NEXT).map(|(id, _)| id).collect()
+    }
+
+    #[test]
+    fn what_is_due_soon_goes_first_with_what_stands_before_it() {
+        let limits = MempoolLimits { max_per_account: 9, ..MempoolLimits::default() };
+        let mut pool = Mempool::new(MempoolLimits { min_fee: 10, ..limits }, MARKET);
+        let [rich, before, soonest, soon, later] = [
+            transfer(1, 5, 1, 90),
+            transfer(2, 5, 1, 10),
+            transfer(2, 6, 1, 11),
+            transfer(3, 5, 1, 12),
+            transfer(4, 5, 1, 13),
+        ];
+        assessed(&mut pool, rich.clone(), Assessment::default()).unwrap();
+        assessed(&mut pool, before.clone(), Assessment::default()).unwrap();
+        assessed(&mut pool, soonest.clone(), due(NEXT)).unwrap();
+        assessed(&mut pool, soon.clone(), due(NEXT + DUE_BLOCKS - 1)).unwrap();
+        assessed(&mut pool, later.clone(), due(NEXT + DUE_BLOCKS)).unwrap();
+        let expected = [&before, &soonest, &soon, &rich, &later].map(id);
+        assert_eq!(order(&pool), expected);
+        // A promise that has passed is none.
+        let mut pool = Mempool::new(MempoolLimits { min_fee: 10, ..limits }, MARKET);
+        assessed(&mut pool, soon.clone(), due(NEXT - 1)).unwrap();
+        assessed(&mut pool, rich.clone(), Assessment::default()).unwrap();
+        assert_eq!(order(&pool), [&rich, &soon].map(id));
+    }
+
+    #[test]
+    fn no_more_than_a_few_go_with_what_is_due() {
+        let limits = MempoolLimits { max_per_account: 9, min_fee: 10, ..MempoolLimits::default() };
+        for (before, is_first) in [(MAX_BEFORE_DUE, true), (MAX_BEFORE_DUE + 1, false)] {
+            let mut pool = Mempool::new(limits, MARKET);
+            let nonces = 5..5 + before as u64;
+            let end = nonces.end;
+            for nonce in nonces {
+                assessed(&mut pool, transfer(2, nonce, 1, 10), Assessment::default()).unwrap();
+            }
+            assessed(&mut pool, transfer(2, end, 1, 10), due(NEXT)).unwrap();
+            let rich = transfer(1, 5, 1, 90);
+            assessed(&mut pool, rich.clone(), Assessment::default()).unwrap();
+            assert_eq!(order(&pool)[0] != id(&rich), is_first, "{before} before it");
+        }
+    }
+
+    #[test]
+    fn units_weigh_as_much_as_the_part_of_a_block_that_they_take() {
+        let budget = MARKET.proof_budget;
+        assert_eq!(weight_of(300, 0, budget), 300);
+        assert_eq!(weight_of(300, budget, budget), 300 + MAX_BODY_BYTES);
+        assert_eq!(weight_of(300, budget / 4 + 1, budget), 300 + MAX_BODY_BYTES / 4 + 3);
+        let limits = MempoolLimits { min_fee: 10, ..MempoolLimits::default() };
+        let mut pool = Mempool::new(limits, MARKET);
+        let (heavy, light) = (transfer(1, 5, 1, 90), transfer(2, 5, 1, 10));
+        let units = Assessment { units: 12_640, ..Assessment::default() };
+        assessed(&mut pool, heavy.clone(), units).unwrap();
+        assessed(&mut pool, light.clone(), Assessment::default()).unwrap();
+        assert_eq!(order(&pool), [&light, &heavy].map(id));
+        // What a false proof pays its producer counts as its fee.
+        let mut pool = Mempool::new(limits, MARKET);
+        assessed(&mut pool, heavy.clone(), Assessment { bounty: 500_000, ..units }).unwrap();
+        assessed(&mut pool, light.clone(), Assessment::default()).unwrap();
+        assert_eq!(order(&pool), [&heavy, &light].map(id));
+        let other = transfer(1, 5, 2, 500);
+        let refused = assessed(&mut pool, other, Assessment::default());
+        assert_eq!(refused, Err(MempoolError::Forfeit));
+    }
+
+    #[test]
+    fn what_is_void_stays_and_is_not_given_to_peers() {
+        let limits = MempoolLimits { min_fee: 10, ..MempoolLimits::default() };
+        let mut pool = Mempool::new(limits, MARKET);
+        let [void, behind] = [transfer(1, 5, 1, 10), transfer(1, 6, 1, 10)];
+        insert(&mut pool, void.clone(), 1_000).unwrap();
+        insert(&mut pool, behind.clone(), 1_000).unwrap();
+        pool.mark_void(|signed| Ok::<_, ()>(*signed == void)).unwrap();
+        // A later look does not take it back.
+        pool.mark_void(|_| Ok::<_, ()>(false)).unwrap();
+        assert_eq!(pool.relayed(NEXT).collect::<Vec<_>>(), [&behind]);
+        assert_eq!(order(&pool), [&void, &behind].map(id));
+        let sender = void.transaction.from;
+        let before: Vec<Hash> = pool.before(&sender, 6).map(|(id, _)| id).collect();
+        assert_eq!(before, [id(&void)]);
+    }
+
+    #[test]
+    fn what_keeps_a_promise_leaves_a_full_pool_last() {
+        let mut pool = Mempool::new(limits(), MARKET);
+        let kept = transfer(1, 5, 1, 10);
+        assessed(&mut pool, kept.clone(), due(NEXT)).unwrap();
+        for sender in 2..5 {
+            insert(&mut pool, transfer(sender, 5, 1, 50), 1_000).unwrap();
+        }
+        let newcomer = transfer(5, 5, 1, 60);
+        let left = insert(&mut pool, newcomer, 1_000).unwrap();
+        assert_eq!(left.len(), 1);
+        assert!(pool.get(&id(&kept)).is_some());
+        // And finds room in one that is full of what pays more.
+        assessed(&mut pool, transfer(6, 5, 1, 10), due(NEXT)).unwrap();
+    }
+
     #[test]
     fn a_new_tip_drops_what_cannot_be_any_more() {
         let mut pool = Mempool::new(limits(), MARKET);
@@ -546,7 +718,7 @@ mod tests {
         }
         let state = |_: &Address| Ok::<_, ()>(Account { balance: 500, nonce: 6 });
         assert_eq!(pool.prune(NEXT, state), Ok(vec![id(&used), id(&behind)]));
-        assert_eq!(pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(), [id(&next)]);
+        assert_eq!(pool.in_order(NEXT).map(|(id, _)| id).collect::<Vec<_>>(), [id(&next)]);
         assert_eq!(pool.prune(101, state), Ok(vec![id(&next)]));
         assert!(pool.is_empty() && pool.accounts.is_empty());
     }
@@ -562,7 +734,7 @@ mod tests {
         assert!(pool.prune(NEXT, state).unwrap().is_empty());
         assert_eq!(pool.prune(NEXT + 1, state).unwrap().len(), 2);
         assert_eq!(
-            pool.insert(id(&first), first, account(1_000), NEXT + 1),
+            pool.insert(id(&first), first, account(1_000), NEXT + 1, &Assessment::default()),
             Err(MempoolError::Expired { expiry: NEXT, next: NEXT + 1 })
         );
     }
@@ -585,7 +757,7 @@ mod tests {
         insert_sized(&mut pool, long.clone(), 1_000, 1_000).unwrap();
         insert_sized(&mut pool, better.clone(), 100, 1_000).unwrap();
         assert_eq!(
-            pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(),
+            pool.in_order(NEXT).map(|(id, _)| id).collect::<Vec<_>>(),
             [id(&better), id(&short), id(&long)]
         );
         assert_eq!(pool.bytes(), 1_200);
@@ -613,13 +785,13 @@ mod tests {
         for signed in &small {
             insert_sized(&mut pool, signed.clone(), 200, 1_000).unwrap();
         }
-        let before: Vec<Hash> = pool.in_order().map(|(id, _)| id).collect();
+        let before: Vec<Hash> = pool.in_order(NEXT).map(|(id, _)| id).collect();
         // Its rate equals theirs: nothing is evicted, and the error names the fee that would do.
         assert_eq!(
             insert_sized(&mut pool, transfer(9, 5, 1, 25), 500, 1_000),
             Err(MempoolError::Full(25))
         );
-        assert_eq!(pool.in_order().map(|(id, _)| id).collect::<Vec<_>>(), before);
+        assert_eq!(pool.in_order(NEXT).map(|(id, _)| id).collect::<Vec<_>>(), before);
         // The newest of equal ones first, from the ends of both accounts.
         let left = insert_sized(&mut pool, transfer(9, 5, 1, 26), 500, 1_000).unwrap();
         assert_eq!(left, [id(&small[4]), id(&small[3]), id(&small[2])]);
@@ -659,10 +831,10 @@ mod tests {
                     pool.bytes(),
                     waiting().map(|waiting| waiting.bid.bytes).sum::<usize>()
                 );
-                prop_assert_eq!(pool.in_order().count(), pool.len());
+                prop_assert_eq!(pool.in_order(NEXT).count(), pool.len());
                 // None stands behind one that pays less per byte, unless an earlier one of its own
                 // sender does.
-                let order: Vec<&Waiting> = pool.in_order().filter_map(|(id, _)| {
+                let order: Vec<&Waiting> = pool.in_order(NEXT).filter_map(|(id, _)| {
                     let (address, nonce) = pool.by_id.get(&id)?;
                     pool.accounts.get(address)?.get(nonce)
                 }).collect();
@@ -670,14 +842,14 @@ mod tests {
                     for later in &order[at + 1..] {
                         let held_back = order[at..].iter().any(|other| {
                             other.bid.from == later.bid.from && other.bid.nonce < later.bid.nonce
-                                && other.rank() <= first.rank()
+                                && other.standing() <= first.standing()
                         });
-                        prop_assert!(first.rank() >= later.rank() || held_back);
+                        prop_assert!(first.standing() >= later.standing() || held_back);
                     }
                 }
                 let mut next = HashMap::new();
                 let mut spent = HashMap::new();
-                for (id, signed) in pool.in_order() {
+                for (id, signed) in pool.in_order(NEXT) {
                     prop_assert_eq!(pool.get(&id), Some(signed));
                     let expected = next.entry(signed.transaction.from).or_insert(5);
                     prop_assert_eq!(signed.transaction.nonce, *expected);

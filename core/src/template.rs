@@ -1,5 +1,9 @@
 //! Block templates: everything of a block but its proof.
 //!
+//! Transactions are taken in the mempool's order, in which what keeps a promise that ends soon
+//! comes first, as far as a block's limits allow: bytes, transactions, the proof budget, of which
+//! others than the assignees have a half, and classes.
+//!
 //! What must not be broken: a template is a valid block as soon as an attempt for it meets the
 //! target; and memory is bounded, whatever number of provers asks.
 
@@ -10,14 +14,14 @@ use std::{
 
 use crate::MiningJob;
 use lode_consensus::{
-    Address, Block, Body, Hash, Share, SignedTransaction,
+    Action, Address, Block, Body, Hash, Share, SignedTransaction,
     block::Header,
     codec::encoded_list_len,
     params::{MAX_BODY_BYTES, MAX_TRANSACTIONS},
     reward::{self, Emission},
     rules::{self, ChainContext},
     state::Amount,
-    transition::{ApplyError, Executor, StateView},
+    transition::{ApplyError, Executor, StateView, TransactionError},
 };
 use lode_consensus::{Decode, Encode, StateKey};
 use lode_ledger::{Ledger, LedgerError};
@@ -78,10 +82,15 @@ impl Ingredients<'_> {
             Executor::new(params, &context, &state, self.ledger.proofs()).map_err(ledger_error)?;
         let room =
             MAX_BODY_BYTES - encoded_list_len::<SignedTransaction>(&[]) - encoded_list_len(&shares);
-        let waiting = self.mempool.in_order();
+        let waiting = self.mempool.in_order(context.height);
         let waiting = waiting.map(|(id, signed)| (signed.encoded_len(), (id, signed)));
+        let mut limits = Limits::default();
         let applies = |(id, signed): &(Hash, &SignedTransaction)| {
-            Ok(executor.transaction(&signed.transaction, *id)?.is_ok())
+            if limits.are_met_for(&signed.transaction.action) {
+                return Ok(false);
+            }
+            let applied = executor.transaction(&signed.transaction, *id)?;
+            Ok(applied.inspect_err(|error| limits.note(error)).is_ok())
         };
         let chosen = choose(waiting, room, applies).map_err(ledger_error)?;
         let transactions: Vec<SignedTransaction> =
@@ -154,6 +163,32 @@ impl Ingredients<'_> {
             }
         }
         Ok(shares)
+    }
+}
+
+/// How often a block in the making had no more room for proofs and for classes: from
+/// [`MAX_MISFITS`] times on, transactions that need such room are passed over without another look.
+#[derive(Debug, Default)]
+struct Limits {
+    proofs: usize,
+    classes: usize,
+}
+
+impl Limits {
+    fn are_met_for(&self, action: &Action) -> bool {
+        match action {
+            Action::Deliver(_) | Action::RegisterClass(_) => self.proofs >= MAX_MISFITS,
+            Action::Ask(_) | Action::Request(_) | Action::Raise(_) => self.classes >= MAX_MISFITS,
+            _ => false,
+        }
+    }
+
+    fn note(&mut self, error: &TransactionError) {
+        match error {
+            TransactionError::ProofBudget { .. } => self.proofs += 1,
+            TransactionError::Classes { .. } => self.classes += 1,
+            _ => {}
+        }
     }
 }
 
@@ -271,6 +306,33 @@ mod tests {
         assert_eq!(chosen(&waiting, MIN), [0_usize; 0]);
         let many = vec![(MIN, true); MAX_TRANSACTIONS + 1];
         assert_eq!(chosen(&many, usize::MAX).len(), MAX_TRANSACTIONS);
+    }
+
+    #[test]
+    fn what_needs_room_that_is_gone_is_passed_over_after_a_while() {
+        let cancel = Action::Cancel(lode_consensus::transaction::Cancel { job: Hash::ZERO });
+        let deliver = Action::Deliver(lode_consensus::transaction::Deliver {
+            jobs: Vec::new(),
+            proof: Vec::new(),
+        });
+        let raise = Action::Raise(lode_consensus::transaction::Raise {
+            job: Hash::ZERO,
+            price: 1,
+            late_price: 1,
+        });
+        let mut limits = Limits::default();
+        let met = |limits: &Limits| [&cancel, &deliver, &raise].map(|of| limits.are_met_for(of));
+        for _ in 0..MAX_MISFITS {
+            assert_eq!(met(&limits), [false; 3]);
+            limits.note(&TransactionError::ProofBudget { limit: 1, units: 2 });
+            limits.note(&TransactionError::Nonce { expected: 1, got: 2 });
+        }
+        assert_eq!(met(&limits), [false, true, false]);
+        for _ in 0..MAX_MISFITS {
+            assert_eq!(met(&limits), [false, true, false]);
+            limits.note(&TransactionError::Classes { limit: 256 });
+        }
+        assert_eq!(met(&limits), [false, true, true]);
     }
 
     proptest! {

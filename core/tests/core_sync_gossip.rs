@@ -2,7 +2,8 @@
 
 use lode_consensus::{
     Action, Address, Hash, SealedHeader, Share, SignedTransaction, Transaction,
-    rules::statement_of, transaction::Transfer,
+    rules::statement_of,
+    transaction::{Bond, Deliver, Transfer, Unbond},
 };
 use lode_core::{Backend, Handle};
 use lode_network::{
@@ -424,4 +425,44 @@ fn old_blocks_are_not_looked_at_and_known_ones_not_again() {
     assert_eq!(world.nodes[1].proofs, checked);
     assert_eq!(world.nodes[1].penalties, []);
     world.check();
+}
+
+#[test]
+fn what_is_void_at_the_tip_is_not_passed_on_and_charges_nobody() {
+    let (mut world, puppet) = world();
+    let deliver = Deliver { jobs: vec![Hash([9; 32])], proof: vec![1; 64] };
+    let transaction = Transaction {
+        from: address(0),
+        fee: 10_000,
+        nonce: 0,
+        expiry: 1_000,
+        action: Action::Deliver(deliver),
+    };
+    let mut rng = StdRng::seed_from_u64(1);
+    let signed = transaction.sign(&key(0), &network().genesis_hash, &mut rng).unwrap();
+    let got = verdict(&mut world, puppet, Gossip::Transaction(signed));
+    assert_eq!(got, Verdict::Ignore);
+    assert_eq!(world.nodes[1].penalties, []);
+    assert_eq!(waiting(&world, 1).1, 0);
+    assert_eq!(waiting(&world, 0).1, 0);
+}
+
+/// The second one is judged on top of the first, though both are checked before either waits.
+#[test]
+fn a_senders_market_transactions_may_come_together() {
+    let (mut world, puppet) = world();
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut signed = |nonce: u64, action: Action| {
+        let transaction =
+            Transaction { from: address(0), fee: 10_000, nonce, expiry: 1_000, action };
+        transaction.sign(&key(0), &network().genesis_hash, &mut rng).unwrap()
+    };
+    let bond = signed(0, Action::Bond(Bond { amount: 5_000_000 }));
+    let unbond = signed(1, Action::Unbond(Unbond { amount: 5_000_000 }));
+    for message in [&bond, &unbond] {
+        world.gossip(puppet, 1, Gossip::Transaction(message.clone()));
+    }
+    world.run_ms(200);
+    assert_eq!(waiting(&world, 1).1, 2);
+    assert_eq!(waiting(&world, 0).1, 2);
 }

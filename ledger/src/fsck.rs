@@ -6,6 +6,7 @@
 
 mod blocks;
 mod error;
+mod verdicts;
 
 pub use error::FsckError;
 
@@ -23,13 +24,15 @@ use crate::{
     database::{Place, RawRecord},
     reader::require,
 };
+use verdicts::Verdicts;
 
 /// What [`Ledger::fsck`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Rules, state and indexes; the proofs and signatures were checked when the blocks came.
+    /// Rules, state and indexes; the proofs and signatures were checked when the blocks came, and
+    /// sold proofs hold or not as it was recorded then.
     Replay,
-    /// The proofs and signatures too.
+    /// The proofs and signatures too, and whether sold proofs hold.
     Proofs,
 }
 
@@ -59,7 +62,8 @@ impl Ledger {
         // What is retained goes by the floor, which a reorg or another history may have left
         // anywhere: the replay ends with the same one.
         let history = tip.saturating_sub(reader.state_floor()?);
-        let options = LedgerOptions { history, proofs: Arc::clone(&self.proofs) };
+        let judged = Arc::new(Verdicts::new(Arc::clone(&self.proofs), depth == Depth::Proofs));
+        let options = LedgerOptions { history, proofs: Arc::clone(&judged) as _ };
         let replay = Ledger::open_with(Place::Scratch(scratch), self.network.clone(), options)?;
         for height in 1..=tip {
             let (hash, block) = require::<Chain, _>(reader.block_at(height)?, height)?;
@@ -81,7 +85,11 @@ impl Ledger {
                         .map_err(|error: BlockError| broken(&error))?
                 }
             };
+            judged.expect(reader.outcomes(height)?.into_iter().zip(proven.transaction_ids()));
             let outcome = replay.store(proven)?;
+            if let Some((delivery, recorded)) = judged.wrong() {
+                return Err(FsckError::Verdict { height, delivery, recorded });
+            }
             if let Some((_, error)) = outcome.refused {
                 return Err(broken(&error));
             }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use lode_consensus::{Encode, StateKey};
 use lode_testkit::{
     maker::{Maker, Plan, network},
+    market::{Market, OPERATOR, REQUESTER},
     raw::{CHAIN_COLUMNS, Dump, dump},
     store::{folder, open, store_all},
 };
@@ -22,11 +23,27 @@ fn chain() -> (Maker, Vec<lode_consensus::Hash>, Dump) {
     (maker, chain, dump)
 }
 
+/// Another one, with jobs.
+fn market() -> (Maker, Market, Dump) {
+    let mut maker = Maker::new(network("layout"), 22);
+    let genesis = maker.genesis();
+    let mut market = Market::open(&mut maker, &genesis);
+    market.settle(&mut maker);
+    let folder = folder();
+    let ledger = open(folder.path(), maker.network()).unwrap();
+    store_all(&ledger, &maker, &market.blocks);
+    drop(ledger);
+    let dump = dump(folder.path());
+    (maker, market, dump)
+}
+
 #[test]
 fn one_record_of_every_column_is_pinned() {
     let (_, _, dump) = chain();
+    let (_, _, of_market) = market();
     let mut got = String::new();
     for (column, records) in &dump {
+        let records = if records.is_empty() { &of_market[column] } else { records };
         let (key, value) = records.last().unwrap_or_else(|| panic!("column {column} is empty"));
         let value = if value.is_empty() { "-".to_owned() } else { hex::encode(value) };
         writeln!(got, "{column}\n  {}\n  {value}", hex::encode(key)).unwrap();
@@ -70,7 +87,7 @@ fn records_are_what_their_documentation_says() {
     let has = |column: &str, key: Vec<u8>, value: Vec<u8>| assert_has(&dump, column, key, value);
     let genesis = maker.genesis();
 
-    has("facts", b"layout".to_vec(), 2_u32.to_le_bytes().to_vec());
+    has("facts", b"layout".to_vec(), 3_u32.to_le_bytes().to_vec());
     has("facts", b"network".to_vec(), b"layout".to_vec());
     has("facts", b"tip".to_vec(), 7_u32.to_le_bytes().to_vec());
     has("facts", b"floor".to_vec(), 0_u32.to_le_bytes().to_vec());
@@ -141,4 +158,45 @@ fn records_of_the_tree_are_what_their_documentation_says() {
     // The root of the tree, and the root that it replaced.
     assert!(dump["tree-nodes"].iter().any(|(key, _)| *key == join(&[&7_u32.to_be_bytes(), &[0]])));
     has("stale-nodes", join(&[&7_u32.to_be_bytes(), &6_u32.to_be_bytes(), &[0]]), vec![]);
+}
+
+/// The same for the market's columns.
+#[test]
+fn records_of_the_market_are_what_their_documentation_says() {
+    let (maker, market, dump) = market();
+    let has = |column: &str, key: Vec<u8>, value: Vec<u8>| assert_has(&dump, column, key, value);
+    let (class, job) = (market.class, market.jobs[0]);
+    let (requester, operator) = (maker.address(REQUESTER), maker.address(OPERATOR));
+    let at = |height: u32, index: u32| [height.to_be_bytes(), index.to_be_bytes()].concat();
+
+    // Block 1 registers, 4 requests, 5 assigns, 6 delivers; its first transactions are transfers.
+    has("classes", at(1, 0), class.0.to_vec());
+    has("class-jobs", join(&[&class.0, &at(4, 0)]), job.0.to_vec());
+    has("requester-jobs", join(&[&requester.0, &at(4, 0)]), job.0.to_vec());
+    has("outcomes", 4_u32.to_be_bytes().to_vec(), vec![0; 3]);
+    let (first, prices) = (1_000_u64.to_le_bytes(), [1_000_u64.to_le_bytes(); 3].concat());
+    has("class-prices", join(&[&class.0, &5_u32.to_be_bytes()]), join(&[&prices, &[3, 0, 0, 0]]));
+    let requested = join(&[&job.0, &class.0, &[0]]);
+    has("events", at(4, 0), requested);
+    has("job-events", join(&[&job.0, &at(4, 0)]), vec![]);
+    let bond = 10_000_u64.to_le_bytes();
+    let assigned = join(&[&[2], &operator.0, &first, &[8, 0, 0, 0], &bond, &[5, 0, 0, 0]]);
+    let assigned = join(&[&job.0, &class.0, &assigned]);
+    assert!(dump["events"].iter().any(|(_, value)| *value == assigned));
+    let of_operator = |(key, value): &(Vec<u8>, Vec<u8>)| {
+        key.starts_with(&operator.0) && key[32..36] == [0, 0, 0, 5] && *value == job.0
+    };
+    assert!(dump["operator-jobs"].iter().any(of_operator));
+
+    let block = maker.block(&market.blocks[5]);
+    let place = block.body.transactions.len() as u32 - 3;
+    let id = |index: u32| block.body.transactions[index as usize].id(&maker.genesis());
+    let mut outcomes = vec![0; place as usize + 1];
+    outcomes.extend([1, 2, 18]);
+    has("outcomes", 6_u32.to_be_bytes().to_vec(), outcomes);
+    has("deliveries", join(&[&operator.0, &at(6, place)]), vec![]);
+    has("spent", join(&[&6_u32.to_be_bytes(), &id(place).0]), vec![]);
+    has("spent", join(&[&6_u32.to_be_bytes(), &job.0]), vec![]);
+    has("status-jobs", join(&[&[3], &at(4, 0)]), job.0.to_vec());
+    assert!(dump["status-jobs"].iter().all(|(key, _)| key[0] >= 3), "all jobs have ended");
 }

@@ -29,6 +29,7 @@ pub mod chain;
 pub mod fabric;
 pub mod keys;
 pub mod maker;
+pub mod market;
 pub mod memory_tree;
 pub mod mined;
 pub mod networks;

@@ -208,6 +208,12 @@ impl Maker {
 
     /// Makes a block on top of `parent`.
     pub fn make(&mut self, parent: &Hash, plan: Plan) -> Hash {
+        self.make_with(parent, plan, &[])
+    }
+
+    /// The same with what some actors ask for, each with a fee of 10,000; none of it may be
+    /// refused.
+    pub fn make_with(&mut self, parent: &Hash, plan: Plan, actions: &[(usize, Action)]) -> Hash {
         let context = self.context(parent);
         let before = Rc::clone(&self.made[parent].state);
         let producer = self.actors[self.rng.random_range(0..self.actors.len())].address;
@@ -232,6 +238,11 @@ impl Maker {
             if executor.transaction(&transfer, id(&transfer)).unwrap().is_ok() {
                 transactions.push(self.sign(from, transfer));
             }
+        }
+        for (from, action) in actions {
+            let asked = self.asked(&before, &transactions, *from, action.clone());
+            executor.transaction(&asked, id(&asked)).unwrap().unwrap();
+            transactions.push(self.sign(*from, asked));
         }
         let applied = executor.finish(producer, &provers);
 
@@ -350,6 +361,19 @@ impl Maker {
             action: Action::Transfer(Transfer { to, amount: self.rng.random_range(1..1_000_000) }),
         };
         (from, transfer)
+    }
+
+    fn asked(
+        &self,
+        state: &State,
+        made: &[SignedTransaction],
+        from: usize,
+        action: Action,
+    ) -> Transaction {
+        let address = self.actors[from].address;
+        let earlier = made.iter().filter(|signed| signed.transaction.from == address).count();
+        let nonce = state.account(address).unwrap_or_default().nonce + earlier as u64;
+        Transaction { from: address, fee: 10_000, nonce, expiry: Height::MAX, action }
     }
 
     /// A signed transfer that breaks the rule of a fault, if the fault is one of transfers.

@@ -8,7 +8,7 @@ use rocksdb::{ColumnFamily, DB, IteratorMode, Options};
 pub type Dump = BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>;
 
 /// The columns that follow from the chain alone.
-pub const CHAIN_COLUMNS: [&str; 13] = [
+pub const CHAIN_COLUMNS: [&str; 24] = [
     "chain",
     "states",
     "undos",
@@ -18,6 +18,17 @@ pub const CHAIN_COLUMNS: [&str; 13] = [
     "producer-blocks",
     "share-ids",
     "epoch-weights",
+    "outcomes",
+    "events",
+    "job-events",
+    "classes",
+    "class-jobs",
+    "requester-jobs",
+    "status-jobs",
+    "operator-jobs",
+    "deliveries",
+    "class-prices",
+    "spent",
     "tree-nodes",
     "tree-values",
     "stale-nodes",

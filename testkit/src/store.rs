@@ -1,9 +1,10 @@
 //! Ledgers in scratch folders, and the blocks of a maker in them.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use lode_consensus::{
     Block, Hash,
+    market::proofs::ProofSystems,
     rules::{ContextualBlock, VerifiedBlock},
 };
 use lode_genesis::Network;
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     maker::Maker,
-    oracle::Trusting,
+    oracle::{Told, Trusting},
     raw::{Dump, chain_columns, dump},
 };
 
@@ -29,11 +30,17 @@ pub fn folder() -> TempDir {
 }
 
 pub fn open(path: &Path, network: &Network) -> Result<Ledger, LedgerError> {
-    Ledger::open(
-        path,
-        network.clone(),
-        LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() },
-    )
+    open_with(path, network, Told)
+}
+
+/// The same with other proof systems.
+pub fn open_with(
+    path: &Path,
+    network: &Network,
+    proofs: impl ProofSystems + 'static,
+) -> Result<Ledger, LedgerError> {
+    let options = LedgerOptions { history: MIN_HISTORY, proofs: Arc::new(proofs) };
+    Ledger::open(path, network.clone(), options)
 }
 
 /// Takes a block through the rules against the ledger's own context.

@@ -20,8 +20,9 @@
 //! 8. `maturity`: everything mined at h waits in `pending/h`, and what was unbonded with it.
 //! 9. `supply`: nothing came from nowhere.
 //!
-//! `jobs` writes a job with all that goes with it, `settle` pays for it when it ends, and `sold`
-//! tells a block's sold proofs before it is applied.
+//! `opened` keeps what comes before a block's transactions, so that a node can ask what would
+//! become of those that wait. `jobs` writes a job with all that goes with it, `settle` pays for it
+//! when it ends, and `sold` tells a block's sold proofs before it is applied.
 //!
 //! What must not be broken: a transaction that fails leaves nothing behind, the supply adds up
 //! after every block, and work and bytes written grow with what a block does, never with how many
@@ -34,6 +35,7 @@ mod error;
 mod jobs;
 mod matching;
 mod maturity;
+mod opened;
 mod operators;
 mod overlay;
 mod pools;
@@ -67,6 +69,7 @@ use self::{
 };
 pub use self::{
     error::{ApplyError, TransactionError},
+    opened::Opened,
     sold::sold_proofs,
     view::StateView,
 };

@@ -92,7 +92,7 @@ impl<C: Clock> Backend for Handle<C> {
         MempoolView {
             transactions: pools
                 .mempool
-                .in_order()
+                .in_order(pools.context.height)
                 .map(|(id, signed)| (id, signed.clone()))
                 .collect(),
             bytes: pools.mempool.bytes(),

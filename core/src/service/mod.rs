@@ -13,11 +13,13 @@
 //! template never mixes two tips; a signature or a proof is checked outside of that lock.
 
 mod api;
+mod assess;
+mod next_block;
 mod peers;
 mod submit;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt, io,
     path::Path,
     sync::{
@@ -27,9 +29,10 @@ use std::{
 };
 
 use lode_consensus::{
-    Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
+    Action, Address, Block, ChainWork, Hash, Share, ShareId, SignedTransaction,
     params::MAX_TRANSACTION_BYTES,
     rules::{ChainContext, ProofChecker, VerifiedBlock},
+    transition::{self, ApplyError},
 };
 use lode_ledger::{ChainEvent, Ledger, LedgerError, StoreOutcome};
 use lode_network::Gossip;
@@ -37,11 +40,13 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{info, warn};
 
+use self::next_block::{Claims, NextBlock};
 use crate::{
-    Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
+    Assessment, Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
     events::EventLog,
     share_pool::{MAX_SHARES, SharePool, WaitingShare},
     template::Templates,
+    verdicts::verify_all,
 };
 
 pub use api::{Handle, MAX_CHECK_WAIT};
@@ -76,6 +81,7 @@ pub struct ChainService<C> {
     clock: C,
     entropy: Arc<dyn Entropy>,
     checker: VerifiedCache<Arc<dyn ProofChecker + Send + Sync>>,
+    claims: Claims,
     pools: Mutex<Pools>,
     checks: Arc<Semaphore>,
     events: Arc<EventLog>,
@@ -96,6 +102,8 @@ struct Pools {
     journals: Option<Journals>,
     /// The rules' view of the chain below the next block on top of the tip.
     context: Arc<ChainContext>,
+    /// That block, as its first transaction finds it.
+    next_block: NextBlock,
     /// The work of the chain up to that tip.
     work: ChainWork,
     /// What came through this node's own API and is to be published.
@@ -153,12 +161,14 @@ impl<C: Clock> ChainService<C> {
             clock,
             entropy,
             checker: VerifiedCache::new(checker),
+            claims: Claims::default(),
             pools: Mutex::new(Pools {
                 mempool: Mempool::new(limits, market),
                 shares: SharePool::default(),
                 templates: Templates::default(),
                 journals,
                 context,
+                next_block: NextBlock::default(),
                 work,
                 accepted: VecDeque::new(),
             }),
@@ -216,13 +226,13 @@ impl<C: Clock> ChainService<C> {
 
     /// Writes the journals anew with what still waits. The last thing before a clean exit.
     pub fn save(&self) -> Result<(), LedgerError> {
-        let Pools { mempool, shares, journals, .. } = &mut *self.pools();
+        let Pools { mempool, shares, journals, context, .. } = &mut *self.pools();
         let Some(journals) = journals else {
             return Ok(());
         };
         journals
             .transactions
-            .rewrite(mempool.in_order().map(|(_, signed)| signed))
+            .rewrite(mempool.in_order(context.height).map(|(_, signed)| signed))
             .and_then(|()| journals.shares.rewrite(shares.iter()))
             .map_err(journal_error)
     }
@@ -247,12 +257,41 @@ impl<C: Clock> ChainService<C> {
     /// Those of [`Ledger::store`]. A block that turns out not to apply is no error: the outcome
     /// names it.
     pub fn connect(&self, block: VerifiedBlock) -> Result<StoreOutcome, LedgerError> {
+        self.verify_sold_proofs(&block)?;
         let mut pools = self.pools();
         let outcome = self.ledger.store(block)?;
         self.follow(&mut pools, &outcome.events)?;
         // Under the lock: listeners hear of blocks in the order of the chain.
         self.events.publish_chain(&outcome.events, |height| self.ledger.params().epoch_of(height));
         Ok(outcome)
+    }
+
+    /// Has the sold proofs of a block on top of the tip verified side by side, outside of the lock:
+    /// the ledger then finds the verdicts. Of any other block they are verified when it is applied,
+    /// if it ever is.
+    fn verify_sold_proofs(&self, block: &VerifiedBlock) -> Result<(), LedgerError> {
+        let Block { header, body, .. } = block.block();
+        let delivers =
+            |signed: &SignedTransaction| matches!(signed.transaction.action, Action::Deliver(_));
+        if !body.transactions.iter().any(delivers) {
+            return Ok(());
+        }
+        let reader = self.ledger.read();
+        if reader.tip()?.1 != header.parent_hash {
+            return Ok(());
+        }
+        let systems = self.ledger.proofs();
+        let transactions = body.transactions.iter().map(|signed| &signed.transaction);
+        let proofs = transition::sold_proofs(
+            &reader.state()?,
+            &self.ledger.network().genesis_hash,
+            systems,
+            self.ledger.params().market.proof_budget,
+            transactions.zip(block.transaction_ids().iter().copied()),
+        )
+        .map_err(apply_error)?;
+        verify_all(systems, &proofs);
+        Ok(())
     }
 
     /// Takes what happened to the chain over into the pools.
@@ -279,14 +318,20 @@ impl<C: Clock> ChainService<C> {
         if off_chain.is_empty() {
             pools.mempool.prune(next, account)?;
         } else {
-            let waiting = pools.mempool.drain();
-            let returning = off_chain.iter().flat_map(|block| &block.body.transactions).cloned();
-            for signed in returning.chain(waiting) {
+            let waiting = pools.mempool.drain(next);
+            let returning = off_chain.iter().flat_map(|block| &block.body.transactions);
+            let mut waits = Vec::new();
+            for signed in returning {
+                waits.push((signed.clone(), self.reassess(&reader, signed)?));
+            }
+            for (signed, assessment) in waits.into_iter().chain(waiting) {
                 let sender = account(&signed.transaction.from)?;
                 // Those that the new chain holds, or has no room for, are refused here.
-                let _ = pools.mempool.insert(signed.id(&genesis), signed, sender, next);
+                let _ =
+                    pools.mempool.insert(signed.id(&genesis), signed, sender, next, &assessment);
             }
         }
+        self.mark_void(pools, events)?;
         let context = reader.context(&tip_hash)?;
         for block in off_chain {
             for share in block.body.shares.iter().chain([&block.as_share()]) {
@@ -303,8 +348,34 @@ impl<C: Clock> ChainService<C> {
         }
         pools.shares.remove(&counted);
         (pools.context, pools.work) = (Arc::new(context), reader.work()?);
+        pools.next_block = NextBlock::default();
         self.tip.send_replace(tip_hash);
         Ok(())
+    }
+
+    /// Marks what waits and is of no use any more, since all the jobs that it names have ended.
+    fn mark_void(&self, pools: &mut Pools, events: &[ChainEvent]) -> Result<(), LedgerError> {
+        let reader = self.ledger.read();
+        let mut touched = BTreeSet::new();
+        for event in events {
+            let ChainEvent::Connected { block, .. } = event else { continue };
+            let happened = reader.block_events(block.header.height)?;
+            touched.extend(happened.into_iter().map(|event| event.job));
+        }
+        let is_reorg = events.iter().any(|event| matches!(event, ChainEvent::Disconnected { .. }));
+        pools.mempool.mark_void(|signed| {
+            let jobs = named_jobs(&signed.transaction.action);
+            if jobs.is_empty() || !(is_reorg || jobs.iter().any(|job| touched.contains(job))) {
+                return Ok(false);
+            }
+            for job in jobs {
+                // One that is not there may be about to be requested.
+                if reader.job(job)?.is_none_or(|leaf| leaf.live().is_some()) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
     }
 
     /// Puts what came through the API in line for peers.
@@ -343,7 +414,8 @@ impl Pools {
             return;
         };
         let written = if transactions.is_long() {
-            transactions.rewrite(self.mempool.in_order().map(|(_, signed)| signed))
+            transactions
+                .rewrite(self.mempool.in_order(self.context.height).map(|(_, signed)| signed))
         } else {
             transactions.append(signed)
         };
@@ -382,6 +454,17 @@ impl Counters {
     }
 }
 
+/// The jobs without which a transaction does nothing.
+fn named_jobs(action: &Action) -> &[Hash] {
+    match action {
+        Action::Raise(raise) => std::slice::from_ref(&raise.job),
+        Action::Cancel(cancel) => std::slice::from_ref(&cancel.job),
+        Action::Decline(decline) => std::slice::from_ref(&decline.job),
+        Action::Deliver(deliver) => &deliver.jobs,
+        _ => &[],
+    }
+}
+
 /// Lets a share of a block that came off the chain wait again, if it fits the new chain.
 fn wait_again(pool: &mut SharePool, share: &Share, context: &ChainContext) {
     if let (Ok(claim), Some(anchor_height)) =
@@ -389,6 +472,13 @@ fn wait_again(pool: &mut SharePool, share: &Share, context: &ChainContext) {
     {
         let id = ShareId { statement: claim.statement, nonce: claim.nonce };
         pool.insert(id, WaitingShare { share: share.clone(), anchor_height });
+    }
+}
+
+fn apply_error(error: ApplyError<LedgerError>) -> LedgerError {
+    match error {
+        ApplyError::Store(error) => error,
+        error => LedgerError::Apply(Box::new(error)),
     }
 }
 

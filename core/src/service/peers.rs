@@ -65,12 +65,12 @@ impl<C: Clock> ChainService<C> {
         HashedTransaction::new(signed, &self.ledger.network().genesis_hash)
     }
 
-    /// What waits for a block, all shares first, then transactions in the order in which blocks
-    /// take them: one page of that sequence, after the first `skip`.
-    pub(crate) fn mempool_page(&self, skip: u32) -> MempoolPage {
+    /// What waits for a block and would not be void there, all shares first, then transactions in
+    /// the order in which blocks take them: one page of that sequence, after the first `skip`.
+    pub fn mempool_page(&self, skip: u32) -> MempoolPage {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let pools = self.pools();
-        let transactions = pools.mempool.in_order().map(|(_, signed)| signed);
+        let transactions = pools.mempool.relayed(pools.context.height);
         let behind_shares = skip.saturating_sub(pools.shares.len());
         MempoolPage::first(pools.shares.iter().skip(skip), transactions.skip(behind_shares))
     }

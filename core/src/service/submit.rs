@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lode_consensus::{
-    Address, Block, Hash, Obligation, SealedHeader, Share, ShareId, SignedTransaction,
+    Action, Address, Block, Hash, Obligation, SealedHeader, Share, ShareId, SignedTransaction,
     obligation::{ObligationError, ProofChecker},
     rules::{self, ContextualBlock, ShareError},
     transaction::HashedTransaction,
@@ -15,7 +15,7 @@ use lode_puzzle::{Claim, Item, Seed, Ticket};
 
 use super::{ChainService, Counters, Pools};
 use crate::{
-    AttemptOutcome, Clock, MiningJob, SubmitError,
+    Assessment, AttemptOutcome, Clock, MiningJob, SubmitError,
     events::Event,
     share_pool::WaitingShare,
     template::{Ingredients, Template},
@@ -57,8 +57,8 @@ impl<C: Clock> ChainService<C> {
     pub fn take_transaction(&self, signed: SignedTransaction) -> Result<Hash, SubmitError> {
         let transaction = self.hashed(signed);
         self.check_transaction(&transaction)?;
-        self.verify_transaction(&transaction)?;
-        let id = self.add_transaction(&transaction)?;
+        let assessment = self.verify_transaction(&transaction, &[])?;
+        let id = self.add_transaction(&transaction, &assessment)?;
         self.publish(Gossip::Transaction(transaction.into_signed()));
         Ok(id)
     }
@@ -76,16 +76,26 @@ impl<C: Clock> ChainService<C> {
             return Err(SubmitError::InBlock(id));
         }
         let sender = reader.account(&signed.transaction.from)?.unwrap_or_default();
-        Ok(pools.mempool.check(&id, signed, sender, pools.context.height)?)
+        let next = pools.context.height;
+        // What a delivery keeps of its sender's promises is looked at later.
+        let is_delivery = matches!(signed.transaction.action, Action::Deliver(_));
+        let hoped = Assessment { due: is_delivery.then_some(next), ..Assessment::default() };
+        Ok(pools.mempool.check(&id, signed, sender, next, &hoped)?)
     }
 
-    /// Checks recipient and signature: milliseconds of work, unless they were checked before.
+    /// Checks recipient and signature, and what a transaction of the market means at the tip:
+    /// milliseconds of work, unless it was done before. `with_it` came with it, was found good and
+    /// is about to wait.
     pub(crate) fn verify_transaction(
         &self,
         transaction: &HashedTransaction,
-    ) -> Result<(), SubmitError> {
+        with_it: &[HashedTransaction],
+    ) -> Result<Assessment, SubmitError> {
         // One by one, the cheapest first.
-        transaction.obligations().try_for_each(|obligation| Ok(self.judge(obligation, &[])?))
+        transaction
+            .obligations()
+            .try_for_each(|obligation| Ok::<_, SubmitError>(self.judge(obligation, &[])?))?;
+        self.assess(transaction, with_it)
     }
 
     /// Whether a prover is an address.
@@ -105,6 +115,7 @@ impl<C: Clock> ChainService<C> {
     pub(crate) fn add_transaction(
         &self,
         transaction: &HashedTransaction,
+        assessment: &Assessment,
     ) -> Result<Hash, SubmitError> {
         let (id, signed) = (transaction.id(), transaction.signed());
         let mut pools = self.pools();
@@ -114,7 +125,7 @@ impl<C: Clock> ChainService<C> {
         }
         let sender = reader.account(&signed.transaction.from)?.unwrap_or_default();
         let next = pools.context.height;
-        pools.mempool.insert(id, signed.clone(), sender, next)?;
+        pools.mempool.insert(id, signed.clone(), sender, next, assessment)?;
         pools.journal_transaction(signed);
         drop(pools);
         self.events.publish(Event::Transaction { id });

@@ -11,7 +11,7 @@ use lode_consensus::{
 use lode_network::{GossipId, PeerId};
 use lode_puzzle::Item;
 
-use crate::{ChainService, Clock, SubmitError};
+use crate::{Assessment, ChainService, Clock, SubmitError};
 
 /// The peer that sent something, and the gossip message that waits for a verdict on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(super) enum Outcome {
     },
     Bodies(Vec<BodyResult>),
     Shares(PeerId, Vec<(ShareTask, Verdict)>),
-    Transactions(PeerId, Vec<(TransactionTask, Result<(), SubmitError>)>),
+    Transactions(PeerId, Vec<(TransactionTask, Result<Assessment, SubmitError>)>),
 }
 
 /// A block's hash, the sender of its body, and the result of the check.
@@ -148,8 +148,13 @@ impl Job {
                 Outcome::Shares(peer, tasks.into_iter().map(|task| (task, judge())).collect())
             }
             Work::Transactions(peer, tasks) => {
+                // A sender's transactions often come together, each on top of those before.
+                let mut good = Vec::new();
                 let verify = |task: TransactionTask| {
-                    let verified = service.verify_transaction(&task.transaction);
+                    let verified = service.verify_transaction(&task.transaction, &good);
+                    if verified.is_ok() {
+                        good.push(task.transaction.clone());
+                    }
                     (task, verified)
                 };
                 Outcome::Transactions(peer, tasks.into_iter().map(verify).collect())

@@ -30,7 +30,7 @@ use super::{
     view::View,
     work::Queues,
 };
-use crate::{Clock, Fault, SubmitError};
+use crate::{Assessment, Clock, Fault, SubmitError};
 
 /// Shares and transactions of peers.
 #[derive(Debug)]
@@ -246,12 +246,14 @@ impl PoolRelay {
     pub(super) fn transactions_verified<C: Clock>(
         &mut self,
         view: &View<C>,
-        transactions: Vec<(TransactionTask, Result<(), SubmitError>)>,
+        transactions: Vec<(TransactionTask, Result<Assessment, SubmitError>)>,
     ) -> Effects {
         let mut effects = Effects::none();
         for (TransactionTask { transaction, origin }, result) in transactions {
             effects.extend(
-                match result.and_then(|()| view.service.add_transaction(&transaction)) {
+                match result
+                    .and_then(|assessment| view.service.add_transaction(&transaction, &assessment))
+                {
                     Ok(_) => Effects::verdict(origin, Verdict::Accept),
                     Err(error) => self.not_taken(
                         transaction_key(&transaction),

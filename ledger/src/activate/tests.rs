@@ -17,7 +17,7 @@ use crate::{
 
 /// This crate's ledger as its tests see into it: the testkit's is another build of it.
 fn open(path: &Path, maker: &Maker) -> Ledger {
-    let options = LedgerOptions { history: MIN_HISTORY };
+    let options = LedgerOptions { history: MIN_HISTORY, ..LedgerOptions::default() };
     Ledger::open(path, maker.network().clone(), options).unwrap()
 }
 

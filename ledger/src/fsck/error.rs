@@ -27,6 +27,18 @@ pub enum FsckError {
         /// What its bytes hash to.
         got: Hash,
     },
+    /// A sold proof's verdict is another than the one that its block was applied with.
+    #[error(
+        "block {height}: the proof of delivery {delivery} was recorded as {}, and is not",
+        if *recorded { "one that holds" } else { "false" }
+    )]
+    Verdict {
+        height: Height,
+        /// The Deliver's id.
+        delivery: Hash,
+        /// Whether it held when the block was applied.
+        recorded: bool,
+    },
     /// A record is not what it should be, by a replay or by the records that it hangs together
     /// with.
     #[error("column {column}: key {key}: expected {expected}, got {got}")]

@@ -138,10 +138,16 @@ impl Reader<'_> {
         if let Some(leaf) = self.job(id)? {
             return Ok(Some(JobStatus::of(&leaf)));
         }
-        let last = self.view.last::<JobEvents>(id.0.to_vec(), after_prefix(&id.0))?;
-        let Some(((_, height, index), ())) = last else { return Ok(None) };
-        let event = require::<Events, _>(self.view.get::<Events>(&(height, index))?, height)?;
-        Ok(JobStatus::of_end(&event.what))
+        // Without a leaf it has ended, and its last events say how.
+        let (from, to) = (id.0.to_vec(), after_prefix(&id.0));
+        for place in self.view.range_back::<JobEvents>(from, to)? {
+            let ((_, height, index), ()) = place?;
+            let event = require::<Events, _>(self.view.get::<Events>(&(height, index))?, height)?;
+            if let Some(status) = JobStatus::of_end(&event.what) {
+                return Ok(Some(status));
+            }
+        }
+        Ok(None)
     }
 
     /// What a job's requester asked for, with its place. `None` too if it was void.

@@ -279,3 +279,103 @@ impl Field for JobEvent {
         Ok(Self { job: reader.hash()?, class: reader.hash()?, what: Field::read(reader)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lode_consensus::Hash;
+
+    fn holds<T: Field + PartialEq + std::fmt::Debug>(value: &T, expected: &str) {
+        let mut bytes = Vec::new();
+        value.write(&mut bytes);
+        assert_eq!(hex::encode(&bytes), expected, "{value:?}");
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(T::read(&mut reader).as_ref(), Ok(value));
+        reader.finish().unwrap();
+        if let Some(cut) = bytes.len().checked_sub(1) {
+            assert!(T::read(&mut Reader::new(&bytes[..cut])).is_err(), "{value:?} cut short");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_its_byte() {
+        use Void::*;
+        let plain = [
+            (NoAsk, 1),
+            (NoClass, 2),
+            (ContestAsk, 3),
+            (Gate, 5),
+            (BookFull, 7),
+            (ClassFull, 8),
+            (PriceTooLow, 9),
+            (NoJob, 10),
+            (NotRequester, 11),
+            (JobAssigned, 12),
+            (JobBound, 13),
+            (Lowered, 14),
+            (NotAssignee, 15),
+            (MixedJobs, 17),
+            (NothingToDeliver, 18),
+        ];
+        for (reason, tag) in plain {
+            holds(&reason, &hex::encode([tag]));
+        }
+        let (one, two) = ("0100000000000000", "0200000000000000");
+        let free = format!("00{one}0000000000000000{two}");
+        holds(&FreeBond { needed: 1, free: 2 }, &free);
+        holds(&MaxBond { needed: 1, got: 2 }, &format!("04{one}{two}"));
+        holds(&Until { low: 1, high: 2, got: 3 }, "06010000000200000003000000");
+        holds(&DeclineLate { last: 1 }, "1001000000");
+        holds(&Outcome::Applied, "00");
+        holds(&Outcome::FalseProof, "01");
+        holds(&Outcome::Void(NoJob), "020a");
+        assert!(Void::read(&mut Reader::new(&[19])).is_err());
+        assert!(Outcome::read(&mut Reader::new(&[3])).is_err());
+    }
+
+    #[test]
+    fn every_change_has_its_byte() {
+        use JobChange::*;
+        let operator = Address([0xAA; 32]);
+        let address = "aa".repeat(32);
+        let [one, two, three, four] =
+            [1_u64, 2, 3, 4].map(|number| hex::encode(number.to_le_bytes()));
+        holds(&Requested, "00");
+        holds(&Raised { price: 1, late_price: 2 }, &format!("01{one}{two}"));
+        let assigned = job_assigned(operator);
+        holds(&Assigned(assigned), &format!("02{address}{one}05000000{two}06000000"));
+        holds(&Opened { open_price: None }, "0300");
+        holds(&Opened { open_price: Some(1) }, &format!("0301{one}"));
+        holds(&Missed { operator, bond: 1 }, &format!("04{address}{one}"));
+        holds(&Declined { operator, burned: 1 }, &format!("05{address}{one}"));
+        holds(&CancelBegun { burned: 1 }, &format!("06{one}"));
+        holds(&Proved { operator }, &format!("07{address}"));
+        let slash = Slash { to_requester: 1, to_deliverer: 2, burned: 3, unlocked: 4 };
+        holds(&Slashed { operator, slash }, &format!("08{address}{one}{two}{three}{four}"));
+        let delivered = super::Delivered {
+            paid: vec![(operator, 1)],
+            burned: 1,
+            royalty: 2,
+            subsidy: 3,
+            refund: 4,
+        };
+        let paid = format!("0901{address}{one}{one}{two}{three}{four}");
+        holds(&Delivered(delivered), &paid);
+        let ended = Undelivered { end: End::Cancelled, refund: 1, burned: 2 };
+        holds(&ended, &format!("0a03{one}{two}"));
+        let event = JobEvent { job: Hash([1; 32]), class: Hash([2; 32]), what: Requested };
+        holds(&event, &format!("{}{}00", "01".repeat(32), "02".repeat(32)));
+    }
+
+    fn job_assigned(operator: Address) -> Assigned {
+        Assigned { operator, ask_price: 1, promise: 5, bond: 2, assigned: 6 }
+    }
+
+    #[test]
+    fn prices_of_a_block_add_up() {
+        let first = Prices::with(None, 5);
+        assert_eq!(first, Prices { last: 5, low: 5, high: 5, count: 1 });
+        let all = Prices::with(Some(Prices::with(Some(first), 9)), 7);
+        assert_eq!(all, Prices { last: 7, low: 5, high: 9, count: 3 });
+    }
+}

@@ -7,11 +7,12 @@ mod values;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use lode_app::{ConfigError, Loaded, data_folder};
 use lode_consensus::Hash;
-use lode_core::{MempoolLimits, sync::SyncConfig};
+use lode_core::{MempoolLimits, VerdictCache, sync::SyncConfig};
 use lode_genesis::Network;
 use lode_ledger::LedgerOptions;
 use lode_network::{Multiaddr, NetworkOptions};
@@ -119,7 +120,10 @@ impl NodeConfig {
                     << 20,
                 ..MempoolLimits::default()
             },
-            ledger: LedgerOptions { history: settings.ledger.history, ..LedgerOptions::default() },
+            ledger: LedgerOptions {
+                history: settings.ledger.history,
+                proofs: Arc::new(VerdictCache::default()),
+            },
             peers,
         })
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lode_consensus::{Address, Hash, Height};
-use lode_core::MempoolLimits;
+use lode_core::{MempoolLimits, VerdictCache};
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerError, LedgerOptions};
 use lode_miner::{MineOptions, Miner, Priority, rig::Rig};
@@ -57,7 +57,10 @@ impl Devnet {
                 api: nth_api(args.api, number)?,
                 allowed_hosts: Vec::new(),
                 mempool: MempoolLimits::default(),
-                ledger: LedgerOptions::default(),
+                ledger: LedgerOptions {
+                    proofs: Arc::new(VerdictCache::default()),
+                    ..LedgerOptions::default()
+                },
                 peers,
             };
             let node = Node::start(config).await.map_err(node_error)?;

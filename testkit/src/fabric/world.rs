@@ -10,7 +10,7 @@ use std::{
 
 use lode_consensus::{Hash, Height, SealedHeader, Share};
 use lode_core::{
-    ChainService, Effects, MempoolLimits,
+    ChainService, Effects, MempoolLimits, VerdictCache,
     sync::{SyncMachine, SyncStatus, TICK_MS},
 };
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     keys::peer_id,
     networks::{INTERVAL_MS, START_MS},
-    oracle::{Oracle, Weights, proof},
+    oracle::{Oracle, Told, Weights, proof},
     recorder::Effect,
 };
 
@@ -102,7 +102,7 @@ impl World {
         let ledger = Ledger::open_in_memory(
             disk,
             network(),
-            LedgerOptions { history: options.history, ..LedgerOptions::default() },
+            LedgerOptions { history: options.history, proofs: Arc::new(VerdictCache::new(Told)) },
         )
         .unwrap();
         let clock = TestClock { now_ms: self.clock.clone(), skew_ms: skew_ms.clone() };
