@@ -47,23 +47,22 @@ fn pinned<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str) -> T 
 
 fn is_optional(name: &str, field: &str) -> bool {
     let nullable = [
-        "immature",
-        "next",
-        "reason",
-        "peer_id",
-        "height",
-        "index",
-        "block",
-        "value",
-        "leaf",
-        "missed",
-        "outcome",
-        "events",
-        "jobs",
-        "oldest_height",
-        "oldest_page",
+        "immature", "next", "reason", "peer_id", "height", "index", "block", "value", "leaf",
+        "missed", "outcome",
     ];
-    nullable.contains(&field) || (name.starts_with("transaction_request") && field == "type")
+    let own: &[&str] = match name {
+        "job" => &["class", "values", "hard", "live", "request_height", "request_index"],
+        "job_absent" => &["request_height", "request_index"],
+        "queue" => &["events"],
+        "agenda" => &["jobs"],
+        "agenda_oldest" => &["oldest_height", "oldest_page"],
+        "why" => &["raise"],
+        "estimate" => &["lowest", "promise_from", "promise_to", "wait_blocks"],
+        "transaction_request_request" => &["type", "operator"],
+        name if name.starts_with("transaction_request") => &["type"],
+        _ => &[],
+    };
+    nullable.contains(&field) || own.contains(&field)
 }
 
 #[test]

@@ -556,6 +556,9 @@ fn what_there_is_not_is_404_and_what_cannot_be_read_400() {
         let line = story.server.get(&format!("/job/{unknown}{path}")).error(404);
         assert_eq!(line, format!("no job {unknown}"), "{path}");
     }
+    let ended = self::story(5);
+    let line = ended.server.get(&format!("/job/{}/why", ended.matched)).error(404);
+    assert_eq!(line, format!("job {} has ended", ended.matched));
     // A class is no job, and at its first height there was none.
     story.server.get(&format!("/job/{}", story.class)).error(404);
     story.server.get(&format!("/class/{}?height=0", story.class)).error(404);
