@@ -2,9 +2,9 @@
 node's code.
 
 Hashes, addresses, encodings, Merkle roots, the state tree, targets, epochs, rights and rewards, in
-plain Python integers and bytes; lode_market has transactions and the market. `recompute.py` replays a node's chain with them;
-consensus/tests/vectors/generate.py writes the golden vectors of the Rust implementation with them.
-Python 3.9 or later, standard library only.
+plain Python integers and bytes; lode_market has transactions and the market. `recompute.py` replays
+a node's chain with them; consensus/tests/vectors/generate.py writes the golden vectors of the Rust
+implementation with them. Python 3.9 or later, standard library only.
 """
 
 import hashlib
@@ -95,6 +95,17 @@ def address_text(address):
 # --- Encodings (docs/src/protocol/encodings.md) ---------------------------------------------------
 
 
+# What a network's file says of the market, in the order of its bytes.
+MARKET_CONSTANTS = (
+    "deposit",
+    "min_request_bond",
+    "min_bond",
+    "false_proof",
+    "reputation_unit",
+    "proof_budget",
+)
+
+
 def encode_network(p, srs_checksum=SRS_CHECKSUM):
     """`p`: the fields of the network's file, the target as a number, the allocations as {address
     bytes: amount}.
@@ -104,6 +115,8 @@ def encode_network(p, srs_checksum=SRS_CHECKSUM):
         out += u64(p[key])
     for key in ("epoch_length", "shares_per_block", "share_window", "anchor_depth", "maturity"):
         out += u32(p[key])
+    for key in MARKET_CONSTANTS:
+        out += u64(p[key])
     out += u64(p["genesis_timestamp_ms"]) + u128(p["genesis_target"]) + u32(len(p["allocations"]))
     for address, amount in sorted(p["allocations"].items()):
         out += address + u64(amount)

@@ -277,7 +277,8 @@ pub fn encoded_list8_len<T: Encode>(items: &[T]) -> usize {
     items.iter().fold(1, |bytes: usize, item| bytes.saturating_add(item.encoded_len()))
 }
 
-/// Appends a `u16` count and the bytes; as of [`encode_list`], more would be refused by the decoder.
+/// Appends a `u16` count and the bytes; as of [`encode_list`], more would be refused by the
+/// decoder.
 pub fn encode_bytes16(bytes: &[u8], out: &mut Vec<u8>) {
     u16::try_from(bytes.len()).unwrap_or(u16::MAX).encode_into(out);
     out.extend_from_slice(bytes);

@@ -26,6 +26,9 @@ pub const MAX_ALLOCATIONS: usize = 1_024;
 /// many readers hold as floats of 53 bits; a network's allocations, its share fund at genesis and
 /// all that its blocks can mint stay below.
 pub const MAX_SUPPLY: u64 = (1 << 53) - 1;
+/// Least proof budget: half of it, which is what Delivers of Open jobs share, must hold one Deliver
+/// of 16 jobs with 63 values each, 61,920 units in system 1.
+pub const MIN_PROOF_BUDGET: u64 = 2 * 61_920;
 /// Longest name of a network.
 pub const MAX_NAME_BYTES: usize = 32;
 
@@ -113,7 +116,7 @@ impl MarketSpec {
         for (field, amount) in self.fields() {
             range(field, amount, 1, MAX_SUPPLY)?;
         }
-        Ok(())
+        range("proof_budget", self.proof_budget, MIN_PROOF_BUDGET, MAX_SUPPLY)
     }
 }
 

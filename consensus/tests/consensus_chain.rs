@@ -17,6 +17,7 @@ use lode_puzzle::{LogSize, Target};
 use lode_testkit::{
     chain::{Chain, account, params, unsigned},
     networks::START_MS,
+    oracle::Told,
     state::State,
 };
 use proptest::{collection::vec, prelude::*};
@@ -91,7 +92,10 @@ impl Model {
     /// Whether the transfer is valid; if it is, it is done.
     fn apply(&mut self, transaction: &Transaction, height: Height) -> bool {
         let Transaction { from, fee, nonce, expiry, action: Action::Transfer(transfer) } =
-            transaction;
+            transaction
+        else {
+            panic!("the plans have transfers alone");
+        };
         let (balance, count) = self.0.get(from).copied().unwrap_or_default();
         let cost = u128::from(transfer.amount) + u128::from(*fee);
         let valid = transfer.amount > 0
@@ -130,6 +134,7 @@ fn held(state: &State) -> Supply {
                 supply.proving_pools += ProvingPool::decode(leaf).unwrap().left
             }
             StateKey::Weight(_) | StateKey::WeightSum => {}
+            key => panic!("no market in these plans: {key:?}"),
         }
     }
     supply
@@ -138,7 +143,7 @@ fn held(state: &State) -> Supply {
 /// Makes one block as planned, as a template does: what an executor refuses is left out.
 fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
     let (context, height) = (chain.context(), chain.tip() + 1);
-    let mut executor = Executor::new(&chain.params, &context, chain.state()).unwrap();
+    let mut executor = Executor::new(&chain.params, &context, chain.state(), &Told).unwrap();
     let mut model = Model::of(chain.state());
     if let Some(leaf) = height
         .checked_sub(chain.params.maturity)
@@ -160,7 +165,7 @@ fn extend(chain: &mut Chain, plan: &Plan) -> Result<(), TestCaseError> {
             expiry: height.saturating_add_signed(wish.expiry_off.into()),
             action: Action::Transfer(Transfer { to: account(wish.to), amount: wish.amount }),
         };
-        let verdict = executor.transaction(&transfer.clone()).unwrap();
+        let verdict = executor.transaction(&transfer, transfer.id(&chain.genesis_hash())).unwrap();
         prop_assert_eq!(
             verdict.is_ok(),
             model.apply(&transfer, height),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use lode_consensus::{
-    Account, Address, ChainSpec, Decode, Encode, Hash, Height, ShareId, StateKey, Transaction,
+    Address, ChainSpec, Decode, Encode, Hash, Height, ShareId, StateKey, Transaction,
     market::{
         event::Outcome,
         matching::Limits,
@@ -20,7 +20,7 @@ use lode_consensus::{
     },
     params::MarketSpec,
     rules::ChainContext,
-    state::{Amount, Supply},
+    state::Supply,
     transition::{Executor, StateView, TransactionError},
 };
 use lode_puzzle::{LogSize, Target};
@@ -319,21 +319,31 @@ fn replay(seed: u64, blocks: u32, more: &[&str]) -> BTreeMap<String, u64> {
     replay.unwrap().seen
 }
 
-#[test]
-fn random_histories() {
-    for seed in 1..=6 {
-        replay(seed, 400, &[]);
-    }
+/// Seeds and blocks: more with `LODE_TEST_LONG`.
+fn sizes() -> (u64, u32) {
+    if std::env::var_os("LODE_TEST_LONG").is_some() { (20, 10_000) } else { (3, 250) }
 }
 
 #[test]
+fn random_histories() {
+    let (seeds, blocks) = sizes();
+    for seed in 1..=seeds {
+        let seen = replay(seed, blocks, &["--digest"]);
+        assert!(seen.keys().any(|outcome| outcome.starts_with("void")), "{seen:?}");
+        assert!(seen.contains_key("applied false"), "{seen:?}");
+    }
+}
+
+/// Leaf by leaf, so that a difference shows where it is.
+#[test]
 fn histories_whose_blocks_reach_their_bounds() {
-    for seed in 1..=6 {
-        replay(seed, 400, &["--tight"]);
+    let (seeds, blocks) = sizes();
+    for seed in 1..=seeds {
+        replay(seed, blocks.min(1_000), &["--tight"]);
     }
 }
 
 #[test]
 fn what_the_bounds_of_the_rules_cut_short() {
-    replay(1, 230, &["--bounds"]);
+    replay(1, 230, &["--bounds", "--digest"]);
 }

@@ -73,7 +73,7 @@ fn record(blocks: u32) -> Recorded {
 
 fn transaction_json(chain: &Chain, signed: &SignedTransaction) -> Value {
     let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
-    let Action::Transfer(transfer) = action;
+    let Action::Transfer(transfer) = action else { panic!("the chain has transfers alone") };
     json!({
         "id": signed.id(&chain.genesis_hash()).to_string(),
         "type": action.name(),

@@ -4,15 +4,18 @@
 use std::convert::Infallible;
 
 use lode_consensus::{
-    Account, Action, Address, Body, ChainSpec, Decode, Encode, Height, Share, ShareId,
+    Account, Action, Address, Body, ChainSpec, Decode, Encode, Hash, Height, Share, ShareId,
     SignedTransaction, StateKey, Transaction,
+    market::ProvingPool,
+    params::MarketSpec,
     rules::BlockError,
     state::{Amount, Credit, Pending, Supply},
     transaction::{SignatureError, StaticError, Transfer},
-    transition::{ApplyError, Executor, StateView, TransactionError},
+    transition::{self, ApplyError, Executor, StateView, TransactionError},
 };
 use lode_testkit::{
     chain::{ALLOCATION, Chain, account, params, with_shares, with_transactions},
+    oracle::Told,
     state::State,
 };
 use snarkvm::{
@@ -209,7 +212,7 @@ fn a_balance_can_be_spent_to_the_last_microcredit() {
         assert_eq!(error, TransactionError::Balance { needed, balance });
     }
     let error = transaction_error(&chain, vec![chain.transfer(3, account(1), 1, 0, 0)]);
-    assert_eq!(error, TransactionError::Balance { needed: 1, balance: 0 });
+    assert_eq!(error, TransactionError::NoAccount(account(3)));
     chain.extend(with_transactions(vec![chain.transfer(1, account(2), ALLOCATION - 1, 1, 0)]));
     assert_eq!(chain.state().balance(account(1)), 0);
 }
@@ -238,12 +241,15 @@ fn what_needs_no_state_is_said_without_one() {
         action: Action::Transfer(Transfer { to, amount }),
     };
     assert_eq!(transfer(b, 5, 2).check_static(), Ok(()));
-    assert_eq!(transfer(b, 5, 2).cost(), Ok(7));
-    assert_eq!(transfer(b, u64::MAX - 2, 2).cost(), Ok(u64::MAX));
+    assert_eq!(transfer(b, 5, 2).cost(&MarketSpec::MAINNET), Ok(7));
+    assert_eq!(transfer(b, u64::MAX - 2, 2).cost(&MarketSpec::MAINNET), Ok(u64::MAX));
     assert_eq!(transfer(b, 0, 2).check_static(), Err(StaticError::ZeroAmount));
     let overflow = Err(StaticError::Overflow("amount + fee"));
     assert_eq!(transfer(b, u64::MAX - 1, 2).check_static(), overflow);
-    assert_eq!(transfer(b, u64::MAX - 1, 2).cost(), Err(StaticError::Overflow("amount + fee")));
+    assert_eq!(
+        transfer(b, u64::MAX - 1, 2).cost(&MarketSpec::MAINNET),
+        Err(StaticError::Overflow("amount + fee"))
+    );
     // Each account once, the sender first.
     assert_eq!(transfer(b, 5, 2).parties(), [a, b]);
     assert_eq!(transfer(a, 5, 2).parties(), [a]);
@@ -304,12 +310,12 @@ fn refused(leaves: &[(Address, Account)], transfers: &[Transaction]) -> Transact
         state.leaves.insert(StateKey::Account(*address), account.encode());
     }
     let context = chain.context();
-    let mut executor = Executor::new(&chain.params, &context, &state).unwrap();
+    let mut executor = Executor::new(&chain.params, &context, &state, &Told).unwrap();
     let (last, before) = transfers.split_last().unwrap();
     for transfer in before {
-        executor.transaction(transfer).unwrap().unwrap();
+        executor.transaction(transfer, Hash::ZERO).unwrap().unwrap();
     }
-    executor.transaction(last).unwrap().unwrap_err()
+    executor.transaction(last, Hash::ZERO).unwrap().unwrap_err()
 }
 
 #[test]
@@ -453,7 +459,7 @@ fn late_blocks_that_emit_nothing_leave_nothing() {
     let mut context = chain.context();
     context.height = 26 * lode_consensus::reward::HALVING_INTERVAL;
     let finish = |provers: &[Address]| {
-        Executor::new(&chain.params, &context, chain.state())
+        Executor::new(&chain.params, &context, chain.state(), &Told)
             .unwrap()
             .finish(account(0), provers)
             .unwrap()
@@ -500,6 +506,10 @@ impl StateView for Broken<'_> {
         self.fail("leaf", self.0.leaf(key))
     }
 
+    fn block_hash(&self, height: Height) -> Result<Hash, Self::Error> {
+        self.fail("block hash", self.0.block_hash(height))
+    }
+
     fn supply(&self) -> Result<Supply, Self::Error> {
         self.fail("supply", self.0.supply())
     }
@@ -516,7 +526,7 @@ fn faults_of_the_store_are_not_the_blocks() {
         chain.check(&chain.block(with_shares(vec![chain.share(account(1), 2, 0)]))).unwrap();
     for what in ["leaf", "supply", "share"] {
         let view = Broken(chain.state(), what);
-        let error = lode_consensus::transition::apply(&chain.params, &block, &view).unwrap_err();
+        let error = transition::apply(&chain.params, &block, &view, &Told).unwrap_err();
         assert_eq!(error, ApplyError::Store(what));
         assert!(!error.marks_invalid());
     }
@@ -537,7 +547,10 @@ fn a_state_that_cannot_be_is_not_the_blocks_fault() {
     assert!(matches!(error, ApplyError::Leaf { key: StateKey::ShareFund, .. }), "{error}");
     let error = broken(StateKey::ShareFund, Amount(u64::MAX).encode());
     assert_eq!(error, ApplyError::Overflow("the share fund"));
-    let error = broken(StateKey::ProvingPool(0), Amount(u64::MAX).encode());
+    let error = broken(
+        StateKey::ProvingPool(0),
+        ProvingPool { granted: u64::MAX, left: u64::MAX }.encode(),
+    );
     assert_eq!(error, ApplyError::Overflow("a proving pool"));
 
     let mut minted = chain.clone();

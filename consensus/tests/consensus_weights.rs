@@ -12,6 +12,7 @@ use lode_consensus::{
 };
 use lode_testkit::{
     chain::{Chain, account, params, weights_after, with_shares},
+    oracle::Told,
     state::State,
 };
 use proptest::{collection::vec, prelude::*};
@@ -109,7 +110,7 @@ fn with_leaf(key: StateKey, bytes: Vec<u8>) -> ApplyError<std::convert::Infallib
     let block = chain.check(&chain.block(with_shares(vec![share]))).unwrap();
     let mut state = chain.states.pop().unwrap();
     state.leaves.insert(key, bytes);
-    apply(&chain.params, &block, &state).unwrap_err()
+    apply(&chain.params, &block, &state, &Told).unwrap_err()
 }
 
 #[test]

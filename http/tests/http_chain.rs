@@ -44,7 +44,7 @@ fn expected_transaction(signed: &SignedTransaction, genesis_hash: &Hash) -> Valu
         utilities::FromBytes,
     };
     let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
-    let Action::Transfer(transfer) = action;
+    let Action::Transfer(transfer) = action else { panic!("{action:?}") };
     let signature = Signature::<MainnetV0>::read_le(&signed.signature[..]).unwrap();
     json!({
         "id": text(signed.id(genesis_hash)),

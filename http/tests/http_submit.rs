@@ -22,7 +22,7 @@ use snarkvm::{
 
 fn request(signed: &SignedTransaction) -> Value {
     let Transaction { from, fee, nonce, expiry, action } = &signed.transaction;
-    let Action::Transfer(transfer) = action;
+    let Action::Transfer(transfer) = action else { panic!("{action:?}") };
     json!({
         "type": action.name(),
         "from": from.to_string(),

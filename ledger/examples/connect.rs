@@ -68,7 +68,7 @@ fn block(
     lap(&mut start);
 
     let state = reader.state()?;
-    let mut executor = Executor::new(ledger.params(), &context, &state)?;
+    let mut executor = Executor::new(ledger.params(), &context, &state, ledger.proofs())?;
     let mut transactions = Vec::new();
     for index in 0..transfers {
         let from = (tip as usize * 7 + index * 9) % ACCOUNTS;
@@ -80,7 +80,7 @@ fn block(
             expiry: u32::MAX,
             action: Action::Transfer(Transfer { to: accounts[to], amount: 1 }),
         };
-        executor.transaction(&transaction)??;
+        executor.transaction(&transaction, transaction.id(&context.genesis_hash))??;
         nonces[from] += 1;
         transactions.push(SignedTransaction {
             transaction,

@@ -336,12 +336,7 @@ fn indexes_find_everything_and_page_by_height() {
             let expected: Vec<_> = sent
                 .iter()
                 .filter(|(height, _, signed)| {
-                    let lode_consensus::Action::Transfer(transfer) = &signed.transaction.action
-                    else {
-                        panic!("the maker makes transfers")
-                    };
-                    *height < before
-                        && (signed.transaction.from == address || transfer.to == address)
+                    *height < before && signed.transaction.parties().contains(&address)
                 })
                 .map(|(height, index, _)| TransactionPlace { height: *height, index: *index })
                 .collect();

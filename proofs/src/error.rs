@@ -56,7 +56,10 @@ pub enum ProofError {
         got: usize,
     },
     /// A public value that is no canonical field element.
-    #[error("proof: expected value {value} of instance {instance} below the field's modulus, got {}", hex::encode(.got))]
+    #[error(
+        "proof: expected value {value} of instance {instance} below the field's modulus, got {}",
+        hex::encode(.got)
+    )]
     Value {
         /// Which instance, from 0.
         instance: usize,

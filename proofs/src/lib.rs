@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! key bytes   -> ProofSystem::parse_key -> Key, parsed once for each class and kept by the caller
-//! Key, binding, public values of 1 to 16 instances, proof bytes -> Key::verify -> it holds, or the ProofError
+//! Key, binding, public values of 1 to 16 instances, proof bytes
+//!             -> Key::verify -> it holds, or the ProofError
 //! number of instances and of values -> ProofSystem::cost, before anything is verified
 //! ```
 //!

@@ -28,7 +28,7 @@ use snarkvm::{
         srs::UniversalProver,
     },
     curves::bls12_377::{Bls12_377, Fq, Fr},
-    fields::{Field, Zero},
+    fields::{Field, One, Zero},
     utilities::{FromBytes, ToBytes},
 };
 
@@ -52,8 +52,10 @@ struct Circuit {
 }
 
 impl Circuit {
+    /// Never 0, which snarkVM refuses as a coefficient.
     fn constant(&self, step: usize) -> Fr {
-        Fr::from(self.variant.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64))
+        let spread = self.variant.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Fr::from(spread.wrapping_add(step as u64)) + Fr::one()
     }
 
     fn inputs(&self) -> &[Fr] {

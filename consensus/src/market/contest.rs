@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{Address, Hash, selection::Clock};
 
-/// A contest's deliverers, the first winner first: by height, unless the class ranks at random, then
-/// by a draw with equal weights from the hash of the last block that could deliver.
+/// A contest's deliverers, the first winner first: by height, unless the class ranks at random,
+/// then by a draw with equal weights from the hash of the last block that could deliver.
 pub fn ranked(id: &Hash, job: &Job, randomised: bool, hash: &Hash) -> Vec<Address> {
     let draw = Draw { parent_hash: hash, class: id, group: 0 };
     let clock = |delivery: &Delivery| Clock {

@@ -88,7 +88,7 @@ pub struct Draw<'a> {
 
 impl Draw<'_> {
     /// `L`: −log2 of a uniform number, with 32 fractional bits.
-    pub(super) fn numerator(&self, operator: &Address) -> u64 {
+    pub fn numerator(&self, operator: &Address) -> u64 {
         let parts: [&[u8]; 4] =
             [&self.parent_hash.0, &self.class.0, &self.group.to_le_bytes(), &operator.0];
         let digest = blake2b_512("lode/match/v1", &parts);

@@ -40,7 +40,7 @@ struct Desk {
     asks: Vec<Candidate>,
 }
 
-impl<V: StateView> Session<'_, V> {
+impl<'a, V: StateView> Session<'a, V> {
     /// Reads the queue that the last block left.
     pub(super) fn load_queue(&mut self) -> Result<(), ApplyError<V::Error>> {
         let mut page = 0_u32;
@@ -123,7 +123,7 @@ impl<V: StateView> Session<'_, V> {
         let Some(job) = self.job(id)?.filter(|job| is_free(job)).cloned() else { return Ok(()) };
         let Some(mut desk) = self.desk(&class, |_| true)? else { return Ok(()) };
         if !job.is_spent()
-            && let Some(place) = self.choose(&desk, &job, done)
+            && let Some(place) = self.round(&desk, done).choose(&job, &desk.asks)
         {
             return self.assign(id, job, &mut desk, place, done);
         }
@@ -178,13 +178,13 @@ impl<V: StateView> Session<'_, V> {
             if desk.asks.is_empty() {
                 break;
             }
-            if !self.round(&desk, done).may_fit(&entry, &desk.asks) {
+            let round = self.round(&desk, done);
+            if !round.may_fit(&entry, &desk.asks) {
                 continue;
             }
             let Some(job) = self.job(&entry.job)?.filter(|job| !job.is_spent()) else { continue };
-            // Most jobs that come here are held against asks in vain: copied only if one fits.
+            let Some(place) = round.choose(job, &desk.asks) else { continue };
             let job = job.clone();
-            let Some(place) = self.choose(&desk, &job, done) else { continue };
             let Some(operator) = desk.asks.get(place).map(|candidate| candidate.ask.operator)
             else {
                 continue;
@@ -237,7 +237,11 @@ impl<V: StateView> Session<'_, V> {
         Ok(Some(Desk { id: *id, class, asks }))
     }
 
-    fn round<'d>(&'d self, desk: &'d Desk, done: &Done) -> Round<'d> {
+    /// It borrows nothing of the session, which goes on reading leaves meanwhile.
+    fn round<'d>(&self, desk: &'d Desk, done: &Done) -> Round<'d>
+    where
+        'a: 'd,
+    {
         Round {
             market: self.market(),
             height: self.height(),
@@ -246,10 +250,6 @@ impl<V: StateView> Session<'_, V> {
             class: &desk.class,
             matched: done.of_class.get(&desk.id).copied().unwrap_or(0),
         }
-    }
-
-    fn choose(&self, desk: &Desk, job: &Job, done: &Done) -> Option<usize> {
-        self.round(desk, done).choose(job, &desk.asks)
     }
 
     fn assign(

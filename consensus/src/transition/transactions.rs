@@ -1,7 +1,7 @@
 //! Transactions: one after the other, each applied, void or refused.
 //!
-//! The order in which one is looked at: its form, its sender, expiry, nonce and fee; what else makes
-//! it invalid whatever jobs, books and bonds say; what is due of the jobs that it names; the
+//! The order in which one is looked at: its form, its sender, expiry, nonce and fee; what else
+//! makes it invalid whatever jobs, books and bonds say; what is due of the jobs that it names; the
 //! block's limits; whether it is void; and last whether the balance covers what it takes besides
 //! the fee. What is void has paid its fee, used its nonce and done what was due: else one late
 //! transaction would block all behind it.

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights, the state tree
-and the market.
+"""Writes the golden vectors of this folder: encodings, addresses, chain rules, rights, the state
+tree and the market.
 
     consensus/tests/vectors/generate.py            writes the files
     consensus/tests/vectors/generate.py --check    exits with 1 if a file is out of date
 
 Every expected value comes from tests/lode_protocol.py and tests/lode_market, an implementation that
-shares nothing with the Rust code but the specification. The inputs are bytes from labelled hashes, so that the files
-never change by themselves. In the files, bytes are hex, and integers from 2^53 on are decimal
-strings. Python 3.9 or later, standard library only.
+shares nothing with the Rust code but the specification. The inputs are bytes from labelled hashes,
+so that the files never change by themselves. In the files, bytes are hex, and integers from 2^53 on
+are decimal strings. Python 3.9 or later, standard library only.
 """
 
 import itertools

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! key:   u64 public inputs ‖ u64 variables ‖ u64 constraints ‖ u64 non-zeros of A ‖ of B ‖ of C
-//!        ‖ u64 12 ‖ 12 points, 48 bytes each ‖ 32 bytes id                                        664 bytes
-//! proof: u64 1 ‖ u64 k ‖ points and field elements                                               956 + 144·(k − 1) bytes
+//!        ‖ u64 12 ‖ 12 points, 48 bytes each ‖ 32 bytes id             664 bytes
+//! proof: u64 1 ‖ u64 k ‖ points and field elements        956 + 144·(k − 1) bytes
 //! ```
 //!
 //! Integers are little-endian. The public inputs count the leading 1, which is no public value: a

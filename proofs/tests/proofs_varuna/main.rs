@@ -1,5 +1,5 @@
-//! Varuna as proof system 1: its bytes, its verdicts, and what it answers to bytes that nobody made
-//! honestly.
+//! Varuna as proof system 1: its bytes, its verdicts, and what it answers to bytes that no prover
+//! made.
 
 mod golden;
 mod mutations;

@@ -4,18 +4,19 @@
 //! The verdicts are known without the code under test. A proof with one byte changed does not hold.
 //! A key is parsed if its numbers are in their ranges and snarkVM decodes its points; it accepts
 //! the honest proof if its points are the honest key's and its numbers round up to the same powers
-//! of two. What decodes is also given to snarkVM directly.
+//! of two. Some of what decodes is also given to snarkVM directly, and each key that does accept
+//! it.
 //!
 //! 10,000 mutations, 100,000 with `LODE_TEST_LONG=1`. Each is made from a seed of its own,
-//! whichever thread makes it.
+//! on whatever thread.
 
 use std::{
     ops::AddAssign,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use lode_proofs::{
-    KeyError, ProofError, Value,
+    Key, KeyError, ProofError, Value,
     testing::class,
     varuna::{KEY_BYTES, proof_bytes},
 };
@@ -37,7 +38,7 @@ const FIELD: usize = 32;
 /// Memory that a call may have at one time.
 const MOST_BYTES: usize = 1 << 20;
 
-// --- Where things are ------------------------------------------------------------------------------------------------
+// --- Where things are ----------------------------------------------------------------------------
 
 /// Offsets of the points and of the field elements in a proof of so many instances.
 fn layout(proof: &[u8], instances: usize) -> (Vec<usize>, Vec<usize>) {
@@ -71,11 +72,13 @@ fn points(key: &[u8]) -> &[u8] {
     &key[56..56 + 12 * POINT]
 }
 
-// --- Mutations -------------------------------------------------------------------------------------------------------
+// --- Mutations -----------------------------------------------------------------------------------
 
 /// What proofs and keys are spliced from.
 struct Parts {
     statements: Vec<Statement>,
+    /// Of the statements' class.
+    key: Arc<dyn Key>,
     /// For each statement, proofs of the same length: of the same with other randomness, of another
     /// binding, of other instances.
     others: Vec<Vec<Vec<u8>>>,
@@ -113,7 +116,7 @@ impl Parts {
                 );
             }
         }
-        Self { statements, others, points }
+        Self { key: parse(class.key()).unwrap(), statements, others, points }
     }
 }
 
@@ -263,7 +266,7 @@ fn decodable_key(parts: &Parts, rng: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-// --- Verdicts --------------------------------------------------------------------------------------------------------
+// --- Verdicts ------------------------------------------------------------------------------------
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -300,9 +303,9 @@ impl Seen {
     }
 }
 
-/// Those that must decode are spread evenly, and are a little more than a fifth.
+/// A fifth is made so that it decodes. Of the others some do.
 fn is_decodable(index: u64) -> bool {
-    index % 9 < 2
+    index.is_multiple_of(5)
 }
 
 fn try_proof(parts: &Parts, index: u64, seen: &mut Seen) {
@@ -317,8 +320,8 @@ fn try_proof(parts: &Parts, index: u64, seen: &mut Seen) {
             scramble(&mut bytes, &mut rng);
         }
     }
-    let (key, instances) = (parse(&statement.key).unwrap(), slices(&statement.instances));
-    let verdict = seen.measure(|| key.verify(&statement.binding, &instances, &bytes));
+    let instances = slices(&statement.instances);
+    let verdict = seen.measure(|| parts.key.verify(&statement.binding, &instances, &bytes));
     let is_decoded = matches!(verdict, Err(ProofError::Refused(_)));
     seen.mutations += 1;
     seen.decoded += usize::from(is_decoded);
@@ -376,8 +379,10 @@ fn try_key(parts: &Parts, index: u64, seen: &mut Seen) {
     seen.check(!matches!(verdict, Err(ProofError::Panicked(_))), || {
         format!("key {index}: {verdict:?}")
     });
-    let is_direct = holds_directly(&bytes, &statement.binding, &[&values], &statement.proof);
-    seen.check(is_direct == is_equal, || format!("key {index}: snarkVM says {is_direct}"));
+    if is_equal || index.is_multiple_of(3) {
+        let is_direct = holds_directly(&bytes, &statement.binding, &[&values], &statement.proof);
+        seen.check(is_direct == is_equal, || format!("key {index}: snarkVM says {is_direct}"));
+    }
 }
 
 /// Tries all indices on as many threads as there are processors, each in a rayon pool of its own.
@@ -410,7 +415,8 @@ fn times() -> u64 {
 fn judge(what: &str, seen: &Seen) {
     let Seen { mutations, decoded, equal, most_bytes, wrong } = seen;
     println!(
-        "{mutations} mutated {what}, {decoded} decoded, {equal} as the honest one, at most {most_bytes} bytes"
+        "{mutations} mutated {what}, {decoded} decoded, {equal} as the honest one, at most \
+         {most_bytes} bytes"
     );
     assert!(
         wrong.is_empty(),

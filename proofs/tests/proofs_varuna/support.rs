@@ -25,7 +25,7 @@ use snarkvm::{
     utilities::{FromBytes, ToBytes},
 };
 
-// --- Statements ------------------------------------------------------------------------------------------------------
+// --- Statements ----------------------------------------------------------------------------------
 
 /// Some instances of a class, and an honest proof of them.
 pub(crate) struct Statement {
@@ -55,7 +55,7 @@ pub(crate) fn slices(instances: &[Vec<Value>]) -> Vec<&[Value]> {
     instances.iter().map(|values| &values[..]).collect()
 }
 
-// --- snarkVM, without what stands before it --------------------------------------------------------------------------
+// --- snarkVM, without what stands before it ------------------------------------------------------
 
 /// The verifier as snarkVM loads it, with the whole setup.
 pub(crate) fn universal() -> &'static UniversalVerifier<Bls12_377> {
@@ -122,7 +122,7 @@ fn element(value: &Value) -> Fr {
     Fr::read_le(&value[..]).unwrap()
 }
 
-// --- Memory ----------------------------------------------------------------------------------------------------------
+// --- Memory --------------------------------------------------------------------------------------
 
 /// The system's allocator, which counts by thread.
 struct Counting;
