@@ -9,8 +9,10 @@ import pathlib
 import struct
 
 import lode_protocol as lode
-from lode_market import actions
-from lode_protocol import address_bytes
+from lode_market import actions, state, transactions, transition
+from lode_market.codec import Invalid
+from lode_market.leaves import Account, Pool
+from lode_protocol import address_bytes, address_text
 
 
 class Difference(Exception):
@@ -18,7 +20,15 @@ class Difference(Exception):
 
 
 # What an answer that is not as docs/src/api.md says can raise while it is read.
-MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, struct.error)
+MALFORMED = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+    Invalid,
+)
 
 
 def same(what, computed, got):
@@ -71,17 +81,21 @@ def read_share(s):
     }
 
 
-def read_transaction(t):
-    require("transaction: type", t["type"] == "transfer")
-    return {
+def read_transaction(answer):
+    """The transaction in an answer's bytes; what else the answer says of it must be the same."""
+    t, signature = actions.decode_signed(bytes.fromhex(answer["bytes"]))
+    same("transaction: signature", lode.bech32m_encode("sign", signature), answer["signature"])
+    said = {
         "type": t["type"],
-        "from": address_bytes(t["from"]),
+        "from": address_text(t["from"]),
         "fee": t["fee"],
-        "nonce": int(t["nonce"]),
+        "nonce": str(t["nonce"]),
         "expiry": t["expiry"],
-        "to": address_bytes(t["to"]),
-        "amount": t["amount"],
     }
+    if t["type"] == "transfer":
+        said.update({"to": address_text(t["to"]), "amount": t["amount"]})
+    same_fields("transaction", said, answer)
+    return t
 
 
 def read_network(path):
@@ -114,14 +128,11 @@ class Chain:
         self.weights = []  # by epoch that has ended: {prover: weight}
         self.seen = set()  # (statement, nonce) of every share
         self.transactions = 0
-        self.accounts = {
-            address: [balance, 0] for address, balance in params["allocations"].items()
-        }  # balance, nonce
-        self.pending = {}  # by height: {address: amount}
-        self.pools = {}  # by epoch
-        self.emitted = 0
-        self.fund = lode.genesis_share_fund(params["epoch_length"])
-        self.genesis_supply = self.fund + sum(params["allocations"].values())
+        self.state = state.genesis(params, lode.genesis_share_fund(params["epoch_length"]))
+        # Hashes of values, by the keys' hashes.
+        self.leaves = {
+            key: lode.b256("", value) for key, value in self.state.encoded().items()
+        }
 
     def tip(self):
         return len(self.headers) - 1
@@ -176,37 +187,41 @@ class Chain:
         return {key: lode.encode_weight(*leaf) for key, leaf in leaves.items() if leaf}
 
     def supply(self):
-        return {
-            "genesis": self.genesis_supply,
-            "emitted": self.emitted,
-            "burned": 0,
-            "balances": sum(balance for balance, _ in self.accounts.values()),
-            "pending": sum(sum(credits.values()) for credits in self.pending.values()),
-            "share_fund": self.fund,
-            "proving_pools": sum(self.pools.values()),
-        }
+        return self.state.supply.plain()
 
     def state_root(self):
-        state = {lode.share_fund_key(): lode.u64(self.fund)}
-        state.update(
-            (lode.account_key(a), lode.encode_account(*account))
-            for a, account in self.accounts.items()
-        )
-        state.update(
-            (lode.pending_key(h), lode.encode_pending(credits))
-            for h, credits in self.pending.items()
-        )
-        state.update(
-            (lode.proving_pool_key(epoch), lode.u64(pool)) for epoch, pool in self.pools.items()
-        )
-        state.update(self.weight_leaves())
-        return lode.tree_root([(key, lode.b256("", value)) for key, value in state.items()])
+        for key, value in self.state.take_changes().items():
+            if value is None:
+                del self.leaves[key]
+            else:
+                self.leaves[key] = lode.b256("", value)
+        return lode.tree_root(list(self.leaves.items()))
+
+    def account(self, address):
+        """An account's leaf, or what there is without one."""
+        return self.state.get("account", address) or Account(0, 0)
+
+    def accounts(self):
+        return {key[1] for key in self.state.leaves if key[0] == "account"}
+
+    def pending(self):
+        """All credits that wait for maturity, as (address, amount)."""
+        return [
+            credit
+            for key, leaf in self.state.leaves.items()
+            if key[0] == "pending"
+            for credit in leaf.credits.items()
+        ]
+
+    def pool(self, epoch):
+        """What is left of an epoch's proving pool."""
+        return (self.state.get("proving-pool", epoch) or Pool(0, 0)).left
 
     def block(self, block):
         """Replays one answer of GET /block/{height}."""
         header, proof = read_header(block["header"]), read_proof(block["proof"])
         shares = [read_share(share) for share in block["shares"]]
-        transactions = [read_transaction(transaction) for transaction in block["transactions"]]
+        sent = [read_transaction(transaction) for transaction in block["transactions"]]
         header_bytes = lode.encode_header(header)
         if header["height"] == 0:
             self.check_genesis(header, proof)
@@ -215,12 +230,13 @@ class Chain:
         self.enter(header, lode.block_hash(header_bytes, proof))
         self.check_proof(block, header, header_bytes, proof)
         encoded_shares = self.check_shares(block["shares"], shares, header["height"])
-        encoded_transactions = self.check_transactions(block["transactions"], transactions)
+        encoded_transactions = self.check_transactions(block["transactions"], sent)
         same("shares_root", lode.merkle_root(encoded_shares), header["shares_root"])
         same(
             "transactions_root", lode.merkle_root(encoded_transactions), header["transactions_root"]
         )
-        fees = self.apply(header, transactions, [share["prover"] for share in shares])
+        provers = [share["prover"] for share in shares]
+        fees = self.apply(header, block["transactions"], sent, provers)
         same("state_root", self.state_root(), header["state_root"])
         size = len(
             header_bytes
@@ -329,56 +345,35 @@ class Chain:
             )
             require("a share counts once", (statement, share["nonce"]) not in self.seen)
             self.seen.add((statement, share["nonce"]))
-            self.shares[epoch][share["prover"]] = self.shares[epoch].get(share["prover"], 0) + 1
         return [lode.encode_share(share) for share in shares]
 
-    def check_transactions(self, answers, transactions):
+    def check_transactions(self, answers, sent):
         """Counts a block's transactions, and gives their encodings."""
-        encoded = []
-        for answer, transaction in zip(answers, transactions):
-            content = actions.encode(transaction)
-            encoded.append(content + lode.bech32m_decode("sign", answer["signature"], 128))
-            transaction_id = lode.transaction_id(self.hashes[0], content)
-            same_fields(
-                "transaction", {"id": transaction_id.hex(), "bytes": encoded[-1].hex()}, answer
-            )
-        require(
-            "number and bytes of transactions",
-            len(encoded) <= 2048 and all(len(t) <= 61440 for t in encoded),
-        )
+        for answer, t in zip(answers, sent):
+            same("transaction: id", actions.transaction_id(self.hashes[0], t).hex(), answer["id"])
+        encoded = [bytes.fromhex(answer["bytes"]) for answer in answers]
+        require("number of transactions", len(encoded) <= 2048)
         self.transactions += len(encoded)
         return encoded
 
-    def apply(self, header, transactions, provers):
-        """Maturity, transactions, emission and pay, in this order. Gives the fees."""
-        height, producer = header["height"], header["producer"]
-        epoch, fees = self.epoch(height), 0
-        for address, amount in self.pending.pop(height - self.p["maturity"], {}).items():
-            self.accounts.setdefault(address, [0, 0])[0] += amount
-        for t in transactions:
-            sender = self.accounts.get(t["from"], [0, 0])
-            require("transfer: amount, expiry", t["amount"] >= 1 and t["expiry"] >= height)
-            same("transfer: nonce", sender[1], t["nonce"])
-            require("transfer: balance", t["fee"] >= 0 and t["amount"] + t["fee"] <= sender[0])
-            sender[0] -= t["amount"] + t["fee"]
-            sender[1] += 1
-            self.accounts.setdefault(t["to"], [0, 0])[0] += t["amount"]
-            fees += t["fee"]
+    def apply(self, header, answers, sent, provers):
+        """What the block does to the state. Gives the fees."""
+        height, epoch = header["height"], self.epoch(header["height"])
         if height == 0:
-            return fees
-        to_producer, to_pool, to_fund = lode.emission(height)
-        self.emitted += to_producer + to_pool + to_fund
-        if to_pool:
-            self.pools[epoch] = self.pools.get(epoch, 0) + to_pool
-        pay = lode.share_pay(
-            height, header["target"], self.first_target(epoch), self.p["shares_per_block"]
-        )
-        self.fund += to_fund - pay * len(provers)
-        require("share fund", self.fund >= 0)
-        mined = {producer: to_producer + fees + pay // 32 * len(provers)}
+            return 0
+        b = transition.begin(self.state, self.p, height, self.hashes)
+        for place, (answer, t) in enumerate(zip(answers, sent)):
+            # Both need curves: whether a proof holds, and what a key says.
+            outcome, reason = transactions.apply(
+                b, t, place, answer["proof_holds"], answer.get("values")
+            )
+            require(f"transaction {place}: {reason}", outcome != "invalid")
+            told = "false_proof" if (outcome, reason) == ("applied", "false") else outcome
+            same(f"transaction {place}: outcome", told, answer["outcome"])
         for prover in provers:
-            mined[prover] = mined.get(prover, 0) + pay - pay // 32
-        mined = {address: amount for address, amount in mined.items() if amount}
-        if mined:
-            self.pending[height] = mined
-        return fees
+            counted = b.appointment(prover)[0]
+            self.shares[epoch][counted] = self.shares[epoch].get(counted, 0) + 1
+        transition.finish(
+            b, header["producer"], provers, header["target"], self.first_target(epoch)
+        )
+        return b.fees

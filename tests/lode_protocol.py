@@ -95,6 +95,17 @@ def address_text(address):
 # --- Encodings (docs/src/protocol/encodings.md) ---------------------------------------------------
 
 
+# What a network's file says of the market, in the order of its bytes.
+MARKET_CONSTANTS = (
+    "deposit",
+    "min_request_bond",
+    "min_bond",
+    "false_proof",
+    "reputation_unit",
+    "proof_budget",
+)
+
+
 def encode_network(p, srs_checksum=SRS_CHECKSUM):
     """`p`: the fields of the network's file, the target as a number, the allocations as {address
     bytes: amount}.
@@ -104,6 +115,8 @@ def encode_network(p, srs_checksum=SRS_CHECKSUM):
         out += u64(p[key])
     for key in ("epoch_length", "shares_per_block", "share_window", "anchor_depth", "maturity"):
         out += u32(p[key])
+    for key in MARKET_CONSTANTS:
+        out += u64(p[key])
     out += u64(p["genesis_timestamp_ms"]) + u128(p["genesis_target"]) + u32(len(p["allocations"]))
     for address, amount in sorted(p["allocations"].items()):
         out += address + u64(amount)

@@ -130,7 +130,7 @@ def check_epochs(chain, api):
             {
                 "weights": weights,
                 "complete": last <= chain.tip(),
-                "proving_pool": chain.pools.get(epoch, 0),
+                "proving_pool": chain.pool(epoch),
             },
             answer,
         )
@@ -157,14 +157,13 @@ def check_account(chain, api, address):
     """
     text, tip = address_text(address), chain.tip()
     answer, state_root = api.get(f"account/{text}?height={tip}"), chain.headers[tip]["state_root"]
-    exists = address in chain.accounts
-    balance, nonce = chain.accounts.get(address, (0, 0))
+    leaf, account = chain.state.get("account", address), chain.account(address)
     expected = {
         "address": text,
-        "exists": exists,
-        "balance": balance,
-        "nonce": str(nonce),
-        "immature": sum(credits.get(address, 0) for credits in chain.pending.values()),
+        "exists": leaf is not None,
+        "balance": account.balance,
+        "nonce": str(account.nonce),
+        "immature": sum(amount for credited, amount in chain.pending() if credited == address),
         "height": tip,
         "block_hash": chain.hashes[tip].hex(),
         "state_root": state_root.hex(),
@@ -174,7 +173,7 @@ def check_account(chain, api, address):
             "immature"
         ]  # told as of the node's tip only, which has moved on while we computed
     same_fields(f"account {text}", expected, answer)
-    value = lode.encode_account(balance, nonce) if exists else None
+    value = leaf and leaf.encode()
     check_leaf(f"account {text}", lode.account_key(address), value, state_root, answer["proof"])
 
 
@@ -230,8 +229,8 @@ def run(base, network_file):
     check_status(chain, status)
     check_epochs(chain, api)
     check_rosters(chain, api)
-    mined = {address for credits in chain.pending.values() for address in credits}
-    for address in sorted(chain.accounts.keys() | mined | {lode.ZERO}):
+    mined = {address for address, _ in chain.pending()}
+    for address in sorted(chain.accounts() | mined | {lode.ZERO}):
         check_account(chain, api, address)
         check_weight(chain, api, address)
     return (

@@ -43,6 +43,16 @@ pub struct Account {
     pub proof: LeafProof,
 }
 
+/// After which block an answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AsOf {
+    pub height: u32,
+    /// The block at that height.
+    pub block_hash: HashText,
+    /// The root that the proof leads to, which that block's header commits to.
+    pub state_root: HashText,
+}
+
 /// The proof of a leaf under a state root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeafProof {

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    account::LeafProof,
-    market::AsOf,
+    account::{AsOf, LeafProof},
     text::{AddressText, HashText, Hex, Text, U64Text, WordHex},
 };
 

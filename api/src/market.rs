@@ -1,6 +1,6 @@
 //! The proof market's leaves but for jobs: classes, books, waiting lists, operators, appointments,
-//! the queue and the agenda. Amounts are in microcredits; those that somebody only names, and that may
-//! be more than there are, are decimal strings.
+//! the queue and the agenda. Amounts are in microcredits; those that somebody only names, and that
+//! may be more than there are, are decimal strings.
 
 use lode_consensus::{
     Height,
@@ -10,23 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    account::LeafProof,
+    account::{AsOf, LeafProof},
     job::JobStatus,
     parameter::u32_parameter,
     status::Supply,
     text::{AddressText, BytesHex, HashText, Text, U64Text},
     transaction::Policy,
 };
-
-/// After which block an answer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AsOf {
-    pub height: u32,
-    /// The block at that height.
-    pub block_hash: HashText,
-    /// The root that the proof leads to, which that block's header commits to.
-    pub state_root: HashText,
-}
 
 /// `GET /{network}/class/{id}`: a class as of a height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

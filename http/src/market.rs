@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use lode_api::{
-    account::{AccountQuery, LeafProof},
+    account::{AccountQuery, AsOf, LeafProof},
     market::{
-        Agenda, AgendaOldest, Appointed, AsOf, Book, BookAsk, Class, ClassKey, LeafPageQuery,
-        Operator, Pool, Queue, QueueEvent, SupplyAt, Waiting, WaitingJob,
+        Agenda, AgendaOldest, Appointed, Book, BookAsk, Class, ClassKey, LeafPageQuery, Operator,
+        Pool, Queue, QueueEvent, SupplyAt, Waiting, WaitingJob,
     },
     text::{AddressText, Hex, Text},
 };

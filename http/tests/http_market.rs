@@ -257,8 +257,15 @@ fn every_leaf_is_told_with_its_proof_at_any_height() {
         let last = StateKey::AgendaLast(24);
         assert!(proven::<AgendaLast>(chain, &answer, "last_page_proof", &last).is_none());
         assert_eq!(answer["last_page"], 0);
+    }
+    assert!(story.get(&format!("/operator/{}?height=0", bob.address))["exists"] == false);
+}
 
-        let supply = story.get(&format!("/supply{at}"));
+#[test]
+fn the_supply_adds_up_at_any_height() {
+    let story = story(6);
+    for height in 1..=6 {
+        let supply = story.get(&format!("/supply?height={height}"));
         assert_eq!(supply["height"], height);
         let part = |name: &str| supply["supply"][name].as_u64().unwrap();
         assert_eq!(
@@ -270,7 +277,6 @@ fn every_leaf_is_told_with_its_proof_at_any_height() {
         );
         assert_eq!(part("bonds"), if height >= 5 { BOND - FALSE_PROOF } else { BOND });
     }
-    assert!(story.get(&format!("/operator/{}?height=0", bob.address))["exists"] == false);
 }
 
 fn ask_json(ask: &BookAsk) -> Value {
@@ -400,7 +406,11 @@ fn lists_go_back_from_the_newest() {
     );
     let price = ASK.to_string();
     let prices = story.get(&format!("/class/{class}/prices"));
-    let of = |height: u32| json!({"height": height, "last": price, "low": price, "high": price, "count": 1});
+    let of = |height: u32| {
+        json!({
+            "height": height, "last": price, "low": price, "high": price, "count": 1,
+        })
+    };
     assert_eq!(prices["prices"], json!([of(7), of(4)]));
     let page = story.get(&format!("/class/{class}/prices?limit=1"));
     assert_eq!((&page["prices"], &page["next"]), (&json!([of(7)]), &json!(7)));
@@ -478,7 +488,8 @@ fn why_names_the_rule_that_fails_and_what_would_help() {
     assert_eq!(
         why["asks"][0]["misfit"],
         json!({"rule": "price", "needed": ASK.to_string(), "got": "500000",
-            "reason": "the ask's price is 800000, and the job is worth 500000 when it is delivered"})
+            "reason": "the ask's price is 800000, and the job is worth 500000 when it is \
+                delivered"})
     );
     assert!(why["summary"].as_str().unwrap().contains("Raise the price to 800000"), "{why}");
     let class = story.class;
@@ -556,6 +567,9 @@ fn what_there_is_not_is_404_and_what_cannot_be_read_400() {
         let line = story.server.get(&format!("/job/{unknown}{path}")).error(404);
         assert_eq!(line, format!("no job {unknown}"), "{path}");
     }
+    let ended = self::story(5);
+    let line = ended.server.get(&format!("/job/{}/why", ended.matched)).error(404);
+    assert_eq!(line, format!("job {} has ended", ended.matched));
     // A class is no job, and at its first height there was none.
     story.server.get(&format!("/job/{}", story.class)).error(404);
     story.server.get(&format!("/class/{}?height=0", story.class)).error(404);

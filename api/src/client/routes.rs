@@ -9,6 +9,11 @@ use crate::{
     account::{Account, AccountTransactions},
     block::Block,
     epoch::{Epoch, Roster},
+    job::Job,
+    job_event::JobEvents,
+    lists::{Classes, Deliveries, Jobs, PriceHistory},
+    market::{Book, Class, ClassKey, Operator, Waiting},
+    matching::{Estimate, EstimateQuery, Why},
     mining::{Attempt, AttemptOutcome, MiningJob},
     network::{Peers, Sync},
     status::Status,
@@ -94,6 +99,158 @@ impl Client {
         self.get(&format!("roster/{height}"))
     }
 
+    /// All classes, newest first; `before` continues a page.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn classes(&self, before: Option<Height>) -> Result<Classes, ClientError> {
+        self.get(&paged("classes", before))
+    }
+
+    /// A class as of the tip.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a status of 404 if there is none.
+    pub fn class(&self, id: &Hash) -> Result<Class, ClientError> {
+        self.get(&format!("class/{id}"))
+    }
+
+    /// The verifying key of a class.
+    ///
+    /// # Errors
+    /// As of [`Self::class`].
+    pub fn class_key(&self, id: &Hash) -> Result<ClassKey, ClientError> {
+        self.get(&format!("class/{id}/key"))
+    }
+
+    /// The asks of a class.
+    ///
+    /// # Errors
+    /// As of [`Self::class`].
+    pub fn book(&self, class: &Hash) -> Result<Book, ClientError> {
+        self.get(&format!("class/{class}/book"))
+    }
+
+    /// The jobs of a class that wait for an operator.
+    ///
+    /// # Errors
+    /// As of [`Self::class`].
+    pub fn waiting(&self, class: &Hash) -> Result<Waiting, ClientError> {
+        self.get(&format!("class/{class}/waiting"))
+    }
+
+    /// The jobs of a class, newest first.
+    ///
+    /// # Errors
+    /// As of [`Self::class`].
+    pub fn class_jobs(&self, class: &Hash, before: Option<Height>) -> Result<Jobs, ClientError> {
+        self.get(&paged(&format!("class/{class}/jobs"), before))
+    }
+
+    /// For which prices jobs of a class were assigned, newest first.
+    ///
+    /// # Errors
+    /// As of [`Self::class`].
+    pub fn prices(
+        &self,
+        class: &Hash,
+        before: Option<Height>,
+    ) -> Result<PriceHistory, ClientError> {
+        self.get(&paged(&format!("class/{class}/prices"), before))
+    }
+
+    /// What a Request would find.
+    ///
+    /// # Errors
+    /// As of [`Self::class`]; a status of 400 for numbers that no Request can have.
+    pub fn estimate(&self, class: &Hash, asked: &EstimateQuery) -> Result<Estimate, ClientError> {
+        let mut path = format!(
+            "class/{class}/estimate?price={}&soft_blocks={}",
+            asked.price, asked.soft_blocks
+        );
+        let parts = [
+            ("late_price", asked.late_price.map(|value| value.to_string())),
+            ("hard_blocks", asked.hard_blocks.map(|value| value.to_string())),
+            ("damage", asked.damage.map(|value| value.to_string())),
+            ("min_reputation", asked.min_reputation.map(|value| value.to_string())),
+            ("operator", asked.operator.map(|value| value.to_string())),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={value}"));
+            }
+        }
+        self.get(&path)
+    }
+
+    /// A job as of the tip.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a status of 404 if there is none.
+    pub fn market_job(&self, id: &Hash) -> Result<Job, ClientError> {
+        self.get(&format!("job/{id}"))
+    }
+
+    /// What happened to a job, oldest first.
+    ///
+    /// # Errors
+    /// As of [`Self::market_job`].
+    pub fn job_events(&self, id: &Hash) -> Result<JobEvents, ClientError> {
+        self.get(&format!("job/{id}/events"))
+    }
+
+    /// Why a job does not match.
+    ///
+    /// # Errors
+    /// As of [`Self::market_job`]; 404 too for one that has ended.
+    pub fn why(&self, id: &Hash) -> Result<Why, ClientError> {
+        self.get(&format!("job/{id}/why"))
+    }
+
+    /// Jobs that an address requested, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn requested_jobs(
+        &self,
+        address: &Address,
+        before: Option<Height>,
+    ) -> Result<Jobs, ClientError> {
+        self.get(&paged(&format!("account/{}/jobs", AddressText(*address)), before))
+    }
+
+    /// An operator as of the tip.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn operator(&self, address: &Address) -> Result<Operator, ClientError> {
+        self.get(&format!("operator/{}", AddressText(*address)))
+    }
+
+    /// Jobs that an operator was assigned or proved, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn operator_jobs(
+        &self,
+        address: &Address,
+        before: Option<Height>,
+    ) -> Result<Jobs, ClientError> {
+        self.get(&paged(&format!("operator/{}/jobs", AddressText(*address)), before))
+    }
+
+    /// The Delivers that an operator sent, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn deliveries(
+        &self,
+        address: &Address,
+        before: Option<Height>,
+    ) -> Result<Deliveries, ClientError> {
+        self.get(&paged(&format!("operator/{}/deliveries", AddressText(*address)), before))
+    }
+
     /// What waits for a block.
     ///
     /// # Errors
@@ -145,4 +302,8 @@ impl Client {
     pub fn submit_attempt(&self, attempt: &Attempt) -> Result<AttemptOutcome, ClientError> {
         self.node.post(&self.path("mining/submit"), attempt)
     }
+}
+
+fn paged(path: &str, before: Option<Height>) -> String {
+    before.map_or_else(|| path.to_owned(), |before| format!("{path}?before={before}"))
 }

@@ -40,6 +40,12 @@ NETWORK = {
     "share_window": 8,
     "anchor_depth": 2,
     "maturity": 10,
+    "deposit": 10,
+    "min_request_bond": 10_001,
+    "min_bond": 10_002,
+    "false_proof": 1_000_003,
+    "reputation_unit": 1_000_004,
+    "proof_budget": 400_005,
     "genesis_timestamp_ms": 1_793_318_400_000,
     "genesis_target": 2**125 - 1,
 }
@@ -193,8 +199,8 @@ def encodings():
             "bytes": lode.encode_weight(2**32 - 2, 2**33 - 7, 2**16 - 3),
         },
         "supply": {
-            "amounts": list(range(2**63, 2**63 + 7)),
-            "bytes": b"".join(lode.u64(amount) for amount in range(2**63, 2**63 + 7)),
+            "amounts": list(range(2**63, 2**63 + 9)),
+            "bytes": b"".join(lode.u64(amount) for amount in range(2**63, 2**63 + 9)),
         },
         "merkle_roots": [
             {"items": items[:count], "root": lode.merkle_root(items[:count])} for count in range(10)

@@ -180,11 +180,11 @@ impl Moment<'_> {
     /// Holds the book of a job's class against it, as the block to come would.
     ///
     /// # Errors
-    /// [`QueryError::NoJob`] for one that there is not, or that has ended.
+    /// [`QueryError::NoJob`], [`QueryError::JobEnded`].
     pub fn why(&self, id: &Hash) -> Result<Why, QueryError> {
         let leaf = self.job(id, None)?.leaf.leaf;
         let Some(JobLeaf::Live(job)) = leaf.leaf else {
-            return Err(QueryError::NoJob(*id));
+            return Err(QueryError::JobEnded(*id));
         };
         let class = self.class_leaf(&job.class)?;
         let fit = self.fit(&class, &job, leaf.height.saturating_add(1))?;

@@ -8,7 +8,6 @@ use lode_consensus::{
     },
     selection::Weight,
     state::Supply,
-    transaction::Action,
 };
 use lode_ledger::LeafProof;
 
@@ -101,13 +100,10 @@ impl Moment<'_> {
     /// [`QueryError::NoJob`] if there is neither a leaf nor a Request.
     pub fn job(&self, id: &Hash, height: Option<Height>) -> Result<JobState, QueryError> {
         let leaf = self.proven::<JobLeaf>(StateKey::Job(*id), height)?;
-        let request = match self.transaction(id, None) {
-            Ok(found) if matches!(found.signed.transaction.action, Action::Request(_)) => {
-                found.place
-            }
-            Ok(_) | Err(QueryError::NoTransaction(_)) => None,
-            Err(error) => return Err(error),
-        };
+        let request = self
+            .reader
+            .request(id)?
+            .map(|(place, ..)| Place { height: place.height, index: place.index });
         if leaf.leaf.leaf.is_none() && request.is_none() {
             return Err(QueryError::NoJob(*id));
         }

@@ -51,9 +51,12 @@ pub enum QueryError {
     /// No such class is registered.
     #[error("no class {0}")]
     NoClass(Hash),
-    /// No Request has that id, or the job has ended.
+    /// No Request has that id.
     #[error("no job {0}")]
     NoJob(Hash),
+    /// The job waits for nothing any more.
+    #[error("job {0} has ended")]
+    JobEnded(Hash),
     /// The epoch lies in the future.
     #[error("epoch {epoch} has not begun: epoch {current} is the last that has")]
     NoEpoch {
@@ -89,6 +92,7 @@ impl QueryError {
             | Self::NoTransaction(_)
             | Self::NoClass(_)
             | Self::NoJob(_)
+            | Self::JobEnded(_)
             | Self::NoEpoch { .. }
             | Self::NoRoster { .. }
             | Self::Ledger(LedgerError::NotRetained { .. }) => true,
