@@ -30,6 +30,9 @@ struct Arguments {
     /// Simulated hours of mining. Ten minutes of settling follow.
     #[arg(long, default_value_t = 1.0)]
     hours: f64,
+    /// With a market: operators, requesters and contenders, honest and not.
+    #[arg(long, conflicts_with = "selfish")]
+    market: bool,
     /// Print what a selfish miner with 10 to 45 % of all attempts earns, in place of the random
     /// runs.
     #[arg(long)]
@@ -51,12 +54,22 @@ fn main() -> ExitCode {
     if arguments.selfish {
         return selfish(arguments.seed, nodes, duration);
     }
-    let campaign = Campaign { first_seed: arguments.seed, seeds: arguments.seeds, nodes, duration };
+    let campaign = Campaign {
+        first_seed: arguments.seed,
+        seeds: arguments.seeds,
+        nodes,
+        duration,
+        has_market: arguments.market,
+    };
     let start = Instant::now();
     let summary = campaign.run(print);
     for (seed, violation) in &summary.violations {
         eprintln!("seed {seed}: {violation}");
-        eprintln!("  again: ./x sim --seed {seed} --nodes {nodes} --hours {}", arguments.hours);
+        let market = if arguments.market { " --market" } else { "" };
+        eprintln!(
+            "  again: ./x sim --seed {seed} --nodes {nodes} --hours {}{market}",
+            arguments.hours
+        );
     }
     println!(
         "{} blocks, {} events; {} of {} miners beyond three standard deviations; {:.0} s",
@@ -66,6 +79,9 @@ fn main() -> ExitCode {
         summary.miners,
         start.elapsed().as_secs_f64()
     );
+    if arguments.market {
+        println!("market: {}", summary.market);
+    }
     println!("{} seeds, {} violations", summary.runs, summary.violations.len());
     if summary.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
