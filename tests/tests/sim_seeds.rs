@@ -17,7 +17,7 @@ use lode_tests::{
 #[test]
 fn twenty_nodes_converge_whatever_happens() {
     let seeds = if long() { 100 } else { 10 };
-    let campaign = Campaign { first_seed: 0, seeds, nodes: 20, duration: HOUR };
+    let campaign = Campaign { first_seed: 0, seeds, nodes: 20, duration: HOUR, has_market: false };
     let summary = campaign.run(|_| {});
     for (seed, violation) in &summary.violations {
         eprintln!("seed {seed}: {violation} (again: ./x sim --seed {seed})");

@@ -31,6 +31,9 @@ struct Arguments {
     /// Simulated hours of mining. Ten minutes of settling follow.
     #[arg(long, default_value_t = 1.0)]
     hours: f64,
+    /// With a market: operators, requesters and contenders, honest and not.
+    #[arg(long, conflicts_with = "selfish")]
+    market: bool,
     /// Print what a selfish miner with 10 to 45 % of all attempts earns, in place of the random
     /// runs.
     #[arg(long)]
@@ -61,13 +64,20 @@ fn simulate(arguments: &Arguments) -> ExitCode {
     if arguments.selfish {
         return selfish(arguments.seed, nodes, duration);
     }
-    let campaign = Campaign { first_seed: arguments.seed, seeds: arguments.seeds, nodes, duration };
+    let campaign = Campaign {
+        first_seed: arguments.seed,
+        seeds: arguments.seeds,
+        nodes,
+        duration,
+        has_market: arguments.market,
+    };
     let start = Instant::now();
     let summary = campaign.run(print);
     for (seed, violation) in &summary.violations {
+        let market = if arguments.market { " --market" } else { "" };
         output::complain(&format!("seed {seed}: {violation}"));
         output::complain(&format!(
-            "  again: ./x sim --seed {seed} --nodes {nodes} --hours {}",
+            "  again: ./x sim --seed {seed} --nodes {nodes} --hours {}{market}",
             arguments.hours
         ));
     }
@@ -79,6 +89,9 @@ fn simulate(arguments: &Arguments) -> ExitCode {
         summary.miners,
         start.elapsed().as_secs_f64()
     ));
+    if arguments.market {
+        say(&format!("market: {}", summary.market));
+    }
     let said = say(&format!("{} seeds, {} violations", summary.runs, summary.violations.len()));
     if summary.violations.is_empty() { said } else { ExitCode::from(output::FAILED) }
 }

@@ -18,6 +18,8 @@ use rand::{RngExt, rngs::StdRng};
 
 /// Accounts that pay each other.
 pub const USERS: usize = 5;
+/// Accounts that buy and sell proofs, in runs with a market.
+pub const TRADERS: usize = 18;
 /// Most miners.
 pub const MAX_NODES: usize = 64;
 /// When every run starts, in ms since the Unix epoch: an interval after genesis.
@@ -37,18 +39,30 @@ pub struct Actors {
     pub network: Network,
     /// Who pays.
     pub users: Vec<Actor>,
-    miners: Vec<Address>,
+    /// Who buys and sells proofs. Nobody in runs without a market.
+    pub traders: Vec<Actor>,
+    miners: Vec<Actor>,
 }
 
 impl Actors {
     /// The address of a node's miner.
     pub fn miner(&self, node: usize) -> Address {
-        self.miners[node]
+        self.miners[node].address
+    }
+
+    /// The key of a node's miner.
+    pub fn miner_key(&self, node: usize) -> &Actor {
+        &self.miners[node]
+    }
+
+    /// All addresses that can have an account.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.users.iter().chain(&self.traders).chain(&self.miners).map(|actor| actor.address)
     }
 
     /// The address in whose name attackers forge.
     pub fn attacker(&self) -> Address {
-        self.miners[MAX_NODES]
+        self.miners[MAX_NODES].address
     }
 
     /// A user's next transfer to another one, as an honest wallet makes it from what a node has.
@@ -74,16 +88,19 @@ impl Actors {
     }
 }
 
-/// Everybody, the same in every run.
-pub fn actors() -> &'static Actors {
-    static ACTORS: LazyLock<Actors> = LazyLock::new(make);
-    &ACTORS
+/// Everybody, the same in every run. A market needs accounts with credits at genesis, and so is a
+/// network of its own.
+pub fn actors(has_market: bool) -> &'static Actors {
+    static PLAIN: LazyLock<Actors> = LazyLock::new(|| make("simnet", 0));
+    static MARKET: LazyLock<Actors> = LazyLock::new(|| make("simmarket", TRADERS));
+    if has_market { &MARKET } else { &PLAIN }
 }
 
-fn make() -> Actors {
+fn make(name: &str, traders: usize) -> Actors {
     let mut users = keys::actors(1, USERS + MAX_NODES + 1);
-    let miners = users.split_off(USERS).into_iter().map(|miner| miner.address).collect();
-    let allocations = users.iter().map(|user| (user.address, ALLOCATION)).collect();
+    let miners = users.split_off(USERS);
+    let traders = keys::actors(2, traders);
+    let allocations = users.iter().chain(&traders).map(|user| (user.address, ALLOCATION)).collect();
     let params = ChainSpec {
         // Mainnet's figures, but for epochs and maturity, so that an hour sees several of them.
         block_interval_ms: 15_000,
@@ -98,7 +115,7 @@ fn make() -> Actors {
         genesis_timestamp_ms: GENESIS_MS,
         // 300 attempts.
         genesis_target: Target::new(u128::MAX / 300).expect("not zero"),
-        ..networks::small("simnet", allocations)
+        ..networks::small(name, allocations)
     };
-    Actors { network: networks::of(params), users, miners }
+    Actors { network: networks::of(params), users, traders, miners }
 }

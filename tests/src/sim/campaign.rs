@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Report, Scenario, run, schedule::Micros};
+use super::{Report, Scenario, run, schedule::Micros, tally::Tally};
 
 /// Over many runs one count in 370 lies beyond three standard deviations by chance.
 const THREE_SIGMA: f64 = 0.0027;
@@ -24,6 +24,8 @@ pub struct Campaign {
     pub nodes: usize,
     /// Simulated mining time of each run.
     pub duration: Micros,
+    /// Whether proofs are bought and sold.
+    pub has_market: bool,
 }
 
 /// What came out.
@@ -41,9 +43,16 @@ pub struct Summary {
     pub blocks: u64,
     /// Events over all runs.
     pub events: u64,
+    /// What happened in the markets of all runs.
+    pub market: Tally,
 }
 
 impl Campaign {
+    fn scenario(&self, seed: u64) -> Scenario {
+        let scenario = Scenario::random(seed, self.nodes, self.duration);
+        if self.has_market { scenario.with_market() } else { scenario }
+    }
+
     /// Makes all runs; `progress` is told of each as it ends.
     pub fn run(&self, progress: impl Fn(&Report) + Sync) -> Summary {
         let next = AtomicU64::new(0);
@@ -58,7 +67,7 @@ impl Campaign {
                             return;
                         }
                         let seed = self.first_seed.wrapping_add(index);
-                        let scenario = Scenario::random(seed, self.nodes, self.duration);
+                        let scenario = self.scenario(seed);
                         // A panic is a violation like any other: the seed says how to see it again.
                         let outcome = catch_unwind(AssertUnwindSafe(|| run(scenario)));
                         let mut summary = summary.lock();
@@ -89,6 +98,7 @@ impl Summary {
             report.fairness.iter().filter(|fair| fair.sigma.abs() > 3.0).count() as u64;
         self.blocks += u64::from(report.height);
         self.events += report.events;
+        self.market += &report.market;
     }
 
     fn add_panic(&mut self, seed: u64) {

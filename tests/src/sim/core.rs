@@ -14,7 +14,10 @@ use lode_core::{
 use lode_genesis::Network;
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
 use lode_network::NetworkEvent;
-use lode_testkit::{oracle::Registry, recorder::Recorder};
+use lode_testkit::{
+    oracle::{Registry, Told},
+    recorder::Recorder,
+};
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -87,7 +90,7 @@ impl Machine {
 
     /// Starts a core on what the disk holds.
     pub fn open(&self) -> Core {
-        let options = LedgerOptions::default();
+        let options = LedgerOptions { proofs: Arc::new(Told), ..LedgerOptions::default() };
         let ledger = Ledger::open_in_memory(&self.disk, self.network.clone(), options)
             .expect("the disk is readable");
         let environment = Environment {

@@ -71,6 +71,8 @@ pub enum Event {
     Release,
     /// A user pays another.
     Transfer,
+    /// A trader of the market looks at the chain.
+    Trade(usize),
 }
 
 impl Traced for Event {
@@ -96,6 +98,7 @@ impl Traced for Event {
             Self::Spam(script) => put(8, &[*script as u64]),
             Self::Release => put(9, &[]),
             Self::Transfer => put(10, &[]),
+            Self::Trade(trader) => put(12, &[*trader as u64]),
             Self::Reset { a, b, link } => put(11, &[*a as u64, *b as u64, *link]),
         }
     }

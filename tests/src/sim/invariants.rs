@@ -9,9 +9,10 @@ use lode_network::Penalty;
 use lode_puzzle::Statement;
 
 use super::{
-    actors,
+    audit,
     scenario::Role,
     schedule::{Micros, SECOND},
+    tally::{self, Tally},
     world::World,
 };
 
@@ -77,6 +78,8 @@ pub struct Report {
     pub fairness: Vec<Fairness>,
     /// The first node's miner.
     pub first: Part,
+    /// What happened in the market.
+    pub market: Tally,
     /// Participants banned, over all nodes.
     pub bans: usize,
     /// What does not hold. Empty if all is well.
@@ -125,10 +128,11 @@ pub fn judge(world: &mut World) -> Report {
         payments: world.payments.len(),
         fairness: Vec::new(),
         first: Part::default(),
+        market: Tally::default(),
         bans: world.nodes.iter().map(|node| node.record.banned.len()).sum(),
         violations: Vec::new(),
     };
-    let least = LEAST_HEIGHT * intervals(world.scenario.duration);
+    let least = LEAST_HEIGHT * intervals(world, world.scenario.duration);
     if f64::from(report.height) < least {
         violations.push(format!("height {}: expected at least {least:.0}", report.height));
     }
@@ -138,6 +142,11 @@ pub fn judge(world: &mut World) -> Report {
         report.first = chain.part(&world.miners[0].address);
         report.fairness = chain.fairness(world);
         judge_payments(world, &reader, &mut violations);
+        if world.scenario.has_market {
+            report.market =
+                tally::follow(&reader, &world.actors.network.params.market, &mut violations);
+            judge_market(world, &reader, &mut violations);
+        }
     }
     for fair in report.fairness.iter().filter(|fair| fair.sigma.abs() > MAX_SIGMA) {
         violations.push(format!("unfair: {fair:?}"));
@@ -146,8 +155,8 @@ pub fn judge(world: &mut World) -> Report {
     report
 }
 
-fn intervals(time: Micros) -> f64 {
-    let interval_ms = actors::actors().network.params.block_interval_ms;
+fn intervals(world: &World, time: Micros) -> f64 {
+    let interval_ms = world.actors.network.params.block_interval_ms;
     time as f64 / (interval_ms as f64 * SECOND as f64 / 1_000.0)
 }
 
@@ -293,6 +302,18 @@ fn judge_payments(world: &World, reader: &Reader<'_>, violations: &mut Vec<Strin
     }
 }
 
+/// The market's leaves at every height of a node's chain, and at the tips of all.
+fn judge_market(world: &World, reader: &Reader<'_>, violations: &mut Vec<String>) {
+    for height in 1..=reader.tip_height().expect("the ledger reads") {
+        audit::judge_state(reader, height, world.actors, violations);
+    }
+    for core in world.nodes.iter().filter_map(|node| node.core.as_ref()) {
+        let reader = core.service.ledger().read();
+        let height = reader.tip_height().expect("the ledger reads");
+        audit::judge_state(&reader, height, world.actors, violations);
+    }
+}
+
 /// What the chain counts for whom.
 #[derive(Debug, Default)]
 struct Chain {
@@ -304,7 +325,7 @@ struct Chain {
 impl Chain {
     /// Walks the chain, and holds every block and share to the oracle.
     fn walk(world: &World, reader: &Reader<'_>, violations: &mut Vec<String>) -> Self {
-        let network = &actors::actors().network;
+        let network = &world.actors.network;
         let (params, genesis) = (&network.params, network.genesis_hash);
         let mut chain = Self::default();
         for height in 1..=reader.tip_height().expect("the ledger reads") {

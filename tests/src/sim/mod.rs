@@ -9,9 +9,10 @@
 //! - [`scenario`]: what a run is made of, drawn from its seed: powers, clocks, crashes, partitions,
 //!   attackers.
 //! - [`world`]: the loop over [`event`]s; [`links`] between participants; [`miner`] and [`actors`]
-//!   are those who use the nodes.
+//!   are those who use the nodes, [`payment`] and [`market`] what they do.
 //! - [`mask`] and [`script`]: adversaries with a core and without.
-//! - [`invariants`]: what must hold after every run. [`campaign`] runs many.
+//! - [`invariants`]: what must hold after every run, of the market too ([`audit`], [`tally`]).
+//!   [`campaign`] runs many.
 //!
 //! Threads: a run is one thread; a campaign has one run on each core. Bounds:
 //! [`schedule::MAX_EVENTS`], and those of the nodes, which are among the invariants.
@@ -21,19 +22,23 @@
 //! order of a hash map.
 
 pub mod actors;
+pub mod audit;
 pub mod campaign;
 pub mod core;
 pub mod event;
 pub mod fabric;
 pub mod invariants;
 pub mod links;
+pub mod market;
 pub mod mask;
 pub mod miner;
 pub mod node;
+pub mod payment;
 pub mod record;
 pub mod scenario;
 pub mod schedule;
 pub mod script;
+pub mod tally;
 pub mod traffic;
 pub mod world;
 

@@ -73,6 +73,8 @@ pub struct Scenario {
     pub eclipsers: usize,
     /// Time between two transfers on average; 0 for none.
     pub transfer_interval: Micros,
+    /// Whether proofs are bought and sold.
+    pub has_market: bool,
 }
 
 impl Scenario {
@@ -101,7 +103,14 @@ impl Scenario {
             spammers,
             eclipsers: 4,
             transfer_interval: 2 * MINUTE,
+            has_market: false,
         }
+    }
+
+    /// The same with a market.
+    #[must_use]
+    pub fn with_market(self) -> Self {
+        Self { has_market: true, ..self }
     }
 
     /// One selfish miner with a part `alpha` of all attempts among honest miners of equal power,
@@ -124,6 +133,7 @@ impl Scenario {
             spammers: 0,
             eclipsers: 0,
             transfer_interval: 0,
+            has_market: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use lode_consensus::{Hash, Share, SignedTransaction};
+use lode_consensus::Share;
 use lode_core::{AttemptOutcome, Fault};
 use lode_testkit::oracle::Registry;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -13,9 +13,11 @@ use super::{
     event::Event,
     fabric::Fabric,
     links::{Cuts, Links},
+    market::Market,
     mask::{Mask, Selfish},
     miner::{Miner, REFRESH},
     node::{Node, Output},
+    payment::{self, Payment},
     scenario::{Incident, Role, SETTLING, Scenario},
     schedule::{MINUTE, Micros, SECOND, Schedule},
     script::{Kind, Script},
@@ -30,13 +32,6 @@ const TICK_INTERVAL: Micros = SECOND / 2;
 const SPAM_INTERVAL: Micros = 200_000;
 /// How often a withholder publishes what it kept back.
 const RELEASE_INTERVAL: Micros = 2 * MINUTE;
-/// What a user sent and a node took in.
-#[derive(Debug, Clone)]
-pub struct Payment {
-    /// The transaction's id.
-    pub id: Hash,
-    pub signed: SignedTransaction,
-}
 
 /// A running network.
 #[derive(Debug)]
@@ -55,10 +50,13 @@ pub struct World {
     pub found: Vec<u64>,
     /// What users sent.
     pub payments: Vec<Payment>,
+    /// Who buys and sells proofs.
+    pub market: Market,
+    /// Everybody.
+    pub actors: &'static Actors,
     /// What went wrong on the way.
     pub violations: Vec<String>,
     fabric: Fabric,
-    actors: &'static Actors,
     scripts: Vec<Script>,
     active: BTreeSet<usize>,
     links: Links,
@@ -70,7 +68,7 @@ pub struct World {
 impl World {
     /// A network that has not started.
     pub fn new(scenario: Scenario) -> Self {
-        let actors = actors::actors();
+        let actors = actors::actors(scenario.has_market);
         let mut rng = StdRng::seed_from_u64(scenario.seed ^ 0x5EED);
         let oracle = Arc::new(Registry::default());
         let count = scenario.roles.len();
@@ -112,6 +110,7 @@ impl World {
             oracle,
             found: vec![0; count],
             payments: Vec::new(),
+            market: Market::new(actors, &scenario),
             violations: Vec::new(),
             fabric,
             actors,
@@ -136,6 +135,9 @@ impl World {
         self.schedule.at(RELEASE_INTERVAL, Event::Release);
         if self.scenario.transfer_interval > 0 {
             self.schedule.at(self.scenario.transfer_interval, Event::Transfer);
+        }
+        for trader in 0..self.market.traders() {
+            self.trade(trader);
         }
         for (index, (at, _)) in self.scenario.plan.iter().enumerate() {
             self.schedule.at(*at, Event::Incident(index));
@@ -242,6 +244,7 @@ impl World {
                 self.schedule.after(RELEASE_INTERVAL, Event::Release);
             }
             Event::Transfer => self.transfer(),
+            Event::Trade(trader) => self.trade(trader),
         }
     }
 
@@ -460,30 +463,32 @@ impl World {
         }
     }
 
-    /// Somebody pays somebody, through a node that is not cut off. One payment at a time for each
-    /// user.
+    /// Somebody pays somebody, through a node that is not cut off.
     fn transfer(&mut self) {
         self.schedule.after(self.scenario.transfer_interval, Event::Transfer);
         let now = self.now();
         let node = self.rng.random_range(0..self.nodes.len());
         let (from, to) =
             (self.rng.random_range(0..actors::USERS), self.rng.random_range(0..actors::USERS));
-        let Some(core) = self.nodes[node]
-            .core
-            .as_ref()
-            .filter(|_| self.mining && self.cuts.eclipsed != Some(node))
-        else {
+        if !self.mining || self.cuts.eclipsed == Some(node) {
             return;
-        };
-        let signed = self.actors.transfer(&core.service.ledger().read(), from, to, &mut self.rng);
-        match self.nodes[node].transact(now, &signed) {
-            Some(Ok(id)) => self.payments.push(Payment { id, signed }),
-            // One with this nonce waits already.
-            None => {}
-            Some(Err(error)) if error.fault() == Fault::State => {}
-            Some(Err(error)) => {
-                self.violations.push(format!("node {node} refuses an honest transfer: {error}"))
-            }
+        }
+        match payment::send(&mut self.nodes[node], now, self.actors, (from, to), &mut self.rng) {
+            Ok(payment) => self.payments.extend(payment),
+            Err(violation) => self.violations.push(violation),
+        }
+        self.pump(node);
+    }
+
+    /// A trader looks at the chain of its node, and acts on it.
+    fn trade(&mut self, trader: usize) {
+        if !self.mining {
+            return;
+        }
+        let (now, node) = (self.now(), self.market.node_of(trader));
+        match self.market.step(trader, now, &mut self.nodes[node]) {
+            Ok(wait) => self.schedule.after(wait, Event::Trade(trader)),
+            Err(violation) => self.violations.push(violation),
         }
         self.pump(node);
     }
