@@ -6,8 +6,8 @@
 It says which crate depends on what it must not (arrows.py, where the plan of the house stands),
 which files need each other in a ring (circles.py), which take in another crate's code as text
 (includes.py), and what is too long (lengths.py). Each check is first tried on a few lines that it
-must object to. It exits with 0, or with 1 and a line for each finding. Python 3.9 or later, standard
-library only.
+must object to. It exits with 0, or with 1 and a line for each finding. Python 3.9 or later,
+standard library only.
 """
 
 import json
