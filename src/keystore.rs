@@ -5,6 +5,12 @@
 //! in the form that `keystore/sealed.rs` gives. A file `<address>.password` beside it holds the
 //! passphrase of an account that must open without a person, as a devnet's.
 //!
+//! By hand: the form of `eth-keystore` authenticates neither address nor name, and `keyring` needs
+//! a service of the desktop, which a server lacks. Ciphers and the key derivation are crates'.
+//! Writing a file whole stands here once more, beside the network crate's `files::replace`, because
+//! of the command line only the devnet may use that crate, and because an account's file must
+//! replace nothing.
+//!
 //! Threads and queues: none, but for the one that a prompt waits for Ctrl-C with. Several processes
 //! may use one folder.
 //!

@@ -1,6 +1,10 @@
 //! The canonical encoding: fixed-width little-endian integers, `u32` counts, no padding, no
 //! optional fields.
 //!
+//! By hand: these bytes are consensus. `bincode` and `borsh` leave limits of single counts to the
+//! caller, and could change their bytes with a release; SSZ has offsets and SCALE counts of varying
+//! length, which these bytes have not.
+//!
 //! What must not be broken: a decoder checks a count against its limit and against the bytes that
 //! are left before it allocates, and refuses trailing bytes.
 

@@ -10,13 +10,11 @@
 //! What must not be broken: events that belong together get numbers in a row, and no event is
 //! passed over without a word.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use lode_consensus::{Address, Epoch, Hash, Height, market::event::JobEvent};
 use lode_ledger::ChainEvent;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 /// Events that are kept: what happens to jobs in a block that makes all assignments and works off a
@@ -103,7 +101,7 @@ impl EventLog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Sends an event to all listeners.

@@ -144,7 +144,8 @@ impl P2p {
     }
 }
 
-/// What a panic says, in one line.
+/// What a panic says, in one line: as `lode_app::panics::text`, which belongs to the programs and
+/// not below this crate.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()

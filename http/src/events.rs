@@ -6,9 +6,17 @@
 //!
 //! Threads and queues: one task for each listener moves events from the node's log to a queue of
 //! [`MAX_QUEUED_EVENTS`]. A listener that reads too slowly falls behind in the log, and is told
-//! what it missed.
+//! what it missed. The answer owns its task: the task ends with the connection at the latest, and a
+//! panic in it breaks the connection off.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    panic::resume_unwind,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -28,8 +36,11 @@ use lode_core::{
     Backend,
     events::{self, EventListener, Heard},
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinSet,
+};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
 
 use crate::state::{Api, Closing, MAX_EVENT_STREAMS};
 
@@ -49,11 +60,12 @@ pub(crate) async fn events<B: Backend>(
     closing: Option<Extension<Closing>>,
 ) -> Response {
     let (listener, messages) = mpsc::channel(MAX_QUEUED_EVENTS);
+    let mut task = JoinSet::new();
     match api.event_stream() {
         Some(place) => {
             let events = api.backend.events().listen(last_event_id(&headers));
             let closing = closing.map(|Extension(closing)| closing);
-            tokio::spawn(relay(events, listener, closing, place));
+            task.spawn(relay(events, listener, closing, place));
         }
         None => {
             let full = format!("{MAX_EVENT_STREAMS} listen already: come back later");
@@ -62,7 +74,8 @@ pub(crate) async fn events<B: Backend>(
         }
     }
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Sse::new(ReceiverStream::new(messages)).keep_alive(keep_alive).into_response()
+    let relayed = Relayed { messages: ReceiverStream::new(messages), task };
+    Sse::new(relayed).keep_alive(keep_alive).into_response()
 }
 
 /// The last event that the listener heard. What cannot be read is none of this run's, and told as
@@ -76,7 +89,29 @@ fn last_event_id(headers: &HeaderMap) -> Option<events::EventId> {
     Some(events::EventId { run, number })
 }
 
-type Listener = mpsc::Sender<Result<Message, Infallible>>;
+type Sent = Result<Message, Infallible>;
+type Listener = mpsc::Sender<Sent>;
+
+/// What a listener is sent, with the task that sends it, if there is one.
+struct Relayed {
+    messages: ReceiverStream<Sent>,
+    task: JoinSet<()>,
+}
+
+impl Stream for Relayed {
+    type Item = Sent;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Sent>> {
+        let this = self.get_mut();
+        if let Some(message) = ready!(Pin::new(&mut this.messages).poll_next(context)) {
+            return Poll::Ready(Some(message));
+        }
+        match ready!(this.task.poll_join_next(context)) {
+            Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
+            _ => Poll::Ready(None),
+        }
+    }
+}
 
 /// Feeds a listener until it goes or the server stops.
 async fn relay(
@@ -132,5 +167,25 @@ fn event_of(event: events::Event) -> Event {
         events::Event::Share { prover, height } => {
             Event::Share(ShareEvent { prover: AddressText(prover), height })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_a_relay_breaks_its_connection_off() {
+        let (listener, messages) = mpsc::channel(1);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let _listener = listener;
+            panic!("it was told to panic");
+        });
+        let mut relayed = Relayed { messages: ReceiverStream::new(messages), task };
+        let connection = tokio::spawn(async move { relayed.next().await.is_some() });
+        assert!(connection.await.unwrap_err().is_panic());
     }
 }

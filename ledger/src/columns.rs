@@ -1,5 +1,8 @@
 //! The registry of columns: each binds a name, a key type and a value type, once.
 //!
+//! By hand: typed layers over RocksDB, as Sui's `typed-store`, encode keys and values with serde,
+//! while these are consensus' own bytes, and also decide how the database is opened.
+//!
 //! What must not be broken: keys are fixed-width or end with their only variable part, and integers
 //! in them are big-endian, so that RocksDB's order is the numbers' order. `tests/ledger_layout.rs`
 //! pins the raw bytes; a change needs a new [`LAYOUT`].

@@ -1,6 +1,10 @@
 //! The address book: where peers may be found, which to try next, and what is kept of it over a
 //! restart.
 //!
+//! By hand: libp2p's Kademlia table and peer store keep addresses in memory, and know neither
+//! limits by subnet nor pauses after failures nor a file; Bitcoin's tables of peers, which do, are
+//! no crate.
+//!
 //! Threads: none, and neither a clock nor randomness: time and dice are arguments.
 //!
 //! Bounds: [`MAX_KNOWN`] peers, and [`MAX_PER_SUBNET`] in one subnet, so that an attacker cannot

@@ -1,4 +1,8 @@
 //! A bucket of tokens: how much of something one peer may do.
+//!
+//! By hand: `governor` refuses a cost above the burst, cannot charge what was already done
+//! ([`Bucket::spend`]), and costs more to build than these lines to read; a clock of one's own is a
+//! trait there, and an argument here.
 
 /// Tokens that flow in at a rate, up to a burst.
 #[derive(Debug, Clone, Copy)]

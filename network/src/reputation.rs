@@ -5,6 +5,9 @@
 //! addresses behind them. On loopback, where all peers share one address, and where there is no IP
 //! address at all, a source is a peer id.
 //!
+//! By hand: gossipsub's scores are of peer ids, decay by the clock of its heartbeat, and end with
+//! the process; libp2p's block list holds peer ids without an end. No crate charges addresses.
+//!
 //! Threads: none, and no clock: the time is an argument. Bounds: [`MAX_SCORES`] and [`MAX_BANS`].
 //!
 //! What must not be broken: a ban outlives a restart ([`Reputation::save`], [`Reputation::load`]).

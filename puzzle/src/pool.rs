@@ -1,4 +1,8 @@
 //! Working memory that is lent out and taken back.
+//!
+//! By hand, since crates for it hand out guards and keep pools for each thread, and all that is
+//! needed is to pop and to push. The lock is the standard library's, so that the puzzle needs no
+//! crate for one; a poisoned lock is taken all the same, as the list under it is always whole.
 
 use std::{
     fmt,

@@ -4,9 +4,10 @@
     python3 tests/structure
 
 It says which crate depends on what it must not (arrows.py, where the plan of the house stands),
-which files need each other in a ring (circles.py), and what is too long (lengths.py). Each check is
-first tried on a few lines that it must object to. It exits with 0, or with 1 and a line for each
-finding. Python 3.9 or later, standard library only.
+which files need each other in a ring (circles.py), which take in another crate's code as text
+(includes.py), and what is too long (lengths.py). Each check is first tried on a few lines that it
+must object to. It exits with 0, or with 1 and a line for each finding. Python 3.9 or later,
+standard library only.
 """
 
 import json
@@ -16,6 +17,7 @@ import sys
 
 import arrows
 import circles
+import includes
 import lengths
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,7 +30,7 @@ def output(*command):
 
 
 def main():
-    for check in (arrows, circles, lengths):
+    for check in (arrows, circles, includes, lengths):
         check.try_out()
     host = next(
         line.split()[1] for line in output("rustc", "-vV").splitlines() if line.startswith("host:")
@@ -54,10 +56,15 @@ def main():
         target for package in members for target in package["targets"] if target["kind"] != ["test"]
     ]
     roots = [pathlib.Path(target["src_path"]) for target in targets]
+    crates = {
+        pathlib.Path(package["manifest_path"]).parent.relative_to(ROOT).as_posix().strip(".")
+        for package in members
+    }
     found = [
         *arrows.broken(members, metadata["resolve"]["nodes"]),
         *arrows.embedded(sources),
         *circles.broken(ROOT, roots, [ROOT / name for name in names]),
+        *includes.broken(sources, crates),
         *lengths.broken(sources),
     ]
     for finding in found:

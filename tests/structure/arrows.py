@@ -25,8 +25,8 @@ MAY_USE = {
     "ledger": "consensus genesis proofs puzzle",
     "network": "consensus proofs puzzle",
     "core": "consensus genesis ledger network proofs puzzle",
-    "http": "api consensus core ledger network proofs puzzle",
-    "explorer": "api consensus core ledger network proofs puzzle",
+    "http": "api consensus core proofs puzzle",
+    "explorer": "api consensus core proofs puzzle",
     "stratum": "api consensus core puzzle",
     "node": "algebra api app consensus core explorer genesis http ledger network proofs puzzle"
     " stratum",

@@ -1,4 +1,4 @@
-"""No function over 75 lines, no file over 500 without its tests, no line over 100 columns.
+"""No function over 75 lines, no file over 500 without its tests, no line of code over 100 columns.
 
 A function counts from the line of its `fn`, `def` or name in C to its closing line. Of a Rust file
 counts what stands before its tests (`#[cfg(test)] mod …` with a body). Files in a folder `tests`,

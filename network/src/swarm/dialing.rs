@@ -1,13 +1,21 @@
 //! When to dial: seeds always, after growing pauses, and further peers while outbound slots are
 //! free.
+//!
+//! Pauses double here and in [`crate::book`] by themselves: `lode_api::Backoff` belongs to a crate
+//! that this one must not use, and two lines are not worth a crate below both
+//! (`docs/src/decisions/0017-one-wire.md`).
+//!
+//! Threads and queues: one task for each name that is looked up, at most one for each seed. The
+//! event loop waits for them; a panic in one is the event loop's.
 
 use std::{
     net::SocketAddr,
+    panic::resume_unwind,
     time::{Duration, Instant},
 };
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
-use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::options::NetworkOptions;
@@ -51,8 +59,8 @@ pub(super) struct Dialing {
     scope: Scope,
     look_around_at: Instant,
     look_around_pause: Duration,
-    send_found: mpsc::Sender<Found>,
-    found: mpsc::Receiver<Found>,
+    /// One for each seed whose name is looked up.
+    lookups: JoinSet<Found>,
 }
 
 /// The IP address behind a seed's name.
@@ -77,9 +85,8 @@ impl Dialing {
         };
         let seeds: Vec<Seed> = options.seeds.iter().map(seed).collect();
         let scope = scope_of(options);
-        let (send_found, found) = mpsc::channel(MAX_SEEDS);
         let look_around_pause = *LOOK_AROUND.start();
-        Self { seeds, scope, look_around_at: now, look_around_pause, send_found, found }
+        Self { seeds, scope, look_around_at: now, look_around_pause, lookups: JoinSet::new() }
     }
 
     pub(super) fn scope(&self) -> Scope {
@@ -88,7 +95,11 @@ impl Dialing {
 
     /// The next name that was looked up.
     pub(super) async fn resolved(&mut self) -> Option<Found> {
-        self.found.recv().await
+        match self.lookups.join_next().await? {
+            Ok(found) => Some(found),
+            // Only the end of the event loop cancels a task, and then nothing waits here.
+            Err(error) => error.try_into_panic().map_or(None, |panic| resume_unwind(panic)),
+        }
     }
 
     /// This peer is where the seed should be.
@@ -145,17 +156,15 @@ impl Dialing {
     }
 
     /// Looks a seed's name up, as the system does it.
-    pub(super) fn look_up(&self, seed: usize, host: String, port: u16) {
-        let send_found = self.send_found.clone();
-        tokio::spawn(async move {
+    pub(super) fn look_up(&mut self, seed: usize, host: String, port: u16) {
+        self.lookups.spawn(async move {
             let found = tokio::net::lookup_host((host.as_str(), port)).await;
             // Another one each time, if there are several: one of them may be down.
             let sockets: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
             let index = usize::from(rand::random::<u16>()) % sockets.len().max(1);
             let address = sockets.get(index).map(|socket| crate::address::tcp(*socket));
             debug!("{host} is at {address:?}");
-            // If the event loop has ended, the result is not needed.
-            let _ = send_found.send(Found { seed, address }).await;
+            Found { seed, address }
         });
     }
 
@@ -222,6 +231,14 @@ mod tests {
         assert_eq!(scope(&["0.0.0.0:1"], &["10.0.0.1:1", "8.8.8.8:1"]), Scope::Private);
         assert_eq!(scope(&["127.0.0.1:1"], &["8.8.8.8:1"]), Scope::Loopback);
         assert_eq!(scope(&[], &[]), Scope::Global);
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_lookup_ends_the_event_loop() {
+        let mut dialing = Dialing::new(&options(&[], &["seed.example.org:1"]));
+        dialing.lookups.spawn(async { panic!("it was told to panic") });
+        let event_loop = tokio::spawn(async move { dialing.resolved().await.is_some() });
+        assert!(event_loop.await.unwrap_err().is_panic());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Decides which connections are accepted: none from a banned source, not too many from one
 //! address; before the handshake where it can.
+//!
+//! By hand: of libp2p's own behaviours `allow_block_list` knows peer ids alone, and only after the
+//! handshake, and `connection_limits` counts by peer and in all, not by address.
 
 use std::{
     collections::HashMap,
