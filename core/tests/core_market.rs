@@ -370,3 +370,24 @@ fn a_delivery_that_comes_off_the_chain_goes_first_again() {
     assert_eq!(order, [id, rich]);
     assert_eq!(rig.verified(), 1);
 }
+
+/// Of deliveries with so much to verify a block holds 31.
+#[test]
+fn more_deliveries_may_wait_than_a_block_holds() {
+    let mut rig = Rig::new();
+    let delivery = |rig: &Rig, proof: u8| {
+        let Action::Deliver(mut deliver) = rig.delivery(OPERATOR, 2..3, false) else {
+            panic!("a delivery")
+        };
+        deliver.proof = vec![proof; 40];
+        Action::Deliver(deliver)
+    };
+    for nonce in 0..40 {
+        let wrong = delivery(&rig, nonce);
+        let signed = rig.signed(OPERATOR, nonce.into(), 10_000, wrong);
+        rig.submit(&signed).unwrap();
+    }
+    let (_, ids, outcomes) = rig.mine();
+    assert_eq!(ids.len(), 31);
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::FalseProof));
+}
