@@ -276,7 +276,7 @@ fn the_first_false_proof_is_kept_and_no_other_is_verified_for_its_nonce() {
     assert_eq!(rig.verified(), 1);
     // Neither another proof nor anything else takes its place, whatever it pays.
     let right = rig.delivery(OPERATOR, 0..1, true);
-    let refused = rig.send(OPERATOR, 900_000_00, right);
+    let refused = rig.send(OPERATOR, 90_000_000, right);
     assert!(
         matches!(
             refused,
