@@ -276,7 +276,7 @@ fn the_first_false_proof_is_kept_and_no_other_is_verified_for_its_nonce() {
     assert_eq!(rig.verified(), 1);
     // Neither another proof nor anything else takes its place, whatever it pays.
     let right = rig.delivery(OPERATOR, 0..1, true);
-    let refused = rig.send(OPERATOR, 900_000_00, right);
+    let refused = rig.send(OPERATOR, 90_000_000, right);
     assert!(
         matches!(
             refused,
@@ -369,4 +369,25 @@ fn a_delivery_that_comes_off_the_chain_goes_first_again() {
     let order: Vec<Hash> = rig.handle.mempool().transactions.iter().map(|(id, _)| *id).collect();
     assert_eq!(order, [id, rich]);
     assert_eq!(rig.verified(), 1);
+}
+
+/// Of deliveries with so much to verify a block holds 31.
+#[test]
+fn more_deliveries_may_wait_than_a_block_holds() {
+    let mut rig = Rig::new();
+    let delivery = |rig: &Rig, proof: u8| {
+        let Action::Deliver(mut deliver) = rig.delivery(OPERATOR, 2..3, false) else {
+            panic!("a delivery")
+        };
+        deliver.proof = vec![proof; 40];
+        Action::Deliver(deliver)
+    };
+    for nonce in 0..40 {
+        let wrong = delivery(&rig, nonce);
+        let signed = rig.signed(OPERATOR, nonce.into(), 10_000, wrong);
+        rig.submit(&signed).unwrap();
+    }
+    let (_, ids, outcomes) = rig.mine();
+    assert_eq!(ids.len(), 31);
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::FalseProof));
 }

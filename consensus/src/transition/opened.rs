@@ -36,8 +36,9 @@ impl Opened {
         Ok(Self { changes: leaves.changes(), queue })
     }
 
-    /// What would become of transactions if they were the block's first ones. `params`, `context`
-    /// and `view` are those that it was opened with.
+    /// What would become of transactions if they were the block's first ones, one after the other,
+    /// each with all the room that a block has for proofs and classes. `params`, `context` and
+    /// `view` are those that it was opened with.
     pub fn judge<'t, V: StateView>(
         &self,
         params: &ChainSpec,
@@ -50,7 +51,12 @@ impl Opened {
         let mut session = Session::new(params, context, &view, proofs, Limits::CHAIN);
         session.queue.clone_from(&self.queue);
         session.phase = Phase::Transactions;
-        let judge = |(transaction, id)| session.transaction(transaction, id);
+        let judge = |(transaction, id)| {
+            // They need not all find room in one block.
+            (session.tally.units, session.tally.units_of_others) = (0, 0);
+            session.classes.clear();
+            session.transaction(transaction, id)
+        };
         transactions.into_iter().map(judge).collect()
     }
 

@@ -164,7 +164,7 @@ impl Reader<'_> {
 
     /// A job's witness, as long as the job has not ended.
     pub fn witness(&self, id: &Hash) -> Result<Option<Vec<u8>>, LedgerError> {
-        if !self.job_status(id)?.is_some_and(|status| !status.has_ended()) {
+        if self.job_status(id)?.is_none_or(JobStatus::has_ended) {
             return Ok(None);
         }
         Ok(self.request(id)?.map(|(.., request)| request.witness))
