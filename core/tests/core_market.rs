@@ -1,9 +1,12 @@
 //! What a node does with the market's transactions before they are in a block: the cheapest checks
 //! first, one proof for each sender and nonce, nothing that is void, and promises first.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use lode_consensus::{
@@ -26,6 +29,7 @@ use lode_testkit::{
     market::{self, Market, OPERATOR, REQUESTER, ask, deliver, request},
     oracle::{Told, Trusting, Weights, proof},
 };
+use parking_lot::{Condvar, Mutex};
 
 #[derive(Debug, Clone, Copy)]
 struct Later;
@@ -38,7 +42,31 @@ impl Clock for Later {
 
 /// [`Told`], and how often it was asked for a verdict.
 #[derive(Debug, Default, Clone)]
-struct Counted(Arc<AtomicU64>);
+struct Counted(Arc<AtomicU64>, Arc<Meeting>);
+
+/// Has those that verify at the same time wait for each other, if it is on.
+#[derive(Debug, Default)]
+struct Meeting {
+    is_on: AtomicBool,
+    /// How many verify now, and how many did at most.
+    there: Mutex<(usize, usize)>,
+    more: Condvar,
+}
+
+impl Meeting {
+    fn attend(&self) {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut there = self.there.lock();
+        there.0 += 1;
+        there.1 = there.1.max(there.0);
+        self.more.notify_all();
+        let alone = |there: &mut (usize, usize)| there.1 < 2;
+        self.more.wait_while_for(&mut there, alone, Duration::from_secs(20));
+        there.0 -= 1;
+    }
+}
 
 impl ProofSystems for Counted {
     fn values(&self, system: u8, key: &[u8]) -> Option<u16> {
@@ -51,6 +79,7 @@ impl ProofSystems for Counted {
 
     fn holds(&self, proof: &SoldProof) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed);
+        self.1.attend();
         Told.holds(proof)
     }
 }
@@ -165,6 +194,23 @@ fn a_block_that_comes_has_each_proof_verified_once() {
     assert_eq!(rig.verified(), 3);
     let outcomes = rig.handle.ledger().read().outcomes(6).unwrap();
     assert_eq!(outcomes, [Outcome::Applied, Outcome::FalseProof, Outcome::Applied]);
+}
+
+/// Several verify at the same time, before the block is applied, which one thread does.
+#[test]
+fn the_proofs_of_a_block_are_verified_side_by_side() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        println!("one processor: there is nothing beside it");
+        return;
+    }
+    let mut rig = Rig::new();
+    let tip = rig.market.tip();
+    let given = [0..1, 1..2].map(|jobs| (OPERATOR, rig.delivery(OPERATOR, jobs, true)));
+    let block = rig.maker.make_with(&tip, Plan::EMPTY, &given);
+    rig.asked.1.is_on.store(true, Ordering::Relaxed);
+    rig.take(&[block]);
+    assert_eq!(rig.asked.1.there.lock().1, 2);
+    assert_eq!(rig.verified(), 2);
 }
 
 #[test]

@@ -42,7 +42,7 @@ use tracing::{info, warn};
 
 use self::next_block::{Claims, NextBlock};
 use crate::{
-    Assessment, Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
+    Clock, Entropy, Journal, JournalLimits, Mempool, MempoolLimits, VerifiedCache,
     events::EventLog,
     share_pool::{MAX_SHARES, SharePool, WaitingShare},
     template::Templates,
@@ -356,12 +356,11 @@ impl<C: Clock> ChainService<C> {
     /// Marks what waits and is of no use any more, since all the jobs that it names have ended.
     fn mark_void(&self, pools: &mut Pools, events: &[ChainEvent]) -> Result<(), LedgerError> {
         let reader = self.ledger.read();
-        let mut touched = BTreeSet::new();
-        for event in events {
-            let ChainEvent::Connected { block, .. } = event else { continue };
-            let happened = reader.block_events(block.header.height)?;
-            touched.extend(happened.into_iter().map(|event| event.job));
-        }
+        let happened = events.iter().flat_map(|event| match event {
+            ChainEvent::Connected { jobs, .. } => jobs.as_slice(),
+            ChainEvent::Disconnected { .. } => &[],
+        });
+        let touched: BTreeSet<Hash> = happened.map(|event| event.job).collect();
         let is_reorg = events.iter().any(|event| matches!(event, ChainEvent::Disconnected { .. }));
         pools.mempool.mark_void(|signed| {
             let jobs = named_jobs(&signed.transaction.action);
