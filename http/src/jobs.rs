@@ -17,7 +17,7 @@ use lode_api::{
 use lode_consensus::{Action, Address, Hash, Height};
 use lode_core::{
     Backend,
-    query::{self, JobStatus as Status, JobsOf, Moment, Page},
+    query::{self, JobHistory, JobStatus as Status, JobsOf, Moment, Page},
 };
 
 use crate::{
@@ -54,7 +54,7 @@ pub(crate) async fn events<B: Backend>(
     let start = |part: Option<Text<u32>>| part.map_or(0, |Text(part)| part);
     let from = (start(query.from_height), start(query.from_index));
     api.read(move |_, moment| {
-        let (events, next) = moment.job_events(&id, limit, from)?;
+        let JobHistory { events, next } = moment.job_events(&id, limit, from)?;
         let events = events
             .iter()
             .map(|(place, event)| JobEvent::of(event, place.height, Some(place.index)));

@@ -601,3 +601,24 @@ fn what_there_is_not_is_404_and_what_cannot_be_read_400() {
         story.server.get(&path).error(400);
     }
 }
+
+/// `tests/recompute.py` has the market's rules in another language: states, outcomes and money of
+/// every block must be what it comes to.
+#[test]
+fn an_outside_program_recomputes_the_market_from_the_api_alone() {
+    let story = story(8);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tiny.toml");
+    let network = lode_testkit::networks::file(story.server.node.chain.params());
+    std::fs::write(&file, network).unwrap();
+    let done = std::process::Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recompute.py"))
+        .arg(format!("http://{}/tiny", story.server.address))
+        .arg("--network")
+        .arg(&file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.contains("recomputed 9 blocks, 0 shares, 10 transactions"), "{said}");
+}

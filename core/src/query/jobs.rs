@@ -33,6 +33,15 @@ pub struct ListedJob {
     pub place: Place,
 }
 
+/// What happened to a job, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobHistory {
+    /// With their places among the events of their blocks.
+    pub events: Vec<(Place, JobEvent)>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Place>,
+}
+
 /// Which jobs to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobsOf {
@@ -108,17 +117,17 @@ impl Moment<'_> {
         id: &Hash,
         limit: usize,
         from: (Height, u32),
-    ) -> Result<(Vec<(Place, JobEvent)>, Option<Place>), QueryError> {
+    ) -> Result<JobHistory, QueryError> {
         self.job_status(id)?;
         let mut items = Vec::new();
         for event in self.reader.job_events(id, from)? {
             let ((height, index), event) = event?;
             if items.len() >= limit {
-                return Ok((items, Some(Place { height, index })));
+                return Ok(JobHistory { events: items, next: Some(Place { height, index }) });
             }
             items.push((Place { height, index }, event));
         }
-        Ok((items, None))
+        Ok(JobHistory { events: items, next: None })
     }
 
     /// An operator's Delivers below height `before`, newest first.

@@ -26,7 +26,7 @@ pub use self::{
     block::{BlockAnswer, BlockId, Told, TransactionAnswer},
     epoch::{EpochAnswer, MAX_COUNTED_SHARES, PlacedShare, ProverShares, WeightState},
     fit::{AskFit, Estimate, Fit, Why, WouldBe},
-    jobs::{JobsOf, ListedClass, ListedJob},
+    jobs::{JobHistory, JobsOf, ListedClass, ListedJob},
     market::{AgendaState, JobState, OperatorState, Proven},
     page::{Page, Place},
     status::ChainStatus,
