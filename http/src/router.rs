@@ -25,7 +25,7 @@ use crate::{
     events,
     hosts::check_host,
     mempool, mining, network,
-    request::{MAX_BODY_BYTES, MAX_DRAINED_BYTES},
+    request::{MAX_BODY_BYTES, MAX_DRAINED_BYTES, NoParams, Params},
     state::Api,
 };
 
@@ -98,7 +98,10 @@ pub fn router<B: Backend>(backend: Arc<B>, hosts: AllowedHosts) -> Router {
         .with_state(Arc::new(Api::new(backend)))
 }
 
-async fn root<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Root> {
+async fn root<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Json<Root> {
     Json(Root {
         name: "lode".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
