@@ -261,7 +261,7 @@ pub struct TransferArgs {
     #[arg(long, value_name = "CREDITS", allow_negative_numbers = true)]
     #[arg(value_parser = ValueParser::new(positive_credits))]
     pub amount: Credits,
-    /// Credits for the block's producer. Higher fees are included first.
+    /// Credits for the block's producer. Higher fees per byte are included first.
     #[arg(long, value_name = "CREDITS", allow_negative_numbers = true, default_value = "0.001")]
     pub fee: Credits,
     /// Place in the sender's order, from 0 [default: after everything confirmed or waiting]

@@ -5,15 +5,15 @@
 //! something begins to wait. Nothing in the file is trusted: whatever is read goes through every
 //! check again. What a crash cut short at the end is left out. A record that does not decode is
 //! skipped: its length says where the next one begins. A length above the limit says nothing any
-//! more, so there the reading ends, with all that was read before it. A file of another format is
-//! left out as a whole. In each case the file is cut back to what can be read, so that what is
-//! appended later is found again.
+//! more, so there the reading ends, with all that was read before it. In each case the file is cut
+//! back to what can be read, so that what is appended later is found again. A file of another
+//! format is set aside, as `NAME.damaged`, and a new one begun.
 //!
 //! Appending is not synced: it survives the process, not a power cut, after which wallets and
 //! miners send again. A file that is written anew is synced before it takes the other's place.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
@@ -55,6 +55,8 @@ struct Contents<T> {
     whole_bytes: u64,
     /// Whole records that do not decode.
     skipped: usize,
+    /// Whether the file has another format, so that nothing of it is read.
+    is_foreign: bool,
     /// What made the reading end before the end of the file, apart from a torn record.
     ended: Option<String>,
 }
@@ -63,7 +65,18 @@ impl<T: Encode + Decode> Journal<T> {
     /// Opens the file, and reads the records that are whole and decode, as far as the limits go.
     pub fn open(path: &Path, limits: JournalLimits) -> io::Result<(Self, Vec<T>)> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        let contents = read(&mut BufReader::new(&file), limits)?;
+        let mut contents = read(&mut BufReader::new(&file), limits)?;
+        if contents.is_foreign {
+            let aside = path.with_extension("damaged");
+            warn!(
+                "{}: a journal of another format: set aside as {}, and begun anew",
+                path.display(),
+                aside.display()
+            );
+            fs::rename(path, &aside)?;
+            file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+            contents = read(&mut BufReader::new(&file), limits)?;
+        }
         if let Some(why) = contents.ended {
             warn!("{}: {why}; what waits behind it is left out", path.display());
         }
@@ -124,13 +137,18 @@ fn write<T: Encode>(out: &mut impl Write, record: &T) -> io::Result<()> {
 }
 
 fn read<T: Decode>(file: &mut impl Read, limits: JournalLimits) -> io::Result<Contents<T>> {
-    let mut contents = Contents { records: Vec::new(), whole_bytes: 0, skipped: 0, ended: None };
+    let mut contents = Contents {
+        records: Vec::new(),
+        whole_bytes: 0,
+        skipped: 0,
+        is_foreign: false,
+        ended: None,
+    };
     let mut format = Vec::new();
     file.take(FORMAT.len() as u64).read_to_end(&mut format)?;
     if format != FORMAT {
         // A crash at the very beginning leaves a part of it, and nothing is lost.
-        contents.ended =
-            (!FORMAT.starts_with(&format)).then(|| "a journal of another format".to_owned());
+        contents.is_foreign = !FORMAT.starts_with(&format);
         return Ok(contents);
     }
     contents.whole_bytes = FORMAT.len() as u64;
@@ -293,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_format_is_left_out() {
+    fn a_file_of_another_format_is_set_aside() {
         for old in
             [vec![1; 221 * 3], b"lode/journal/v3\nxx".to_vec(), b"lode/jou".to_vec(), vec![0; 7]]
         {
@@ -303,6 +321,9 @@ mod tests {
             assert!(records.is_empty());
             journal.append(&blob(1, 5)).unwrap();
             assert_eq!(file.open::<Blob>().1, [blob(1, 5)]);
+            // Another version of the software may want it back. A torn beginning holds nothing.
+            let aside = fs::read(file.path.with_extension("damaged")).ok();
+            assert_eq!(aside, Some(old).filter(|old| !FORMAT.starts_with(old)));
         }
     }
 

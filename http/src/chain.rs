@@ -17,13 +17,14 @@ use lode_core::{
 
 use crate::{
     error::Failure,
-    request::{Segment, hash, height},
+    request::{NoParams, Params, Segment, hash, height},
     state::Api,
 };
 
 /// `GET /{network}/status`
 pub(crate) async fn status<B: Backend>(
     State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     api.read(|backend, moment| {
         let chain = moment.status()?;
@@ -78,6 +79,7 @@ fn status_of(
 pub(crate) async fn block<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     Segment(id): Segment,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     let id = block_id(&id)?;
     api.read(move |_, moment| {
@@ -127,6 +129,7 @@ fn block_id(text: &str) -> Result<BlockId, Failure> {
 pub(crate) async fn transaction<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     Segment(id): Segment,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     let id = hash("transaction", &id)?;
     // Asked before the chain is read: a transaction that a block takes in between is found there.

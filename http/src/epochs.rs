@@ -16,7 +16,7 @@ use lode_core::{Backend, query::WeightState};
 
 use crate::{
     error::Failure,
-    request::{Params, Segment, address, height, page},
+    request::{NoParams, Params, Segment, address, height, page},
     state::Api,
 };
 
@@ -24,6 +24,7 @@ use crate::{
 pub(crate) async fn epoch<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     Segment(asked): Segment,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     let asked = if asked == "current" { None } else { Some(height("epoch", &asked)?) };
     api.read(move |_, moment| {
@@ -93,6 +94,7 @@ fn shown(leaf: Option<selection::Weight>, epoch: EpochNumber, proof: LeafProof) 
 pub(crate) async fn roster<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     Segment(asked): Segment,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     let asked = height("height", &asked)?;
     api.read(move |_, moment| {

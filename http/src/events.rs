@@ -2,7 +2,8 @@
 //!
 //! A browser's `EventSource` comes back by itself after a clean end, with the id of the last
 //! message that it got, and gives up for good on any status but 200. So a stream ends cleanly, a
-//! full house is an empty stream, and each message has an id.
+//! full house is an empty stream, and each message has an id. Only what will never be right, a
+//! request with parameters, has another status.
 //!
 //! Threads and queues: one task for each listener moves events from the node's log to a queue of
 //! [`MAX_QUEUED_EVENTS`]. A listener that reads too slowly falls behind in the log, and is told
@@ -42,7 +43,10 @@ use tokio::{
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 
-use crate::state::{Api, Closing, MAX_EVENT_STREAMS};
+use crate::{
+    request::{NoParams, Params},
+    state::{Api, Closing, MAX_EVENT_STREAMS},
+};
 
 /// Messages on their way to one listener.
 const MAX_QUEUED_EVENTS: usize = 32;
@@ -56,6 +60,7 @@ const RETRY_FULL: Duration = Duration::from_secs(15);
 /// `GET /{network}/events`
 pub(crate) async fn events<B: Backend>(
     State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
     headers: HeaderMap,
     closing: Option<Extension<Closing>>,
 ) -> Response {

@@ -13,13 +13,14 @@ use serde::Deserialize;
 
 use crate::{
     error::Failure,
-    request::{JsonBody, checked},
+    request::{JsonBody, NoParams, Params, checked},
     state::Api,
 };
 
 /// `GET /{network}/mempool`
 pub(crate) async fn mempool<B: Backend>(
     State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     api.read(|backend, _| {
         let mempool = backend.mempool();

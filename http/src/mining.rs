@@ -12,7 +12,7 @@ use lode_core::Backend;
 
 use crate::{
     error::Failure,
-    request::{Params, Payload, checked, in_range},
+    request::{NoParams, Params, Payload, checked, in_range},
     state::{Api, Closing},
 };
 
@@ -69,6 +69,7 @@ pub(crate) async fn job<B: Backend>(
 /// `POST /{network}/mining/submit`
 pub(crate) async fn submit<B: Backend>(
     State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
     Payload(attempt): Payload<Attempt>,
 ) -> Result<Json<AttemptOutcome>, Failure> {
     checked("prover", attempt.prover)?;

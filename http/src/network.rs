@@ -14,10 +14,17 @@ use lode_core::{
     sync::{SyncState, SyncStatus},
 };
 
-use crate::{error::Failure, state::Api};
+use crate::{
+    error::Failure,
+    request::{NoParams, Params},
+    state::Api,
+};
 
 /// `GET /{network}/peers`
-pub(crate) async fn peers<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Peers> {
+pub(crate) async fn peers<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Json<Peers> {
     let NetworkInfo { peer_id, addresses, peers, known_peers, bans } =
         api.backend.network().unwrap_or_default();
     Json(Peers {
@@ -37,7 +44,10 @@ fn peer_of(peer: PeerView) -> Peer {
 }
 
 /// `GET /{network}/sync`
-pub(crate) async fn sync<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Sync> {
+pub(crate) async fn sync<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Json<Sync> {
     Json(sync_of(api.backend.sync()))
 }
 
@@ -64,6 +74,7 @@ fn sync_of(status: SyncStatus) -> Sync {
 /// `GET /{network}/ready`
 pub(crate) async fn ready<B: Backend>(
     State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Json<Ready>, Failure> {
     let sync = api.backend.sync();
     match sync.reason {

@@ -17,7 +17,7 @@ use lode_api::{
     text::{AddressText, Text, TextForm, misread, quoted},
 };
 use lode_consensus::{Address, Hash, Height, params::MAX_TRANSACTION_BYTES};
-use serde::de;
+use serde::{Deserialize, de};
 use tokio_stream::StreamExt;
 
 use crate::error::Failure;
@@ -41,13 +41,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(segment)) => Ok(Self(segment)),
-            Err(error) => Err(Failure::BadRequest(error.body_text())),
+            Err(_) => Err(Failure::BadRequest("the path: expected UTF-8".to_owned())),
         }
     }
 }
 
-/// The query, as a struct that refuses unknown fields.
+/// The query, as a struct that refuses unknown fields. Every route takes one, so that a misspelt
+/// parameter is told, and not passed over; only what is behind a broadcast is other software's.
 pub(crate) struct Params<T>(pub(crate) T);
+
+/// The query of a route that has no parameters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParams {}
 
 impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Failure;
@@ -55,7 +61,11 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => Err(Failure::BadRequest(error.body_text())),
+            Err(error) => {
+                let text = error.body_text();
+                let reason = text.strip_prefix("Failed to deserialize query string: ");
+                Err(Failure::BadRequest(format!("the query: {}", reason.unwrap_or(&text))))
+            }
         }
     }
 }
@@ -75,8 +85,23 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Payload<T> {
 pub(crate) struct JsonBody(Vec<u8>);
 
 impl JsonBody {
-    /// What the body says. An error names the path of the field that is wrong.
+    /// What the body says. An error names the path of the field that is wrong. Only an object names
+    /// its fields: serde would take an array's elements in the order of the struct.
     pub(crate) fn parse<T: de::DeserializeOwned>(&self) -> Result<T, Failure> {
+        let got = match self.0.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{') => None,
+            Some(b'[') => Some("an array"),
+            Some(b'"') => Some("a string"),
+            Some(b'-' | b'0'..=b'9') => Some("a number"),
+            Some(b't' | b'f' | b'n') => Some("a bare word"),
+            Some(_) => Some("no JSON"),
+            None => Some("nothing"),
+        };
+        if let Some(got) = got {
+            return Err(Failure::BadRequest(format!(
+                "the body: expected a JSON object, got {got}"
+            )));
+        }
         let mut json = serde_json::Deserializer::from_slice(&self.0);
         let payload = serde_path_to_error::deserialize(&mut json).map_err(|error| misread(&error));
         let payload = payload

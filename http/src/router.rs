@@ -25,7 +25,7 @@ use crate::{
     events, fit,
     hosts::check_host,
     jobs, market, mempool, mining, network,
-    request::{MAX_BODY_BYTES, MAX_DRAINED_BYTES},
+    request::{MAX_BODY_BYTES, MAX_DRAINED_BYTES, NoParams, Params},
     state::Api,
 };
 
@@ -149,7 +149,10 @@ fn market_routes<B: Backend>() -> Router<Arc<Api<B>>> {
         .route("/agenda/{height}", get(market::agenda::<B>))
 }
 
-async fn root<B: Backend>(State(api): State<Arc<Api<B>>>) -> Json<Root> {
+async fn root<B: Backend>(
+    State(api): State<Arc<Api<B>>>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Json<Root> {
     Json(Root {
         name: "lode".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -181,6 +181,38 @@ fn unknown_blocks_are_404_and_unreadable_names_400() {
 }
 
 #[test]
+fn every_route_refuses_parameters_that_it_does_not_know() {
+    let server = Server::start(TestNode::new(Chain::standard()));
+    let address = actors()[0].address;
+    let unknown = [
+        "/status".to_owned(),
+        "/block/latest".to_owned(),
+        format!("/transaction/{}", "ab".repeat(32)),
+        format!("/account/{address}"),
+        format!("/account/{address}/transactions"),
+        "/epoch/current".to_owned(),
+        format!("/weight/{address}"),
+        "/roster/1".to_owned(),
+        format!("/shares/{address}"),
+        "/mempool".to_owned(),
+        "/mining/job".to_owned(),
+        "/events".to_owned(),
+        "/peers".to_owned(),
+        "/sync".to_owned(),
+        "/ready".to_owned(),
+    ];
+    let assert_refused = |line: String| {
+        assert!(line.starts_with("the query: unknown field `foo`"), "{line}");
+    };
+    for path in unknown {
+        assert_refused(server.get(&format!("{path}?foo=1")).error(400));
+    }
+    assert_refused(server.get_absolute("/?foo=1").error(400));
+    assert_refused(server.post("/mining/submit?foo=1", &serde_json::json!({})).error(400));
+    server.get("/status?").ok();
+}
+
+#[test]
 fn a_side_branch_has_its_own_epoch_challenge_and_no_confirmations() {
     let [alice, bob, _] = actors();
     let (ours, theirs) = (Chain::new(), Chain::new());

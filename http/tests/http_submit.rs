@@ -136,6 +136,34 @@ fn a_kind_that_is_not_known_is_refused_by_its_name() {
 }
 
 #[test]
+fn a_body_is_an_object_and_the_line_says_so() {
+    let server = start();
+    let values =
+        |object: Value| Value::Array(object.as_object().unwrap().values().cloned().collect());
+    let [alice, bob, _] = actors();
+    let transfer = request(&server.node.chain.transfer(&alice, &bob, 1, 0));
+    for (body, got) in [
+        ("[]".to_owned(), "an array"),
+        (values(transfer).to_string(), "an array"),
+        // An attempt's fields in their order, as serde takes a struct.
+        (
+            json!(["00".repeat(32), "00".repeat(32), alice.address.to_string(), 1]).to_string(),
+            "an array",
+        ),
+        (" \n\"x\"".to_owned(), "a string"),
+        ("-1".to_owned(), "a number"),
+        ("null".to_owned(), "a bare word"),
+        ("x".to_owned(), "no JSON"),
+        (" ".to_owned(), "nothing"),
+    ] {
+        for path in ["/transaction", "/mining/submit"] {
+            let line = server.post_bytes(path, "application/json", body.as_bytes()).error(400);
+            assert_eq!(line, format!("the body: expected a JSON object, got {got}"));
+        }
+    }
+}
+
+#[test]
 fn unreadable_transactions_are_400() {
     let server = start();
     let [alice, bob, _] = actors();

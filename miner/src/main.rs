@@ -28,6 +28,27 @@ Examples:
 
 Exit codes: 0 success, 1 refused or failed, 2 unusable flags or configuration, 70 a thread died.";
 
+const ATTEMPT_EXAMPLES: &str = "\
+Example, the first published attempt as the vectors have it:
+  lode-miner attempt --nonce 0 --json \\
+    --statement 6a17f2bffa7f58d4f4e771319af9d4abcbb394d152b1287fa45a78c61fae1300";
+
+const VERIFY_EXAMPLES: &str = "\
+Example, with the two points as `attempt` prints them:
+  lode-miner verify --statement HEX --nonce 0 --commitment HEX --opening HEX";
+
+const MINE_EXAMPLES: &str = "\
+Examples:
+  lode-miner mine --node http://127.0.0.1:3030 --address aleo1…
+  lode-miner mine --engine cuda --devices 0,2 --address aleo1…
+
+Exit codes: 0 stopped as asked, 1 failed, 2 unusable flags or configuration, 70 a thread died.";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  lode-miner bench --threads 1 --seconds 10
+  lode-miner bench --engine cuda --json";
+
 /// Proves Lode's puzzle, and checks proofs of it.
 ///
 /// An attempt is a statement and a nonce; its proof is a KZG commitment and an opening over Aleo's
@@ -43,13 +64,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Makes one attempt and prints seed, proof and ticket.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = ATTEMPT_EXAMPLES)]
     Attempt(attempt::Args),
     /// Checks one proof: exits 0, or says which rule it breaks and exits 1.
     ///
     /// The ticket is held to no target. Rules, in the order in which they are checked: length,
     /// coordinate range, curve, subgroup, domain, pairing.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = VERIFY_EXAMPLES)]
     Verify(verify::Args),
     /// Mines for a node until Ctrl-C, which hands in what was found. A second Ctrl-C ends it at
     /// once.
@@ -58,16 +79,15 @@ enum Command {
     /// is needed, and a rig should hold none.
     ///
     /// Everything can also stand in a file, and in the environment; a flag overrules both.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = MINE_EXAMPLES)]
     Mine(Flags<All>),
     /// Checks or shows what `mine` would run with.
     #[command(subcommand)]
     Config(Config),
     /// Measures how many attempts per second this machine makes.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = BENCH_EXAMPLES)]
     Bench(bench::Args),
     /// Lists the NVIDIA GPUs: number, model, bus id, memory, compute capability.
-    #[command(after_help = EXAMPLES)]
     Devices(cuda::DevicesArgs),
     /// One GPU's process, which the cuda engine starts.
     #[command(hide = true)]
@@ -76,12 +96,10 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Config {
-    /// Says whether mining would start with file, environment and these flags, or in one line what
-    /// is wrong.
-    #[command(after_help = EXAMPLES)]
+    /// Says whether file, environment and these flags make sense, or in one line what is wrong.
+    /// Neither node nor GPU is asked.
     Check(Flags<All>),
     /// Prints what would be mined with, as a file that says of each value where it comes from.
-    #[command(after_help = EXAMPLES)]
     Show(Flags<All>),
 }
 
@@ -109,7 +127,10 @@ fn answer(command: &Command) -> ExitCode {
             line.map_or(ExitCode::SUCCESS, |line| output::print(&format!("{line}\n"), complain))
         }
         Err(error) => {
-            complain(&error.to_string()); // each error's line holds its cause's already
+            let is_flag =
+                error.downcast_ref().is_some_and(|error: &ConfigError| error.is_about_a_flag());
+            let hint = if is_flag { " (see --help)" } else { "" };
+            complain(&format!("{error}{hint}")); // each error's line holds its cause's already
             ExitCode::from(exit_code(&error))
         }
     }

@@ -63,8 +63,8 @@ struct Fsck {
 
 #[derive(Debug, Subcommand)]
 enum Config {
-    /// Say whether a node would start with file, environment and these flags, or in one line what
-    /// is wrong
+    /// Say whether file, environment, these flags and the network's file make sense, or in one line
+    /// what is wrong. Neither the data folder nor a port is touched
     Check(Flags<All>),
     /// Print what a node would run with, as a file that says of each value where it comes from
     Show(Flags<All>),

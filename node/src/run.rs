@@ -69,6 +69,12 @@ pub enum NodeError {
     /// The ledger is broken.
     #[error("fsck: {0}")]
     Fsck(#[from] FsckError),
+    /// The data folder is the database in one.
+    #[error(
+        "data folder {path}: it holds a database itself (expected the folder above it, or an empty \
+         one, as --data-dir)"
+    )]
+    InsideDatabase { path: std::path::PathBuf },
     /// No folder for the replay.
     #[error("no scratch folder in {path}: {error}")]
     Scratch {
@@ -218,6 +224,7 @@ fn died(part: &'static str, reason: &dyn std::fmt::Display) -> NodeError {
 fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemClock>>), NodeError> {
     let log_n = config.network.params.log_n;
     let name = config.network.params.name.clone();
+    check_folder(&config.data_dir)?;
     let ledger = Arc::new(Ledger::open(
         &config.data_dir.join("chain"),
         config.network.clone(),
@@ -232,6 +239,15 @@ fn open(config: &NodeConfig) -> Result<(Arc<Ledger>, Arc<ChainService<SystemCloc
     Ok((ledger, Arc::new(service)))
 }
 
+/// A data folder holds the folder `chain`, which is RocksDB's. One folder too deep, a second chain
+/// would begin among the files of the first.
+fn check_folder(data_dir: &Path) -> Result<(), NodeError> {
+    if data_dir.join("CURRENT").exists() {
+        return Err(NodeError::InsideDatabase { path: data_dir.to_owned() });
+    }
+    Ok(())
+}
+
 /// With the instructions that the environment's [`CPU_VARIABLE`] names, or the fastest.
 fn verifier(log_n: LogSize) -> Result<Verifier, NodeError> {
     Ok(Verifier::with_backend(&srs::load(log_n)?, Backend::detect()?)?)
@@ -243,6 +259,7 @@ pub fn run_fsck(
     depth: Depth,
     mut progress: impl FnMut(u32, u32),
 ) -> Result<Report, NodeError> {
+    check_folder(&config.data_dir)?;
     let chain = config.data_dir.join("chain");
     if !chain.exists() {
         let error = io::Error::new(io::ErrorKind::NotFound, "there is no chain");

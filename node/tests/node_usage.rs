@@ -71,6 +71,20 @@ fn fsck_of_nothing_says_so() {
 }
 
 #[test]
+fn a_folder_that_is_a_database_is_no_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("CURRENT"), "MANIFEST-000005\n").unwrap();
+    let data_dir = ["--network", "devnet", "--data-dir", folder.path().to_str().unwrap()];
+    for arguments in [&["--no-p2p", "--api", "127.0.0.1:0"][..], &["fsck"]] {
+        let output = node(&[arguments, &data_dir].concat());
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert!(line.contains("it holds a database itself"), "{line}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is begun in it");
+    }
+}
+
+#[test]
 fn a_wrong_lode_cpu_is_an_error() {
     for cpu in ["sse9", ""] {
         let folder = tempfile::tempdir().unwrap();

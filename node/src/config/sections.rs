@@ -210,8 +210,8 @@ impl Settings for NodeSettings {
             Kind::Number,
             "min-fee",
             "MICROCREDITS",
-            "a whole number of microcredits",
-            "The least fee, in microcredits, of a transaction that this node takes",
+            "0 to 9223372036854775807 microcredits",
+            "The least fee, in microcredits, of a transfer that this node takes",
         ),
         Key::new(
             ("mempool", "max_mib"),
@@ -226,7 +226,7 @@ impl Settings for NodeSettings {
             Kind::Number,
             "history",
             "BLOCKS",
-            "at least 1000 blocks",
+            "1000 to 4294967295 blocks",
             "Blocks below the tip whose state can be read, proven and undone",
         ),
         Key::new(
