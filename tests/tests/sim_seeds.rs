@@ -11,6 +11,7 @@ use lode_tests::{
         campaign::Campaign,
         run,
         schedule::{HOUR, MINUTE},
+        tally::Tally,
     },
 };
 
@@ -27,6 +28,21 @@ fn twenty_nodes_converge_whatever_happens() {
 }
 
 #[test]
+fn markets_keep_their_books_whatever_happens() {
+    let seeds = if long() { 40 } else { 3 };
+    let campaign =
+        Campaign { first_seed: 0, seeds, nodes: 6, duration: 20 * MINUTE, has_market: true };
+    let summary = campaign.run(|_| {});
+    for (seed, violation) in &summary.violations {
+        eprintln!("seed {seed}: {violation}");
+    }
+    assert_eq!((summary.runs, summary.violations.len()), (seeds, 0));
+    for what in Tally::EXPECTED {
+        assert!(summary.market.of(what) > 0, "no job was {what}: {}", summary.market);
+    }
+}
+
+#[test]
 fn the_same_seed_makes_the_same_run() {
     let scenario = || Scenario::random(77, 8, 15 * MINUTE);
     let (first, second) = (run(scenario()), run(scenario()));
@@ -35,6 +51,9 @@ fn the_same_seed_makes_the_same_run() {
         (second.trace, second.events, second.height),
         "seed 77"
     );
+    let with_market = || run(Scenario::random(77, 4, 6 * MINUTE).with_market());
+    let (first_market, second) = (with_market(), with_market());
+    assert_eq!((first_market.trace, &first_market.market), (second.trace, &second.market));
     assert_ne!(run(Scenario::random(78, 8, 15 * MINUTE)).trace, first.trace);
 }
 

@@ -18,7 +18,7 @@ use lode_ledger::Reader;
 pub struct Tally(BTreeMap<&'static str, u64>);
 
 impl Tally {
-    /// What has to happen in a run of an hour with a market, whatever its seed.
+    /// What has to happen in the markets of a few runs, or they would show nothing.
     pub const EXPECTED: [&'static str; 12] = [
         "requested",
         "assigned",

@@ -6,8 +6,8 @@
 //! chain, or after a while with a higher fee.
 //!
 //! A sold proof holds if it begins with its binding ([`lode_testkit::oracle::Told`]), so that a
-//! false one is any other. A job whose first public value is [`UNPROVABLE`] is one that nobody can
-//! prove: bait.
+//! false one is any other. A job whose first public value is [`view::UNPROVABLE`] is one that
+//! nobody can prove: bait.
 
 mod operate;
 mod request;
@@ -28,8 +28,6 @@ use super::{
     schedule::{MINUTE, Micros, SECOND},
 };
 
-/// The first public value of a job that nobody can prove.
-pub const UNPROVABLE: u8 = 0;
 /// Time between two looks of a trader at the chain.
 const LOOK: (Micros, Micros) = (4 * SECOND, 10 * SECOND);
 /// How long a crashing operator is away.

@@ -8,7 +8,10 @@ use lode_consensus::{
 use lode_ledger::JobStatus;
 use rand::RngExt;
 
-use super::{Behaviour, Trader, UNPROVABLE, view::View};
+use super::{
+    Behaviour, Trader,
+    view::{UNPROVABLE, View},
+};
 
 /// Jobs of one requester that have not ended.
 const MAX_OWN: usize = 24;

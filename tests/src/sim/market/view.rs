@@ -6,7 +6,8 @@ use lode_consensus::{
 };
 use lode_ledger::{JobStatus, Reader};
 
-use super::UNPROVABLE;
+/// The first public value of a job that nobody can prove.
+pub(super) const UNPROVABLE: u8 = 0;
 
 /// The chain as a node has it.
 pub(super) struct View<'a> {
