@@ -208,6 +208,7 @@ fn of_mempool(error: &MempoolError) -> Fault {
         | MempoolError::NonceUsed { .. }
         | MempoolError::NonceGap { .. }
         | MempoolError::Replacement { .. }
+        | MempoolError::Forfeit
         | MempoolError::Balance { .. }
         | MempoolError::TooMany(_) => Fault::State,
     }
