@@ -19,8 +19,8 @@ use lode_consensus::{
     transition::TransactionError,
 };
 use lode_core::{
-    Backend, ChainService, Clock, Effects, Fault, Handle, MempoolError, MempoolLimits, SubmitError,
-    VerdictCache,
+    Backend, ChainService, Clock, Environment, Fault, Handle, MempoolError, MempoolLimits,
+    SubmitError, VerdictCache,
 };
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
 use lode_puzzle::{Seed, Ticket};
@@ -103,7 +103,7 @@ impl Rig {
         let disk = MemoryDisk::new().unwrap();
         let ledger = Ledger::open_in_memory(&disk, maker.network().clone(), options).unwrap();
         let effects =
-            Effects { clock: Later, checker: Arc::new(Trusting), entropy: Arc::new(Weights) };
+            Environment { clock: Later, checker: Arc::new(Trusting), entropy: Arc::new(Weights) };
         let service =
             ChainService::new(Arc::new(ledger), effects, MempoolLimits::default(), None).unwrap();
         let rig = Self { maker, market, handle: Handle::alone(Arc::new(service)), asked };

@@ -117,10 +117,10 @@ impl Domain {
     pub fn workspace(&self) -> Workspace {
         Workspace(match &self.kernels {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: these kernels exist only where the back end was checked.
-            Kernels::Ifma(twiddles, _) => {
-                Memory::Lanes(core::array::from_fn(|_| unsafe { lanes::zeros(twiddles) }))
-            }
+            Kernels::Ifma(twiddles, _) => Memory::Lanes(core::array::from_fn(|_| {
+                // SAFETY: these kernels exist only where the back end was checked.
+                unsafe { lanes::zeros(twiddles) }
+            })),
             _ => Memory::Elements(core::array::from_fn(|_| vec![Fr::ZERO; self.size()])),
         })
     }

@@ -65,12 +65,15 @@ pub fn sold_proofs<'t, V: StateView>(
     Ok(proofs)
 }
 
-/// The class of a Deliver's jobs and their values. `None`: the Deliver is void.
+/// A class, and the values of each of its jobs that a Deliver names.
+type Statements = (Hash, Vec<Vec<Value>>);
+
+/// What a Deliver's jobs state. `None`: the Deliver is void.
 fn statements<V: StateView>(
     view: &V,
     requested: &BTreeMap<Hash, Statement>,
     deliver: &Deliver,
-) -> Result<Option<(Hash, Vec<Vec<Value>>)>, ApplyError<V::Error>> {
+) -> Result<Option<Statements>, ApplyError<V::Error>> {
     let mut of_class = None;
     let mut instances = Vec::with_capacity(deliver.jobs.len());
     for id in &deliver.jobs {

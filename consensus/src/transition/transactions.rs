@@ -25,7 +25,7 @@ impl<V: StateView> Session<'_, V> {
     ) -> Result<Result<Outcome, TransactionError>, ApplyError<V::Error>> {
         let before = self.moment();
         let result = self.attempt(transaction, id);
-        if !matches!(result, Ok(_)) {
+        if result.is_err() {
             self.roll_back(before);
         }
         self.leaves.commit();

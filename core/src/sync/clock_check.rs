@@ -112,8 +112,8 @@ impl ClockCheck {
     }
 
     /// Whether a clock that is ahead is shown to be so by the chain: it has grown by blocks that
-    /// not one peer takes over. Once seen it holds as long as the fault: the peers take these blocks
-    /// when their time has come, and the next ones would be as late.
+    /// not one peer takes over. Once seen it holds as long as the fault: the peers take these
+    /// blocks when their time has come, and the next ones would be as late.
     fn is_certainly_ahead(&self) -> bool {
         let left = |told: &Told| {
             told.own_height > told.height.max(self.begun_at).saturating_add(READY_LAG)

@@ -21,7 +21,7 @@ use crate::recorder::Call;
 /// What reaches a node.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    Event(NetworkEvent),
+    Event(Box<NetworkEvent>),
     Done(Done),
     Accepted,
 }

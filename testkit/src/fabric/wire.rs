@@ -39,7 +39,7 @@ impl World {
         let (now_ms, mut recorder) = (self.now_ms, Recorder::default());
         let Node { machine, running, .. } = &mut self.nodes[number];
         match arrival {
-            Arrival::Event(event) => machine.on_event(event, now_ms, &mut recorder),
+            Arrival::Event(event) => machine.on_event(*event, now_ms, &mut recorder),
             Arrival::Accepted => machine.on_accepted(now_ms, &mut recorder),
             Arrival::Done(done) => {
                 *running -= 1;
@@ -97,7 +97,7 @@ impl World {
                         id: request_id,
                         result: Ok(response),
                     };
-                    self.arrive(asker, LATENCY_MS, Arrival::Event(event));
+                    self.arrive(asker, LATENCY_MS, Arrival::Event(Box::new(event)));
                 }
             }
             Call::Publish(message) => {
@@ -144,7 +144,11 @@ impl World {
             self.arrive(
                 id,
                 0,
-                Arrival::Event(NetworkEvent::Response { peer: to, id: request_id, result }),
+                Arrival::Event(Box::new(NetworkEvent::Response {
+                    peer: to,
+                    id: request_id,
+                    result,
+                })),
             );
             return;
         }
@@ -152,7 +156,7 @@ impl World {
             if let Some(response) = answer(request) {
                 let event =
                     NetworkEvent::Response { peer: to, id: request_id, result: Ok(response) };
-                self.arrive(id, 2 * LATENCY_MS, Arrival::Event(event));
+                self.arrive(id, 2 * LATENCY_MS, Arrival::Event(Box::new(event)));
             }
             return;
         }
@@ -162,7 +166,7 @@ impl World {
         self.arrive(
             to,
             LATENCY_MS,
-            Arrival::Event(NetworkEvent::Request { peer: id, id: inbound, request }),
+            Arrival::Event(Box::new(NetworkEvent::Request { peer: id, id: inbound, request })),
         );
     }
 
@@ -186,7 +190,7 @@ impl World {
             self.arrive(
                 to,
                 LATENCY_MS,
-                Arrival::Event(NetworkEvent::Gossip { id, source: from, message }),
+                Arrival::Event(Box::new(NetworkEvent::Gossip { id, source: from, message })),
             );
         }
     }
@@ -202,7 +206,11 @@ impl World {
         self.links.insert((b, a));
         for (id, peer, outbound) in [(a, b, true), (b, a, false)] {
             let address = "/memory/1".parse().unwrap();
-            self.arrive(id, 0, Arrival::Event(NetworkEvent::Connected { peer, address, outbound }));
+            self.arrive(
+                id,
+                0,
+                Arrival::Event(Box::new(NetworkEvent::Connected { peer, address, outbound })),
+            );
         }
     }
 
@@ -226,11 +234,11 @@ impl World {
             self.arrive(
                 asker,
                 0,
-                Arrival::Event(NetworkEvent::Response { peer: server, id, result }),
+                Arrival::Event(Box::new(NetworkEvent::Response { peer: server, id, result })),
             );
         }
         for (id, peer) in [(a, b), (b, a)] {
-            self.arrive(id, 0, Arrival::Event(NetworkEvent::Disconnected { peer }));
+            self.arrive(id, 0, Arrival::Event(Box::new(NetworkEvent::Disconnected { peer })));
         }
     }
 }

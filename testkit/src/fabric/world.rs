@@ -202,7 +202,7 @@ impl World {
     /// Something reaches a node, now.
     pub fn inject(&mut self, victim: usize, event: NetworkEvent) {
         let id = self.nodes[victim].peer;
-        self.arrive(id, 0, Arrival::Event(event));
+        self.arrive(id, 0, Arrival::Event(Box::new(event)));
         self.run_ms(0);
     }
 
