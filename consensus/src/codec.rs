@@ -163,6 +163,17 @@ impl<'a> Reader<'a> {
         self.items(count.into(), what, limit, min_item_bytes)
     }
 
+    /// The same for the list of a leaf, which is not there when its list is empty.
+    pub fn filled16<T: Decode>(
+        &mut self,
+        what: &'static str,
+        limit: usize,
+        min_item_bytes: usize,
+    ) -> Result<Vec<T>, DecodeError> {
+        let items = self.list16(what, limit, min_item_bytes)?;
+        if items.is_empty() { Err(DecodeError::Invalid { what, got: 0 }) } else { Ok(items) }
+    }
+
     /// Takes a `u8` count and that many items, as [`Self::list`] does.
     pub fn list8<T: Decode>(
         &mut self,

@@ -85,6 +85,8 @@ fn transaction_json(chain: &Chain, signed: &SignedTransaction) -> Value {
         "expiry": expiry,
         "signature": Signature::<MainnetV0>::read_le(&signed.signature[..]).unwrap().to_string(),
         "bytes": hex::encode(signed.encode()),
+        "outcome": "applied",
+        "proof_holds": null,
     })
 }
 
@@ -189,6 +191,8 @@ impl Recorded {
                 "pending": supply.pending,
                 "share_fund": supply.share_fund,
                 "proving_pools": supply.proving_pools,
+                "bonds": supply.bonds,
+                "escrows": supply.escrows,
             },
         })
     }
@@ -327,10 +331,12 @@ fn network_file(params: &ChainSpec) -> String {
         .iter()
         .map(|(address, amount)| format!("\"{address}\" = {amount}\n"))
         .collect();
+    let market: String =
+        params.market.fields().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
     format!(
         "name = \"{}\" # a chain in memory\nlog_n = {}\nblock_interval_ms = 1_000\nasert_tau_ms = \
          {}\nfuture_limit_ms = {}\nepoch_length = {}\nshares_per_block = {}\nshare_window = \
-         {}\nanchor_depth = {}\nmaturity = {}\ngenesis_timestamp_ms = {}\ngenesis_target \
+         {}\nanchor_depth = {}\nmaturity = {}\n{market}genesis_timestamp_ms = {}\ngenesis_target \
          = \"{:#x}\"\n\n[allocations]\n{allocations}",
         params.name,
         params.log_n.log_n(),

@@ -121,6 +121,6 @@ impl Encode for Book {
 
 impl Decode for Book {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(reader.list16("asks", MAX_OPERATORS.into(), BookAsk::BYTES)?))
+        Ok(Self(reader.filled16("asks", MAX_OPERATORS.into(), BookAsk::BYTES)?))
     }
 }

@@ -90,7 +90,7 @@ impl Encode for QueuePage {
 
 impl Decode for QueuePage {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(filled("events", reader.list16("events", PAGE, 1 + 4 + 32)?)?))
+        Ok(Self(reader.filled16("events", PAGE, 1 + 4 + 32)?))
     }
 }
 
@@ -106,11 +106,6 @@ impl Encode for AgendaPage {
 
 impl Decode for AgendaPage {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(filled("jobs", reader.list16("jobs", PAGE, 32)?)?))
+        Ok(Self(reader.filled16("jobs", PAGE, 32)?))
     }
-}
-
-/// A page that is there holds something.
-fn filled<T>(what: &'static str, page: Vec<T>) -> Result<Vec<T>, DecodeError> {
-    if page.is_empty() { Err(DecodeError::Invalid { what, got: 0 }) } else { Ok(page) }
 }

@@ -136,6 +136,6 @@ impl Encode for Waiting {
 
 impl Decode for Waiting {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(reader.list16("waiting jobs", Self::MAX, WaitingJob::BYTES)?))
+        Ok(Self(reader.filled16("waiting jobs", Self::MAX, WaitingJob::BYTES)?))
     }
 }
