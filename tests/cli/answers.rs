@@ -38,7 +38,7 @@ pub(crate) fn status(height: u32) -> Value {
         "supply": {
             "genesis": 600_000_000, "emitted": 1_500_000, "burned": 0, "balances": 1, "pending": 2,
             "share_fund": 601_499_996,
-            "proving_pools": 1,
+            "proving_pools": 1, "bonds": 0, "escrows": 0,
         },
         "mempool": { "transactions": 3, "bytes": 687, "shares": 2 },
         "mining": { "jobs": 1, "submissions": 2, "blocks": 1, "shares": 1, "refused": 0 },
