@@ -61,13 +61,22 @@ impl<T: de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => {
-                let text = error.body_text();
-                let reason = text.strip_prefix("Failed to deserialize query string: ");
-                Err(Failure::BadRequest(format!("the query: {}", reason.unwrap_or(&text))))
-            }
+            Err(error) => Err(Failure::BadRequest(format!(
+                "the query: {}",
+                misread_query(&error.body_text())
+            ))),
         }
     }
+}
+
+/// What axum says of a query, in this API's words: without its own beginning, and without the name
+/// of an unknown parameter in front of the sentence that names it.
+fn misread_query(text: &str) -> String {
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    let sentence = text.find("unknown field").and_then(|at| text.get(at..)).unwrap_or(text);
+    sentence
+        .replace("unknown field", "unknown parameter")
+        .replace("there are no fields", "this route has none")
 }
 
 /// A body of JSON, declared as such.

@@ -200,9 +200,18 @@ fn every_route_refuses_parameters_that_it_does_not_know() {
         "/peers".to_owned(),
         "/sync".to_owned(),
         "/ready".to_owned(),
+        "/classes".to_owned(),
+        format!("/class/{}", "ab".repeat(32)),
+        format!("/class/{}/estimate", "ab".repeat(32)),
+        format!("/job/{}", "ab".repeat(32)),
+        format!("/job/{}/why", "ab".repeat(32)),
+        format!("/operator/{address}"),
+        "/supply".to_owned(),
+        "/queue".to_owned(),
+        "/agenda".to_owned(),
     ];
     let assert_refused = |line: String| {
-        assert!(line.starts_with("the query: unknown field `foo`"), "{line}");
+        assert!(line.starts_with("the query: unknown parameter `foo`, "), "{line}");
     };
     for path in unknown {
         assert_refused(server.get(&format!("{path}?foo=1")).error(400));

@@ -114,11 +114,11 @@ fn says_what_to_do(error: &LedgerError, folder: &Path) {
 fn another_layout_is_refused_and_left_alone() {
     let (maker, folder, _) = chain(3);
     edit(folder.path(), "facts", |db, family| {
-        db.put_cf(family, "layout", 3_u32.to_le_bytes()).unwrap()
+        db.put_cf(family, "layout", 4_u32.to_le_bytes()).unwrap()
     });
     let before = dump(folder.path());
     let error = open(folder.path(), maker.network()).unwrap_err();
-    assert!(matches!(error, LedgerError::Layout { expected: 2, got: 3, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Layout { expected: 3, got: 4, .. }), "{error}");
     says_what_to_do(&error, folder.path());
     assert!(dump(folder.path()) == before);
 }
@@ -141,7 +141,7 @@ fn a_layout_with_other_columns_is_refused_and_left_alone() {
         LedgerFacts { layout: 1, network: None, genesis_hash: Some(maker.genesis()) }
     );
     let error = open(folder.path(), maker.network()).unwrap_err();
-    assert!(matches!(error, LedgerError::Layout { expected: 2, got: 1, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Layout { expected: 3, got: 1, .. }), "{error}");
     says_what_to_do(&error, folder.path());
     assert!(dump(folder.path()) == before);
 }
@@ -150,7 +150,7 @@ fn a_layout_with_other_columns_is_refused_and_left_alone() {
 fn a_ledger_says_whose_it_is_while_it_is_open_or_not() {
     let (maker, folder, _) = chain(3);
     let expected = LedgerFacts {
-        layout: 2,
+        layout: 3,
         network: Some("smallnet".to_owned()),
         genesis_hash: Some(maker.genesis()),
     };

@@ -29,13 +29,19 @@ Examples:
 Exit codes: 0 success, 1 refused or failed, 2 unusable flags or configuration, 70 a thread died.";
 
 const ATTEMPT_EXAMPLES: &str = "\
-Example, the first published attempt as the vectors have it:
-  lode-miner attempt --nonce 0 --json \\
-    --statement 6a17f2bffa7f58d4f4e771319af9d4abcbb394d152b1287fa45a78c61fae1300";
+Examples:
+  The first published attempt, as the vectors have it:
+    lode-miner attempt --nonce 0 --json \\
+      --statement 6a17f2bffa7f58d4f4e771319af9d4abcbb394d152b1287fa45a78c61fae1300
+
+Exit codes: 0 success, 1 failed, 2 unusable flags, 70 a thread died.";
 
 const VERIFY_EXAMPLES: &str = "\
-Example, with the two points as `attempt` prints them:
-  lode-miner verify --statement HEX --nonce 0 --commitment HEX --opening HEX";
+Examples:
+  With the two points as `attempt` prints them:
+    lode-miner verify --statement HEX --nonce 0 --commitment HEX --opening HEX
+
+Exit codes: 0 the proof holds, 1 it does not, 2 unusable flags, 70 a thread died.";
 
 const MINE_EXAMPLES: &str = "\
 Examples:
@@ -47,7 +53,9 @@ Exit codes: 0 stopped as asked, 1 failed, 2 unusable flags or configuration, 70 
 const BENCH_EXAMPLES: &str = "\
 Examples:
   lode-miner bench --threads 1 --seconds 10
-  lode-miner bench --engine cuda --json";
+  lode-miner bench --engine cuda --json
+
+Exit codes: 0 success, 1 failed, 2 unusable flags, 70 a thread died.";
 
 /// Proves Lode's puzzle, and checks proofs of it.
 ///

@@ -260,8 +260,8 @@ fn unusable_flags_are_one_line_and_exit_2() {
 
 #[test]
 fn help_teaches() {
-    for args in [&["--help"][..], &["attempt", "--help"], &["verify", "--help"]] {
-        let outcome = lode_miner(args);
+    for command in [&[][..], &["attempt"], &["verify"], &["mine"], &["bench"]] {
+        let outcome = lode_miner(&[command, &["--help"]].concat());
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
         assert!(outcome.stdout.contains("Examples:") && outcome.stdout.contains("Exit codes:"));
     }

@@ -294,7 +294,11 @@ impl Maker {
     ) -> Vec<Share> {
         let params = &self.network.params;
         let Amount(fund) = Amount::decode(&state.leaves[&StateKey::ShareFund]).unwrap();
-        let fund = fund + Emission::of(context.height).share_fund;
+        // At the first block of an epoch the pool of the one before the last ends.
+        let epoch = params.epoch_of(context.height);
+        let ending = epoch.checked_sub(2).filter(|_| params.epoch_start(epoch) == context.height);
+        let left = ending.map_or(0, |epoch| state.proving_pool(epoch));
+        let fund = fund + Emission::of(context.height).share_fund + (left - left / 2);
         let pay = reward::share_pay(
             context.height,
             context.target,
