@@ -18,7 +18,7 @@ use lode_core::{
 
 use crate::{
     error::Failure,
-    request::{Params, Segment, hash, in_range},
+    request::{NoParams, Params, Segment, hash, in_range},
     state::Api,
 };
 
@@ -29,6 +29,7 @@ const MAX_BLOCKS: u64 = 100_000;
 pub(crate) async fn why<B: Backend>(
     State(api): State<Arc<Api<B>>>,
     Segment(id): Segment,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Failure> {
     let id = hash("job", &id)?;
     api.read(move |_, moment| Ok(why_of(id, &moment.why(&id)?))).await
