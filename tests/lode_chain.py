@@ -370,8 +370,9 @@ class Chain:
             require(f"transaction {place}: {reason}", outcome != "invalid")
             told = "false_proof" if (outcome, reason) == ("applied", "false") else outcome
             same(f"transaction {place}: outcome", told, answer["outcome"])
-            if t["type"] != "deliver" or outcome == "void":
-                same(f"transaction {place}: proof_holds", None, answer["proof_holds"])
+            judged = t["type"] == "deliver" and outcome != "void"
+            holds = told == "applied" if judged else None
+            same(f"transaction {place}: proof_holds", holds, answer["proof_holds"])
         for prover in provers:
             counted = b.appointment(prover)[0]
             self.shares[epoch][counted] = self.shares[epoch].get(counted, 0) + 1

@@ -2,7 +2,7 @@
 //! do. Everything lies in memory; the state is written leaf by leaf, not reached by a chain.
 //!
 //! ```text
-//! cargo run --release --workspace --example market
+//! cargo run --release --example market --package lode-consensus
 //! ```
 
 use std::{collections::BTreeMap, convert::Infallible, time::Instant};

@@ -9,7 +9,7 @@
 //! counts from two blocks after a transaction put it there. Else an operator that sees a job could
 //! undercut asks that were there before it.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use super::{BookAsk, Class, Job, Operator, Selection, WaitingJob, policy::BPS, value};
 use crate::{
@@ -94,6 +94,24 @@ impl Draw<'_> {
         let digest = blake2b_512("lode/match/v1", &parts);
         let low = digest.first_chunk::<8>().copied().unwrap_or_default();
         exponential(u128::from(u64::from_le_bytes(low)).saturating_add(1))
+    }
+}
+
+/// What the draws of a class's group gave: its jobs share them, and a hash takes longer than to
+/// look it up.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    group: u16,
+    numerators: BTreeMap<Address, u64>,
+}
+
+impl Drawn {
+    fn numerator(&mut self, draw: &Draw<'_>, operator: &Address) -> u64 {
+        if self.group != draw.group {
+            *self = Self { group: draw.group, numerators: BTreeMap::new() };
+        }
+        let drawn = self.numerators.entry(*operator);
+        *drawn.or_insert_with(|| draw.numerator(operator))
     }
 }
 
@@ -296,7 +314,8 @@ impl Round<'_> {
     }
 
     /// The place of the ask that a job is assigned to. `None`: none fits.
-    pub fn choose(&self, job: &Job, asks: &[Candidate]) -> Option<usize> {
+    /// `drawn` remembers the draws of the class from one job to the next.
+    pub fn choose(&self, job: &Job, asks: &[Candidate], drawn: &mut Drawn) -> Option<usize> {
         let fitting = self.fitting(job, asks);
         let effective = |candidate: &Candidate| self.effective(job, &candidate.ask);
         let fitting = || fitting.iter().filter_map(|place| Some((*place, asks.get(*place)?)));
@@ -316,19 +335,19 @@ impl Round<'_> {
         [first, second]
             .into_iter()
             .chain(within)
-            .map(|(place, candidate)| (place, self.clock(&draw, candidate)))
+            .map(|(place, candidate)| (place, self.clock(&draw, candidate, drawn)))
             .min_by(|(_, a), (_, b)| compare(a, b))
             .map(|(place, _)| place)
     }
 
-    fn clock(&self, draw: &Draw<'_>, candidate: &Candidate) -> Clock {
+    fn clock(&self, draw: &Draw<'_>, candidate: &Candidate, drawn: &mut Drawn) -> Clock {
         let Standing { free, epoch_bond, weight, .. } = candidate.standing;
         let weight = match self.class.policy.selection {
             Selection::Stake => free.min(epoch_bond),
             Selection::Rights | Selection::Contest => weight,
         };
         let prover = candidate.ask.operator;
-        Clock { numerator: draw.numerator(&prover), weight, prover }
+        Clock { numerator: drawn.numerator(draw, &prover), weight, prover }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         Book, BookAsk, Class, Job, JobLeaf, Waiting, WaitingJob,
         event::JobChange,
         job::{Assigned, Status},
-        matching::{Candidate, Round},
+        matching::{Candidate, Drawn, Round},
         queue::{Event, QueuePage, What},
     },
 };
@@ -23,13 +23,23 @@ use crate::{
 struct Done {
     assignments: usize,
     limit: usize,
-    /// Jobs assigned, by class.
-    of_class: BTreeMap<Hash, u32>,
+    of_class: BTreeMap<Hash, OfClass>,
+}
+
+/// The same for one class.
+#[derive(Debug, Default)]
+struct OfClass {
+    assignments: u32,
+    drawn: Drawn,
 }
 
 impl Done {
     fn is_full(&self) -> bool {
         self.assignments >= self.limit
+    }
+
+    fn drawn(&mut self, class: &Hash) -> &mut Drawn {
+        &mut self.of_class.entry(*class).or_default().drawn
     }
 }
 
@@ -123,7 +133,8 @@ impl<'a, V: StateView> Session<'a, V> {
         let Some(job) = self.job(id)?.filter(|job| is_free(job)).cloned() else { return Ok(()) };
         let Some(mut desk) = self.desk(&class, |_| true)? else { return Ok(()) };
         if !job.is_spent()
-            && let Some(place) = self.round(&desk, done).choose(&job, &desk.asks)
+            && let Some(place) =
+                self.round(&desk, done).choose(&job, &desk.asks, done.drawn(&class))
         {
             return self.assign(id, job, &mut desk, place, done);
         }
@@ -182,9 +193,15 @@ impl<'a, V: StateView> Session<'a, V> {
             if !round.may_fit(&entry, &desk.asks) {
                 continue;
             }
-            let Some(job) = self.job(&entry.job)?.filter(|job| !job.is_spent()) else { continue };
-            let Some(place) = round.choose(job, &desk.asks) else { continue };
-            let job = job.clone();
+            // Most jobs that come here are held against asks in vain: they are not kept.
+            let Some(JobLeaf::Live(job)) = self.leaves.glance(StateKey::Job(entry.job))? else {
+                continue;
+            };
+            let job = *job;
+            if job.is_spent() {
+                continue;
+            }
+            let Some(place) = round.choose(&job, &desk.asks, done.drawn(class)) else { continue };
             let Some(operator) = desk.asks.get(place).map(|candidate| candidate.ask.operator)
             else {
                 continue;
@@ -248,7 +265,7 @@ impl<'a, V: StateView> Session<'a, V> {
             parent_hash: &self.context.parent_hash,
             id: &desk.id,
             class: &desk.class,
-            matched: done.of_class.get(&desk.id).copied().unwrap_or(0),
+            matched: done.of_class.get(&desk.id).map_or(0, |of_class| of_class.assignments),
         }
     }
 
@@ -287,8 +304,8 @@ impl<'a, V: StateView> Session<'a, V> {
         self.agenda_add(assigned.promise.saturating_add(1), *id)?;
         self.tell(*id, class, JobChange::Assigned(assigned));
         done.assignments = done.assignments.saturating_add(1);
-        let count = done.of_class.entry(class).or_default();
-        *count = count.saturating_add(1);
+        let of_class = done.of_class.entry(class).or_default();
+        of_class.assignments = of_class.assignments.saturating_add(1);
         desk.class.assigned = desk.class.assigned.saturating_add(1);
         let standing = self.standing(&operator)?;
         if let Some(candidate) = desk.asks.get_mut(place) {

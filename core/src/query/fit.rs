@@ -9,7 +9,7 @@ use lode_consensus::{
     market::{
         Class, Job, JobLeaf, Operator,
         job::{Assigned, Status},
-        matching::{self, Candidate, Misfit, Round, Standing},
+        matching::{self, Candidate, Drawn, Misfit, Round, Standing},
         queue::{QueuePage, What},
         value::{self, Terms},
     },
@@ -239,7 +239,7 @@ impl Moment<'_> {
             matched: 0,
         };
         let can_match = !job.is_spent() && job.cancelled.is_none();
-        let chosen = if can_match { round.choose(job, &asks) } else { None };
+        let chosen = if can_match { round.choose(job, &asks, &mut Drawn::default()) } else { None };
         let held = asks.iter().zip(round.misfits(job, &asks)).map(|(candidate, held)| {
             let promise = round.promise(&candidate.ask);
             AskFit {
