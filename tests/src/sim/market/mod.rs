@@ -1,12 +1,12 @@
 //! The market's traders: who registers classes, buys proofs and sells them, honestly and not.
 //!
 //! Each trader has one account and one node. It sees the chain as that node does, decides what to
-//! do next by its [`Behaviour`] ([`request`] for those that buy, [`operate`] for those that sell),
+//! do next by its [`Behaviour`] (`request` for those that buy, `operate` for those that sell),
 //! and sends that as one transaction at a time: the next one follows when this one is on the
 //! chain, or after a while with a higher fee.
 //!
 //! A sold proof holds if it begins with its binding ([`lode_testkit::oracle::Told`]), so that a
-//! false one is any other. A job whose first public value is [`view::UNPROVABLE`] is one that
+//! false one is any other. A job whose first public value is `view::UNPROVABLE` is one that
 //! nobody can prove: bait.
 
 mod operate;
