@@ -1,5 +1,6 @@
-//! How much processor time the market takes at the start of a block, at the bounds of what a block can leave to
-//! do. Everything lies in memory; the state is written leaf by leaf, not reached by a chain.
+//! How much processor time the market takes at the start of a block, at the bounds of what a block
+//! can leave to do. Everything lies in memory; the state is written leaf by leaf, not reached by a
+//! chain.
 //!
 //! ```text
 //! cargo run --release --example market --package lode-consensus
