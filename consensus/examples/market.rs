@@ -1,11 +1,12 @@
-//! How long the market takes at the start of a block, at the bounds of what a block can leave to
-//! do. Everything lies in memory; the state is written leaf by leaf, not reached by a chain.
+//! How much processor time the market takes at the start of a block, at the bounds of what a block
+//! can leave to do. Everything lies in memory; the state is written leaf by leaf, not reached by a
+//! chain.
 //!
 //! ```text
 //! cargo run --release --example market --package lode-consensus
 //! ```
 
-use std::{collections::BTreeMap, convert::Infallible, time::Instant};
+use std::{collections::BTreeMap, convert::Infallible, fs, time::Duration};
 
 use lode_consensus::{
     Address, ChainSpec, Encode, Hash, Height, ShareId, StateKey,
@@ -212,6 +213,12 @@ fn params() -> ChainSpec {
     }
 }
 
+/// Processor time of this thread, which other programs do not add to. Linux alone tells it.
+fn processor_time() -> Duration {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(told.split(' ').next().unwrap().parse().unwrap())
+}
+
 fn measure(name: &str, mut state: State) {
     state.supply.genesis = state.supply.bonds + state.supply.escrows + state.supply.share_fund;
     let params = params();
@@ -228,10 +235,10 @@ fn measure(name: &str, mut state: State) {
     };
     let mut best = None;
     for _ in 0..5 {
-        let start = Instant::now();
+        let start = processor_time();
         let executor = Executor::new(&params, &context, &state, &Systems).unwrap();
         let applied = executor.finish(Address([1; 32]), &[]).unwrap();
-        let took = start.elapsed();
+        let took = processor_time() - start;
         let bytes: usize = applied.changes.values().flatten().map(Vec::len).sum();
         let line = (took, applied.events.len(), applied.changes.len(), bytes);
         best = Some(best.map_or(line, |best| std::cmp::min(best, line)));
