@@ -6,7 +6,7 @@ use lode_consensus::{
     Address, Decode, Encode, Hash, SignedTransaction, StateKey, Transaction,
     leaf::Leaf,
     market::{
-        Operator, Policy, ProvingPool, Selection, contest,
+        Operator, Policy, ProvingPool, contest,
         job::{Delivery, Job, Status},
         matching::Draw,
         proofs::{ProofSystems, Systems},
@@ -193,23 +193,7 @@ fn values_and_bonds() {
 }
 
 fn policy() -> Policy {
-    Policy {
-        selection: Selection::Rights,
-        winners: 1,
-        window: 1,
-        randomised: false,
-        band_bps: 0,
-        bond_bps: 1_000,
-        min_bond: 0,
-        min_reputation: 0,
-        tier_unit: 0,
-        min_weight: 0,
-        share_cap_bps: 10_000,
-        max_operators: 64,
-        claim_blocks: 1,
-        open_at: 0,
-        permitted: Vec::new(),
-    }
+    Policy { claim_blocks: 1, ..lode_testkit::market::policy() }
 }
 
 #[test]
