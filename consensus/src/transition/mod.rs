@@ -7,11 +7,11 @@
 //!
 //! 1. `maturity`: what was mined at h − M moves to balances.
 //! 2. `pools`, if h is the first block of an epoch: the pool of the epoch before the last ends.
-//!    Weights are halved when they are read (see [`selection`](crate::selection)), so nobody is
-//!    visited.
+//!    Weights are halved when they are read (see [`selection`](crate::selection)), so no leaf
+//!    is visited.
 //! 3. `agenda`: what is due of jobs at h: refunds, misses, the ends of contests, failures.
-//! 4. `matching`: jobs meet asks. So the draw uses the hash of block h − 1, which nobody knew when
-//!    the job was signed, and everybody knows the assignments as soon as that block is there.
+//! 4. `matching`: jobs meet asks. So the draw uses the hash of block h − 1, which was not known
+//!    when the job was signed, and every node knows the assignments as soon as that block is there.
 //! 5. `transactions`, one after the other: `operators` (classes, bonds, asks), `requests` (jobs),
 //!    `deliver`.
 //! 6. `emission`: the subsidy is minted.

@@ -1,5 +1,5 @@
-//! Roll-over of the proving pools: what of an epoch's pool nobody earned by proving goes back to
-//! miners, half of it by way of the next epoch's pool.
+//! Roll-over of the proving pools: what is left of an epoch's pool goes back to miners, half of
+//! it by way of the next epoch's pool.
 
 use super::{ApplyError, StateView, session::Session};
 use crate::{Epoch, StateKey, market::ProvingPool, state::Amount};
