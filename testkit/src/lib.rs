@@ -5,6 +5,7 @@
 //! networks      small networks of them
 //! oracle        checkers that know which proofs are honest
 //! state         a whole state in maps
+//! world         the market's rules over such a state: named actors, no blocks
 //! memory_tree   the state tree over maps
 //!
 //! chain         one chain of blocks in memory
@@ -38,3 +39,4 @@ pub mod raw;
 pub mod recorder;
 pub mod state;
 pub mod store;
+pub mod world;
