@@ -2,6 +2,7 @@
 
 use lode_consensus::{
     Action, Address, Hash, Height, Transaction,
+    hash::blake2b_512,
     market::{Policy, Value},
     transaction::{
         Appoint, Ask, Bond, Cancel, Decline, Deliver, Raise, RegisterClass, Request, Transfer,
@@ -25,6 +26,14 @@ pub fn actor(name: &str) -> Address {
 
 pub fn genesis_hash() -> Hash {
     Hash::of("world genesis", &[])
+}
+
+/// The number that an operator draws in a group of 16 jobs of a class, or for a contest's job: of
+/// equal weights the greatest goes first.
+pub fn lot(block_hash: &Hash, place: &Hash, group: u16, name: &str) -> u64 {
+    let parts: [&[u8]; 4] = [&block_hash.0, &place.0, &group.to_le_bytes(), &actor(name).0];
+    let digest = blake2b_512("lode/match/v1", &parts);
+    u64::from_le_bytes(*digest.first_chunk().unwrap())
 }
 
 /// An action as a transaction with the sender's next nonce.

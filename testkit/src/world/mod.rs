@@ -30,7 +30,7 @@ mod audit;
 
 pub use actions::{
     FEE, NEXT, START, actor, appoint, ask, bond, cancel, decline, deliver, deliver_false,
-    genesis_hash, raise, register, request, sent, transfer, unbond,
+    genesis_hash, lot, raise, register, request, sent, transfer, unbond,
 };
 
 pub use crate::market::policy;
