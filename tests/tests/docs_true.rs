@@ -1,9 +1,10 @@
-//! The book's tables of names, held to the sources.
+//! The book's tables of names and of figures, held to the sources.
 
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use lode_network::Penalty;
@@ -62,8 +63,8 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2).filter(is_name)
 }
 
-#[test]
-fn the_tests_that_the_book_names_exist() {
+/// The names that stand in a page's tables, each of which must be one of the tree's.
+fn named(page: &str) -> BTreeSet<&str> {
     let mut existing = BTreeSet::new();
     for entry in fs::read_dir(root()).unwrap() {
         for folder in ["src", "tests"].map(|name| entry.as_ref().unwrap().path().join(name)) {
@@ -72,10 +73,43 @@ fn the_tests_that_the_book_names_exist() {
             }
         }
     }
-    let page = page("network-tests.md");
-    let named: Vec<&str> =
-        rows(&page).flat_map(|cells| cells.into_iter().flat_map(quoted)).collect();
-    assert!(named.len() > 100, "the page has its tables: {}", named.len());
-    let missing: Vec<_> = named.into_iter().filter(|name| !existing.contains(*name)).collect();
+    let named: BTreeSet<&str> =
+        rows(page).flat_map(|cells| cells.into_iter().flat_map(quoted)).collect();
+    let missing: Vec<_> = named.iter().filter(|name| !existing.contains(**name)).collect();
     assert!(missing.is_empty(), "there are no such tests: {missing:?}");
+    named
+}
+
+#[test]
+fn the_tests_that_the_book_names_exist() {
+    let page = page("network-tests.md");
+    let named = named(&page);
+    assert!(named.len() > 100, "the page has its tables: {}", named.len());
+}
+
+#[test]
+fn the_page_of_the_market_names_each_test_of_an_attack() {
+    let page = page("protocol/market.md");
+    let named = named(&page);
+    let mut tests = Vec::new();
+    for file in fs::read_dir(root().join("consensus/tests/consensus_market_attacks")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let names = text.split("#[test]\nfn ").skip(1).filter_map(|rest| rest.split('(').next());
+        tests.extend(names.map(str::to_owned));
+    }
+    assert!(tests.len() > 30, "{}", tests.len());
+    let untold: Vec<_> = tests.iter().filter(|test| !named.contains(test.as_str())).collect();
+    assert!(untold.is_empty(), "the page does not name {untold:?}");
+}
+
+#[test]
+fn the_page_of_the_market_has_the_figures_of_its_script() {
+    let page = page("protocol/market.md");
+    let script = root().join("tests/market_figures.py");
+    let run = Command::new("python3").arg("-B").arg(script).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let printed = String::from_utf8(run.stdout).unwrap();
+    assert!(printed.lines().count() > 20, "{printed}");
+    let missing: Vec<_> = printed.lines().filter(|row| !page.contains(row)).collect();
+    assert!(missing.is_empty(), "the page has other figures: {missing:#?}");
 }

@@ -71,14 +71,12 @@ fn withdrawn(class: Hash) -> Action {
 
 /// What actors own together: balances, bonds, and what left bonds and waits.
 fn worth(world: &World, names: &[&str]) -> i64 {
-    let waits = |name: &str| {
+    let waits = |name: &str| -> u64 {
         let credits = world.state().pending().into_iter();
         credits.filter(|credit| credit.address == actor(name)).map(|credit| credit.amount).sum()
     };
-    let owned = |name: &&str| -> u64 {
-        let waiting: u64 = waits(name);
-        world.balance(name) + world.operator(name).bond + waiting
-    };
+    let owned =
+        |name: &&str| -> u64 { world.balance(name) + world.operator(name).bond + waits(name) };
     signed(names.iter().map(owned).sum())
 }
 

@@ -2,7 +2,7 @@
 //! bits.
 
 use lode_consensus::{
-    Action, Hash, StateKey,
+    Action, Address, Hash, StateKey,
     market::{
         JobLeaf, Operator, Policy, ProvingPool, Selection,
         event::{Outcome, Void},
@@ -20,7 +20,8 @@ use lode_testkit::world::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
-    CREDIT, DEVNET, FALSE_PROOF, ask, assignee, offer, rent, shop, shop_of_epochs, signed, worth,
+    CREDIT, DEVNET, FALSE_PROOF, STAKE, ask, assignee, offer, rent, shop, shop_of_epochs, signed,
+    worth,
 };
 
 /// Sells one job to itself for a price, and gives what its Request burned for room.
@@ -172,6 +173,33 @@ fn a_bond_for_a_moment_has_no_weight() {
     assert_eq!(waits.map(|credit| credit.amount), Some(498 * CREDIT));
 }
 
+/// Bonds for a moment, for a place in a full book. Best response: bond on the last block of an
+/// epoch more than an operator that has no jobs now, take all but the least back on the first of
+/// the next, and ask.
+/// Bound: none in that epoch: the bond when it began decides alone, although it has left. It is
+/// away for the maturity of 10 blocks, and so is its owner's every other use of it.
+#[test]
+fn a_bond_that_left_still_takes_an_idle_place_in_a_full_book() {
+    let small = Policy { max_operators: 1, ..policy() };
+    let (mut world, class) = shop_of_epochs(&["rival", "user"], small);
+    world.fund("flash", 1_000 * CREDIT);
+    world.act("rival", Action::Ask(ask(class, 1_000)));
+    let first = world.params.epoch_start(world.params.epoch_of(world.height()) + 1);
+    world.skip_to(first - 2);
+    world.act("flash", bond(STAKE + 1));
+    let left = FALSE_PROOF + 10_000;
+    world.act("flash", unbond(STAKE + 1 - left));
+    world.act("flash", Action::Ask(ask(class, 1_000)));
+    assert!(world.ask_of(&class, "rival").is_none());
+    assert_eq!(world.operator("flash").bond, left);
+    // Not so an operator that has a job.
+    let job = world.act("user", Action::Request(Request { price: 10_000, ..offer(class) }));
+    world.skip(1);
+    assert_eq!(world.assignee(&job), Some(actor("flash")));
+    let outcome = world.judge("rival", Action::Ask(ask(class, 1_000)));
+    assert_eq!(outcome, Ok(Outcome::Void(Void::BookFull)));
+}
+
 /// Amounts at the limits of 64 bits. Best response: the greatest number wherever there is one.
 /// Bound: such a transaction is refused or void, or does what it says with amounts that there are.
 #[test]
@@ -277,7 +305,8 @@ fn any_action(
         return (any, Action::Request(offer(class)));
     }
     let job = recent[rng.random_range(0..recent.len())];
-    let named = |address| ACTORS.into_iter().find(|name| actor(name) == address).unwrap_or(any);
+    let named =
+        |address: Address| ACTORS.into_iter().find(|name| actor(name) == address).unwrap_or(any);
     let (mut requester, mut prover) = (any, any);
     if let Some(JobLeaf::Live(job)) = world.leaf(StateKey::Job(job)) {
         requester = named(job.requester);
@@ -300,7 +329,7 @@ fn any_action(
             (any, Action::Ask(Ask { blocks, capacity, until, ..ask(class, amount / 4 + 1) }))
         }
         _ => {
-            let soft_blocks = rng.random_range(1..6);
+            let soft_blocks = rng.random_range(1_u32..6);
             let hard_blocks = soft_blocks + rng.random_range(1..14);
             let damage = rng.random_range(0..2 * CREDIT);
             let request =
