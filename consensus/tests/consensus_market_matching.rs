@@ -1003,7 +1003,7 @@ fn any_job() -> impl Strategy<Value = Job> {
     (terms, more, operator, lists).prop_map(|(terms, (damage, min_reputation), operator, lists)| {
         let (price, late, soft, span) = terms;
         let price = price.max(1);
-        let late_price = late % price;
+        let late_price = late % price.saturating_add(1);
         let miss = |operator| Miss { operator, promise: 90, bond: 1, ask_price: 1 };
         let decline = |operator| Decline { operator, ask_price: 1, burned: 1 };
         Job {

@@ -10,17 +10,19 @@ use std::{
 };
 
 use lode_consensus::{
-    Action, Hash, Share, SignedTransaction, Transaction,
+    Action, Hash, Height, Share, SignedTransaction, StateKey, Transaction,
     market::{
+        JobLeaf,
         event::{Outcome, Void},
+        job::{Assigned, Status},
         proofs::{ProofSystems, SoldProof},
     },
-    transaction::{Deliver, Transfer},
+    transaction::{Ask, Deliver, Request, Transfer},
     transition::TransactionError,
 };
 use lode_core::{
     Backend, ChainService, Clock, Environment, Fault, Handle, MempoolError, MempoolLimits,
-    SubmitError, VerdictCache,
+    SubmitError, VerdictCache, query::Moment,
 };
 use lode_ledger::{Ledger, LedgerOptions, MemoryDisk};
 use lode_puzzle::{Seed, Ticket};
@@ -30,6 +32,7 @@ use lode_testkit::{
     oracle::{Told, Trusting, Weights, proof},
 };
 use parking_lot::{Condvar, Mutex};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 #[derive(Debug, Clone, Copy)]
 struct Later;
@@ -390,4 +393,113 @@ fn more_deliveries_may_wait_than_a_block_holds() {
     let (_, ids, outcomes) = rig.mine();
     assert_eq!(ids.len(), 31);
     assert!(outcomes.iter().all(|outcome| *outcome == Outcome::FalseProof));
+}
+
+// --- Why a job does not match --------------------------------------------------------------------
+
+/// The jobs that are assigned after a block.
+fn assigned_at(maker: &Maker, block: &Hash) -> Vec<(Hash, Assigned)> {
+    let leaves = &maker.state(block).leaves;
+    let jobs = leaves.keys().filter_map(|key| match key {
+        StateKey::Job(id) => Some(*id),
+        _ => None,
+    });
+    jobs.filter_map(|id| match market::job_at(maker, block, &id)? {
+        JobLeaf::Live(job) => match job.status {
+            Status::Assigned(assigned) => Some((id, assigned)),
+            Status::Waiting | Status::Open => None,
+        },
+        JobLeaf::Ended(_) => None,
+    })
+    .collect()
+}
+
+/// A delivery for each job that is assigned: no promise lapses.
+fn kept(maker: &Maker, block: &Hash) -> Vec<(usize, Action)> {
+    let held = assigned_at(maker, block).into_iter();
+    held.map(|(id, assigned)| {
+        let from = (0..4).find(|actor| maker.address(*actor) == assigned.operator).unwrap();
+        (from, deliver(maker, from, &[id], true))
+    })
+    .collect()
+}
+
+fn random_ask(rng: &mut StdRng, class: Hash, height: Height) -> Action {
+    Action::Ask(Ask {
+        class,
+        price: rng.random_range(4_000..12_000),
+        blocks: rng.random_range(2..7),
+        capacity: rng.random_range(0..4),
+        max_bond: rng.random_range(10_000..20_000),
+        until: height + rng.random_range(2..20),
+    })
+}
+
+fn random_request(rng: &mut StdRng, maker: &Maker, class: Hash, witness: u8) -> Action {
+    let Action::Request(request) = request(class, witness) else { panic!("a Request") };
+    let (price, soft_blocks) = (rng.random_range(8_000..14_000), rng.random_range(1..7));
+    let direct = rng.random_range(0..6) == 0;
+    Action::Request(Request {
+        price,
+        late_price: rng.random_range(0..8_000),
+        soft_blocks,
+        hard_blocks: soft_blocks + rng.random_range(1..4),
+        damage: if rng.random_range(0..3) == 0 { 14_000 } else { 0 },
+        min_reputation: u16::from(rng.random_range(0..12) == 0),
+        operator: direct.then(|| maker.address(rng.random_range(0..4))),
+        ..request
+    })
+}
+
+/// An answer that says that an ask fits is kept by the next block, and one that says that none does
+/// as well; and whom it names is assigned the job.
+#[test]
+fn why_says_that_an_ask_fits_exactly_if_the_next_block_assigns_the_job() {
+    let mut rig = Rig::new();
+    let mut rng = StdRng::seed_from_u64(17);
+    let class = rig.market.class;
+    let mut tip = rig.market.tip();
+    // Bonds for two jobs, and for less than two.
+    let bonds = [(2, market::bond(1_030_000)), (3, market::bond(1_014_000))];
+    let mut more = bonds.to_vec();
+    let (mut fitted, mut refused, mut reasons) = (0, 0, std::collections::BTreeSet::new());
+    for round in 0..150_u8 {
+        let height = rig.maker.block(&tip).header.height + 1;
+        let mut actions = kept(&rig.maker, &tip);
+        actions.append(&mut more);
+        for operator in 1..4 {
+            if rng.random_range(0..5) == 0 {
+                actions.push((operator, random_ask(&mut rng, class, height)));
+            }
+        }
+        actions.push((REQUESTER, random_request(&mut rng, &rig.maker, class, round)));
+        let plan = Plan { shares: 2, ..Plan::EMPTY };
+        let posted = rig.maker.make_with(&tip, plan, &actions);
+        rig.take(&[posted]);
+        let id = market::id_of(&rig.maker, &posted, actions.len() - 1);
+        let why = Moment::of(rig.handle.ledger()).why(&id).unwrap();
+        assert_eq!((why.event, why.fit.height), (Some(height + 1), height + 1));
+
+        let deliveries = kept(&rig.maker, &posted);
+        tip = rig.maker.make_with(&posted, plan, &deliveries);
+        rig.take(&[tip]);
+        let matched: Vec<(Hash, Assigned)> = assigned_at(&rig.maker, &tip)
+            .into_iter()
+            .filter(|(_, assigned)| assigned.assigned == height + 1)
+            .collect();
+        // What another job took before, no answer can know.
+        if matched.iter().any(|(job, _)| *job != id) {
+            continue;
+        }
+        let operator = matched.first().map(|(_, assigned)| assigned.operator);
+        assert_eq!(why.fit.chosen, operator, "round {round}: {why:?}");
+        assert_eq!(why.fit.fitting().next().is_some(), operator.is_some(), "round {round}");
+        *(if operator.is_some() { &mut fitted } else { &mut refused }) += 1;
+        let misfits = why.fit.asks.iter().filter_map(|ask| ask.misfit);
+        reasons.extend(
+            misfits.map(|misfit| format!("{misfit:?}").split(' ').next().unwrap().to_owned()),
+        );
+    }
+    println!("{fitted} fitted, {refused} did not: {reasons:?}");
+    assert!(fitted >= 20 && refused >= 20 && reasons.len() >= 8);
 }
