@@ -13,7 +13,7 @@ use lode_consensus::{
 use lode_testkit::world::{FEE, World, actor, bond, decline, deliver, policy};
 
 use crate::{
-    CREDIT, FALSE_PROOF, ask, assignee, crowd, long_offer, net, offer, rent, shop, signed,
+    CREDIT, FALSE_PROOF, STAKE, ask, assignee, crowd, long_offer, net, offer, rent, shop, signed,
     withdrawn, worth,
 };
 
@@ -335,7 +335,7 @@ fn falls_to(world: &World, class: Hash, offset: i32, action: &Action) -> &'stati
     assignee(&world, &job.unwrap(), &["rival", "sniper"]).unwrap()
 }
 
-/// A last look by Ask, by Bond, or by freeing a place. Best response: wait for the Request, then
+/// A last look by Ask, by Bond, or by freeing a place or a bond. Best response: wait for the Request, then
 /// undercut the rival in its block, before or behind it, or in the next one.
 /// Bound: only what was there in the block before the Request's counts: the sniper gains nothing,
 /// and has paid a fee.
@@ -353,19 +353,26 @@ fn nothing_that_follows_a_request_wins_its_job() {
     poor.act("sniper", Action::Ask(undercut.clone()));
     poor.skip(3);
 
-    // An ask whose one place a decoy holds.
-    let mut full = world.clone();
-    full.act("sniper", Action::Ask(Ask { capacity: 1, ..undercut.clone() }));
-    let decoy = Request { operator: Some(actor("sniper")), ..offer(class) };
-    let decoy = full.act("user", Action::Request(decoy));
-    full.skip(1);
-    assert_eq!(full.assignee(&decoy), Some(actor("sniper")));
+    // An ask whose one place a decoy holds, and a bond that is enough for the decoy alone.
+    let decoyed = |bond: u64, capacity: u16| {
+        let mut world = world.clone();
+        world.operate("sniper", bond);
+        world.act("sniper", Action::Ask(Ask { capacity, ..undercut.clone() }));
+        let decoy = Request { operator: Some(actor("sniper")), ..offer(class) };
+        let decoy = world.act("user", Action::Request(decoy));
+        world.skip(1);
+        assert_eq!(world.assignee(&decoy), Some(actor("sniper")));
+        (world, decline(decoy))
+    };
+    let (full, empty) = decoyed(STAKE, 1);
+    let (bound, free) = decoyed(FALSE_PROOF + CREDIT / 10 + 10_000, 8);
 
     for (offset, winner) in [(-2, "sniper"), (-1, "sniper"), (0, "rival"), (1, "rival")] {
         for (world, action) in [
             (&world, Action::Ask(undercut.clone())),
             (&poor, bond(CREDIT)),
-            (&full, decline(decoy)),
+            (&full, empty.clone()),
+            (&bound, free.clone()),
         ] {
             assert_eq!(falls_to(world, class, offset, &action), winner, "{offset}: {action:?}");
         }
