@@ -114,7 +114,8 @@ def of_operators():
     margin = Fraction(PRODUCER, rules.GROUP * CREDIT)
     yield (
         "a block thrown away for another draw costs its producer's part of the subsidy",
-        f"{credits(PRODUCER)} credits: the 16 jobs of a group pay for it above {float(margin):g} each",
+        f"{credits(PRODUCER)} credits: the 16 jobs of a group pay for it above {float(margin):g}"
+        " each",
     )
 
 

@@ -127,8 +127,8 @@ fn undercutting_a_band_pays_only_below_a_weight_of_one_by_one_plus_band() {
 
 /// Drawing again: the producer of a block throws it away if its draw displeases. Best response: in
 /// a class where all jobs of a block hang on that draw.
-/// Bound: sixteen jobs share a draw, the next sixteen have another: what one block's loss can buy is
-/// the margin of sixteen jobs for each group.
+/// Bound: sixteen jobs share a draw, the next sixteen have another: what one block's loss can buy
+/// is the margin of sixteen jobs for each group.
 #[test]
 fn a_draw_moves_sixteen_jobs() {
     let (mut world, class) = shop(&["a", "b", "user"], policy());

@@ -100,6 +100,8 @@ fn a_second_address_never_sells_dearer_than_one_would() {
                     (Treatment::Decline(0), DECLINED),
                     (Treatment::Decline(1), 2 * DECLINED),
                     (Treatment::Decline(2), 3 * DECLINED),
+                    // Too late to decline: a miss.
+                    (Treatment::Decline(3), MISSED),
                     (Treatment::Miss, MISSED),
                 ] {
                     let plan = Plan { first, second, treatment };
@@ -335,8 +337,8 @@ fn falls_to(world: &World, class: Hash, offset: i32, action: &Action) -> &'stati
     assignee(&world, &job.unwrap(), &["rival", "sniper"]).unwrap()
 }
 
-/// A last look by Ask, by Bond, or by freeing a place or a bond. Best response: wait for the Request, then
-/// undercut the rival in its block, before or behind it, or in the next one.
+/// A last look by Ask, by Bond, or by freeing a place or a bond. Best response: wait for the
+/// Request, then undercut the rival in its block, before or behind it, or in the next one.
 /// Bound: only what was there in the block before the Request's counts: the sniper gains nothing,
 /// and has paid a fee.
 #[test]
