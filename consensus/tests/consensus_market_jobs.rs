@@ -1212,7 +1212,7 @@ fn a_refused_transaction_does_nothing_that_is_due() {
     assert!(done.applied.events.is_empty());
 }
 
-/// Due since 1015 as hard passed, and since 1016 as it was cancelled in 1013: cancelled comes first.
+/// Due since 1015, as hard passed, and since 1016, as it was cancelled in 1013: it is cancelled.
 #[test]
 fn a_cancel_comes_before_a_failure() {
     let mut held = overdue();

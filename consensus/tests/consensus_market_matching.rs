@@ -817,7 +817,7 @@ fn events_of_the_agenda_come_last() {
 
 // --- Books ---------------------------------------------------------------------------------------
 
-/// A class whose book holds two asks, of `a` with 5 credits and of `b` with 7 since the epoch began.
+/// A class whose book holds two asks: since the epoch began, `a` has 5 credits at stake, `b` 7.
 fn full_book() -> (World, Hash) {
     let (mut world, class) = market_with(&["a", "b", "new"], |policy| policy.max_operators = 2);
     world.operate("a", 5_000_000);
@@ -909,7 +909,7 @@ fn matching_takes_ghosts_out_of_a_book() {
     world.act("req", requested(class, |_| {}));
     world.skip(1);
     assert_eq!(operators(&world, &class), [actor("b")]);
-    // Taken back, it stays for its job, which is missed after 1011 and matched again: it goes first.
+    // Taken back, it stays for its job, which is missed after 1011; before the next event it goes.
     world.act("b", asked(class, |ask| ask.capacity = 0));
     world.skip(2);
     assert_eq!((world.height(), operators(&world, &class)), (1_011, vec![actor("b")]));
@@ -1058,8 +1058,8 @@ fn any_class() -> impl Strategy<Value = Class> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Every ask that fits and no other, whatever else is told of it: by the whole job, by its place
-    /// in the waiting list, and with the reason why not.
+    /// Every ask that fits and no other, whatever else is told of it: by the whole job, by its
+    /// place in the waiting list, and with the reason why not.
     #[test]
     fn what_fits_is_what_the_text_says(
         class in any_class(),

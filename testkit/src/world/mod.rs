@@ -1,10 +1,10 @@
 //! A market of named actors without blocks: the rules alone, over a state in maps, so that a test
 //! says in a few lines who does what, and what everybody has then.
 //!
-//! Nothing is signed and no proof of work is made. Sold proofs are judged by [`Told`]. What is mined
-//! matures only after the test, so that nothing but the market moves a balance. After each block
-//! the whole state is looked through: no credit came from nowhere, and bonds are locked for what is
-//! open and for nothing else.
+//! Nothing is signed and no proof of work is made. Sold proofs are judged by [`Told`]. What is
+//! mined matures only after the test, so that nothing but the market moves a balance. After each
+//! block the whole state is looked through: no credit came from nowhere, and bonds are locked for
+//! what is open and for nothing else.
 
 use std::collections::BTreeMap;
 
