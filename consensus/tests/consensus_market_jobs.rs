@@ -941,6 +941,23 @@ fn an_open_job_comes_under_cancel_and_is_refunded_later() {
     assert_eq!((held.paid(), held.burned()), (FEE as i64 + 1_000, RENT + 1_000));
 }
 
+/// Raised so that an ask fits, and cancelled in the same block: its event finds it under Cancel.
+#[test]
+fn a_job_under_cancel_is_not_matched_by_its_own_event() {
+    let (mut world, class) = market();
+    world.act("op", asked(class, |ask| ask.price = 150_000));
+    let job = world.act("req", requested(class, |_| {}));
+    world.skip(1);
+    let raised = ("req", raise(job, 200_000, 0));
+    let mut matched = world.clone();
+    matched.must(&[raised.clone()]);
+    matched.skip(1);
+    assert_eq!(matched.assignee(&job), Some(actor("op")));
+    world.must(&[raised, ("req", cancel(job))]);
+    world.skip(1);
+    assert_eq!(world.job(&job).status, Status::Open);
+}
+
 // --- A full waiting list -------------------------------------------------------------------------
 
 /// The last of the lowest gives way to a dearer job: a waiting one is refunded at once, an open one
@@ -1254,8 +1271,7 @@ fn a_miss_comes_before_a_failure_and_the_leaf_goes_last() {
     }
 }
 
-/// A contest with deliveries never fails, however late it is settled; the hash is that of the last
-/// block that could deliver.
+/// A contest with deliveries never fails, however late it is settled.
 #[test]
 fn a_contest_is_settled_even_after_hard() {
     let mut held = contest(|policy| policy.winners = 1);
@@ -1270,6 +1286,29 @@ fn a_contest_is_settled_even_after_hard() {
     // By a transaction: what it unlocks is fresh.
     let third = held.world.operator("third");
     assert_eq!((third.fresh, third.fresh_height), (300, 1_051));
+}
+
+/// Its draw is still from the hash of the last block that could deliver, 1007.
+#[test]
+fn a_contest_that_is_settled_late_keeps_its_draw() {
+    let names = ["op", "second"];
+    let mut winners = BTreeSet::new();
+    for number in 0..12_u8 {
+        let mut held = contest(|policy| policy.winners = 1);
+        let job = held.job;
+        held.world.must(&names.map(|name| (name, deliver(name, &[job]))));
+        held.world.limits.agenda = 0;
+        held.world.skip_to(1_007);
+        let hash = Hash([number; 32]);
+        held.world.set_tip_hash(hash);
+        held.world.skip_to(1_050);
+        held.world.block(&[("req", raise(job, 10_001, 0))]);
+        let (_, winner) =
+            names.map(|name| (lot(&hash, &job, 0, name), name)).into_iter().max().unwrap();
+        assert_eq!(held.won(winner, 1), 9_201, "{number}");
+        winners.insert(winner);
+    }
+    assert_eq!(winners.len(), 2);
 }
 
 /// An assignee whose promise has passed delivers nothing, though nobody came to its job before.
@@ -1335,32 +1374,33 @@ fn a_false_proof_costs_a_credit_and_all_reputation() {
 
 // --- Operators: time -----------------------------------------------------------------------------
 
-/// What burned as assignee by the promise counts from the next epoch on:
-/// floor(10,000 · 50 / (32 · 100)) = 156, of a unit of 100.
+/// What was burned as assignee by the promise counts from the next epoch on, of a unit of 100:
+/// floor(10,000 · 50 / (32 · 100)) = 156; less the subsidy of 45, floor(10,000 · 5 / 3,200) = 15.
 #[test]
 fn reputation_follows_what_kept_promises_burned() {
-    let (mut world, class) = {
+    for (granted, reputation) in [(0, 156), (1_000, 15)] {
         let mut world = World::new(&["op", "req"]);
         (world.params.epoch_length, world.params.market.reputation_unit) = (10, 100);
         world.operate("op", BOND);
+        world.put(StateKey::ProvingPool(99), ProvingPool { granted, left: granted });
+        world.weigh("op", 1);
         let class = world.class(policy());
-        (world, class)
-    };
-    let gated = Policy { min_reputation: 156, ..policy() };
-    let gated = world.class(gated);
-    world.act("op", asked(class, |_| {}));
-    let job = world.act("req", requested(class, |_| {}));
-    world.skip(1);
-    world.act("op", deliver("op", &[job]));
-    let op = world.operator("op");
-    assert_eq!((op.reputation, op.burned), (0, 50));
-    world.skip_to(1_008);
-    assert_eq!(world.judge("op", asked(gated, |_| {})), void(Void::Gate), "in 1009");
-    world.skip(1);
-    assert_eq!(world.judge("op", asked(gated, |_| {})), APPLIED, "in 1010");
-    world.skip(1);
-    let op = world.operator("op");
-    assert_eq!((op.reputation, op.burned, op.epoch_bond), (156, 0, BOND));
+        let gated = world.class(Policy { min_reputation: reputation, ..policy() });
+        world.act("op", asked(class, |_| {}));
+        let job = world.act("req", requested(class, |_| {}));
+        world.skip(1);
+        world.act("op", deliver("op", &[job]));
+        let op = world.operator("op");
+        assert_eq!((op.reputation, op.burned), (0, 50));
+        world.skip_to(1_008);
+        assert_eq!(world.judge("op", asked(gated, |_| {})), void(Void::Gate), "in 1009");
+        world.skip(1);
+        assert_eq!(world.judge("op", asked(gated, |_| {})), APPLIED, "in 1010");
+        world.skip(1);
+        let op = world.operator("op");
+        assert_eq!((op.reputation, op.burned, op.subsidy), (reputation, 0, 0));
+        assert_eq!(op.epoch_bond, BOND);
+    }
 }
 
 /// What is taken from a bond waits as mined amounts do: three blocks here.

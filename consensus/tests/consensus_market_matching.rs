@@ -99,6 +99,14 @@ fn an_ask_is_matched_up_to_its_last_height() {
         let ask = BookAsk { until, ..standing("a") };
         assert_eq!(fits(&world, class, ask, |_| {}), is_fit, "{until}");
     }
+    // One that jobs are assigned under stays in the book beyond its end, and fits nothing.
+    let (mut world, class) = market(&["a"]);
+    put_asks(&mut world, class, &[BookAsk { until: 1_004, blocks: 8, ..standing("a") }]);
+    let jobs = [(); 3].map(|()| world.act("req", requested(class, |_| {})));
+    world.skip(1);
+    assert_eq!(world.height(), 1_005);
+    assert_eq!(jobs.map(|job| world.assignee(&job).is_some()), [true, true, false]);
+    assert_eq!(world.ask_of(&class, "a").unwrap().open, 2);
 }
 
 #[test]
@@ -972,20 +980,26 @@ fn any_operator() -> impl Strategy<Value = Address> {
     prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(actor)
 }
 
-/// Mostly small numbers around each other, so that every rule is near its bound; at times any.
-fn amount(around: u64) -> impl Strategy<Value = u64> {
-    prop_oneof![8 => around.saturating_sub(3)..around + 4, 1 => any::<u64>()]
+/// Mostly what fits, often what is near the bound, at times any.
+fn amount(fits: u64, bound: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![6 => Just(fits), 3 => bound - 3..bound + 4, 1 => any::<u64>()]
 }
 
 fn any_candidate() -> impl Strategy<Value = Candidate> {
     let ask = (
-        (any_operator(), prop_oneof![Just(99_u64), Just(100), Just(101), Just(75), any::<u64>()]),
-        (2_u32..9, 0_u16..4, amount(10_000)),
-        (98_u32..103, 96_u32..101, 0_u16..3),
+        (any_operator(), amount(75, 100)),
+        (2_u32..9, prop_oneof![3 => Just(4_u16), 1 => 0_u16..4], amount(1_000_000, 10_000)),
+        (prop_oneof![6 => Just(110_u32), 1 => 98_u32..103], 0_u16..3),
+        prop_oneof![6 => Just(50_u32), 1 => 96_u32..101],
     );
-    let state = (amount(1_010_000), 0_u64..3, 8_u16..12, 4_u64..7);
+    let state = (
+        amount(5_000_000, 1_010_000),
+        0_u64..3,
+        prop_oneof![3 => Just(20_u16), 1 => 8_u16..12],
+        prop_oneof![3 => Just(9_u64), 1 => 4_u64..7],
+    );
     (ask, state).prop_map(|(ask, (free, fresh, reputation, weight))| {
-        let ((operator, price), (blocks, capacity, max_bond), (until, since, open)) = ask;
+        let ((operator, price), (blocks, capacity, max_bond), (until, open), since) = ask;
         Candidate {
             ask: BookAsk { operator, price, blocks, capacity, max_bond, until, since, open },
             standing: Standing { free, epoch_bond: free / 2, fresh, reputation, weight },
@@ -994,9 +1008,8 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
 }
 
 fn any_job() -> impl Strategy<Value = Job> {
-    let terms =
-        (prop_oneof![9 => 98_u64..103, 1 => any::<u64>()], any::<u64>(), 101_u32..106, 0_u32..4);
-    let more = (prop_oneof![9 => Just(0_u64), 1 => amount(10_000)], 7_u16..12);
+    let terms = (amount(100, 100), any::<u64>(), 101_u32..106, 0_u32..4);
+    let more = (amount(0, 10_000), 7_u16..12);
     let operator = prop_oneof![4 => Just(None), 1 => any_operator().prop_map(Some)];
     let lists =
         (prop::collection::vec(any_operator(), 0..2), prop::collection::vec(any_operator(), 0..2));
@@ -1031,8 +1044,14 @@ fn any_job() -> impl Strategy<Value = Job> {
 }
 
 fn any_class() -> impl Strategy<Value = Class> {
-    let gates = (7_u16..12, prop_oneof![Just(0_u64), Just(10), 9_u64..12], 4_u64..7, 0_u16..4);
-    let bonds = (prop_oneof![Just(1_000_u16), any::<u16>()], amount(10_000), 0_u16..1_001);
+    let gates = (
+        7_u16..12,
+        prop_oneof![2 => Just(0_u64), 1 => Just(10), 1 => 3_u64..12],
+        4_u64..7,
+        0_u16..4,
+    );
+    let bonds =
+        (prop_oneof![3 => Just(1_000_u16), 1 => any::<u16>()], amount(0, 10_000), 0_u16..1_001);
     let more = (prop_oneof![Just(10_000_u16), 0_u16..10_001], 99_u32..102, any::<bool>());
     (gates, bonds, more).prop_map(|(gates, bonds, (share_cap_bps, open_at, is_listed))| {
         let (min_reputation, tier_unit, min_weight, assigned) = gates;

@@ -589,6 +589,14 @@ fn a_void_deliver_counts_and_is_priced_by_its_first_known_job() {
     world.params.market.proof_budget = 2 * known - 2;
     assert_eq!(judge(&world, &[Hash::ZERO, job]), over(known - 1, known));
     assert_eq!(judge(&world, &strangers), void(Void::MixedJobs));
+    // Of two classes: the first one's values, three or one, for both.
+    let narrow = world.class(policy());
+    let others = world.must(&[(); 4].map(|()| ("req", requested(narrow, |_| {}))));
+    world.params.market.proof_budget = 2;
+    let cost = |first| if first == job { known } else { 13_280 };
+    for other in others {
+        assert_eq!(judge(&world, &[other, job]), over(2, cost(job.min(other))));
+    }
 }
 
 #[test]
