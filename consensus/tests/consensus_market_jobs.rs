@@ -948,12 +948,12 @@ fn a_job_under_cancel_is_not_matched_by_its_own_event() {
     world.act("op", asked(class, |ask| ask.price = 150_000));
     let job = world.act("req", requested(class, |_| {}));
     world.skip(1);
-    let raised = ("req", raise(job, 200_000, 0));
+    let raised = raise(job, 200_000, 0);
     let mut matched = world.clone();
-    matched.must(&[raised.clone()]);
+    matched.act("req", raised.clone());
     matched.skip(1);
     assert_eq!(matched.assignee(&job), Some(actor("op")));
-    world.must(&[raised, ("req", cancel(job))]);
+    world.must(&[("req", raised), ("req", cancel(job))]);
     world.skip(1);
     assert_eq!(world.job(&job).status, Status::Open);
 }
@@ -1333,6 +1333,7 @@ fn an_agenda_that_is_behind_goes_on_in_order() {
     let (mut world, class) = market();
     let jobs = world.must(&[(); 3].map(|()| ("req", requested(class, |_| {}))));
     let later = world.act("req", requested(class, |_| {}));
+    assert_eq!(world.limits.agenda, 8_192);
     world.limits.agenda = 1;
     // Due in 1015, and in 1016 the fourth.
     world.skip_to(1_014);

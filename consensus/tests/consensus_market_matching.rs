@@ -972,7 +972,7 @@ fn fits_by_the_text(round: &Round<'_>, job: &Job, candidate: &Candidate) -> bool
         && (h >= u64::from(policy.open_at)
             || policy.permitted.is_empty()
             || policy.permitted.contains(&ask.operator))
-        && u128::from(ask.open) + 1 <= cap;
+        && u128::from(ask.open) < cap;
     first && second && third && fourth
 }
 

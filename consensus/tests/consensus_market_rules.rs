@@ -3,7 +3,7 @@
 //! pays its fee, uses its nonce and changes nothing else ([`World::judge`] holds it to that).
 
 use lode_consensus::{
-    Action, Address, Decode, DecodeError, Encode, Hash, Height, StateKey, Transaction,
+    Account, Action, Address, Decode, DecodeError, Encode, Hash, Height, StateKey, Transaction,
     market::{
         Operator, Policy, Selection, Value,
         event::{Outcome, Void},
@@ -142,6 +142,19 @@ fn expiry_nonce_sender_and_fee_hold_for_every_kind() {
         let dear = Transaction { fee: world.balance(from) + 1, ..plain.clone() };
         let judged = world.judge_transaction(&dear);
         assert!(matches!(judged, Err(TransactionError::Balance { .. })), "{name}: {judged:?}");
+    }
+}
+
+/// No account gets there: it would have made 2^64 transactions.
+#[test]
+fn the_last_nonce_is_never_used() {
+    let mut stage = stage();
+    let Account { balance, .. } = stage.world.account("op");
+    for (nonce, expected) in
+        [(u64::MAX - 1, APPLIED), (u64::MAX, Err(TransactionError::Overflow("the sender's nonce")))]
+    {
+        stage.world.put(StateKey::Account(actor("op")), Account { balance, nonce });
+        assert_eq!(stage.world.judge("op", decline(stage.assigned)), expected);
     }
 }
 
