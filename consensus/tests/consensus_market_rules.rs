@@ -9,7 +9,7 @@ use lode_consensus::{
         event::{Outcome, Void},
         job::Status,
     },
-    transaction::{Ask, Deliver, RegisterClass, Request, StaticError},
+    transaction::{Appoint, Ask, Deliver, RegisterClass, Request, StaticError},
     transition::TransactionError,
 };
 use lode_testkit::world::{
@@ -461,6 +461,23 @@ fn a_request_fits_its_class() {
     assert_eq!(world.judge("req", direct(contest)), flags);
     assert_eq!(world.judge("req", immediate(class)), APPLIED);
     assert_eq!(world.judge("req", direct(class)), APPLIED);
+}
+
+/// Those in a policy and the operator of a direct Request are bytes; that of an Appoint is checked
+/// with the block's signatures, as a transfer's recipient is.
+#[test]
+fn only_an_appointments_operator_must_be_an_address() {
+    let bytes = Address([0xff; 32]);
+    assert!(bytes.check().is_err());
+    let Stage { world, class, .. } = stage();
+    let listed = registered(|register| register.policy.permitted = vec![bytes]);
+    let direct = requested(class, |request| request.operator = Some(bytes));
+    for action in [listed, direct] {
+        assert_eq!(world.judge("req", action.clone()), APPLIED);
+        assert_eq!(sent("req", action).recipient(), None);
+    }
+    let appoint = sent("req", Action::Appoint(Appoint { operator: bytes }));
+    assert_eq!(appoint.recipient(), Some(bytes));
 }
 
 // --- Invalid: balances ---------------------------------------------------------------------------
