@@ -4,79 +4,39 @@
 use lode_consensus::{
     Action, Hash, StateKey,
     leaf::{Leaf, LeafKind},
-    market::{JobLeaf, Policy, Selection, Value, job::Status},
-    transaction::{Ask, Bond, Deliver, RegisterClass, Request},
+    market::{JobLeaf, job::Status},
+    transaction::{Deliver, RegisterClass},
 };
 
-use crate::maker::{Maker, Plan};
+pub use crate::world::{bond, policy};
+use crate::{
+    maker::{Maker, Plan},
+    world,
+};
 
 /// Who makes the class and asks for proofs.
 pub const REQUESTER: usize = 0;
 /// Who proves.
 pub const OPERATOR: usize = 1;
 
-pub fn policy() -> Policy {
-    Policy {
-        selection: Selection::Rights,
-        winners: 1,
-        window: 1,
-        randomised: false,
-        band_bps: 0,
-        bond_bps: 1_000,
-        min_bond: 0,
-        min_reputation: 0,
-        tier_unit: 0,
-        min_weight: 0,
-        share_cap_bps: 10_000,
-        max_operators: 64,
-        claim_blocks: 2,
-        open_at: 0,
-        permitted: Vec::new(),
-    }
-}
-
 /// A class of one public value, with bytes of a source that tell it from others.
 pub fn class(source: u8) -> Action {
     Action::RegisterClass(RegisterClass {
-        system: RegisterClass::SYSTEM,
-        policy: policy(),
         royalty_bps: 100,
         key: vec![1, source],
         source: vec![source; 16],
+        ..world::register(policy())
     })
 }
 
-pub fn bond(amount: u64) -> Action {
-    Action::Bond(Bond { amount })
-}
-
-/// Proofs for 1,000 microcredits within 4 blocks.
+/// [`world::ask`], up to block 1,000.
 pub fn ask(class: Hash) -> Action {
-    Action::Ask(Ask {
-        class,
-        price: 1_000,
-        blocks: 4,
-        capacity: 8,
-        max_bond: 1_000_000,
-        until: 1_000,
-    })
+    world::asked(class, |ask| ask.until = 1_000)
 }
 
-/// A job worth 10,000 microcredits for 8 blocks, and nothing after 12.
+/// [`world::request`], with a witness that tells it from others.
 pub fn request(class: Hash, witness: u8) -> Action {
-    Action::Request(Request {
-        class,
-        price: 10_000,
-        late_price: 0,
-        soft_blocks: 8,
-        hard_blocks: 12,
-        damage: 0,
-        min_reputation: 0,
-        immediate: false,
-        operator: None,
-        values: vec![Value([0; 32])],
-        witness: vec![witness; 24],
-    })
+    world::requested(class, |request| request.witness = vec![witness; 24])
 }
 
 /// A delivery of an actor's whose proof holds, or does not.

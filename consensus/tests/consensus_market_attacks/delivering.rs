@@ -12,10 +12,10 @@ use lode_consensus::{
     transaction::{Ask, Deliver},
 };
 use lode_testkit::world::{
-    FEE, World, actor, deliver, deliver_false, genesis_hash, policy, sent, unbond,
+    FEE, Judged, World, actor, deliver, deliver_false, genesis_hash, policy, sent, unbond,
 };
 
-use crate::{CREDIT, FALSE_PROOF, Verdict, ask, is_over_budget, net, offer, shop, signed, worth};
+use crate::{CREDIT, FALSE_PROOF, ask, is_over_budget, net, offer, shop, signed, worth};
 
 /// Theft of a proof from the mempool. Best response: the copy, with a fee that puts it first in the
 /// block.
@@ -69,7 +69,7 @@ fn false_proofs_burn_half_a_credit_each() {
         world.repute("liar", 9_000);
         let (before, burned) = (worth(&world, &["liar"]), world.supply().burned);
         let done = world.block(&vec![("liar", deliver_false(&[job])); 40]);
-        let is_false = |outcome: &&Verdict| **outcome == Ok(Outcome::FalseProof);
+        let is_false = |outcome: &&Judged| **outcome == Ok(Outcome::FalseProof);
         assert_eq!(done.outcomes.iter().filter(is_false).count() as u64, most);
         assert!(done.outcomes.iter().skip(most as usize).all(is_over_budget));
         assert_eq!(before - worth(&world, &["liar"]), signed(most * (FALSE_PROOF + FEE)));

@@ -17,12 +17,12 @@ mod selling;
 
 use lode_consensus::{
     Action, Encode, Hash,
-    market::{Policy, event::Outcome, job::Status, value},
+    market::{Policy, value},
     params::MarketSpec,
     transaction::{Ask, Request},
     transition::TransactionError,
 };
-use lode_testkit::world::{self, FEE, World, actor, request, sent};
+use lode_testkit::world::{self, FEE, Judged, World, actor, request, sent};
 
 /// A credit, in microcredits.
 const CREDIT: u64 = 1_000_000;
@@ -34,17 +34,17 @@ const DEVNET: MarketSpec = MarketSpec { reputation_unit: CREDIT, ..MarketSpec::M
 
 /// A market with devnet's constants whose actors are operators, and a class of one public value.
 fn shop(actors: &[&str], policy: Policy) -> (World, Hash) {
-    let mut world = World::new(actors);
-    world.params.market = DEVNET;
-    actors.iter().for_each(|name| world.operate(name, STAKE));
-    let class = world.class(policy);
-    (world, class)
+    shop_with(world::EPOCH_LENGTH, actors, policy)
 }
 
 /// The same with devnet's epochs of 20 blocks, of which the first has 19 left.
 fn shop_of_epochs(actors: &[&str], policy: Policy) -> (World, Hash) {
+    shop_with(20, actors, policy)
+}
+
+fn shop_with(epoch_length: u32, actors: &[&str], policy: Policy) -> (World, Hash) {
     let mut world = World::new(actors);
-    (world.params.market, world.params.epoch_length) = (DEVNET, 20);
+    (world.params.market, world.params.epoch_length) = (DEVNET, epoch_length);
     actors.iter().for_each(|name| world.operate(name, STAKE));
     let class = world.class(policy);
     (world, class)
@@ -97,18 +97,12 @@ fn net(pay: u64) -> i64 {
 
 /// Who of these a job is assigned to.
 fn assignee<'n>(world: &World, job: &Hash, names: &[&'n str]) -> Option<&'n str> {
-    match world.job(job).status {
-        Status::Assigned(assigned) => {
-            names.iter().copied().find(|name| actor(name) == assigned.operator)
-        }
-        Status::Waiting | Status::Open => None,
-    }
+    let operator = world.assignee(job)?;
+    names.iter().copied().find(|name| actor(name) == operator)
 }
 
-type Verdict = Result<Outcome, TransactionError>;
-
 /// Whether a transaction had no room among a block's proofs.
-fn is_over_budget(outcome: &Verdict) -> bool {
+fn is_over_budget(outcome: &Judged) -> bool {
     matches!(outcome, Err(TransactionError::ProofBudget { .. }))
 }
 

@@ -10,7 +10,7 @@ use lode_consensus::{
     transaction::{Ask, Request},
 };
 use lode_testkit::world::{
-    FEE, World, cancel, decline, deliver, genesis_hash, policy, raise, sent,
+    FEE, World, cancel, decline, deliver, genesis_hash, policy, raise, sent, void,
 };
 
 use crate::{CREDIT, ask, crowd, long_offer, net, offer, rent, shop, signed, worth};
@@ -150,7 +150,6 @@ fn raise_moves_no_bond_but_that_of_its_sender() {
     let job = world.act("user", Action::Request(long_offer(class)));
     world.skip(1);
     let higher = raise(job, 10 * CREDIT, 0);
-    let void = |reason| Ok(Outcome::Void(reason));
     assert_eq!(world.judge("user", higher.clone()), void(Void::JobAssigned));
     let mut missed = world.clone();
     missed.skip(5);

@@ -12,13 +12,13 @@ use lode_consensus::{
     transition::TransactionError,
 };
 use lode_testkit::world::{
-    CREATOR, FEE, World, actor, appoint, bond, decline, deliver, deliver_false, policy, raise,
-    register, sent, transfer, unbond,
+    CREATOR, FEE, Judged, World, actor, appoint, bond, decline, deliver, deliver_false, policy,
+    raise, register, sent, transfer, unbond, void,
 };
 
 use crate::{
-    CREDIT, FALSE_PROOF, Verdict, ask, assignee, crowd, is_over_budget, long_offer, offer, rent,
-    shop, withdrawn,
+    CREDIT, FALSE_PROOF, ask, assignee, crowd, is_over_budget, long_offer, offer, rent, shop,
+    withdrawn,
 };
 
 /// The longest job to a named operator, at the least price.
@@ -33,12 +33,8 @@ fn longest(class: Hash, operator: &str) -> Request {
     }
 }
 
-fn void(reason: Void) -> Verdict {
-    Ok(Outcome::Void(reason))
-}
-
 /// What a stranger with a thousand credits hears who offers half of it for a job.
-fn a_dear_request(world: &World, class: Hash) -> Verdict {
+fn a_dear_request(world: &World, class: Hash) -> Judged {
     world.judge("stranger", Action::Request(Request { price: 500 * CREDIT, ..offer(class) }))
 }
 

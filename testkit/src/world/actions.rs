@@ -1,13 +1,17 @@
-//! What actors do, with values that a test changes where it cares.
+//! What actors do, with values that a test changes where it cares, and what becomes of it.
 
 use lode_consensus::{
     Action, Address, Hash, Height, Transaction,
     hash::blake2b_512,
-    market::{Policy, Value},
+    market::{
+        Policy, Selection, Value,
+        event::{Outcome, Void},
+    },
     transaction::{
         Appoint, Ask, Bond, Cancel, Decline, Deliver, Raise, RegisterClass, Request, Transfer,
         Unbond,
     },
+    transition::TransactionError,
 };
 
 /// The height that a world begins at, the first of an epoch.
@@ -41,6 +45,36 @@ pub fn sent(from: &str, action: Action) -> Transaction {
     Transaction { from: actor(from), fee: FEE, nonce: NEXT, expiry: Height::MAX, action }
 }
 
+/// What becomes of a transaction.
+pub type Judged = Result<Outcome, TransactionError>;
+
+pub const APPLIED: Judged = Ok(Outcome::Applied);
+
+pub fn void(reason: Void) -> Judged {
+    Ok(Outcome::Void(reason))
+}
+
+/// A class that asks nothing of operators but a tenth of the price as a bond.
+pub fn policy() -> Policy {
+    Policy {
+        selection: Selection::Rights,
+        winners: 1,
+        window: 1,
+        randomised: false,
+        band_bps: 0,
+        bond_bps: 1_000,
+        min_bond: 0,
+        min_reputation: 0,
+        tier_unit: 0,
+        min_weight: 0,
+        share_cap_bps: 10_000,
+        max_operators: 64,
+        claim_blocks: 2,
+        open_at: 0,
+        permitted: Vec::new(),
+    }
+}
+
 /// A class of one public value without a royalty.
 pub fn register(policy: Policy) -> RegisterClass {
     RegisterClass {
@@ -72,6 +106,20 @@ pub fn request(class: Hash) -> Request {
         values: vec![Value([0; 32])],
         witness: Vec::new(),
     }
+}
+
+/// An ask that a test changes.
+pub fn asked(class: Hash, change: impl FnOnce(&mut Ask)) -> Action {
+    let mut ask = ask(class);
+    change(&mut ask);
+    Action::Ask(ask)
+}
+
+/// A Request that a test changes.
+pub fn requested(class: Hash, change: impl FnOnce(&mut Request)) -> Action {
+    let mut request = request(class);
+    change(&mut request);
+    Action::Request(request)
 }
 
 pub fn transfer(to: &str, amount: u64) -> Action {

@@ -21,7 +21,7 @@ use lode_consensus::{
     rules::ChainContext,
     selection::Weight,
     state::{Amount, Credit, Pending, Supply},
-    transition::{AppliedBlock, Executor, TransactionError},
+    transition::{AppliedBlock, Executor},
 };
 use lode_puzzle::Target;
 
@@ -29,11 +29,11 @@ mod actions;
 mod audit;
 
 pub use actions::{
-    FEE, NEXT, START, actor, appoint, ask, bond, cancel, decline, deliver, deliver_false,
-    genesis_hash, lot, raise, register, request, sent, transfer, unbond,
+    APPLIED, FEE, Judged, NEXT, START, actor, appoint, ask, asked, bond, cancel, decline, deliver,
+    deliver_false, genesis_hash, lot, policy, raise, register, request, requested, sent, transfer,
+    unbond, void,
 };
 
-pub use crate::market::policy;
 use crate::{networks, oracle::Told, state::State};
 
 /// Blocks of an epoch, if the test sets no other number before its first block.
@@ -60,7 +60,7 @@ pub struct World {
 pub struct Done {
     /// Ids of the transactions, those that were refused included.
     pub ids: Vec<Hash>,
-    pub outcomes: Vec<Result<Outcome, TransactionError>>,
+    pub outcomes: Vec<Judged>,
     pub applied: AppliedBlock,
 }
 
@@ -192,15 +192,12 @@ impl World {
     /// What would become of an action as the only one of the next block, which is not kept. What
     /// is refused changes nothing; what is void pays its fee, uses its nonce and changes nothing
     /// else.
-    pub fn judge(&self, from: &str, action: Action) -> Result<Outcome, TransactionError> {
+    pub fn judge(&self, from: &str, action: Action) -> Judged {
         self.judge_transaction(&sent(from, action))
     }
 
     /// The same of a transaction.
-    pub fn judge_transaction(
-        &self,
-        transaction: &Transaction,
-    ) -> Result<Outcome, TransactionError> {
+    pub fn judge_transaction(&self, transaction: &Transaction) -> Judged {
         let (mut with, mut without) = (self.clone(), self.clone());
         let done = with.apply(std::slice::from_ref(transaction));
         let quiet = without.apply(&[]);
